@@ -1,0 +1,101 @@
+"""Logistic heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
+
+A text is scored as a whole and per window (sentences.windows), and the worst score wins, so that one bad sentence in a long harmless
+text is found. Weights come from `python -m local.train` and are plain arrays in an .npz file, never pickles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local.bedrock.detectors.embedding import Embeddings, embed
+from local.bedrock.detectors.grades import Grade
+from local.bedrock.detectors.ngrams import Indices, Values, ngrams
+from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, windows
+
+WEIGHTS = Path(__file__).with_name("weights") / "heads.npz"
+EMBEDDING_SCALE = 4.0  # relative weight of the dense part under one L2 penalty
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One text's input to the heads: unit embeddings of (whole text, window, ...) and the n-grams of the same."""
+
+    dense: Embeddings  # (n, 384)
+    sparse: Sequence[tuple[Indices, Values]]  # n
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Weights of all heads. `names` k; `dense` (384, k); `sparse` (buckets, k); `bias` (k,); `thresholds` (k, 3): LOW, MEDIUM, HIGH."""
+
+    names: tuple[str, ...]
+    dense: Array
+    sparse: Array
+    bias: Array
+    thresholds: Array
+
+    def scores(self, features: Features) -> Array:
+        """Probabilities, shape (n, k): one row for the whole text, then one for each window."""
+        logits = features.dense @ self.dense * np.float32(EMBEDDING_SCALE) + self.bias
+        for row, (buckets, values) in enumerate(features.sparse):
+            logits[row] += values @ self.sparse[buckets]
+        result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+        return result
+
+    def grade(self, name: str, score: float) -> Grade:
+        """The confidence level of a head's score by its calibrated thresholds."""
+        low, medium, high = (float(value) for value in self.thresholds[self.names.index(name)])
+        if score >= high:
+            return Grade(score, "HIGH")
+        if score >= medium:
+            return Grade(score, "MEDIUM")
+        return Grade(score, "LOW" if score >= low else "NONE")
+
+
+def features(text: str) -> Features:
+    """Embeddings and n-grams of a text and of its windows.
+
+    A text longer than one embedding can see (1,000 characters) gets the length-weighted mean of its windows' vectors as its own.
+    """
+    parts = windows(text)
+    if not parts:
+        return Features(np.empty((0, 384), dtype=np.float32), ())
+    if len(parts) == 1:
+        return Features(embed(parts), (ngrams(parts[0]),))
+    if len(text) <= WHOLE_CHARACTERS:
+        return Features(embed([text.strip(), *parts]), tuple(ngrams(part) for part in (text, *parts)))
+    vectors = embed(parts)
+    mean = np.asarray([len(part) for part in parts], dtype=np.float32) @ vectors
+    whole = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    return Features(np.vstack([whole[None], vectors]), tuple(ngrams(part) for part in (text, *parts)))
+
+
+@lru_cache(maxsize=256)
+def worst_scores(text: str) -> dict[str, float]:
+    """Every head's highest score over the whole text and its windows; zeros for a text without words."""
+    heads = load()
+    given = features(text)
+    if not len(given.dense):
+        return dict.fromkeys(heads.names, 0.0)
+    worst = heads.scores(given).max(axis=0)
+    return {name: float(score) for name, score in zip(heads.names, worst, strict=True)}
+
+
+@lru_cache(maxsize=1)
+def load(path: Path = WEIGHTS) -> Heads:
+    """Read the weights once."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Heads(
+            names=tuple(str(name) for name in stored["names"]),
+            dense=stored["dense"].astype(np.float32),
+            sparse=stored["sparse"].astype(np.float32),
+            bias=stored["bias"].astype(np.float32),
+            thresholds=stored["thresholds"].astype(np.float32),
+        )
