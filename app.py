@@ -1,0 +1,62 @@
+"""Composition root of the deployed application: each Lambda and each route in one line, no logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Chalice, Request, Response
+
+from functions.handlers import chat_api
+from functions.handlers.guard_answer import guard_answer
+from functions.handlers.guard_input import guard_input
+from functions.handlers.invoke_model import invoke_model
+
+app = Chalice(app_name="stepguard")
+app.debug = False
+chat = chat_api.ChatApi()
+
+
+@app.lambda_function(name="guard_input")
+def guard_input_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The state GuardInput."""
+    return guard_input(event)
+
+
+@app.lambda_function(name="invoke_model")
+def invoke_model_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The state InvokeModel."""
+    return invoke_model(event)
+
+
+@app.lambda_function(name="guard_answer")
+def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The state GuardAnswer."""
+    return guard_answer(event)
+
+
+@app.route("/chat", methods=["POST"], content_types=["application/json"])
+def post_chat() -> Response:
+    """Ask a question."""
+    return _response(chat.post_chat(_request().raw_body, chat_api.caller(_request().context)))
+
+
+@app.route("/chat/{execution}", methods=["GET"])
+def get_chat(execution: str) -> Response:
+    """Look for an answer again."""
+    return _response(chat.get_chat(execution))
+
+
+@app.route("/health", methods=["GET"])
+def get_health() -> Response:
+    """Whether the deployment is whole."""
+    return _response(chat.get_health())
+
+
+def _request() -> Request:
+    assert app.current_request is not None
+    return app.current_request
+
+
+def _response(reply: chat_api.Reply) -> Response:
+    status, body, headers = reply
+    return Response(body, status_code=status, headers={"Content-Type": "application/json", **headers})

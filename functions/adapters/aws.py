@@ -1,0 +1,121 @@
+"""AWS clients and AWS's errors.
+
+Clients make one attempt: every retry is the state machine's and stands in the execution history. They are made once,
+at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that the embedded
+cloud, an emulator and AWS are the same to this code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from functions.core.errors import (
+    AccessDenied,
+    InvalidRequest,
+    ModelNotReady,
+    ServiceUnavailable,
+    StepguardError,
+    Throttled,
+)
+
+READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290}
+"""Reasoning models answer late: just under the InvokeModel state's TimeoutSeconds."""
+
+
+@cache
+def client(service: str) -> Any:
+    """The process's one client of a service, e.g. `bedrock-runtime`."""
+    config = Config(
+        connect_timeout=5,
+        read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+    )
+    return boto3.client(service, config=config)
+
+
+@contextmanager
+def aws_errors(operation: str) -> Iterator[None]:
+    """Turn what an AWS call raises into the errors that the state machine knows.
+
+    The message keeps AWS's code and words, with every quoted value hidden: AWS quotes the request there.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of_response(operation, error) from None
+    except ParamValidationError:
+        raise InvalidRequest(f"{operation}: the request does not have the shape that AWS expects.") from None
+    except NoCredentialsError:
+        raise AccessDenied(f"{operation}: no AWS credentials were found.") from None
+    except (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, HTTPClientError) as error:
+        raise ServiceUnavailable(f"{operation}: {type(error).__name__}: the service could not be reached.") from None
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"{operation}: {type(error).__name__}.") from None
+
+
+_KINDS: dict[type[StepguardError], frozenset[str]] = {
+    Throttled: frozenset(
+        {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException", "Throttling", "SlowDown"}
+    ),
+    ModelNotReady: frozenset({"ModelNotReadyException"}),
+    AccessDenied: frozenset(
+        {
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "ExpiredTokenException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+        }
+    ),
+    ServiceUnavailable: frozenset(
+        {
+            "ServiceUnavailableException",
+            "ServiceUnavailable",
+            "InternalServerException",
+            "InternalFailure",
+            "InternalDependencyException",
+            "ModelTimeoutException",
+            "ModelErrorException",
+            "ModelError",
+        }
+    ),
+}
+
+
+def _of_response(operation: str, error: ClientError) -> StepguardError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"{operation}: {code}: {_without_values(str(error.response.get('Error', {}).get('Message', '')))}"
+    for kind, codes in _KINDS.items():
+        if code in codes:
+            return kind(message)
+    if status == 429:
+        return Throttled(message)
+    if status >= 500:
+        return ServiceUnavailable(message)
+    if status in (401, 403):
+        return AccessDenied(message)
+    return InvalidRequest(message)
+
+
+def _without_values(message: str) -> str:
+    return re.sub(r"(['\"]).*\1", "'…'", message, flags=re.DOTALL)[:300]

@@ -1,0 +1,52 @@
+"""The errors of stepguard.
+
+A class's name is the `errorType` that Lambda reports and that the state machine's Retry names.
+
+No message ever carries text of a user, of a document or of a model.
+"""
+
+from __future__ import annotations
+
+
+class StepguardError(Exception):
+    """Anything that stepguard reports on purpose."""
+
+
+class ConfigurationError(StepguardError):
+    """A setting is missing, half set or malformed; the message names the variable."""
+
+
+class InvalidRequest(StepguardError):
+    """The caller, or AWS on our behalf, refused the request as malformed. Never retried."""
+
+
+class Conflict(StepguardError):
+    """The same client token was used for another question."""
+
+
+class UnknownExecution(StepguardError):
+    """No execution of this name belongs to the state machine."""
+
+
+class AccessDenied(StepguardError):
+    """The role or the credentials may not make the call. Never retried."""
+
+
+class Throttled(StepguardError):
+    """A request or text-unit quota was exceeded. Retried by the state machine."""
+
+
+class ServiceUnavailable(StepguardError):
+    """The service failed, timed out or could not be reached. Retried by the state machine."""
+
+
+class ModelNotReady(StepguardError):
+    """An imported model is being loaded again after idling. Retried by the state machine, for minutes."""
+
+
+class UnreadableVerdict(StepguardError):
+    """A guardrail's response does not say what it decided: an error, never a verdict."""
+
+
+RETRIED: tuple[type[StepguardError], ...] = (Throttled, ServiceUnavailable, ModelNotReady)
+"""The errors that a later attempt can cure; the state machine's Retry names exactly these."""

@@ -1,0 +1,159 @@
+"""The chat API: `POST /chat`, `GET /chat/{execution}`, `GET /health`.
+
+Every function gives `(status, body, headers)`. A failed execution is never a 200, and no answer of this module
+repeats what a caller wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from functions.adapters.environment import settings as environment
+from functions.adapters.executions import Execution, Executions
+from functions.core import answer as answers
+from functions.core.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    StepguardError,
+    Throttled,
+    UnknownExecution,
+)
+from functions.core.request import QUESTION_CHARACTERS, Request, check_size, check_unicode, passages_of
+from functions.core.settings import Settings
+
+WAIT_SECONDS = 25.0
+"""The longest wait for an answer: API Gateway gives up after 29 seconds."""
+
+TOKEN_CHARACTERS = 256
+
+Reply = tuple[int, dict[str, Any], dict[str, str]]
+
+
+class ChatApi:
+    """The routes, on the executions of one state machine. `clock` and `sleep` are in seconds."""
+
+    def __init__(
+        self,
+        executions: Executions | None = None,
+        settings: Callable[[], Settings] = environment,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._executions = executions or Executions()
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+
+    def post_chat(self, body: bytes, caller: str) -> Reply:
+        """Ask a question: 200 with the answer, 202 with the execution when it is not done in time."""
+        return self._guarded(lambda: self._ask(_parse(body), caller))
+
+    def get_chat(self, execution: str) -> Reply:
+        """Look for the answer again: 200, 202 while it is being worked on, 404."""
+        return self._guarded(lambda: self._reply(self._executions.describe(self._executions.arn_of(execution))))
+
+    def get_health(self) -> Reply:
+        """200 when the configuration is whole; says which layers are on."""
+
+        def health() -> Reply:
+            settings = self._settings()
+            layers = {str(layer): f"version {ref.version}" for layer, ref in settings.guardrails.items()}
+            body = {"status": "ok", "layers": layers, "state_machine": self._executions.state_machine_arn}
+            return 200, body, {}
+
+        return self._guarded(health)
+
+    def _ask(self, question: Mapping[str, Any], caller: str) -> Reply:
+        request = Request(text=question["question"], caller=caller, passages=passages_of(question.get("passages")))
+        check_size(request)
+        name = execution_name(caller, question.get("client_token"))
+        arn = self._executions.start(name, {"request": request.to_document()})
+        return self._reply(self._wait(arn, question.get("wait_seconds", WAIT_SECONDS)))
+
+    def _wait(self, arn: str, seconds: float) -> Execution:
+        deadline = self._clock() + seconds
+        pause = 0.05
+        while True:
+            execution = self._executions.describe(arn)
+            left = deadline - self._clock()
+            if execution.finished or left <= 0:
+                return execution
+            self._sleep(min(pause, left))
+            pause = min(pause * 1.5, 1.0)
+
+    def _reply(self, execution: Execution) -> Reply:
+        body: dict[str, Any] = {"execution": execution.arn, "status": execution.status}
+        if not execution.finished:
+            return 202, body, {"Location": f"/chat/{execution.name}", "Retry-After": "1"}
+        if execution.status == "SUCCEEDED" and execution.output is not None and "answer" in execution.output:
+            return 200, body | {"answer": answers.from_document(execution.output, execution.arn).to_dict()}, {}
+        gone = answers.unavailable(self._settings().error_message, execution.arn)
+        return 503, body | {"answer": gone.to_dict()}, {}
+
+    def _guarded(self, route: Callable[[], Reply]) -> Reply:
+        try:
+            return route()
+        except StepguardError as error:
+            status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+            # What went wrong on our side is for the log, not for the caller.
+            message = str(error) if status < 500 else "The service cannot answer now. Try again later."
+            return status, {"error": {"code": code, "message": message}}, {}
+
+
+_STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
+    (InvalidRequest, 400, "InvalidRequest"),
+    (UnknownExecution, 404, "UnknownExecution"),
+    (Conflict, 409, "Conflict"),
+    (Throttled, 429, "Throttled"),
+    (ConfigurationError, 500, "ConfigurationError"),
+    (AccessDenied, 500, "ConfigurationError"),
+    (StepguardError, 503, "Unavailable"),
+)
+
+
+def execution_name(caller: str, client_token: str | None) -> str:
+    """The execution's name: the same for the same caller and token, so that starting is idempotent."""
+    if client_token is None:
+        return f"chat-{uuid4().hex}"
+    return "chat-" + hashlib.sha256(json.dumps([caller, client_token]).encode()).hexdigest()[:32]
+
+
+_MEMBERS = {"question", "passages", "client_token", "wait_seconds"}
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        question = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.") from None
+    if not isinstance(question, dict):
+        raise InvalidRequest('The body must be a JSON object such as {"question": "..."}.')
+    if not set(question) <= _MEMBERS:
+        raise InvalidRequest(f"The body has unknown members; known are {', '.join(sorted(_MEMBERS))}.")
+    text = question.get("question")
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidRequest("'question' must be a non-empty string.")
+    if len(text) > QUESTION_CHARACTERS:
+        raise InvalidRequest(f"'question' has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
+    check_unicode(text, "'question'")
+    token = question.get("client_token")
+    if token is not None and (not isinstance(token, str) or not 0 < len(token) <= TOKEN_CHARACTERS):
+        raise InvalidRequest(f"'client_token' must be a string of 1 to {TOKEN_CHARACTERS} characters.")
+    seconds = question.get("wait_seconds", WAIT_SECONDS)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= WAIT_SECONDS:
+        raise InvalidRequest(f"'wait_seconds' must be a number from 0 to {WAIT_SECONDS:g}.")
+    return question
+
+
+def caller(context: Mapping[str, Any]) -> str:
+    """Who asks, as API Gateway knows: the Cognito subject or the IAM principal, never anything from the body."""
+    claims = (context.get("authorizer") or {}).get("claims") or {}
+    identity = context.get("identity") or {}
+    return str(claims.get("sub") or identity.get("userArn") or identity.get("caller") or "anonymous")

@@ -1,0 +1,34 @@
+"""GuardAnswer: the last layer looks at everything the person will see, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.adapters.environment import settings as environment
+from functions.adapters.guardrails import Guardrails
+from functions.core.answer import Source, delivered, refused
+from functions.core.request import Kind, from_document
+from functions.core.settings import Settings
+from functions.core.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+
+_SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
+
+
+def guard_answer(
+    event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
+) -> dict[str, Any]:
+    """`{document}` -> the document's `answer_guard`, which holds the final answer. Raises StepguardError."""
+    settings = settings or environment()
+    document = event["document"]
+    request = from_document(document.get("request"))
+    before = [document[key] for key in ("input_guard", "model") if key in document]
+    text = str(before[-1]["text"])
+    ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
+    verdict = (guardrails or Guardrails()).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
+    if verdict.blocked:
+        answer = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.POSTPROCESS)
+    else:
+        outcomes = [Outcome(stage["outcome"]) for stage in before]
+        answer = delivered(verdict.text, _SOURCES[request.kind], *outcomes, verdict.outcome)
+    return {**verdict.to_dict(), "blocked": verdict.blocked, "answer": answer.to_document()}
