@@ -1,0 +1,85 @@
+"""Custom regular expressions of a guardrail's sensitive-information policy.
+
+AWS: up to 500 characters per pattern (API_GuardrailRegexConfig), no lookaround (user guide, "Remove PII from
+conversations by using sensitive information filters"). Patterns run on RE2, which has neither lookaround nor
+backreferences and whose time is linear in the text, so that no pattern can stall the endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Protocol, cast
+
+import re2  # type: ignore[import-untyped]  # the wheel carries no type information
+
+from local.bedrock.detectors.spans import Span
+
+MAX_PATTERN_LENGTH = 500
+TIME_LIMIT_SECONDS = 1.0
+_MAX_MEMORY = 8 << 20  # bytes RE2 may spend on one pattern; counted repetitions multiply it
+
+
+class _Compiled(Protocol):
+    """The part of a compiled RE2 pattern that is used here."""
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """The matches from left to right, with offsets in characters."""
+
+
+_ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL)
+_REASONS = (
+    (re.compile(r"\(\?<?[=!]"), "lookahead and lookbehind are not supported"),
+    (re.compile(r"\(\?(?:P=|\()"), "backreferences and conditionals are not supported"),
+    (re.compile(r"\(\?>"), "atomic groups are not supported"),
+)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can carry them, UTF-8 cannot
+_BACKREFERENCE = re.compile(r"\\[1-9k]")
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise ValueError, with the reason, for a pattern that a guardrail cannot hold."""
+    if not 1 <= len(pattern) <= MAX_PATTERN_LENGTH:
+        raise ValueError(f"the pattern has {len(pattern)} characters; 1 to {MAX_PATTERN_LENGTH} are allowed")
+    # Escapes and classes are blanked first: "\(?=" and "[(?=]" are no lookaheads.
+    outside = _ESCAPED_OR_CLASS.sub(lambda found: found.group()[:2] if found.group()[0] == "\\" else "", pattern)
+    if _BACKREFERENCE.search(outside.replace("\\\\", "")):
+        raise ValueError("backreferences are not supported")
+    bare = re.sub(r"\\.", "", outside, flags=re.DOTALL)
+    for construct, reason in _REASONS:
+        if construct.search(bare):
+            raise ValueError(reason)
+    _compile(pattern)
+
+
+@lru_cache(maxsize=256)
+def _compile(pattern: str) -> _Compiled:
+    """The compiled pattern; ValueError says what is wrong with it."""
+    if _LONE_SURROGATE.search(pattern):
+        raise ValueError("not a valid regular expression: it holds half of a surrogate pair")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MAX_MEMORY
+    try:
+        return cast("_Compiled", re2.compile(pattern, options))
+    except re2.error as error:
+        message = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"not a valid regular expression: {message}") from None
+
+
+def find(pattern: str, text: str) -> list[Span]:
+    """Every non-empty, non-overlapping match, with the pattern as label.
+
+    Raises ValueError for a pattern that does not compile and TimeoutError after TIME_LIMIT_SECONDS: each match is
+    found in linear time, but a text may hold thousands of them.
+    """
+    deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    spans: list[Span] = []
+    for match in _compile(pattern).finditer(_LONE_SURROGATE.sub("\ufffd", text)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the pattern took longer than {TIME_LIMIT_SECONDS:g} s")
+        if match.end() > match.start():
+            spans.append(Span(match.start(), match.end(), pattern))
+    return spans
