@@ -1,0 +1,120 @@
+"""The detectors that policies call, behind one interface: imported when first needed, replaced by fakes in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, Protocol
+
+from local.bedrock.detectors.spans import Span
+
+Confidence = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
+
+
+class Grade(Protocol):
+    """How sure a classifier is: a score in 0..1 and the confidence that Bedrock reports for it."""
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def confidence(self) -> Confidence: ...
+
+
+class GroundingScores(Protocol):
+    """How far an answer is supported by its source, and how far it answers the query; both in 0..1."""
+
+    @property
+    def grounding(self) -> float: ...
+
+    @property
+    def relevance(self) -> float: ...
+
+
+class Detection(Protocol):
+    """Everything that policies need to know about a text. Offsets count code points."""
+
+    def words(self, words: tuple[str, ...], text: str) -> Sequence[Span]:
+        """Where configured words stand; label = the configured word."""
+
+    def profanity(self, text: str) -> Sequence[Span]:
+        """Where words of the managed PROFANITY list stand."""
+
+    def regex(self, pattern: str, text: str) -> Sequence[Span]:
+        """Where a configured regular expression matches. Raises TimeoutError."""
+
+    def pii(self, text: str, types: Collection[str]) -> Sequence[Span]:
+        """Personal information of the given types, without overlaps; label = the type."""
+
+    def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
+        """Grades for SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT."""
+
+    def prompt_attack(self, text: str) -> Grade:
+        """Grade for an attempt to override the model's instructions."""
+
+    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
+        """Names of the denied topics (topicsConfig entries) that the text is about."""
+
+    def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
+        """Scores of an answer against its source and query."""
+
+
+class LocalDetection:
+    """The detectors of `local.bedrock.detectors`."""
+
+    def words(self, words: tuple[str, ...], text: str) -> Sequence[Span]:
+        return _matcher(words).find(text)
+
+    def profanity(self, text: str) -> Sequence[Span]:
+        from local.bedrock.detectors.words import managed_profanity
+
+        return managed_profanity().find(text)
+
+    def regex(self, pattern: str, text: str) -> Sequence[Span]:
+        from local.bedrock.detectors import regexes
+
+        return regexes.find(pattern, text)
+
+    def pii(self, text: str, types: Collection[str]) -> Sequence[Span]:
+        from local.bedrock.detectors import pii
+
+        return pii.find(text, types)
+
+    def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
+        from local.bedrock.detectors import content
+
+        return content.grade(text, types)
+
+    def prompt_attack(self, text: str) -> Grade:
+        from local.bedrock.detectors import prompt_attack
+
+        return prompt_attack.grade(text)
+
+    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
+        from local.bedrock.detectors.topics import Topic, detect
+
+        wanted = [
+            Topic(str(entry["name"]), str(entry["definition"]), tuple(_strings(entry.get("examples"))))
+            for entry in topics
+        ]
+        return [name for name, score in detect(text, wanted).items() if score.detected]
+
+    def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
+        from local.bedrock.detectors import grounding
+
+        return grounding.scores(source, query, answer)
+
+
+def _strings(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+@lru_cache(maxsize=64)
+def _matcher(words: tuple[str, ...]) -> _Matcher:
+    from local.bedrock.detectors.words import WordMatcher
+
+    return WordMatcher(words)
+
+
+class _Matcher(Protocol):
+    def find(self, text: str) -> list[Span]: ...

@@ -1,0 +1,198 @@
+"""A guardrail applied to content: what ApplyGuardrail and inline guardrails share.
+
+https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.bedrock.detection import Detection
+from local.bedrock.guardrail import Guardrail
+from local.bedrock.masking import mask
+from local.bedrock.policies import content, grounding, sensitive_information, topics, words
+from local.bedrock.policies.base import Direction, Section, text_units
+from local.wire import ServiceError
+
+GUARD_CONTENT = "guard_content"
+GROUNDING_SOURCE = "grounding_source"
+QUERY = "query"
+MAXIMUM_TEXT_UNITS = 25
+_UNITS = (
+    "topicPolicyUnits",
+    "contentPolicyUnits",
+    "wordPolicyUnits",
+    "sensitiveInformationPolicyUnits",
+    "sensitiveInformationPolicyFreeUnits",
+    "contextualGroundingPolicyUnits",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One content block of a request with its qualifiers."""
+
+    text: str
+    qualifiers: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A guardrail's verdict on content.
+
+    `outputs` is empty when nothing intervened, the one canned message when blocked, else one masked text per guarded
+    block; `guarded` are those blocks' positions in the request.
+    """
+
+    blocked: bool
+    masked: bool
+    outputs: tuple[str, ...]
+    guarded: tuple[int, ...]
+    assessment: dict[str, Any]
+    usage: dict[str, int]
+    coverage: dict[str, Any]
+
+    @property
+    def intervened(self) -> bool:
+        return self.blocked or self.masked
+
+    @property
+    def reason(self) -> str:
+        """AWS's actionReason."""
+        if self.blocked:
+            return "Guardrail blocked."
+        return "Guardrail masked." if self.masked else "No action."
+
+
+def guarded(blocks: Sequence[Block]) -> tuple[int, ...]:
+    """Which blocks all policies but grounding look at.
+
+    The ones marked guard_content; without any, those that are neither source nor query; without any, all of them, so
+    that no request goes unguarded because of its qualifiers.
+    """
+    marked = [position for position, block in enumerate(blocks) if GUARD_CONTENT in block.qualifiers]
+    plain = [position for position, block in enumerate(blocks) if not block.qualifiers]
+    return tuple(marked or plain or range(len(blocks)))
+
+
+def joined(blocks: Sequence[Block], qualifier: str) -> str:
+    """The blocks with a qualifier as one text: several grounding sources are combined."""
+    return "\n".join(block.text for block in blocks if qualifier in block.qualifiers)
+
+
+def evaluate(
+    guardrail: Guardrail,
+    direction: Direction,
+    blocks: Sequence[Block],
+    detection: Detection,
+    *,
+    full: bool = False,
+    prompt_attack: bool = True,
+    maximum_text_units: int = MAXIMUM_TEXT_UNITS,
+) -> Evaluation:
+    """Apply every policy of the guardrail that is enabled for this direction.
+
+    Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query,
+    and a regular expression that does not finish.
+    """
+    started = time.perf_counter()
+    positions = guarded(blocks)
+    texts = [blocks[position].text for position in positions]
+    characters = sum(map(len, texts))
+    if text_units(characters) > maximum_text_units:
+        raise ServiceError(
+            "ValidationException",
+            f"Input is too long: {characters} characters exceed the maximum input size of {maximum_text_units} text "
+            "units (1,000 characters each). Split the content over several requests.",
+        )
+    compared = grounding.Grounding(
+        source=joined(blocks, GROUNDING_SOURCE),
+        query=joined(blocks, QUERY),
+        answer="\n".join(text for text, position in zip(texts, positions, strict=True) if _answers(blocks[position])),
+    )
+    sections = [
+        section
+        for section in (
+            # First, since it refuses requests.
+            grounding.assess(guardrail.policy("contextualGroundingPolicyConfig"), direction, compared, detection),
+            topics.assess(guardrail.policy("topicPolicyConfig"), direction, texts, detection),
+            content.assess(
+                guardrail.policy("contentPolicyConfig"), direction, texts, detection, prompt_attack=prompt_attack
+            ),
+            words.assess(guardrail.policy("wordPolicyConfig"), direction, texts, detection),
+            sensitive_information.assess(
+                guardrail.policy("sensitiveInformationPolicyConfig"), direction, texts, detection
+            ),
+        )
+        if section is not None
+    ]
+    blocked = any(section.blocks for section in sections)
+    masked = any(section.masks for section in sections)
+    usage = dict.fromkeys(_UNITS, 0)
+    for section in sections:
+        usage.update(section.units)
+    coverage = {
+        "textCharacters": {"guarded": characters, "total": sum(len(block.text) for block in blocks)},
+    }
+    return Evaluation(
+        blocked=blocked,
+        masked=masked and not blocked,
+        outputs=_outputs(guardrail, direction, texts, sections, blocked=blocked, masked=masked),
+        guarded=positions,
+        assessment=_assessment(guardrail, sections, usage, coverage, started, full=full),
+        usage=usage,
+        coverage=coverage,
+    )
+
+
+def _answers(block: Block) -> bool:
+    return GUARD_CONTENT in block.qualifiers or not block.qualifiers
+
+
+def _outputs(
+    guardrail: Guardrail,
+    direction: Direction,
+    texts: Sequence[str],
+    sections: Sequence[Section],
+    *,
+    blocked: bool,
+    masked: bool,
+) -> tuple[str, ...]:
+    if blocked:
+        message = "blockedInputMessaging" if direction == "INPUT" else "blockedOutputsMessaging"
+        return (str(guardrail.config[message]),)
+    if not masked:
+        return ()
+    masks = [found for section in sections for found in section.masks]
+    return tuple(mask(text, (found for found in masks if found.block == number)) for number, text in enumerate(texts))
+
+
+def _assessment(
+    guardrail: Guardrail,
+    sections: Sequence[Section],
+    usage: dict[str, int],
+    coverage: dict[str, Any],
+    started: float,
+    *,
+    full: bool,
+) -> dict[str, Any]:
+    assessment: dict[str, Any] = {}
+    for section in sections:
+        if (wire := section.wire(full=full)) is not None:
+            assessment[section.name] = wire
+    assessment["invocationMetrics"] = {
+        "guardrailProcessingLatency": max(1, round((time.perf_counter() - started) * 1000)),
+        "usage": usage,
+        "guardrailCoverage": coverage,
+    }
+    assessment["appliedGuardrailDetails"] = {
+        "guardrailId": guardrail.id,
+        "guardrailVersion": guardrail.version,
+        "guardrailArn": guardrail.arn,
+        "guardrailOrigin": ["REQUEST"],
+        "guardrailOwnership": "SELF",
+    }
+    return assessment
