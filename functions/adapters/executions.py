@@ -59,22 +59,19 @@ class Executions:
 
         Raises Conflict when the name stands for another document, and StepguardError.
         """
-        try:
-            with aws_errors("StartExecution"):
-                try:
-                    response = self._states.start_execution(
-                        stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document)
-                    )
-                except ClientError as error:
-                    if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                        raise
-                    raise _AlreadyExists from None
-        except _AlreadyExists:
-            existing = self.describe(self.arn_of(name))
-            if existing.input != document:
-                raise Conflict("This client_token was used for another request.") from None
-            return existing.arn
-        return str(response["executionArn"])
+        with aws_errors("StartExecution"):
+            try:
+                response = self._states.start_execution(
+                    stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document)
+                )
+                return str(response["executionArn"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                    raise
+        existing = self.describe(self.arn_of(name))
+        if existing.input != document:
+            raise Conflict("This client_token was used for another request.")
+        return existing.arn
 
     def arn_of(self, execution: str) -> str:
         """The ARN of an execution named by itself or by its ARN.
@@ -129,7 +126,3 @@ class Executions:
             if not page.get("nextToken"):
                 return
             token = {"nextToken": page["nextToken"]}
-
-
-class _AlreadyExists(Exception):  # noqa: N818 - a signal inside this module
-    pass
