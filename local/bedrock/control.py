@@ -112,10 +112,7 @@ class Control:
 
     def list_guardrails(self, request: Mapping[str, Any]) -> dict[str, Any]:
         identifier = request.get("guardrailIdentifier")
-        if identifier:
-            listed = self._store.versions(self._find(identifier).id)
-        else:
-            listed = self._store.drafts()
+        listed = self._store.versions(self._find(identifier).id) if identifier else self._store.drafts()
         start = _position(request.get("nextToken"), listed)
         end = start + request.get("maxResults", 100)
         answer: dict[str, Any] = {

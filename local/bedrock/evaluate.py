@@ -149,7 +149,8 @@ def evaluate(
 
 
 def _answers(block: Block) -> bool:
-    return GUARD_CONTENT in block.qualifiers or not block.qualifiers
+    """Whether the block is (part of) the answer that grounding judges."""
+    return not block.qualifiers & {GROUNDING_SOURCE, QUERY}
 
 
 def _outputs(

@@ -46,9 +46,7 @@ class Section:
         """The section as it is answered: detected entries, or all of them; None when there is nothing to say."""
         if full:
             return self.lists
-        detected = {
-            name: [entry for entry in entries if entry["detected"]] for name, entries in self.lists.items()
-        }
+        detected = {name: [entry for entry in entries if entry["detected"]] for name, entries in self.lists.items()}
         return detected if any(detected.values()) else None
 
 

@@ -57,9 +57,7 @@ def _entities(
             if done == "ANONYMIZED":
                 masks.append(Mask(block, span.start, span.end, f"{{{span.label}}}"))
     seen = {label for label, _ in entries}
-    absent = [
-        {"match": "", "type": label, "action": "NONE", "detected": False} for label in types if label not in seen
-    ]
+    absent = [{"match": "", "type": label, "action": "NONE", "detected": False} for label in types if label not in seen]
     return [*entries.values(), *absent]
 
 

@@ -28,9 +28,9 @@ def assess(
     chosen = tuple(words)
     for text in texts:
         for span in detection.words(chosen, text) if chosen else ():
+            match = text[span.start : span.end]
             done = action(words[span.label], direction)
-            found = {"match": text[span.start : span.end], "action": done, "detected": True}
-            custom.setdefault((span.label, found["match"]), found)
+            custom.setdefault((span.label, match), {"match": match, "action": done, "detected": True})
         for entry in managed:
             for span in detection.profanity(text):
                 match = text[span.start : span.end]

@@ -1,0 +1,44 @@
+"""What a local model is asked and answers, whatever API the question came through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+Stop = Literal["end_turn", "max_tokens", "stop_sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to generate; `max_tokens` None means the model's own limit."""
+
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer with the token counts that usage reports."""
+
+    text: str
+    stop: Stop
+    input_tokens: int
+    output_tokens: int
+
+
+class Model(Protocol):
+    """A model that continues a conversation. Safe to call from several threads."""
+
+    def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
+        """Answer the last user message. Raises ServiceError in Bedrock's terms."""

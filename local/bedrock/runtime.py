@@ -1,0 +1,95 @@
+"""The `bedrock-runtime` service: ApplyGuardrail, Converse and InvokeModel; no streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.bedrock.converse import converse
+from local.bedrock.detection import Detection
+from local.bedrock.evaluate import Block, evaluate
+from local.bedrock.guardrail import Guardrail
+from local.bedrock.inline import guard
+from local.bedrock.invoke_model import invoke_model
+from local.bedrock.models.catalogue import Catalogue, reasons
+from local.wire import ServiceError
+
+_INCORRECT = "Guardrail was enabled but input is in incorrect format."
+
+
+class Runtime:
+    """Backend of `bedrock-runtime`. `find` gives the guardrail for an identifier and a version."""
+
+    def __init__(self, find: Callable[[str, str], Guardrail], detection: Detection, models: Catalogue) -> None:
+        self._find = find
+        self._detection = detection
+        self._models = models
+
+    def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        identifier, version = request["guardrailIdentifier"], request["guardrailVersion"]
+        if not identifier or not version:
+            raise ServiceError("ValidationException", "The provided guardrail identifier is invalid.")
+        found = self._find(identifier, version)
+        blocks = [_block(block) for block in request["content"]]
+        if not any(block.text.strip() for block in blocks):
+            raise ServiceError("ValidationException", _INCORRECT)
+        judged = evaluate(
+            found,
+            request["source"],
+            blocks,
+            self._detection,
+            full=request.get("outputScope") == "FULL",
+        )
+        return {
+            "usage": judged.usage,
+            "action": "GUARDRAIL_INTERVENED" if judged.intervened else "NONE",
+            "actionReason": judged.reason,
+            "outputs": [{"text": text} for text in judged.outputs],
+            "assessments": [judged.assessment],
+            "guardrailCoverage": judged.coverage,
+        }
+
+    def converse(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        config = request.get("guardrailConfig") or {}
+        trace = config.get("trace", "disabled")
+        model_id = request["modelId"]
+        return converse(
+            request,
+            self._models.model(model_id),
+            guard(
+                self._find,
+                self._detection,
+                config.get("guardrailIdentifier"),
+                config.get("guardrailVersion"),
+                full=trace == "enabled_full",
+            ),
+            reasoning=reasons(model_id),
+            traced=trace != "disabled",
+        )
+
+    def invoke_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        trace = request.get("trace", "DISABLED")
+        body = invoke_model(
+            request,
+            self._models.model(request["modelId"]),
+            guard(
+                self._find,
+                self._detection,
+                request.get("guardrailIdentifier"),
+                request.get("guardrailVersion"),
+                full=trace == "ENABLED_FULL",
+            ),
+            traced=trace != "DISABLED",
+        )
+        return {"body": body, "contentType": "application/json"}
+
+
+def _block(block: Mapping[str, Any]) -> Block:
+    if "image" in block:
+        raise ServiceError(
+            "ValidationException",
+            "The embedded Bedrock cannot evaluate images yet: send text, or try this request on AWS.",
+        )
+    if "text" not in block:
+        raise ServiceError("ValidationException", _INCORRECT)
+    return Block(block["text"]["text"], frozenset(block["text"].get("qualifiers") or ()))
