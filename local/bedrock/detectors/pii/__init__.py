@@ -1,0 +1,40 @@
+"""Detection of the 31 PII types of Bedrock Guardrails, offline.
+
+Types with a form or a check digit are found by rules, one module per family; NAME and ADDRESS by a small sequence
+tagger (tagger.py) together with rules. The types and their meaning are those of the Bedrock user guide, "Remove PII
+from conversations by using sensitive information filters".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from local.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
+from local.bedrock.detectors.pii.resolve import resolve
+from local.bedrock.detectors.pii.rules import listed
+from local.bedrock.detectors.spans import Span
+
+TYPES = listed(
+    "ADDRESS AGE AWS_ACCESS_KEY AWS_SECRET_KEY CA_HEALTH_NUMBER CA_SOCIAL_INSURANCE_NUMBER CREDIT_DEBIT_CARD_CVV "
+    "CREDIT_DEBIT_CARD_EXPIRY CREDIT_DEBIT_CARD_NUMBER DRIVER_ID EMAIL INTERNATIONAL_BANK_ACCOUNT_NUMBER IP_ADDRESS "
+    "LICENSE_PLATE MAC_ADDRESS NAME PASSWORD PHONE PIN SWIFT_CODE UK_NATIONAL_HEALTH_SERVICE_NUMBER "
+    "UK_NATIONAL_INSURANCE_NUMBER UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER URL USERNAME US_BANK_ACCOUNT_NUMBER "
+    "US_BANK_ROUTING_NUMBER US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER US_PASSPORT_NUMBER US_SOCIAL_SECURITY_NUMBER "
+    "VEHICLE_IDENTIFICATION_NUMBER"
+)
+
+_FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
+
+
+def find(text: str, types: Collection[str]) -> list[Span]:
+    """The PII of the requested `types` in `text`: sorted, not overlapping, with the type as label.
+
+    Other types are looked for as well, because knowing that digits are a card number keeps them from being taken for
+    a telephone number; they are not returned. Raises nothing for any text; an unknown type is never found.
+    """
+    if not text or not types:
+        return []
+    candidates = [span for family in _FAMILIES for span in family(text)]
+    if "NAME" in types or "ADDRESS" in types:
+        candidates += names.find(text)
+    return resolve(text, candidates, frozenset(types))

@@ -1,0 +1,51 @@
+"""Postal addresses that have a recognisable form: street lines, PO boxes, postal codes with their town."""
+
+from __future__ import annotations
+
+import re
+
+from local.bedrock.detectors.pii.rules import Rule, apply
+from local.bedrock.detectors.spans import Span
+
+_STATES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|"
+    "RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|AB|BC|MB|NB|NL|NS|ON|PE|QC|SK"
+)
+_STATE_NAMES = (
+    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|"
+    "Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|"
+    "Nebraska|Nevada|New (?:Hampshire|Jersey|Mexico|York)|North (?:Carolina|Dakota)|Ohio|Oklahoma|Oregon|Pennsylvania|"
+    "Rhode Island|South (?:Carolina|Dakota)|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
+)
+_STREETS = (
+    "street|st|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|ter|trail|trl|"
+    "parkway|pkwy|highway|hwy|circle|cir|way|crescent|cres|close|grove|gardens|mews|alley|row|walk|loop|plaza|turnpike|pike"
+)
+_UNIT = r"(?:,?\s{1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building)\.? ?#?\w{1,6}|,? ?#\w{1,5})"
+_WORD = r"(?:[A-Z0-9][\w'’.-]{0,24})"
+_CITY = r"(?:[A-Z][\w'’.-]{1,24})(?: [A-Z][\w'’.-]{1,24}){0,2}"
+_UK = r"(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2})"
+_CANADA = r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] ?\d[ABCEGHJ-NPRSTV-Z]\d"
+_ZIP = rf"(?:\d{{5}}(?:-\d{{4}})?|{_UK}|{_CANADA})"
+_TOWN = rf"(?:,\s{{1,2}}{_CITY})(?:,?\s{{1,2}}(?:{_STATES}|{_STATE_NAMES})\b)?(?:,?\s{{1,2}}{_ZIP})?"
+
+_RULES = (
+    Rule(
+        "ADDRESS",
+        re.compile(
+            rf"(?<![\w.,/$-])\d{{1,6}}(?:[-/]\d{{1,4}})?[A-Za-z]?,? (?:(?:[NSEW]|NE|NW|SE|SW)\.? )?(?:{_WORD} ){{1,4}}(?i:{_STREETS})\b\.?"
+            rf"(?: (?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\b)?{_UNIT}?(?:{_TOWN})?(?!\w)"
+        ),
+        0.85,
+    ),
+    Rule("ADDRESS", re.compile(r"(?i)(?<![\w.,/$-])\d{1,6} (?:[a-z][\w'’.-]{1,20} ){1,3}(?:street|avenue|road|boulevard|lane|drive|blvd|ave|rd|ln)\b"), 0.7),
+    Rule("ADDRESS", re.compile(rf"(?i)\bp\.? ?o\.? ?box \d{{1,6}}\b(?-i:{_TOWN})?"), 0.9),
+    Rule("ADDRESS", re.compile(rf"\b{_CITY},? (?:{_STATES}),? \d{{5}}(?:-\d{{4}})?(?!\w)"), 0.85),
+    Rule("ADDRESS", re.compile(r"(?i)\bzip(?: ?code)?(?: is| ?:)? (?P<value>\d{5}(?:-\d{4})?)(?!\w)"), 0.7),
+    Rule("ADDRESS", re.compile(rf"(?<!\w)(?:{_UK}|{_CANADA})(?!\w)"), 0.7),
+)  # fmt: skip
+
+
+def find(text: str) -> list[Span]:
+    """Candidates of this family; they may overlap one another."""
+    return apply(_RULES, text) if any(map(str.isdigit, text)) else []
