@@ -270,7 +270,9 @@ class JsonService:
             wire_name = member.serialization.get("name", name)
             if location == "header":
                 headers[wire_name] = str(value)
-            elif location != "statusCode" and name != payload:
+            elif location == "statusCode":
+                status = int(value)
+            elif name != payload:
                 body_members[wire_name] = _plain(member, value, rest=self._rest)
         if payload is not None:
             body = result.get(payload, b"")
