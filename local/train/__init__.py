@@ -1,1 +1,1 @@
-"""Training of the models that ship with the embedded Bedrock; needs the data folder, never run by users."""
+"""Training of the embedded guardrail's weights (`python -m local.train`); nothing at run time imports it."""

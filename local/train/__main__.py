@@ -1,0 +1,56 @@
+"""Train the guardrail detectors' weights: `python -m local.train [--data FOLDER] [--cache FILE] [--everything]`.
+
+Fixed seeds: the same data and library versions give the same weights. The data folder is an argument, the environment variable
+STEPGUARD_DATA, or `../shared/data` beside the project.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from local.bedrock.detectors import heads
+from local.train import fit
+from local.train.authored import authored
+from local.train.examples import Example
+from local.train.public import public
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def data_folder() -> Path:
+    """The public sets' folder, by environment variable or beside the project."""
+    return Path(os.environ.get("STEPGUARD_DATA", ROOT.parent / "shared" / "data"))
+
+
+def examples(data: Path) -> list[Example]:
+    """Authored and public examples; an authored text wins over the same public one."""
+    own = authored()
+    taken = {example.text.casefold() for example in own}
+    return own + [example for example in public(data) if example.text.strip().casefold() not in taken]
+
+
+def benign_held_out(given: list[Example]) -> list[str]:
+    """Held-out texts that are negative for every head: what thresholds are calibrated on."""
+    return [example.text for example in given if example.held_out and not example.positive and not example.unknown]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train and store; exit code 1 with a message if the data is missing."""
+    parser = argparse.ArgumentParser(prog="python -m local.train", description=__doc__)
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the public sets")
+    parser.add_argument("--cache", type=Path, help="keep embeddings in this .npz file between runs")
+    given = parser.parse_args(arguments)
+    if not (given.data / "README.md").is_file():
+        print(f"{given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr)
+        return 1
+    known = examples(given.data)
+    fitted = fit.fit([example for example in known if not example.held_out], given.cache)
+    trained = fit.calibrate(fit.assemble(fitted), benign_held_out(known))
+    fit.save(trained, heads.WEIGHTS)
+    print(f"wrote {heads.WEIGHTS}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Feature matrices of many texts for training, with an optional cache of the slow part, the embeddings, between runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+
+from local.bedrock.detectors.embedding import DIMENSIONS
+from local.bedrock.detectors.heads import EMBEDDING_SCALE, features
+from local.bedrock.detectors.ngrams import BUCKETS, ngrams
+
+
+def whole_embeddings(texts: Sequence[str], cache: Path | None = None) -> NDArray[np.float32]:
+    """Embeddings of whole texts, shape (n, 384); texts without words get zeros. `cache` (.npz) is read and extended."""
+    known: dict[str, NDArray[np.float32]] = {}
+    if cache is not None and cache.is_file():
+        with np.load(cache, allow_pickle=False) as stored:
+            known = dict(zip(stored["texts"].tolist(), stored["vectors"], strict=True))
+    missing = [text for text in dict.fromkeys(texts) if _key(text) not in known]
+    for number, text in enumerate(missing, start=1):
+        dense = features(text).dense
+        known[_key(text)] = dense[0] if len(dense) else np.zeros(DIMENSIONS, dtype=np.float32)
+        if number % 5000 == 0:
+            print(f"embedded {number} of {len(missing)} texts", flush=True)
+    if cache is not None and missing:
+        np.savez(cache, texts=np.array(list(known)), vectors=np.stack(list(known.values())))
+    return np.stack([known[_key(text)] for text in texts])
+
+
+def matrix(texts: Sequence[str], cache: Path | None = None) -> Any:
+    """Sparse matrix (n, 384 + buckets): scaled embedding, then hashed n-grams."""
+    pieces = [ngrams(text) for text in texts]
+    pointers = np.concatenate([[0], np.cumsum([len(buckets) for buckets, _ in pieces])])
+    buckets = np.concatenate([buckets for buckets, _ in pieces]).astype(np.int32)
+    values = np.concatenate([values for _, values in pieces])
+    sparse = csr_matrix((values, buckets, pointers), shape=(len(texts), BUCKETS))
+    return hstack([csr_matrix(whole_embeddings(texts, cache) * EMBEDDING_SCALE), sparse], format="csr", dtype=np.float32)
+
+
+def _key(text: str) -> str:
+    import hashlib
+
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
