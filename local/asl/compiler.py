@@ -1,0 +1,235 @@
+"""From a definition that passed validation to a compiled `Machine`.
+
+https://states-language.net/spec.html
+https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.asl.choice import compile_rule
+from local.asl.errors import DefinitionError, FaultError
+from local.asl.fields import Env, Field, TemplateError, constant, expression, path_field, template
+from local.asl.intrinsics import IntrinsicSyntaxError
+from local.asl.jsontext import Json, dump, is_number
+from local.asl.model import Choice, Fail, Machine, Pass, Resource, Rule, State, Succeed, Task, Wait
+from local.asl.paths import PathSyntaxError, parse
+from local.asl.retry import Catcher, Retrier
+
+_SERVICE = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:(aws-sdk:[^:]+|[^:.]+):([^:.]+)(?:\.(.+))?")
+_LAMBDA = re.compile(r"arn:[^:]*:lambda:")
+_ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]+:[^:]+:activity:")
+
+
+def compile_machine(definition: Mapping[str, Json], *, jsonata: bool = False, where: str = "") -> Machine:
+    """Compile a definition, a branch or an item processor; DefinitionError says what is wrong and where.
+
+    `jsonata` is the query language of the surrounding machine.
+    """
+    language = definition.get("QueryLanguage")
+    jsonata = jsonata if language is None else language == "JSONata"
+    states = {
+        name: _Compiler(name, body, jsonata, f"{where}/States/{name}").compile()
+        for name, body in definition["States"].items()
+    }
+    return Machine(definition["StartAt"], states, jsonata, definition.get("TimeoutSeconds"))
+
+
+def resource(arn: str) -> Resource:
+    """What a Task's Resource names."""
+    if _LAMBDA.match(arn):
+        return Resource(arn=arn, kind="lambda")
+    if _ACTIVITY.match(arn):
+        return Resource(arn=arn, kind="activity")
+    found = _SERVICE.fullmatch(arn)
+    if found is None:
+        raise ValueError(arn)
+    service, action, pattern = found.groups()
+    return Resource(arn=arn, kind="service", service=service, action=action, pattern=pattern or "")
+
+
+class _Compiler:
+    """Compiles one state."""
+
+    def __init__(self, name: str, body: Mapping[str, Json], jsonata: bool, where: str) -> None:
+        language = body.get("QueryLanguage")
+        self.jsonata = jsonata if language is None else language == "JSONata"
+        self.name = name
+        self.body = body
+        self.where = where
+
+    def compile(self) -> State:
+        try:
+            return _KINDS[self.body["Type"]](self)
+        except TemplateError as error:
+            raise DefinitionError(str(error), f"{self.where}/{error.pointer}") from None
+        except (PathSyntaxError, IntrinsicSyntaxError) as error:
+            raise DefinitionError(str(error), self.where) from None
+
+    # --- fields
+
+    def template(self, name: str, source: Mapping[str, Json] | None = None) -> Field | None:
+        """A payload template (JSONPath) or a value with {% %} expressions in it (JSONata)."""
+        body = self.body if source is None else source
+        if name not in body:
+            return None
+        if self.jsonata:
+            from local.asl.jsonata import jsonata_field  # loaded only by definitions that use the language
+
+            return jsonata_field(body[name], name)
+        return template(body[name], name)
+
+    def path(self, name: str) -> Field | None:
+        """InputPath and OutputPath: absent is the whole value, null an empty object."""
+        if name not in self.body:
+            return None
+        return constant({}) if self.body[name] is None else path_field(self.body[name])
+
+    def number(self, name: str, source: Mapping[str, Json] | None = None) -> Field | None:
+        """`Name`, a constant or a JSONata expression, or `NamePath`, a path to an integer."""
+        body = self.body if source is None else source
+        if f"{name}Path" in body:
+            return integer_path(f"{name}Path", body[f"{name}Path"])
+        return self.template(name, body)
+
+    def common(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "type": self.body["Type"],
+            "jsonata": self.jsonata,
+            "next": self.body.get("Next"),
+            "input_path": self.path("InputPath"),
+            "output_path": self.path("OutputPath"),
+            "assign": self.template("Assign"),
+            "output": self.template("Output") if self.jsonata else None,
+        }
+
+    def working(self) -> dict[str, Any]:
+        result_path = self.body.get("ResultPath", "$")
+        return {
+            **self.common(),
+            "arguments": self.template("Arguments" if self.jsonata else "Parameters"),
+            "selector": None if self.jsonata else self.template("ResultSelector"),
+            "result_path": None if result_path is None else parse(result_path),
+            "retry": tuple(_retrier(item) for item in self.body.get("Retry") or ()),
+            "catch": tuple(self.catcher(item) for item in self.body.get("Catch") or ()),
+        }
+
+    def catcher(self, body: Mapping[str, Json]) -> Catcher:
+        return Catcher(
+            tuple(body["ErrorEquals"]),
+            body["Next"],
+            body.get("ResultPath", "$"),
+            self.template("Assign", body),
+            self.template("Output", body) if self.jsonata else None,
+        )
+
+    # --- states
+
+    def pass_state(self) -> State:
+        return Pass(**self.working(), result=self.body.get("Result"), has_result="Result" in self.body)
+
+    def task_state(self) -> State:
+        return Task(
+            **self.working(),
+            resource=resource(self.body["Resource"]),
+            timeout=self.number("TimeoutSeconds"),
+            heartbeat=self.number("HeartbeatSeconds"),
+            credentials=self.template("Credentials"),
+        )
+
+    def choice_state(self) -> State:
+        rules = tuple(
+            Rule(
+                self.condition(body),
+                body["Next"],
+                self.template("Assign", body),
+                self.template("Output", body) if self.jsonata else None,
+            )
+            for body in self.body["Choices"]
+        )
+        return Choice(**self.common(), rules=rules, default=self.body.get("Default"))
+
+    def condition(self, body: Mapping[str, Json]) -> Callable[[Env], bool]:
+        if "Condition" not in body:
+            return compile_rule(body)
+        from local.asl.jsonata import condition  # loaded only by definitions that use the language
+
+        return condition(body["Condition"])
+
+    def wait_state(self) -> State:
+        for key in ("Seconds", "Timestamp", "SecondsPath", "TimestampPath"):
+            if key in self.body:
+                value = self.body[key]
+                is_path = key.endswith("Path")
+                field = path_field(value) if is_path else self.template(key)
+                seconds = key.startswith("Seconds")
+                return Wait(
+                    **self.common(),
+                    seconds=field if seconds else None,
+                    until=None if seconds else field,
+                    label=key,
+                    path=value if is_path else None,
+                )
+        raise DefinitionError("A Wait state needs Seconds, SecondsPath, Timestamp or TimestampPath", self.where)
+
+    def succeed_state(self) -> State:
+        return Succeed(**self.common())
+
+    def fail_state(self) -> State:
+        return Fail(
+            **{**self.common(), "assign": None, "output": None}, error=self.text("Error"), cause=self.text("Cause")
+        )
+
+    def text(self, name: str) -> Field | None:
+        path = self.body.get(f"{name}Path")
+        if path is None:
+            return self.template(name)
+        return expression(path, f"{name}Path") if path.startswith("States.") else path_field(path)
+
+
+_KINDS: dict[str, Callable[[_Compiler], State]] = {
+    "Pass": _Compiler.pass_state,
+    "Task": _Compiler.task_state,
+    "Choice": _Compiler.choice_state,
+    "Wait": _Compiler.wait_state,
+    "Succeed": _Compiler.succeed_state,
+    "Fail": _Compiler.fail_state,
+}
+
+
+def _retrier(body: Mapping[str, Json]) -> Retrier:
+    return Retrier(
+        tuple(body["ErrorEquals"]),
+        body.get("IntervalSeconds", 1),
+        body.get("MaxAttempts", 3),
+        float(body.get("BackoffRate", 2.0)),
+        body.get("MaxDelaySeconds"),
+        body.get("JitterStrategy") == "FULL",
+    )
+
+
+def integer_path(name: str, path: str) -> Field:
+    """A field like MaxConcurrencyPath: the integer at a path."""
+    return _number_path(name, path, "integer", lambda value: is_number(value) and value == int(value))
+
+
+def float_path(name: str, path: str) -> Field:
+    """A field like ToleratedFailurePercentagePath: the number at a path."""
+    return _number_path(name, path, "float", is_number)
+
+
+def _number_path(name: str, path: str, kind: str, fits: Callable[[Json], bool]) -> Field:
+    find = path_field(path)
+
+    def evaluate(env: Env) -> Json:
+        value = find(env)
+        if not fits(value):
+            shown = value if isinstance(value, str) else dump(value)
+            raise FaultError(f'The {name} field refers to value "{shown}" which is not a valid {kind}: {path}')
+        return int(value) if kind == "integer" else value
+
+    return evaluate

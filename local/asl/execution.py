@@ -1,0 +1,74 @@
+"""A running execution: its interpreter, its history, and how it ends.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-executions.html
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from local.asl.frame import Frame
+from local.asl.history import NOT_TRUNCATED, Details
+from local.asl.jsontext import Json, dump
+from local.asl.model import Machine
+from local.asl.scheduler import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an execution ended: `status` SUCCEEDED (with `output`), FAILED, TIMED_OUT or ABORTED (error and cause)."""
+
+    status: str
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    def event(self) -> tuple[str, Details]:
+        """The type and details of the history's last event."""
+        if self.status == "SUCCEEDED":
+            return "ExecutionSucceeded", {"output": self.output, "outputDetails": NOT_TRUNCATED}
+        kind = {"FAILED": "ExecutionFailed", "TIMED_OUT": "ExecutionTimedOut", "ABORTED": "ExecutionAborted"}
+        details: Details = {}
+        if self.error is not None:
+            details["error"] = self.error
+        if self.cause is not None:
+            details["cause"] = self.cause
+        return kind[self.status], details
+
+
+class Execution:
+    """An execution in memory, from its start to its ending.
+
+    `lock` is held whenever its interpreter steps or its history is written; it is free while a task is called.
+    """
+
+    def __init__(
+        self, number: int, arn: str, machine: Machine, frame: Frame, data: Json, role: str, started: float
+    ) -> None:
+        self.number = number
+        self.started = started
+        self.arn = arn
+        self.machine = machine
+        self.frame = frame
+        self.input = data
+        self.role = role
+        self.lock = threading.Lock()
+        self.ending: Ending | None = None
+        self.ended = threading.Event()
+        self.deadline: Timer | None = None
+
+    def record_start(self) -> None:
+        """ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
+        self.frame.run.history.record(
+            "ExecutionStarted",
+            {"input": dump(self.input), "inputDetails": NOT_TRUNCATED, "roleArn": self.role},
+            0,
+        )
+
+    def record_end(self, ending: Ending) -> None:
+        """The last event. A stop or time-out comes from outside: no state's event precedes it."""
+        kind, details = ending.event()
+        previous = self.frame.last if ending.status in ("SUCCEEDED", "FAILED") else 0
+        self.frame.run.history.record(kind, details, previous, last=True)
+        self.ending = ending

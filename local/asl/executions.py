@@ -1,0 +1,227 @@
+"""The operations on executions: start, stop, describe, list, history, and the synchronous start.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html and its siblings
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from local.asl.arns import check_arn, check_name
+from local.asl.core import Core, decode_token, encode_token, moment, new_id
+from local.asl.execution import Ending, Execution
+from local.asl.history import details_key, without_data
+from local.asl.jsontext import MAX_BYTES, Json, load, same, size
+from local.asl.lookup import find_machine, find_revision
+from local.wire import ServiceError
+
+Params = dict[str, Any]
+
+
+class ExecutionOperations:
+    """Part of `StepFunctions`."""
+
+    core: Core
+
+    def start_execution(self, params: Params) -> Params:
+        """STANDARD: idempotent while an execution of that name runs with the same input; EXPRESS: always new."""
+        execution, started = self._start(params)
+        self.core.store.flush()
+        return {"executionArn": execution, "startDate": moment(started)}
+
+    def start_sync_execution(self, params: Params) -> Params:
+        """EXPRESS only: waits for the end. A failed execution is a good answer whose `status` says so."""
+        machine = find_machine(self.core.store, params["stateMachineArn"])
+        if machine["type"] != "EXPRESS":
+            raise ServiceError(
+                "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
+            )
+        arn, _ = self._start(params)
+        execution = self.core.running.get(arn)
+        if execution is not None:
+            execution.ended.wait()
+        row = self._row(arn)
+        milliseconds = max(100, ceil((row["stopped"] - row["started"]) * 10) * 100)
+        response = {
+            "executionArn": arn,
+            "stateMachineArn": row["machine"],
+            "name": row["name"],
+            "startDate": moment(row["started"]),
+            "stopDate": moment(row["stopped"]),
+            "status": row["status"],
+            "billingDetails": {"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": milliseconds},
+            **_outcome(row),
+        }
+        if params.get("includedData") != "METADATA_ONLY":
+            response.update({"input": row["input"], "inputDetails": {"included": True}})
+        else:
+            response.pop("output", None)
+        return response
+
+    def stop_execution(self, params: Params) -> Params:
+        """An execution that ended already stays as it is; its stop date is given."""
+        arn = params["executionArn"]
+        check_arn(arn, "execution")
+        running = self.core.running.get(arn)
+        if running is not None:
+            self.core.engine.end(running, Ending("ABORTED", error=params.get("error"), cause=params.get("cause")))
+        row = self._row(arn)
+        return {"stopDate": moment(row["stopped"])}
+
+    def describe_execution(self, params: Params) -> Params:
+        arn = params["executionArn"]
+        check_arn(arn, "execution")
+        row = self._row(arn)
+        response: Params = {
+            "executionArn": arn,
+            "stateMachineArn": row["machine"],
+            "name": row["name"],
+            "status": row["status"],
+            "startDate": moment(row["started"]),
+            "stopDate": moment(row["stopped"]),
+            "input": row["input"],
+            "inputDetails": {"included": True},
+            "redriveCount": 0,
+            "redriveStatus": "NOT_REDRIVABLE",
+            "redriveStatusReason": _not_redrivable(row["status"]),
+            **_outcome(row),
+        }
+        if params.get("includedData") == "METADATA_ONLY":
+            for key in ("input", "inputDetails", "output", "outputDetails"):
+                response.pop(key, None)
+        return response
+
+    def list_executions(self, params: Params) -> Params:
+        """Newest first."""
+        if not params.get("stateMachineArn"):
+            raise ServiceError("ValidationException", "Either stateMachineArn or mapRunArn must be provided")
+        machine = find_machine(self.core.store, params["stateMachineArn"])
+        _standard_only(machine["type"])
+        most = params.get("maxResults") or 100
+        before = decode_token(params.get("nextToken"))
+        rows = self.core.store.read(
+            "SELECT * FROM executions WHERE machine = ? AND (? IS NULL OR status = ?) AND id < ? "
+            "ORDER BY id DESC LIMIT ?",
+            machine["arn"],
+            params.get("statusFilter"),
+            params.get("statusFilter"),
+            2**62 if before is None else before,
+            most + 1,
+        )
+        response: Params = {
+            "executions": [
+                {
+                    "executionArn": row["arn"],
+                    "stateMachineArn": row["machine"],
+                    "name": row["name"],
+                    "status": row["status"],
+                    "startDate": moment(row["started"]),
+                    "stopDate": moment(row["stopped"]),
+                    "redriveCount": 0,
+                }
+                for row in rows[:most]
+            ]
+        }
+        if len(rows) > most:
+            response["nextToken"] = encode_token(rows[most - 1]["id"])
+        return response
+
+    def get_execution_history(self, params: Params) -> Params:
+        arn = params["executionArn"]
+        check_arn(arn, "execution")
+        row = self._row(arn)
+        most = params.get("maxResults") or 100
+        backwards = bool(params.get("reverseOrder"))
+        with_data = params.get("includeExecutionData") is not False
+        start = decode_token(params.get("nextToken"))
+        if backwards:
+            query = "SELECT * FROM events WHERE execution = ? AND id < ? ORDER BY id DESC LIMIT ?"
+            start = 2**62 if start is None else start
+        else:
+            query = "SELECT * FROM events WHERE execution = ? AND id > ? ORDER BY id LIMIT ?"
+            start = start or 0
+        rows = self.core.store.read(query, row["id"], start, most + 1)
+        response: Params = {"events": [_event(event, with_data=with_data) for event in rows[:most]]}
+        if len(rows) > most:
+            response["nextToken"] = encode_token(rows[most - 1]["id"])
+        return response
+
+    # --- inside
+
+    def _start(self, params: Params) -> tuple[str, float]:
+        """The ARN and start time of a new execution, or of the same one that already runs."""
+        name = params.get("name") or new_id()
+        check_name(name)
+        text = params.get("input") or "{}"
+        data = _execution_input(text)
+        with self.core.starting:
+            machine = find_machine(self.core.store, params["stateMachineArn"])
+            if machine["type"] == "EXPRESS":
+                arn = self.core.account.arn("states", f"express:{machine['name']}:{name}:{new_id()}")
+            else:
+                arn = self.core.account.arn("states", f"execution:{machine['name']}:{name}")
+                known = self.core.store.one("SELECT status, input, started FROM executions WHERE arn = ?", arn)
+                if known is not None:
+                    if known["status"] == "RUNNING" and same(load(known["input"]), data):
+                        return arn, known["started"]
+                    raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+            revision = find_revision(self.core.store, machine["arn"], machine["revision"])
+            execution: Execution = self.core.launch(machine, revision, name, arn, text, data)
+        return arn, execution.started
+
+    def _row(self, arn: str) -> Any:
+        row = self.core.store.one("SELECT * FROM executions WHERE arn = ?", arn)
+        if row is None:
+            raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return row
+
+
+def _standard_only(kind: str) -> None:
+    if kind != "STANDARD":
+        raise ServiceError(
+            "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
+        )
+
+
+def _execution_input(text: str) -> Json:
+    if size(text) > MAX_BYTES:
+        raise ServiceError(
+            "ValidationException",
+            f"1 validation error detected: Value at 'input' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {MAX_BYTES}",
+        )
+    try:
+        return load(text)
+    except ValueError as error:
+        raise ServiceError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from None
+
+
+def _outcome(row: Any) -> Params:
+    """The members that only an ended execution has."""
+    outcome: Params = {}
+    if row["output"] is not None:
+        outcome.update({"output": row["output"], "outputDetails": {"included": True}})
+    for key in ("error", "cause"):
+        if row[key] is not None:
+            outcome[key] = row[key]
+    return outcome
+
+
+def _not_redrivable(status: str) -> str:
+    if status in ("RUNNING", "SUCCEEDED"):
+        return f"Execution is {status} and cannot be redriven"
+    return "The embedded Step Functions does not redrive executions"
+
+
+def _event(row: Any, *, with_data: bool) -> Params:
+    event: Params = {
+        "timestamp": moment(row["timestamp"]),
+        "type": row["type"],
+        "id": row["id"],
+        "previousEventId": row["previous"],
+    }
+    if row["details"] is not None:
+        details = load(row["details"])
+        event[details_key(row["type"])] = details if with_data else without_data(details)
+    return event

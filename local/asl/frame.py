@@ -1,0 +1,116 @@
+"""A frame is one thread of states: an execution's main line, a branch, or a Map iteration.
+
+It knows the last event (every event names its predecessor), the variables in scope and the context object.
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from local.asl.errors import QUERY, FaultError, StateError, data_limit
+from local.asl.fields import Env
+from local.asl.history import NOT_TRUNCATED, Details, History
+from local.asl.jsontext import MAX_BYTES, Json, dump, size
+from local.asl.model import State
+from local.asl.ports import Clock
+
+
+def iso(moment: float) -> str:
+    """A time in the context object: 2026-11-21T10:00:00.123Z."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Run:
+    """What all frames of one execution share. `context` holds $$.Execution and $$.StateMachine."""
+
+    __slots__ = ("clock", "context", "history", "jitter", "region")
+
+    def __init__(self, history: History, clock: Clock, context: Mapping[str, Json], region: str) -> None:
+        self.history = history
+        self.clock = clock
+        self.context = context
+        self.region = region
+        self.jitter = random.Random()  # noqa: S311  spreads retries, guards nothing
+
+
+class Frame:
+    """Where one thread of states stands."""
+
+    __slots__ = ("_memo", "before", "context", "entered", "iteration", "last", "run", "state", "variables")
+
+    def __init__(
+        self,
+        run: Run,
+        last: int = 0,
+        variables: Mapping[str, Json] | None = None,
+        extra: Mapping[str, Json] | None = None,
+        iteration: tuple[int, ...] = (),
+    ) -> None:
+        self.run = run
+        self.last = last
+        self.before = 0
+        self.entered = 0
+        self.variables: dict[str, Json] = dict(variables or {})
+        self.context: dict[str, Json] = {**run.context, **(extra or {})}
+        self.iteration = iteration
+        self.state: State | None = None
+        self._memo: tuple[Json, str] = (None, "null")
+
+    def text(self, value: Json) -> str:
+        """JSON text; one state's output is the next one's input, so the last text is remembered."""
+        known, text = self._memo
+        if value is not known:
+            text = dump(value)
+            self._memo = (value, text)
+        return text
+
+    def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
+        """Record an event after the last one; without `link` the next event ignores it as a predecessor."""
+        number = self.run.history.record(kind, details, self.last)
+        if link:
+            self.last = number
+        return number
+
+    def enter(self, state: State, data: Json) -> None:
+        """XStateEntered, and $$.State."""
+        now = self.run.clock.now()
+        self.state = state
+        self.before = self.last
+        self.context["State"] = {"Name": state.name, "EnteredTime": iso(now)}
+        self.entered = self.event(
+            f"{state.type}StateEntered",
+            {"name": state.name, "input": self.text(data), "inputDetails": NOT_TRUNCATED},
+        )
+
+    def leave(self, state: State, output: Json, assigned: Mapping[str, Json] | None = None) -> None:
+        """XStateExited; the assigned variables take effect here."""
+        text = self.text(output)
+        if size(text) > MAX_BYTES:
+            raise data_limit(state.name)
+        details: Details = {"name": state.name, "output": text, "outputDetails": NOT_TRUNCATED}
+        if assigned:
+            details["assignedVariables"] = {name: dump(value) for name, value in assigned.items()}
+            details["assignedVariablesDetails"] = NOT_TRUNCATED
+            self.variables.update(assigned)
+        self.event(f"{state.type}StateExited", details)
+
+    def env(self, data: Json) -> Env:
+        """What this state's fields see before it has a result."""
+        return Env(data, self.context, self.variables, input=data)
+
+    def located(self, fault: FaultError) -> StateError:
+        """The state error for a fault, with AWS's words for where it happened; JSONata's faults get an event."""
+        name = self.state.name if self.state else ""
+        cause = (
+            f"An error occurred while executing the state '{name}' (entered at the event id #{self.entered}). "
+            f"{fault.message}"
+        )
+        if fault.error == QUERY:
+            details: Details = {"error": fault.error, "cause": cause, "state": name}
+            if fault.location:
+                details["location"] = fault.location
+            self.run.history.record("EvaluationFailed", details, self.before)
+        return StateError(fault.error, cause)

@@ -1,0 +1,25 @@
+"""Finding stored resources by ARN, with AWS's errors for what is not there."""
+
+from __future__ import annotations
+
+from sqlite3 import Row
+
+from local.asl.arns import check_arn
+from local.asl.store import Store
+from local.wire import ServiceError
+
+
+def find_machine(store: Store, arn: str) -> Row:
+    """The row of an existing state machine; InvalidArn or StateMachineDoesNotExist."""
+    check_arn(arn, "stateMachine")
+    row = store.one("SELECT * FROM machines WHERE arn = ?", arn)
+    if row is None:
+        raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+    return row
+
+
+def find_revision(store: Store, arn: str, revision: str) -> Row:
+    """The row of a revision that exists."""
+    row = store.one("SELECT * FROM revisions WHERE machine = ? AND revision = ?", arn, revision)
+    assert row is not None
+    return row

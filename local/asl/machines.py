@@ -1,0 +1,219 @@
+"""The operations on state machines: create, update, describe, list, delete, validate.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html and its siblings
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.asl.arns import check_arn, check_name
+from local.asl.compiler import compile_machine
+from local.asl.core import Core, decode_token, encode_token, moment, new_id
+from local.asl.errors import DefinitionError
+from local.asl.jsontext import dump, load
+from local.asl.lookup import find_machine, find_revision
+from local.asl.tags import replace_tags
+from local.asl.validate import Finding, parse_definition, validate
+from local.wire import ServiceError
+
+Params = dict[str, Any]
+_DEFAULT_LOGGING = {"level": "OFF", "includeExecutionData": False}
+_SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+
+
+def check_definition(text: str, kind: str) -> list[Finding]:
+    """Every finding about a definition, those of the compiler included."""
+    definition, findings = parse_definition(text)
+    if definition is None:
+        return findings
+    findings = validate(definition, express=kind == "EXPRESS")
+    if not any(finding.severity == "ERROR" for finding in findings):
+        try:
+            compile_machine(definition)
+        except DefinitionError as error:
+            findings.append(Finding(error.code, error.message, error.location))
+    return findings
+
+
+class MachineOperations:
+    """Part of `StepFunctions`."""
+
+    core: Core
+
+    def create_state_machine(self, params: Params) -> Params:
+        """Idempotent: the same name with the same definition, type and settings gives the existing machine."""
+        check_name(params["name"])
+        _check_role(params["roleArn"])
+        kind = params.get("type") or "STANDARD"
+        _refuse_bad_definition(params["definition"], kind)
+        arn = self.core.account.arn("states", f"stateMachine:{params['name']}")
+        settings = _settings(params, {})
+        with self.core.starting:
+            known = self.core.store.one("SELECT * FROM machines WHERE arn = ?", arn)
+            if known is not None:
+                revision = find_revision(self.core.store, arn, known["revision"])
+                if (revision["definition"], known["type"], load(known["settings"])) != (
+                    params["definition"],
+                    kind,
+                    settings,
+                ):
+                    raise ServiceError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+                return {"stateMachineArn": arn, "creationDate": moment(known["created"])}
+            now, revision_id = self.core.now(), new_id()
+            self._add_revision(arn, revision_id, params["definition"], params["roleArn"], now)
+            self.core.store.write(
+                "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?)",
+                arn,
+                params["name"],
+                kind,
+                now,
+                now,
+                revision_id,
+                dump(settings),
+            )
+            replace_tags(self.core.store, arn, params.get("tags") or [])
+            self.core.store.flush()
+        return {"stateMachineArn": arn, "creationDate": moment(now)}
+
+    def update_state_machine(self, params: Params) -> Params:
+        """A new revision; executions that run keep theirs."""
+        with self.core.starting:
+            machine = find_machine(self.core.store, params["stateMachineArn"])
+            settings = _settings(params, load(machine["settings"]))
+            if not any(params.get(key) is not None for key in ("definition", "roleArn", *_SETTINGS)):
+                raise ServiceError(
+                    "MissingRequiredParameter", "Either the definition, the role ARN, or a configuration is required"
+                )
+            old = find_revision(self.core.store, machine["arn"], machine["revision"])
+            definition = params.get("definition") or old["definition"]
+            role = params.get("roleArn") or old["role"]
+            _check_role(role)
+            _refuse_bad_definition(definition, machine["type"])
+            now, revision_id = self.core.now(), machine["revision"]
+            if (definition, role) != (old["definition"], old["role"]):
+                revision_id = new_id()
+                self._add_revision(machine["arn"], revision_id, definition, role, now)
+            self.core.store.write(
+                "UPDATE machines SET updated = ?, revision = ?, settings = ? WHERE arn = ?",
+                now,
+                revision_id,
+                dump(settings),
+                machine["arn"],
+            )
+            self.core.store.flush()
+        return {"updateDate": moment(now), "revisionId": revision_id}
+
+    def describe_state_machine(self, params: Params) -> Params:
+        machine = find_machine(self.core.store, params["stateMachineArn"])
+        revision = find_revision(self.core.store, machine["arn"], machine["revision"])
+        response = {
+            "stateMachineArn": machine["arn"],
+            "name": machine["name"],
+            "status": "ACTIVE",
+            "definition": revision["definition"],
+            "roleArn": revision["role"],
+            "type": machine["type"],
+            "creationDate": moment(machine["created"]),
+            **load(machine["settings"]),
+        }
+        if machine["updated"] != machine["created"]:
+            response["revisionId"] = machine["revision"]
+        return response
+
+    def list_state_machines(self, params: Params) -> Params:
+        """Sorted by name (AWS promises no order)."""
+        size = params.get("maxResults") or 100
+        start = decode_token(params.get("nextToken")) or 0
+        rows = self.core.store.read(
+            "SELECT arn, name, type, created FROM machines ORDER BY name LIMIT ? OFFSET ?", size + 1, start
+        )
+        response: Params = {
+            "stateMachines": [
+                {
+                    "stateMachineArn": row["arn"],
+                    "name": row["name"],
+                    "type": row["type"],
+                    "creationDate": moment(row["created"]),
+                }
+                for row in rows[:size]
+            ]
+        }
+        if len(rows) > size:
+            response["nextToken"] = encode_token(start + size)
+        return response
+
+    def delete_state_machine(self, params: Params) -> Params:
+        """Idempotent. Running executions end first on AWS; here they go on, and their histories stay readable."""
+        check_arn(params["stateMachineArn"], "stateMachine")
+        with self.core.starting:
+            self.core.store.write("DELETE FROM machines WHERE arn = ?", params["stateMachineArn"])
+            self.core.store.write("DELETE FROM tags WHERE arn = ?", params["stateMachineArn"])
+            self.core.store.flush()
+        return {}
+
+    def describe_state_machine_for_execution(self, params: Params) -> Params:
+        check_arn(params["executionArn"], "execution")
+        execution = self.core.store.one("SELECT * FROM executions WHERE arn = ?", params["executionArn"])
+        if execution is None:
+            raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{params['executionArn']}'")
+        revision = find_revision(self.core.store, execution["machine"], execution["revision"])
+        machine = self.core.store.one("SELECT settings FROM machines WHERE arn = ?", execution["machine"])
+        return {
+            "stateMachineArn": execution["machine"],
+            "name": execution["machine"].rpartition(":")[2],
+            "definition": revision["definition"],
+            "roleArn": revision["role"],
+            "updateDate": moment(revision["created"]),
+            "revisionId": execution["revision"],
+            **(load(machine["settings"]) if machine else {}),
+        }
+
+    def validate_state_machine_definition(self, params: Params) -> Params:
+        findings = check_definition(params["definition"], params.get("type") or "STANDARD")
+        if params.get("severity", "ERROR") == "ERROR":
+            findings = [finding for finding in findings if finding.severity == "ERROR"]
+        most = params.get("maxResults") or 100
+        diagnostics = []
+        for finding in findings[:most]:
+            diagnostic = {"severity": finding.severity, "code": finding.code, "message": finding.message}
+            if finding.location is not None:
+                diagnostic["location"] = finding.location
+            diagnostics.append(diagnostic)
+        failed = any(finding.severity == "ERROR" for finding in findings)
+        return {
+            "result": "FAIL" if failed else "OK",
+            "diagnostics": diagnostics,
+            "truncated": len(findings) > most,
+        }
+
+    def _add_revision(self, arn: str, revision: str, definition: str, role: str, now: float) -> None:
+        self.core.store.write("INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", arn, revision, definition, role, now)
+
+
+def _settings(params: Params, old: Params) -> Params:
+    settings = {
+        "loggingConfiguration": _DEFAULT_LOGGING,
+        "tracingConfiguration": {"enabled": False},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        **old,
+    }
+    settings.update({key: params[key] for key in _SETTINGS if params.get(key) is not None})
+    logging = settings["loggingConfiguration"]
+    if logging.get("level", "OFF") != "OFF" and not logging.get("destinations"):
+        raise ServiceError(
+            "InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination."
+        )
+    return settings
+
+
+def _check_role(arn: str) -> None:
+    if not arn.startswith("arn:") or ":iam:" not in arn:
+        raise ServiceError("InvalidArn", f"Invalid Role Arn: '{arn[:256]}'")
+
+
+def _refuse_bad_definition(text: str, kind: str) -> None:
+    errors = [finding for finding in check_definition(text, kind) if finding.severity == "ERROR"]
+    if errors:
+        listing = ", ".join(map(str, errors[:10]))
+        raise ServiceError("InvalidDefinition", f"Invalid State Machine Definition: '{listing}'")

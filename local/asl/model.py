@@ -1,0 +1,133 @@
+"""A compiled state machine: what the interpreter walks. Built by `compiler`, never changed afterwards.
+
+https://states-language.net/spec.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local.asl.choice import Predicate
+from local.asl.fields import Field
+from local.asl.jsontext import Json
+from local.asl.paths import Path
+from local.asl.retry import Catcher, Retrier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What every state has.
+
+    JSONPath states use `input_path`, `output_path` (None: the whole value; a constant {} for a null path); JSONata
+    states use `output`. `next` is None where the machine ends.
+    """
+
+    name: str
+    type: str
+    jsonata: bool
+    next: str | None = None
+    input_path: Field | None = None
+    output_path: Field | None = None
+    assign: Field | None = None
+    output: Field | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working(State):
+    """A state with a result: `arguments` is Parameters or Arguments; `result_path` None throws the result away."""
+
+    arguments: Field | None = None
+    selector: Field | None = None
+    result_path: Path | None = None
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass(Working):
+    """Pass: `result` is a fixed result, if `has_result`."""
+
+    result: Json = None
+    has_result: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What a Task calls: `kind` is lambda, activity or service.
+
+    For a service, e.g. `arn:aws:states:::sqs:sendMessage.waitForTaskToken`: `service` "sqs", `action` "sendMessage",
+    `pattern` "waitForTaskToken" (or "", "sync", "sync:2").
+    """
+
+    arn: str
+    kind: str
+    service: str = ""
+    action: str = ""
+    pattern: str = ""
+
+    @property
+    def full_action(self) -> str:
+        """The action as histories show it, its pattern included."""
+        return f"{self.action}.{self.pattern}" if self.pattern else self.action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Working):
+    """Task."""
+
+    resource: Resource
+    timeout: Field | None = None
+    heartbeat: Field | None = None
+    credentials: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One choice: where to go when `test` holds."""
+
+    test: Predicate
+    next: str
+    assign: Field | None = None
+    output: Field | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(State):
+    """Choice."""
+
+    rules: tuple[Rule, ...]
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(State):
+    """Wait: `seconds` gives a number, `until` a timestamp; `label` names the field in error messages."""
+
+    seconds: Field | None = None
+    until: Field | None = None
+    label: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(State):
+    """Succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail(State):
+    """Fail."""
+
+    error: Field | None = None
+    cause: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A state machine, or the states of a branch or an item processor. `timeout` in seconds."""
+
+    start: str
+    states: Mapping[str, State]
+    jsonata: bool = False
+    timeout: float | None = None

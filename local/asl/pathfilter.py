@@ -1,0 +1,179 @@
+"""The filter expressions of JSONPath, `[?(@.price < 10 && @.kind == 'book')]`, compiled to predicates.
+
+Operators: == != < <= > >= =~ in nin, && || !, parentheses; a path alone tests existence. Comparing different
+types is false, not an error. https://github.com/json-path/JsonPath#filter-operators
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from local.asl.errors import PathError
+from local.asl.jsontext import Json, is_number, same
+from local.asl.paths import Path, PathSyntaxError, parse_prefix, quoted
+
+Predicate = Callable[[Json, Json], bool]
+Operand = Callable[[Json, Json], Json]
+
+_MISSING: Any = object()
+_OPERATOR = re.compile(r"==|!=|<=|>=|=~|<|>|in\b|nin\b")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+_REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/(i?)")
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def parse_filter(text: str, at: int) -> tuple[Predicate, int]:
+    """Compile the parenthesised expression that begins at `at`; also where it ends."""
+    reader = _Reader(text, at)
+    if not reader.take("("):
+        raise PathSyntaxError(f"{text!r}: a filter is written [?(...)]")
+    predicate = reader.either()
+    if not reader.take(")"):
+        raise PathSyntaxError(f"{text!r}: the filter's ) is missing at {reader.at}")
+    return predicate, reader.at
+
+
+class _Reader:
+    def __init__(self, text: str, at: int) -> None:
+        self.text = text
+        self.at = at
+
+    def take(self, token: str) -> bool:
+        while self.text.startswith(" ", self.at):
+            self.at += 1
+        if self.text.startswith(token, self.at):
+            self.at += len(token)
+            return True
+        return False
+
+    def either(self) -> Predicate:
+        left = self.both()
+        while self.take("||"):
+            left = _or(left, self.both())
+        return left
+
+    def both(self) -> Predicate:
+        left = self.unary()
+        while self.take("&&"):
+            left = _and(left, self.unary())
+        return left
+
+    def unary(self) -> Predicate:
+        if self.take("!"):
+            inner = self.unary()
+            return lambda item, root: not inner(item, root)
+        if self.take("("):
+            inner = self.either()
+            if not self.take(")"):
+                raise PathSyntaxError(f"{self.text!r}: ) is missing at {self.at}")
+            return inner
+        return self.comparison()
+
+    def comparison(self) -> Predicate:
+        left = self.operand()
+        self.take("")
+        operator = _OPERATOR.match(self.text, self.at)
+        if operator is None:
+            return lambda item, root: left(item, root) is not _MISSING
+        self.at = operator.end()
+        if operator.group() == "=~":
+            return self.regex(left)
+        right = self.operand()
+        test = _TESTS[operator.group()]
+        return lambda item, root: test(left(item, root), right(item, root))
+
+    def regex(self, left: Operand) -> Predicate:
+        self.take("")
+        found = _REGEX.match(self.text, self.at)
+        if found is None:
+            raise PathSyntaxError(f"{self.text!r}: =~ needs /a pattern/")
+        self.at = found.end()
+        try:
+            pattern = re.compile(found.group(1), re.IGNORECASE if found.group(2) else 0)
+        except re.error as error:
+            raise PathSyntaxError(f"{self.text!r}: {error}") from None
+
+        def matches(item: Json, root: Json) -> bool:
+            value = left(item, root)
+            return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+        return matches
+
+    def operand(self) -> Operand:
+        self.take("")
+        start = self.text[self.at : self.at + 1]
+        if start in ("@", "$"):
+            return self.path()
+        if start in ("'", '"'):
+            literal, self.at = quoted(self.text, self.at)
+            return lambda item, root: literal
+        if start == "[":
+            self.at += 1
+            members = []
+            while not self.take("]"):
+                members.append(self.operand())
+                self.take(",")
+            return lambda item, root: [member(item, root) for member in members]
+        if number := _NUMBER.match(self.text, self.at):
+            self.at = number.end()
+            value = float(number.group()) if number.group(1) or number.group(2) else int(number.group())
+            return lambda item, root: value
+        for word, constant in _WORDS.items():
+            if self.text.startswith(word, self.at):
+                self.at += len(word)
+                return lambda item, root: constant
+        raise PathSyntaxError(f"{self.text!r}: the filter is not understood at {self.at}")
+
+    def path(self) -> Operand:
+        relative = self.text[self.at] == "@"
+        # `@` takes the place of `$`; the rest of the grammar is the same.
+        compiled, end = parse_prefix(self.text[: self.at] + "$" + self.text[self.at + 1 :], self.at)
+        self.at = end
+
+        def value(item: Json, root: Json, path: Path = compiled) -> Json:
+            try:
+                return path.find(item if relative else root)
+            except PathError:
+                return _MISSING
+
+        return value
+
+
+def _or(left: Predicate, right: Predicate) -> Predicate:
+    return lambda item, root: left(item, root) or right(item, root)
+
+
+def _and(left: Predicate, right: Predicate) -> Predicate:
+    return lambda item, root: left(item, root) and right(item, root)
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
+    def test(left: Json, right: Json) -> bool:
+        comparable = (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str))
+        return comparable and compare(left, right)
+
+    return test
+
+
+def _equal(left: Json, right: Json) -> bool:
+    if left is _MISSING or right is _MISSING:
+        return left is right
+    return same(left, right)
+
+
+def _member(left: Json, right: Json) -> bool:
+    return isinstance(right, list) and any(_equal(left, item) for item in right)
+
+
+_TESTS: dict[str, Callable[[Json, Json], bool]] = {
+    "==": _equal,
+    "!=": lambda left, right: not _equal(left, right),
+    "<": _ordered(lambda left, right: left < right),
+    "<=": _ordered(lambda left, right: left <= right),
+    ">": _ordered(lambda left, right: left > right),
+    ">=": _ordered(lambda left, right: left >= right),
+    "in": _member,
+    "nin": lambda left, right: not _member(left, right),
+}

@@ -1,0 +1,121 @@
+"""Runs steps on a few threads and wakes them at their times.
+
+A blocking call (a Lambda) simply blocks its thread: one execution then needs no hand-over between threads at all,
+and threads are added, up to `workers`, while work is waiting. Timers need no thread each.
+With a virtual clock, time jumps to the next timer as soon as nothing is left to run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from local.asl.ports import Clock
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(order=True, slots=True)
+class Timer:
+    """A pending wake-up; `cancel` it when it is no longer wanted."""
+
+    when: float
+    order: int
+    job: Callable[[], object] | None = field(compare=False)
+
+    def cancel(self) -> None:
+        self.job = None
+
+
+class Scheduler:
+    """A pool of daemon threads with timers."""
+
+    def __init__(self, clock: Clock, workers: int = 64) -> None:
+        self.clock = clock
+        self._workers = workers
+        self._changed = threading.Condition()
+        self._ready: deque[Callable[[], object]] = deque()
+        self._timers: list[Timer] = []
+        self._order = itertools.count()
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+        self._timekeeper: threading.Thread | None = None
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run `job` soon, on some thread. Jobs must not raise; after `close` they are dropped."""
+        with self._changed:
+            if self._closed:
+                return
+            self._ready.append(job)
+            if self._idle < len(self._ready) and self._threads < self._workers:
+                self._threads += 1
+                threading.Thread(target=self._work, name=f"asl-{self._threads}", daemon=True).start()
+            else:
+                self._changed.notify()
+
+    def call_later(self, seconds: float, job: Callable[[], object]) -> Timer:
+        """Run `job` after so many seconds of the clock."""
+        timer = Timer(self.clock.now() + seconds, next(self._order), job)
+        with self._changed:
+            heapq.heappush(self._timers, timer)
+            if self._timekeeper is None:
+                self._timekeeper = threading.Thread(target=self._keep_time, name="asl-timers", daemon=True)
+                self._timekeeper.start()
+            self._changed.notify_all()
+        return timer
+
+    def close(self) -> None:
+        """Start nothing more; jobs that are running go on until they next wait."""
+        with self._changed:
+            self._closed = True
+            self._ready.clear()
+            self._timers.clear()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                if self.clock.virtual:
+                    self._changed.notify_all()
+                while not self._ready and not self._closed:
+                    self._changed.wait()
+                self._idle -= 1
+                if self._closed:
+                    self._threads -= 1
+                    return
+                job = self._ready.popleft()
+            try:
+                job()
+            except Exception:  # noqa: BLE001  a thread that dies would take its executions with it, unseen
+                _log.exception("A step of an execution failed unexpectedly.")
+
+    def _keep_time(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                while self._timers and self._timers[0].job is None:
+                    heapq.heappop(self._timers)
+                if not self._timers:
+                    self._changed.wait()
+                    continue
+                left = self._timers[0].when - self.clock.now()
+                if left > 0:
+                    if not self.clock.virtual:
+                        # In slices: the system's clock may be set while we wait.
+                        self._changed.wait(min(left, 60.0))
+                        continue
+                    if self._ready or self._idle < self._threads:
+                        self._changed.wait()
+                        continue
+                    self.clock.jump(self._timers[0].when)
+                job = heapq.heappop(self._timers).job
+            if job is not None:
+                self.submit(job)

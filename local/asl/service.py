@@ -1,0 +1,52 @@
+"""The embedded AWS Step Functions: one method per operation, over a true Amazon States Language engine.
+
+    from local.asl.service import StepFunctions
+    from local.asl.ports import InvokeLambda, LambdaInvokeError, LambdaResult
+
+    states = StepFunctions(Path(".stepguard/states.sqlite"), invoke, Account())
+    states.start_execution({"stateMachineArn": arn, "input": "{}"})
+    states.close()
+
+`invoke` is an `InvokeLambda`: `invoke(function: str, payload: bytes, timeout: float | None) -> LambdaResult`, called
+from several threads; it raises `TimeoutError` when `timeout` (seconds) passes and
+`LambdaInvokeError("ResourceNotFoundException", message, 404)` or `("TooManyRequestsException", message, 429)` when
+Lambda itself refuses. A `LambdaResult` with `function_error` set carries `{"errorType", "errorMessage"}` as payload:
+the task fails with that error type and the payload text as its cause, as on AWS.
+
+Methods take and give what botocore's `stepfunctions` model names (datetimes are aware; blobs are bytes) and raise
+`local.wire.ServiceError`. Put it on the wire with `local.wire.JsonService("stepfunctions", states)`. `close` stops the
+engine and completes the file; the file can be opened again by the next process.
+
+For tests, `clock=VirtualClock()` makes every wait and retry take no time.
+API: https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.asl.core import Core
+from local.asl.executions import ExecutionOperations
+from local.asl.machines import MachineOperations
+from local.asl.ports import Clock, InvokeLambda, SystemClock
+from local.asl.tags import TagOperations
+from local.wire import Account
+
+
+class StepFunctions(MachineOperations, ExecutionOperations, TagOperations):
+    """The service. `workers` bounds how many tasks block at the same time."""
+
+    def __init__(
+        self,
+        database: Path,
+        invoke: InvokeLambda,
+        account: Account = Account(),  # noqa: B008  frozen, so one default serves all
+        *,
+        clock: Clock | None = None,
+        workers: int = 64,
+    ) -> None:
+        self.core = Core(database, invoke, account, clock or SystemClock(), workers)
+
+    def close(self) -> None:
+        """Stop the engine cleanly. Executions that still run are marked by the next start."""
+        self.core.close()

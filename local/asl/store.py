@@ -1,0 +1,127 @@
+"""State machines, executions and their histories in one SQLite file (WAL).
+
+Writes are collected and committed together, in order: an event is in the file whole or not at all, and whoever tells
+the outside world about a state of things calls `flush` first. With WAL and synchronous=NORMAL a killed process loses
+nothing committed; a power failure may lose the last moments but never consistency (https://sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from local.asl.history import Event
+from local.asl.jsontext import dump
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS machines (
+    arn TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+    revision TEXT NOT NULL, settings TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS revisions (
+    machine TEXT NOT NULL, revision TEXT NOT NULL, definition TEXT NOT NULL, role TEXT NOT NULL, created REAL NOT NULL,
+    PRIMARY KEY (machine, revision)
+) STRICT;
+CREATE TABLE IF NOT EXISTS executions (
+    id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, machine TEXT NOT NULL, revision TEXT NOT NULL,
+    name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, stopped REAL,
+    input TEXT NOT NULL, output TEXT, error TEXT, cause TEXT, details TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+CREATE INDEX IF NOT EXISTS executions_of_machine ON executions (machine, id);
+CREATE TABLE IF NOT EXISTS events (
+    execution INTEGER NOT NULL, id INTEGER NOT NULL, previous INTEGER NOT NULL, timestamp REAL NOT NULL,
+    type TEXT NOT NULL, details TEXT, PRIMARY KEY (execution, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tags (
+    arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
+) STRICT;
+"""
+
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_PERIOD = 0.02
+
+
+class Store:
+    """The database. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+        self._pending: list[tuple[str, Sequence[Any]]] = []
+        self._pending_lock = threading.Lock()
+        self._db_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._writer = threading.Thread(target=self._write_behind, name="asl-store", daemon=True)
+        self._writer.start()
+
+    def write(self, sql: str, *values: Any) -> None:
+        """Queue a statement; it is committed within some milliseconds, in order."""
+        with self._pending_lock:
+            self._pending.append((sql, values))
+        self._wake.set()
+
+    def write_event(self, execution: int, event: Event) -> None:
+        """Queue one event of an execution."""
+        details = None if event.details is None else dump(event.details)
+        self.write(_INSERT_EVENT, execution, event.id, event.previous, event.timestamp, event.type, details)
+
+    def flush(self) -> None:
+        """Commit everything queued so far, in one transaction."""
+        with self._db_lock:
+            self._flush()
+
+    def read(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Rows, everything queued before included."""
+        with self._db_lock:
+            self._flush()
+            return self._db.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row, if any."""
+        rows = self.read(sql, *values)
+        return rows[0] if rows else None
+
+    def close(self) -> None:
+        """Commit what is queued and close the file."""
+        self._closed.set()
+        self._wake.set()
+        self._writer.join()
+        with self._db_lock:
+            self._flush()
+            self._db.close()
+
+    def _flush(self) -> None:
+        with self._pending_lock:
+            pending, self._pending = self._pending, []
+        if not pending:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, group in groupby(pending, key=lambda item: item[0]):
+                self._db.executemany(sql, _values(group))
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _write_behind(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            # The pause collects the events of many executions into one transaction.
+            if self._closed.wait(_PERIOD):
+                return
+            self.flush()
+
+
+def _values(group: Iterable[tuple[str, Sequence[Any]]]) -> Iterable[Sequence[Any]]:
+    return (values for _, values in group)

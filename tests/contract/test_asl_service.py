@@ -1,0 +1,397 @@
+"""The embedded Step Functions against the API reference, through the wire layer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.asl.ports import LambdaInvokeError, LambdaResult, VirtualClock
+from local.asl.service import StepFunctions
+from local.wire import Account, JsonService, ServiceError
+
+ROLE = "arn:aws:iam::000000000000:role/states"
+Handler = Callable[[Any], Any]
+
+
+class FakeLambda:
+    """Functions by name; an exception of a handler becomes Lambda's error document."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Handler] = {"echo": lambda event: event}
+        self.timeouts: list[float | None] = []
+
+    def __call__(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        self.timeouts.append(timeout)
+        name = function.rpartition(":")[2]
+        if name not in self.functions:
+            raise LambdaInvokeError("ResourceNotFoundException", f"Function not found: {function}", 404)
+        try:
+            return LambdaResult(json.dumps(self.functions[name](json.loads(payload))).encode())
+        except TimeoutError:
+            raise
+        except RuntimeError as error:
+            document = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return LambdaResult(json.dumps(document).encode(), function_error="Unhandled")
+
+
+class Cloud:
+    """The service under test, called the way a client calls it."""
+
+    def __init__(self, path: Path, functions: FakeLambda) -> None:
+        self.path = path
+        self.functions = functions
+        self.open()
+
+    def open(self) -> None:
+        self.states = StepFunctions(self.path / "states.sqlite", self.functions, Account(), clock=VirtualClock())
+        self.wire = JsonService("stepfunctions", self.states)
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return self.wire.call(operation, params)
+
+    def machine(self, states: dict[str, Any], name: str = "machine", **more: Any) -> str:
+        kind = more.pop("kind", "STANDARD")
+        definition = {"StartAt": next(iter(states)), "States": states, **more}
+        made = self.call("CreateStateMachine", name=name, definition=json.dumps(definition), roleArn=ROLE, type=kind)
+        return str(made["stateMachineArn"])
+
+    def start(self, machine: str, data: Any = None, **params: Any) -> str:
+        made = self.call("StartExecution", stateMachineArn=machine, input=json.dumps(data or {}), **params)
+        return str(made["executionArn"])
+
+    def finish(self, machine: str, data: Any = None, **params: Any) -> dict[str, Any]:
+        arn = self.start(machine, data, **params)
+        self.wait(arn)
+        return self.call("DescribeExecution", executionArn=arn)
+
+    def wait(self, arn: str) -> None:
+        running = self.states.core.running.get(arn)
+        if running is not None:
+            assert running.ended.wait(10)
+
+    def events(self, arn: str) -> list[dict[str, Any]]:
+        return list(self.call("GetExecutionHistory", executionArn=arn, maxResults=1000)["events"])
+
+    def types(self, arn: str) -> list[str]:
+        return [event["type"] for event in self.events(arn)]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    made = Cloud(tmp_path, FakeLambda())
+    yield made
+    made.states.close()
+
+
+def task(function: str = "echo", **more: Any) -> dict[str, Any]:
+    """A lambda:invoke Task."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload.$": "$"},
+        **({} if "Next" in more else {"End": True}),
+        **more,
+    }
+
+
+def test_a_task_leaves_the_five_events_of_lambda_invoke(cloud: Cloud) -> None:
+    """Events are numbered, linked and shaped as GetExecutionHistory gives them."""
+    machine = cloud.machine({"Ask": task(ResultSelector={"said.$": "$.Payload.q"}, ResultPath="$.answer")})
+    done = cloud.finish(machine, {"q": "hi"})
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"]) == {"q": "hi", "answer": {"said": "hi"}}
+    events = cloud.events(done["executionArn"])
+    assert [(event["id"], event["previousEventId"], event["type"]) for event in events] == [
+        (1, 0, "ExecutionStarted"),
+        (2, 0, "TaskStateEntered"),
+        (3, 2, "TaskScheduled"),
+        (4, 3, "TaskStarted"),
+        (5, 4, "TaskSucceeded"),
+        (6, 5, "TaskStateExited"),
+        (7, 6, "ExecutionSucceeded"),
+    ]
+    assert events[2]["taskScheduledEventDetails"] == {
+        "resourceType": "lambda",
+        "resource": "invoke",
+        "region": "us-east-1",
+        "parameters": '{"FunctionName":"echo","Payload":{"q":"hi"}}',
+    }
+    output = json.loads(events[4]["taskSucceededEventDetails"]["output"])
+    assert (output["Payload"], output["StatusCode"], output["ExecutedVersion"]) == ({"q": "hi"}, 200, "$LATEST")
+
+
+def test_a_bare_function_arn_has_event_types_of_its_own(cloud: Cloud) -> None:
+    """LambdaFunctionScheduled, Started, Succeeded; the result is the payload itself."""
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:echo"
+    done = cloud.finish(cloud.machine({"Ask": {"Type": "Task", "Resource": arn, "End": True}}), {"q": 1})
+    assert json.loads(done["output"]) == {"q": 1}
+    assert cloud.types(done["executionArn"])[2:5] == [
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionSucceeded",
+    ]
+
+
+def test_a_failed_function_is_retried_and_then_caught(cloud: Cloud) -> None:
+    """Each retry is a TaskScheduled of its own; the error output carries type and payload."""
+    calls: list[Any] = []
+
+    def broken(event: Any) -> Any:
+        calls.append(event)
+        raise RuntimeError("no")
+
+    cloud.functions.functions["broken"] = broken
+    retry = [{"ErrorEquals": ["RuntimeError"], "IntervalSeconds": 60, "MaxAttempts": 2}]
+    catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Sorry"}]
+    machine = cloud.machine({"Ask": task("broken", Retry=retry, Catch=catch), "Sorry": {"Type": "Pass", "End": True}})
+    done = cloud.finish(machine, {"q": 1})
+    assert len(calls) == 3
+    error = json.loads(done["output"])["error"]
+    assert error["Error"] == "RuntimeError"
+    assert json.loads(error["Cause"]) == {"errorType": "RuntimeError", "errorMessage": "no"}
+    assert cloud.types(done["executionArn"]).count("TaskFailed") == 3
+
+
+def test_an_unknown_function_fails_with_lambdas_error_name(cloud: Cloud) -> None:
+    """Lambda.ResourceNotFoundException, matched by Retry and Catch under that name."""
+    done = cloud.finish(cloud.machine({"Ask": task("nobody")}))
+    assert (done["status"], done["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
+    assert "Function not found: nobody (Service: Lambda, Status Code: 404, Request ID: " in done["cause"]
+
+
+def test_a_task_that_is_too_slow_times_out(cloud: Cloud) -> None:
+    """TimeoutSeconds reaches the invocation; its TimeoutError is States.Timeout."""
+
+    def slow(event: Any) -> Any:
+        raise TimeoutError
+
+    cloud.functions.functions["slow"] = slow
+    done = cloud.finish(cloud.machine({"Ask": task("slow", TimeoutSeconds=7)}))
+    assert cloud.functions.timeouts == [7]
+    assert (done["status"], done["error"]) == ("FAILED", "States.Timeout")
+    assert "TaskTimedOut" in cloud.types(done["executionArn"])
+
+
+def test_the_machines_timeout_ends_the_execution(cloud: Cloud) -> None:
+    """TIMED_OUT, with ExecutionTimedOut as the last event."""
+    machine = cloud.machine({"W": {"Type": "Wait", "Seconds": 60, "End": True}}, TimeoutSeconds=5)
+    done = cloud.finish(machine)
+    assert done["status"] == "TIMED_OUT"
+    assert cloud.types(done["executionArn"])[-1] == "ExecutionTimedOut"
+
+
+def test_starting_twice_is_idempotent_only_while_running_with_the_same_input(cloud: Cloud) -> None:
+    """The same name and input give the same execution; another input, or an ended execution, is refused."""
+    release = threading.Event()
+    cloud.functions.functions["hold"] = lambda event: release.wait(10)
+    machine = cloud.machine({"Ask": task("hold")})
+    arn = cloud.start(machine, {"a": 1}, name="once")
+    assert cloud.start(machine, {"a": 1}, name="once") == arn
+    with pytest.raises(ServiceError, match="ExecutionAlreadyExists"):
+        cloud.start(machine, {"a": 2}, name="once")
+    release.set()
+    cloud.wait(arn)
+    with pytest.raises(ServiceError, match="ExecutionAlreadyExists"):
+        cloud.start(machine, {"a": 1}, name="once")
+
+
+def test_stopping_ends_at_once_and_the_late_answer_is_dropped(cloud: Cloud) -> None:
+    """ABORTED with the caller's error; nothing follows ExecutionAborted."""
+    started, release = threading.Event(), threading.Event()
+
+    def hold(event: Any) -> Any:
+        started.set()
+        return release.wait(10)
+
+    cloud.functions.functions["hold"] = hold
+    arn = cloud.start(cloud.machine({"Ask": task("hold")}))
+    assert started.wait(10)
+    cloud.call("StopExecution", executionArn=arn, error="Enough", cause="because")
+    release.set()
+    done = cloud.call("DescribeExecution", executionArn=arn)
+    assert (done["status"], done["error"], done["cause"]) == ("ABORTED", "Enough", "because")
+    assert cloud.types(arn)[-1] == "ExecutionAborted"
+
+
+def test_history_pages_in_both_directions(cloud: Cloud) -> None:
+    """Pages put together are the whole history; reverseOrder is its mirror image."""
+    done = cloud.finish(cloud.machine({"Ask": task()}))
+    whole = cloud.types(done["executionArn"])
+    for backwards in (False, True):
+        seen: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            page = cloud.call(
+                "GetExecutionHistory",
+                executionArn=done["executionArn"],
+                maxResults=3,
+                reverseOrder=backwards,
+                **token,
+            )
+            seen += [event["type"] for event in page["events"]]
+            if "nextToken" not in page:
+                break
+            token = {"nextToken": page["nextToken"]}
+        assert seen == (whole[::-1] if backwards else whole)
+
+
+def test_history_without_execution_data_holds_no_payload(cloud: Cloud) -> None:
+    """includeExecutionData=false leaves names and errors, but no input or output."""
+    done = cloud.finish(cloud.machine({"Ask": task()}), {"secret": "s3cret"})
+    events = cloud.call("GetExecutionHistory", executionArn=done["executionArn"], includeExecutionData=False)
+    assert "s3cret" not in json.dumps(events, default=str)
+
+
+def test_executions_are_listed_newest_first_by_status_and_page(cloud: Cloud) -> None:
+    """ListExecutions with statusFilter, maxResults and nextToken."""
+    machine = cloud.machine(
+        {
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "F"}], "Default": "S"},
+            "F": {"Type": "Fail"},
+            "S": {"Type": "Succeed"},
+        }
+    )
+    for number in range(4):
+        cloud.finish(machine, {"n": number % 2}, name=f"e{number}")
+    first = cloud.call("ListExecutions", stateMachineArn=machine, maxResults=3)
+    rest = cloud.call("ListExecutions", stateMachineArn=machine, maxResults=3, nextToken=first["nextToken"])
+    assert [item["name"] for item in first["executions"] + rest["executions"]] == ["e3", "e2", "e1", "e0"]
+    failed = cloud.call("ListExecutions", stateMachineArn=machine, statusFilter="FAILED")
+    assert [item["name"] for item in failed["executions"]] == ["e3", "e1"]
+
+
+def test_an_express_machine_answers_synchronously_and_keeps_no_history(cloud: Cloud) -> None:
+    """StartSyncExecution gives the outcome, a failure too; the standard operations refuse express executions."""
+    machine = cloud.machine({"Ask": task()}, kind="EXPRESS")
+    answer = cloud.call("StartSyncExecution", stateMachineArn=machine, input='{"q":1}')
+    assert answer["status"] == "SUCCEEDED"
+    assert json.loads(answer["output"])["Payload"] == {"q": 1}
+    with pytest.raises(ServiceError, match="InvalidArn"):
+        cloud.call("GetExecutionHistory", executionArn=answer["executionArn"])
+
+
+def test_finished_executions_and_definitions_survive_a_restart(cloud: Cloud) -> None:
+    """Everything that was told is in the file."""
+    machine = cloud.machine({"Ask": task()})
+    done = cloud.finish(machine, {"q": 1})
+    events = cloud.events(done["executionArn"])
+    cloud.states.close()
+    cloud.open()
+    assert cloud.call("DescribeExecution", executionArn=done["executionArn"]) == done
+    assert cloud.events(done["executionArn"]) == events
+    assert cloud.finish(machine)["status"] == "SUCCEEDED"
+
+
+def test_updating_changes_only_later_executions(cloud: Cloud) -> None:
+    """Each execution keeps the revision it began with."""
+    machine = cloud.machine({"P": {"Type": "Pass", "Result": 1, "End": True}})
+    before = cloud.finish(machine)
+    definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": 2, "End": True}}})
+    cloud.call("UpdateStateMachine", stateMachineArn=machine, definition=definition)
+    assert cloud.finish(machine)["output"] == "2"
+    kept = cloud.call("DescribeStateMachineForExecution", executionArn=before["executionArn"])
+    assert json.loads(kept["definition"])["States"]["P"]["Result"] == 1
+
+
+def test_creating_again_is_idempotent_or_refused(cloud: Cloud) -> None:
+    """The same definition gives the same machine, another one StateMachineAlreadyExists."""
+    states: dict[str, Any] = {"P": {"Type": "Pass", "End": True}}
+    assert cloud.machine(states) == cloud.machine(states)
+    with pytest.raises(ServiceError, match="StateMachineAlreadyExists"):
+        cloud.machine({"Q": {"Type": "Pass", "End": True}})
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("{", "INVALID_JSON_DESCRIPTION"),
+        ("{}", "These fields are required: [States, StartAt] at /"),
+        ('{"StartAt":"A","States":{"A":{"Type":"Pass"}}}', "at /States/A"),
+        ('{"StartAt":"A","States":{"A":{"Type":"Nope","End":true}}}', "at /States/A/Type"),
+        ('{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"}}}', "Missing 'Next' target: B at /States/A/Next"),
+        (
+            '{"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"x.$":"y"},"End":true}}}',
+            "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call"
+            " at /States/A/Parameters",
+        ),
+    ],
+)
+def test_bad_definitions_are_refused_with_the_place(cloud: Cloud, definition: str, message: str) -> None:
+    """CreateStateMachine and ValidateStateMachineDefinition agree on what is wrong."""
+    with pytest.raises(ServiceError) as raised:
+        cloud.call("CreateStateMachine", name="bad", definition=definition, roleArn=ROLE)
+    assert raised.value.code == "InvalidDefinition"
+    assert message in raised.value.message
+    report = cloud.call("ValidateStateMachineDefinition", definition=definition)
+    assert report["result"] == "FAIL"
+    assert report["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "code"),
+    [
+        ("DescribeExecution", {"executionArn": "nonsense"}, "InvalidArn"),
+        ("DescribeExecution", {"executionArn": "arn:aws:states:us-east-1:0:execution:a:b"}, "ExecutionDoesNotExist"),
+        (
+            "StartExecution",
+            {"stateMachineArn": "arn:aws:states:us-east-1:0:stateMachine:x"},
+            "StateMachineDoesNotExist",
+        ),
+        ("StopExecution", {"executionArn": "arn:aws:states:us-east-1:0:execution:a:b"}, "ExecutionDoesNotExist"),
+        ("ListStateMachines", {"nextToken": "???"}, "InvalidToken"),
+        ("CreateStateMachine", {"name": "a b", "definition": "{}", "roleArn": ROLE}, "InvalidName"),
+    ],
+)
+def test_bad_requests_have_awss_error_codes(cloud: Cloud, operation: str, params: dict[str, Any], code: str) -> None:
+    """A bad ARN, name or token is an error answer, never a traceback."""
+    with pytest.raises(ServiceError) as raised:
+        cloud.call(operation, **params)
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize("text", ["{", "", "NaN", '{"a":' * 5000])
+def test_input_that_is_no_json_is_refused(cloud: Cloud, text: str) -> None:
+    """InvalidExecutionInput; an empty input is the empty object."""
+    machine = cloud.machine({"P": {"Type": "Pass", "End": True}})
+    if not text:
+        assert cloud.call("StartExecution", stateMachineArn=machine, input=text)["executionArn"]
+        return
+    with pytest.raises(ServiceError, match="InvalidExecutionInput"):
+        cloud.call("StartExecution", stateMachineArn=machine, input=text)
+
+
+def test_tags_are_kept_and_removed(cloud: Cloud) -> None:
+    """TagResource, ListTagsForResource, UntagResource."""
+    arn = cloud.machine({"P": {"Type": "Pass", "End": True}})
+    cloud.call("TagResource", resourceArn=arn, tags=[{"key": "b", "value": "2"}, {"key": "a", "value": "1"}])
+    cloud.call("UntagResource", resourceArn=arn, tagKeys=["b"])
+    assert cloud.call("ListTagsForResource", resourceArn=arn)["tags"] == [{"key": "a", "value": "1"}]
+
+
+def test_a_missing_choice_variable_fails_the_execution(cloud: Cloud) -> None:
+    """As on AWS: States.Runtime, not the Default."""
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$.no", "IsNull": True, "Next": "S"}], "Default": "S"}
+    done = cloud.finish(cloud.machine({"C": choice, "S": {"Type": "Succeed"}}))
+    assert (done["status"], done["error"]) == ("FAILED", "States.Runtime")
+    assert "Invalid path '$.no'" in done["cause"]
+
+
+def test_a_result_over_the_limit_fails_with_data_limit_exceeded(cloud: Cloud) -> None:
+    """262,144 bytes of UTF-8 is the most that a state may pass on; Catch States.ALL sees it."""
+    cloud.functions.functions["big"] = lambda event: "é" * 140_000
+    done = cloud.finish(cloud.machine({"Ask": task("big")}))
+    assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_an_endless_loop_ends_with_the_full_history(cloud: Cloud) -> None:
+    """The 25,000th event is ExecutionFailed."""
+    machine = cloud.machine({"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}})
+    done = cloud.finish(machine)
+    assert done["status"] == "FAILED"
+    last = cloud.call("GetExecutionHistory", executionArn=done["executionArn"], maxResults=1, reverseOrder=True)
+    assert (last["events"][0]["id"], last["events"][0]["type"]) == (25_000, "ExecutionFailed")
