@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -24,10 +25,12 @@ from urllib.parse import parse_qsl, quote, unquote
 from uuid import uuid4
 
 import regex
+from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.utils import parse_timestamp
-from botocore import xform_name
+
+_log = logging.getLogger(__name__)
 
 
 class ServiceError(Exception):
@@ -78,17 +81,27 @@ class HttpResponse:
     body: bytes
 
 
+# Limits in which botocore's models lag behind what AWS documents and accepts: service -> shape -> traits.
+_CORRECTIONS: dict[str, dict[str, dict[str, int]]] = {
+    # 1,000 on the STANDARD tier (user guide, "Safeguard tiers"); 200 on CLASSIC is checked by the service itself.
+    "bedrock": {"GuardrailTopicDefinition": {"max": 1000}},
+}
+
+
 @cache
 def service_model(name: str) -> ServiceModel:
     """botocore's model of a service, e.g. `stepfunctions`, `bedrock`, `bedrock-runtime`."""
-    return ServiceModel(Loader().load_service_model(name, "service-2"), service_name=name)
+    description = Loader().load_service_model(name, "service-2")
+    for shape, traits in _CORRECTIONS.get(name, {}).items():
+        description["shapes"][shape].update(traits)
+    return ServiceModel(description, service_name=name)
 
 
 # --- checking -------------------------------------------------------------------------------------------------------
 
 
-def check(shape: Shape, value: object) -> None:
-    """Raise ServiceError(ValidationException) unless `value` keeps every limit of `shape`.
+def check(shape: Shape, value: object, code: str = "ValidationException") -> None:
+    """Raise ServiceError(`code`) unless `value` keeps every limit of `shape`.
 
     The message is AWS's: all failures in one sentence list, each naming the member's path.
     """
@@ -96,7 +109,7 @@ def check(shape: Shape, value: object) -> None:
     if failures:
         noun = "error" if len(failures) == 1 else "errors"
         listing = "; ".join(failures)
-        raise ServiceError("ValidationException", f"{len(failures)} validation {noun} detected: {listing}")
+        raise ServiceError(code, f"{len(failures)} validation {noun} detected: {listing}")
 
 
 def _failures(shape: Shape, value: Any, path: str) -> Iterable[str]:
@@ -122,6 +135,9 @@ def _failures(shape: Shape, value: Any, path: str) -> Iterable[str]:
     elif kind == "blob":
         yield from _length_failures(shape, len(value), value, path, "length", show=False)
     elif kind in ("integer", "long", "float", "double"):
+        if isinstance(value, int) and not -_WIDEST[kind] <= value < _WIDEST[kind]:
+            yield _failure("", path, f"Member must be a number that fits into type {kind}", show=False)
+            return
         yield from _length_failures(shape, value, value, path, "value")
 
 
@@ -136,7 +152,9 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "blob": (bytes,),
+    "timestamp": (datetime,),
 }
+_WIDEST = {"integer": 2**31, "long": 2**63, "float": 2**127, "double": 2**1023}
 
 
 def _structure_failures(shape: Shape, value: Mapping[str, Any], path: str) -> Iterable[str]:
@@ -200,6 +218,9 @@ class JsonService:
         self.model = service_model(service)
         self._backend = backend
         self._rest = self.model.metadata["protocol"] == "rest-json"
+        self._invalid = "ValidationException"
+        if self._invalid not in self.model.shape_names and "ValidationError" in self.model.shape_names:
+            self._invalid = "ValidationError"  # SageMaker's name for it
         self._routes = [_Route(self.model.operation_model(name)) for name in self.model.operation_names]
         # Literal paths before templates, so that /a/b is not taken for /a/{id}.
         self._routes.sort(key=lambda route: route.variables)
@@ -216,12 +237,16 @@ class JsonService:
             return self._serialize(operation, self.call(operation.name, params), request_id)
         except ServiceError as error:
             return self._error(error, request_id)
+        except Exception as error:  # noqa: BLE001  (a service answers, whatever happened inside it)
+            _log.error("%s failed: %s", self.model.service_name, _where(error))
+            message = "The request could not be processed because of an unknown error, exception or failure."
+            return self._error(ServiceError("InternalServerException", message, 500), request_id)
 
     def call(self, operation_name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Check the parameters against the model and run one operation."""
         operation = self.model.operation_model(operation_name)
         if operation.input_shape is not None:
-            check(operation.input_shape, params)
+            check(operation.input_shape, params, self._invalid)
         method = getattr(self._backend, xform_name(operation_name), None)
         if method is None:
             raise ServiceError(
@@ -298,6 +323,15 @@ class JsonService:
         return f"application/x-amz-json-{self.model.metadata.get('jsonVersion', '1.0')}"
 
 
+def _where(error: BaseException) -> str:
+    """What kind of error, and where; never its message, which may quote a user's text."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    at = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    return f"{type(error).__name__}{at}"
+
+
 class _Route:
     """An operation's method and URI template, e.g. `POST /guardrail/{id}/version/{version}/apply`."""
 
@@ -360,6 +394,9 @@ def _json_body(body: bytes) -> Any:
         return {}
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\u" in body:
+            # An escaped half of a surrogate pair is no text: it could be neither stored nor answered.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ServiceError("SerializationException", "The request body is not valid JSON.") from None
     if not isinstance(value, dict):

@@ -110,8 +110,8 @@ class Slot:
         text: str = self.holder[self.key]
         return text
 
-    @text.setter
-    def text(self, text: str) -> None:
+    def put(self, text: str) -> None:
+        """Write another text in its place."""
         self.holder[self.key] = text
 
 

