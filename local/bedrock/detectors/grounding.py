@@ -1,0 +1,92 @@
+"""Contextual grounding: is an answer supported by its source (grounding), and does it answer the query (relevance).
+
+Each sentence of the answer is compared with the source; the answer's grounding is the mean of its length-weighted mean and its worst
+sentence, as one invented sentence makes an answer ungrounded. Scores are 0 to 1; the caller compares them with its thresholds.
+No natural language inference is done: a fluent contradiction in the source's own words can pass (docs/model-card.md).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local.bedrock.detectors.embedding import embed
+from local.bedrock.detectors.sentences import sentences, windows
+from local.bedrock.detectors.support import Source, content_words, features, read_source
+
+WEIGHTS = Path(__file__).with_name("weights") / "grounding.npz"
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingScores:
+    """Both from 0 (ungrounded, beside the question) to 1."""
+
+    grounding: float
+    relevance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """Weights (features,) and bias of one trained score."""
+
+    weights: Array
+    bias: float
+
+    def __call__(self, rows: Array) -> Array:
+        """Probabilities of rows of features, shape (n,)."""
+        result: Array = 1.0 / (1.0 + np.exp(-np.clip(rows @ self.weights + self.bias, -30, 30)))
+        return result
+
+
+def scores(source: str, query: str, answer: str) -> GroundingScores:
+    """Score an answer against its source and query; an empty answer is grounded in nothing and answers nothing: zeros."""
+    parts = sentences(answer)
+    if not parts:
+        return GroundingScores(0.0, 0.0)
+    grounding, relevance = _load()
+    given = _read(source)
+    supported = grounding(features(given, parts))
+    lengths = np.array([len(part) for part in parts], dtype=np.float32)
+    mean = float(supported @ lengths / lengths.sum())
+    return GroundingScores(
+        grounding=(mean + float(supported.min())) / 2,
+        relevance=float(relevance(relevance_features(given, query, answer))[0]),
+    )
+
+
+def relevance_features(source: Source, query: str, answer: str) -> Array:
+    """Four features, shape (1, 4): similarity of query and answer (whole, best sentence), of the query and the source window nearest to
+    the answer (a terse answer such as a name or date has little of its own), and the share of the query's words that answer or window say.
+    """
+    parts = sentences(answer)
+    asked = embed([query])[0]
+    said = embed([answer, *parts])
+    near = list(windows(" ".join(source.windows[:1])))[:1]
+    if source.windows:
+        words = frozenset(content_words(answer))
+        ranked = sorted(range(len(source.windows)), key=lambda index: len(words & source.words[index]), reverse=True)[:4]
+        vectors = embed([source.windows[index] for index in ranked])
+        near = [source.windows[ranked[int(np.argmax(vectors @ said[0]))]]]
+    context = float(embed(near)[0] @ asked) if near else 0.0
+    wanted = content_words(query)
+    known = frozenset(content_words(answer)) | frozenset(content_words(near[0]) if near else [])
+    share = sum(word in known for word in wanted) / len(wanted) if wanted else 1.0
+    return np.array([[said[0] @ asked, (said[1:] @ asked).max(), context, share]], dtype=np.float32)
+
+
+@lru_cache(maxsize=16)
+def _read(source: str) -> Source:
+    return read_source(source)
+
+
+@lru_cache(maxsize=1)
+def _load() -> tuple[Logistic, Logistic]:
+    with np.load(WEIGHTS, allow_pickle=False) as stored:
+        return (
+            Logistic(stored["grounding"].astype(np.float32), float(stored["grounding_bias"])),
+            Logistic(stored["relevance"].astype(np.float32), float(stored["relevance_bias"])),
+        )
