@@ -118,4 +118,12 @@ def _of_response(operation: str, error: ClientError) -> StepguardError:
 
 
 def _without_values(message: str) -> str:
-    return re.sub(r"(['\"]).*\1", "'…'", message, flags=re.DOTALL)[:300]
+    """The message with everything hidden from its first quotation mark to its last, or to its end if none closes.
+
+    A quoted value may itself hold quotation marks, so that nothing between the outermost two can be trusted.
+    """
+    return _QUOTED.sub("'…'", message)[:300]
+
+
+# The apostrophe of "don't" or "model's" opens no quotation.
+_QUOTED = re.compile(r"""(?!(?<=[A-Za-z])['’](?:t|s|re|ve|ll|d|m)\b)['"`‘’“”](?:.*['"`‘’“”]|.*)""", re.DOTALL)
