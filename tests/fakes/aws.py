@@ -1,0 +1,88 @@
+"""A fake AWS client that cannot lie: botocore's service model checks every request and every canned response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+from local.wire import check, service_model
+
+Request = dict[str, Any]
+Reply = Mapping[str, Any] | Exception | Callable[[Request], Mapping[str, Any]]
+
+
+class FakeClient:
+    """One method per operation that has a reply.
+
+    A reply is a response, an exception to raise, or a function of the request; a list is used up in its order.
+    `requests` holds (operation, parameters) of every call.
+    """
+
+    def __init__(self, service: str, *, modelled: bool = True, **replies: Reply | Sequence[Reply]) -> None:
+        self._model = service_model(service)
+        self._operations = {xform_name(name): name for name in self._model.operation_names}
+        self._modelled = modelled
+        self._replies: dict[str, Any] = {
+            name: list(reply) if isinstance(reply, Sequence) else reply for name, reply in replies.items()
+        }
+        self.requests: list[tuple[str, Request]] = []
+        assert set(replies) <= set(self._operations)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in self._replies:
+            raise AttributeError(f"The fake {self._model.service_name} client has no reply to {name}.")
+        return lambda **request: self._call(name, request)
+
+    @property
+    def client(self) -> Any:
+        """This client where boto3's, which has no types, is expected."""
+        return self
+
+    def bodies(self, name: str) -> list[Request]:
+        """The requests of one operation."""
+        return [request for operation, request in self.requests if operation == name]
+
+    def _call(self, name: str, request: Request) -> Mapping[str, Any]:
+        operation = self._model.operation_model(self._operations[name])
+        conforms(operation.input_shape, _with_bytes(operation.input_shape, request))
+        self.requests.append((name, request))
+        reply = self._replies[name]
+        if isinstance(reply, list):
+            assert reply, f"More calls of {name} than expected."
+            reply = reply.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        response = dict(reply(request) if callable(reply) else reply)
+        if self._modelled:
+            conforms(operation.output_shape, response)
+        return {key: BytesIO(value) if isinstance(value, bytes) else value for key, value in response.items()}
+
+
+def conforms(shape: Shape | None, value: Mapping[str, Any]) -> None:
+    """Fail unless a request or response has only known members and keeps every limit of the model."""
+    assert shape is not None
+    report = ParamValidator().validate(value, shape)
+    assert not report.has_errors(), report.generate_report()
+    check(shape, value)
+
+
+def _with_bytes(shape: Shape, request: Request) -> Request:
+    """The request as it goes over the wire: boto3 encodes a text body."""
+    return {
+        name: value.encode() if isinstance(value, str) and shape.members[name].type_name == "blob" else value
+        for name, value in request.items()
+        if name in shape.members
+    } | {name: value for name, value in request.items() if name not in shape.members}
+
+
+def client_error(code: str, message: str = "", status: int = 400, operation: str = "Operation") -> ClientError:
+    """An error answer of AWS as boto3 raises it."""
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
+    )
