@@ -22,12 +22,15 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    NoRegionError,
     ParamValidationError,
+    PartialCredentialsError,
     ReadTimeoutError,
 )
 
 from functions.core.errors import (
     AccessDenied,
+    ConfigurationError,
     InvalidRequest,
     ModelNotReady,
     ServiceUnavailable,
@@ -41,14 +44,23 @@ READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290}
 
 @cache
 def client(service: str) -> Any:
-    """The process's one client of a service, e.g. `bedrock-runtime`."""
+    """The process's one client of a service, e.g. `bedrock-runtime`.
+
+    Raises ConfigurationError when the environment names no region, or a profile or an endpoint that cannot be.
+    """
     config = Config(
         connect_timeout=5,
         read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
     )
-    return boto3.client(service, config=config)
+    try:
+        return boto3.client(service, config=config)
+    except NoRegionError:
+        raise ConfigurationError("No AWS region is set: set AWS_DEFAULT_REGION.") from None
+    except (BotoCoreError, ValueError) as error:
+        variables = "AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
+        raise ConfigurationError(f"No {service} client ({type(error).__name__}): check {variables}.") from None
 
 
 @contextmanager
@@ -63,8 +75,8 @@ def aws_errors(operation: str) -> Iterator[None]:
         raise _of_response(operation, error) from None
     except ParamValidationError:
         raise InvalidRequest(f"{operation}: the request does not have the shape that AWS expects.") from None
-    except NoCredentialsError:
-        raise AccessDenied(f"{operation}: no AWS credentials were found.") from None
+    except (NoCredentialsError, PartialCredentialsError):
+        raise AccessDenied(f"{operation}: no AWS credentials were found, or only half of them.") from None
     except (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, HTTPClientError) as error:
         raise ServiceUnavailable(f"{operation}: {type(error).__name__}: the service could not be reached.") from None
     except BotoCoreError as error:
@@ -73,7 +85,15 @@ def aws_errors(operation: str) -> Iterator[None]:
 
 _KINDS: dict[type[StepguardError], frozenset[str]] = {
     Throttled: frozenset(
-        {"ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException", "Throttling", "SlowDown"}
+        {
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "ServiceQuotaExceededException",
+            "ExecutionLimitExceeded",
+            "KmsThrottlingException",
+            "Throttling",
+            "SlowDown",
+        }
     ),
     ModelNotReady: frozenset({"ModelNotReadyException"}),
     AccessDenied: frozenset(
@@ -84,6 +104,7 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ExpiredTokenException",
             "InvalidSignatureException",
             "MissingAuthenticationTokenException",
+            "KmsAccessDeniedException",
         }
     ),
     ServiceUnavailable: frozenset(
@@ -98,6 +119,8 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ModelError",
         }
     ),
+    # What STATE_MACHINE_ARN names; no caller can put that right.
+    ConfigurationError: frozenset({"StateMachineDoesNotExist", "StateMachineDeleting"}),
 }
 
 
