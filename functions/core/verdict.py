@@ -178,9 +178,12 @@ def _entries(assessment: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
             yield from ((key, key, entry) for entry in _acting_entries(section))
             continue
         policy, lists = _POLICIES[key]
-        for list_name, name_member in lists.items():
-            for entry in (section or {}).get(list_name) or ():
-                name = entry.get(name_member) if name_member else None
+        for list_name, entries in (section or {}).items():
+            if list_name not in lists:
+                yield from ((policy, list_name, entry) for entry in _acting_entries(entries))
+                continue
+            for entry in entries or ():
+                name = entry.get(lists[list_name]) if lists[list_name] else None
                 yield policy, str(name or _UNNAMED.get(list_name, list_name)), entry
 
 
@@ -188,7 +191,7 @@ _UNNAMED = {"customWords": "custom word", "regexes": "regex"}
 
 
 def _acting_entries(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Entries with an action in a policy that this release does not know: a block there is a block all the same."""
+    """Entries with an action in a policy or list that this release does not know: a block there is a block as well."""
     if isinstance(value, Mapping):
         if isinstance(value.get("action"), str):
             yield {"action": value["action"]}
