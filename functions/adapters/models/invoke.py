@@ -19,7 +19,7 @@ from functions.core.errors import UnreadableVerdict
 from functions.core.prompts import Question, answer_of, deepseek_prompt, neutralise, user_turn
 from functions.core.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
 from functions.core.verdict import skipped
-from functions.core.vocabularies import read_invoke_model
+from functions.core.vocabularies import INVOKE_ACTION, read_invoke_model
 
 
 def ask(
@@ -93,6 +93,8 @@ def _generation(reply: Mapping[str, Any]) -> _Generation:
         ),
         None,
     )
+    if text is None and reply.get(INVOKE_ACTION) == "INTERVENED":
+        text = ""  # AWS does not document every model's body after a block; the verdict does not depend on it
     if text is None:
         raise UnreadableVerdict("InvokeModel answered in a body without 'generation' or 'choices'.")
     stop_reason = reply.get("stop_reason") or choice.get("stop_reason") or choice.get("finish_reason") or ""
