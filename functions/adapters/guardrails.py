@@ -83,5 +83,5 @@ def _merged(text: str, parts: Sequence[tuple[Chunk, Verdict]]) -> Verdict:
         whole = put_back(text, [(chunk, verdict.text) for chunk, verdict in parts], placeholders)
     except UnreadableVerdict:
         # What was masked cannot be told from what was not, so none of it may go on.
-        return Verdict(Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE, tuple(f for v in verdicts for f in v.findings))
+        return merge([*verdicts, Verdict(Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE)], "")
     return merge(verdicts, whole)
