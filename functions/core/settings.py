@@ -177,4 +177,6 @@ def _parameters(name: str, source: str) -> dict[str, float]:
         low, high = _RANGES[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise ConfigurationError(f"{name}: '{key}' must be a number from {low:g} to {high:g}.")
+    if parameters.get("maxTokens", 1) % 1:
+        raise ConfigurationError(f"{name}: 'maxTokens' must be a whole number.")
     return parameters
