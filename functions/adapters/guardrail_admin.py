@@ -60,7 +60,7 @@ class GuardrailAdmin:
             return self._publish(name, created["guardrailId"], created["guardrailArn"], digest, "created")
         with aws_errors("ListTagsForResource"):
             response = self._bedrock.list_tags_for_resource(resourceARN=existing["arn"])
-        tags = {tag["key"]: tag["value"] for tag in response["tags"]}
+        tags = {tag["key"]: tag["value"] for tag in response.get("tags", ())}
         if tags.get(CONFIGURATION_TAG) == digest and tags.get(VERSION_TAG):
             return Applied(name, GuardrailRef(existing["id"], tags[VERSION_TAG]), existing["arn"], "unchanged")
         # UpdateGuardrail replaces the whole draft, and takes neither tags nor a request token.
