@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from functions.core.errors import (
     ConfigurationError,
     Conflict,
     InvalidRequest,
+    ServiceUnavailable,
     StepguardError,
     Throttled,
     UnknownExecution,
@@ -32,6 +34,8 @@ WAIT_SECONDS = 25.0
 """The longest wait for an answer: API Gateway gives up after 29 seconds."""
 
 TOKEN_CHARACTERS = 256
+
+_log = logging.getLogger(__name__)
 
 Reply = tuple[int, dict[str, Any], dict[str, str]]
 
@@ -75,35 +79,51 @@ class ChatApi:
         check_size(request)
         name = execution_name(caller, question.get("client_token"))
         arn = self._executions.start(name, {"request": request.to_document()})
-        return self._reply(self._wait(arn, question.get("wait_seconds", WAIT_SECONDS)))
+        execution = self._wait(arn, question.get("wait_seconds", WAIT_SECONDS))
+        return self._accepted(arn, "RUNNING") if execution is None else self._reply(execution)
 
-    def _wait(self, arn: str, seconds: float) -> Execution:
+    def _wait(self, arn: str, seconds: float) -> Execution | None:
+        """The execution when it has ended or the time is up; None when it could not be looked at until then."""
         deadline = self._clock() + seconds
         pause = 0.05
         while True:
-            execution = self._executions.describe(arn)
+            execution = self._look(arn)
             left = deadline - self._clock()
-            if execution.finished or left <= 0:
+            if left <= 0 or (execution is not None and execution.finished):
                 return execution
             self._sleep(min(pause, left))
             pause = min(pause * 1.5, 1.0)
 
+    def _look(self, arn: str) -> Execution | None:
+        # DescribeExecution is eventually consistent and has quotas of its own: a started execution is not lost for it.
+        try:
+            return self._executions.describe(arn)
+        except (UnknownExecution, Throttled, ServiceUnavailable):
+            return None
+
     def _reply(self, execution: Execution) -> Reply:
-        body: dict[str, Any] = {"execution": execution.arn, "status": execution.status}
         if not execution.finished:
-            return 202, body, {"Location": f"/chat/{execution.name}", "Retry-After": "1"}
+            return self._accepted(execution.arn, execution.status)
+        body: dict[str, Any] = {"execution": execution.arn, "status": execution.status}
         if execution.status == "SUCCEEDED" and execution.output is not None and "answer" in execution.output:
             return 200, body | {"answer": answers.from_document(execution.output, execution.arn).to_dict()}, {}
         gone = answers.unavailable(self._settings().error_message, execution.arn)
         return 503, body | {"answer": gone.to_dict()}, {}
+
+    def _accepted(self, arn: str, status: str) -> Reply:
+        location = f"/chat/{arn.rpartition(':')[2]}"
+        return 202, {"execution": arn, "status": status}, {"Location": location, "Retry-After": "1"}
 
     def _guarded(self, route: Callable[[], Reply]) -> Reply:
         try:
             return route()
         except StepguardError as error:
             status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
-            # What went wrong on our side is for the log, not for the caller.
-            message = str(error) if status < 500 else "The service cannot answer now. Try again later."
+            message = str(error)
+            if status >= 500:
+                # What went wrong on our side is for the log, not for the caller; it never holds a person's text.
+                _log.error("%s: %s", type(error).__name__, message)
+                message = "The service cannot answer now. Try again later."
             return status, {"error": {"code": code, "message": message}}, {}
 
 
