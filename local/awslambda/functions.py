@@ -86,9 +86,7 @@ class Functions:
         as on AWS. Raises ServiceError ResourceNotFoundException, RequestTooLargeException, TooManyRequestsException.
         """
         config = self.config(name_or_arn)
-        if len(payload) > REQUEST_LIMIT:
-            message = f"Request must be smaller than {REQUEST_LIMIT} bytes for the InvokeFunction operation"
-            raise ServiceError("RequestTooLargeException", message, 413, Type="User")
+        check_size(payload, REQUEST_LIMIT)
         give_up = time.monotonic() + (math.inf if timeout is None else timeout)
         event = Event(str(uuid4()), payload, client_context)
         while True:
@@ -140,3 +138,10 @@ class Functions:
     def _prewarm(self, config: FunctionConfig) -> None:
         with suppress(ServiceError, WorkerRetired):
             self._finish(self._start(config, Event(str(uuid4()), None), INIT_SECONDS), math.inf)
+
+
+def check_size(payload: bytes, limit: int) -> None:
+    """Raise ServiceError RequestTooLargeException if a payload has more than `limit` bytes."""
+    if len(payload) > limit:
+        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        raise ServiceError("RequestTooLargeException", message, 413, Type="User")

@@ -15,8 +15,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from local.awslambda.config import EVENT_LIMIT, FunctionConfig
-from local.awslambda.functions import Functions
+from local.awslambda.config import EVENT_LIMIT, REQUEST_LIMIT, FunctionConfig
+from local.awslambda.functions import Functions, check_size
 from local.wire import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _EVENTS = 100
 _PAGE = 50
 
 
-class LambdaApi:
+class LambdaBackend:
     """One method per operation, as `local.wire.JsonService` calls them.
 
     Functions are the application's own, registered from its project folder; they cannot be changed through the API.
@@ -41,14 +41,14 @@ class LambdaApi:
         An Event that fails is logged and not tried again, where AWS tries twice more.
         """
         name = self._qualified(request)
-        payload = _json_payload(request.get("Payload") or b"")
-        context = _client_context(request.get("ClientContext"))
         kind = request.get("InvocationType", "RequestResponse")
+        payload = _json_payload(request.get("Payload") or b"", EVENT_LIMIT if kind == "Event" else REQUEST_LIMIT)
+        context = _client_context(request.get("ClientContext"))
+        config = self._functions.config(name)
         if kind == "DryRun":
-            self._functions.config(name)
             return {"StatusCode": 204, "ExecutedVersion": "$LATEST"}
         if kind == "Event":
-            self._invoke_later(name, payload, context)
+            self._invoke_later(config, payload, context)
             return {"StatusCode": 202}
         result = self._functions.invoke(name, payload, client_context=context)
         answer: dict[str, Any] = {
@@ -87,11 +87,7 @@ class LambdaApi:
 
     update_function_code = update_function_configuration = delete_function = publish_version = create_function
 
-    def _invoke_later(self, name: str, payload: bytes, context: Mapping[str, Any] | None) -> None:
-        config = self._functions.config(name)
-        if len(payload) > EVENT_LIMIT:
-            message = f"Request must be smaller than {EVENT_LIMIT} bytes for the InvokeFunction operation"
-            raise ServiceError("RequestTooLargeException", message, 413, Type="User")
+    def _invoke_later(self, config: FunctionConfig, payload: bytes, context: Mapping[str, Any] | None) -> None:
         if not self._events.acquire(blocking=False):
             raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Type="User")
 
@@ -137,7 +133,8 @@ class LambdaApi:
         }
 
 
-def _json_payload(payload: bytes) -> bytes:
+def _json_payload(payload: bytes, limit: int) -> bytes:
+    check_size(payload, limit)
     try:
         if payload:
             json.loads(payload)

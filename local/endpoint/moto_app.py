@@ -1,0 +1,40 @@
+"""All other AWS services: moto's server application, in this process, loaded with the first request that needs it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class MotoApp:
+    """A WSGI application for the services that the embedded cloud does not have itself; state lives in memory."""
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+        self._lock = threading.Lock()
+        self._app: WsgiApp | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request; the first one takes about a second longer."""
+        app = self._app
+        if app is None:
+            with self._lock:
+                app = self._app = self._app or self._load()
+        return app(environ, start_response)
+
+    def _load(self) -> WsgiApp:
+        # moto reads these when it is imported: one account for all services, and no page of others may read answers.
+        os.environ["MOTO_ACCOUNT_ID"] = self._account_id
+        os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        from moto.core.config import default_user_config
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        # Nothing may start containers.
+        default_user_config["lambda"]["use_docker"] = False
+        default_user_config["batch"]["use_docker"] = False
+        app: WsgiApp = DomainDispatcherApplication(create_backend_app)
+        return app
