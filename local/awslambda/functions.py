@@ -97,7 +97,7 @@ class Functions:
                 continue
             if result is None:
                 name = f"lambda {config.name} {event.request_id}"
-                threading.Thread(target=self._finish, args=(run, math.inf), daemon=True, name=name).start()
+                threading.Thread(target=self._see_off, args=(run,), daemon=True, name=name).start()
                 raise TimeoutError(f"Function {config.name} has not answered within {timeout} s; it goes on.")
             return result
 
@@ -134,6 +134,11 @@ class Functions:
         else:
             self._pool.discard(run.worker)
         return result
+
+    def _see_off(self, run: Invocation) -> None:
+        """Wait for an invocation that nobody waits for any more."""
+        with suppress(WorkerRetired, OSError):
+            self._finish(run, math.inf)
 
     def _prewarm(self, config: FunctionConfig) -> None:
         with suppress(ServiceError, WorkerRetired):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class LogFolder:
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         prefix = f"{stamp} {stream} ".encode()
         text = b"".join(prefix + line + b"\n" for line in lines)
-        with self._lock:
+        with self._lock, suppress(OSError):  # a full disk costs the log, not the invocation
             os.write(self._file(function), text)
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 # amazonaws.com: clients that reach this server through a proxy or a hosts file. No page of others has such a name.
 _OWN_SUFFIXES = (".localhost", ".amazonaws.com")
@@ -21,7 +20,7 @@ def refusal(headers: Mapping[str, str], listens_on: str) -> str | None:
     """Why a request is refused, or None; header names are lower case, `listens_on` is the server's address."""
     host = headers.get("host", "")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
         return "Requests of web pages from another origin are refused."
     if host and is_loopback(listens_on) and not _own_name(_without_port(host), listens_on):
         return "The Host header names another machine; use 127.0.0.1 or localhost."

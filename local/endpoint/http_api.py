@@ -33,8 +33,8 @@ _BINARY = re.compile(
 _NOT_PASSED = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"}
 )
-_UNSAFE = re.compile(r"[\r\n\0]")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Invoker(Protocol):
@@ -233,7 +233,7 @@ def _response_headers(document: Mapping[str, Any]) -> dict[str, str] | None:
     for name, values in (document.get("multiValueHeaders") or {}).items():
         joined[name] = ", ".join(_text(value) for value in values)
     passed = {name: value for name, value in joined.items() if name.lower() not in _NOT_PASSED}
-    sound = all(_TOKEN.fullmatch(name) and not _UNSAFE.search(value) for name, value in passed.items())
+    sound = all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in passed.items())
     return passed if sound else None
 
 

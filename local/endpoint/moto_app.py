@@ -30,11 +30,30 @@ class MotoApp:
         # moto reads these when it is imported: one account for all services, and no page of others may read answers.
         os.environ["MOTO_ACCOUNT_ID"] = self._account_id
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        from moto.backends import list_of_moto_modules
         from moto.core.config import default_user_config
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc] # mypy does not follow moto
+            """Finds a service's backend once; one that moto lacks is an error answer instead of a line on stdout."""
+
+            def __init__(self) -> None:
+                super().__init__(create_backend_app)
+                self._backends: dict[str, Any] = {"moto_api": "moto_api"}
+                self._modules = frozenset(list_of_moto_modules())
+
+            def get_backend_for_host(self, host: str | None) -> Any:
+                if host is None:
+                    return None
+                if host not in self._backends:
+                    matches = (pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns)
+                    if host not in self._modules and not any(matches):
+                        raise NotImplementedError
+                    self._backends[host] = super().get_backend_for_host(host)
+                return self._backends[host]
 
         # Nothing may start containers.
         default_user_config["lambda"]["use_docker"] = False
         default_user_config["batch"]["use_docker"] = False
-        app: WsgiApp = DomainDispatcherApplication(create_backend_app)
+        app: WsgiApp = Dispatcher()
         return app

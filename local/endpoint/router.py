@@ -15,7 +15,6 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from local.endpoint.caller import Caller, read_caller
@@ -115,8 +114,8 @@ def _target(environ: Mapping[str, Any]) -> tuple[str, str]:
     """Path and query as they came, still percent-encoded."""
     target: str = environ["REQUEST_URI"]
     if not target.startswith("/"):  # absolute form, as sent to a proxy
-        parts = urlsplit(target)
-        return parts.path or "/", parts.query
+        target = target.partition("://")[2].partition("/")[2]
+        target = f"/{target}"
     path, _, query = target.partition("?")
     return path, query
 
