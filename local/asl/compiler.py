@@ -14,8 +14,8 @@ from local.asl.choice import compile_rule
 from local.asl.errors import DefinitionError, FaultError
 from local.asl.fields import Env, Field, TemplateError, constant, expression, path_field, template
 from local.asl.intrinsics import IntrinsicSyntaxError
-from local.asl.jsontext import Json, dump, is_number
-from local.asl.model import Choice, Fail, Machine, Pass, Resource, Rule, State, Succeed, Task, Wait
+from local.asl.jsontext import Json, dump
+from local.asl.model import Choice, Fail, Machine, Map, Parallel, Pass, Resource, Rule, State, Succeed, Task, Wait
 from local.asl.paths import PathSyntaxError, parse
 from local.asl.retry import Catcher, Retrier
 
@@ -184,6 +184,36 @@ class _Compiler:
             **{**self.common(), "assign": None, "output": None}, error=self.text("Error"), cause=self.text("Cause")
         )
 
+    def parallel_state(self) -> State:
+        branches = tuple(
+            compile_machine(body, jsonata=self.jsonata, where=f"{self.where}/Branches[{number}]")
+            for number, body in enumerate(self.body["Branches"])
+        )
+        return Parallel(**self.working(), branches=branches)
+
+    def map_state(self) -> State:
+        processor = self.body.get("ItemProcessor") or self.body["Iterator"]
+        working = self.working()
+        if "ItemSelector" not in self.body and not self.jsonata:
+            working["arguments"] = None  # Parameters is the old name of ItemSelector here
+        return Map(
+            **working,
+            processor=compile_machine(processor, jsonata=self.jsonata, where=f"{self.where}/ItemProcessor"),
+            items=self.items(),
+            items_path=self.body.get("ItemsPath", "$"),
+            item_selector=self.template("ItemSelector") or (None if self.jsonata else self.template("Parameters")),
+            max_concurrency=self.number("MaxConcurrency"),
+        )
+
+    def items(self) -> Field | None:
+        if not self.jsonata:
+            return path_field(self.body["ItemsPath"]) if "ItemsPath" in self.body else None
+        if "Items" not in self.body:
+            return None
+        from local.asl.jsonata import array  # loaded only by definitions that use the language
+
+        return array(self.body["Items"], "Items")
+
     def text(self, name: str) -> Field | None:
         path = self.body.get(f"{name}Path")
         if path is None:
@@ -198,6 +228,8 @@ _KINDS: dict[str, Callable[[_Compiler], State]] = {
     "Wait": _Compiler.wait_state,
     "Succeed": _Compiler.succeed_state,
     "Fail": _Compiler.fail_state,
+    "Parallel": _Compiler.parallel_state,
+    "Map": _Compiler.map_state,
 }
 
 
@@ -214,22 +246,33 @@ def _retrier(body: Mapping[str, Json]) -> Retrier:
 
 def integer_path(name: str, path: str) -> Field:
     """A field like MaxConcurrencyPath: the integer at a path."""
-    return _number_path(name, path, "integer", lambda value: is_number(value) and value == int(value))
+    return _number_path(name, path, "integer", _whole)
 
 
 def float_path(name: str, path: str) -> Field:
     """A field like ToleratedFailurePercentagePath: the number at a path."""
-    return _number_path(name, path, "float", is_number)
+    return _number_path(name, path, "float", float)
 
 
-def _number_path(name: str, path: str, kind: str, fits: Callable[[Json], bool]) -> Field:
+def _whole(text: str) -> int:
+    number = float(text)
+    if number != int(number) or "." in text:
+        raise ValueError(text)
+    return int(number)
+
+
+def _number_path(name: str, path: str, kind: str, read: Callable[[str], float]) -> Field:
     find = path_field(path)
 
     def evaluate(env: Env) -> Json:
         value = find(env)
-        if not fits(value):
-            shown = value if isinstance(value, str) else dump(value)
-            raise FaultError(f'The {name} field refers to value "{shown}" which is not a valid {kind}: {path}')
-        return int(value) if kind == "integer" else value
+        shown = value if isinstance(value, str) else dump(value)
+        try:
+            # Executions recorded on AWS show that numbers in strings are read, too.
+            return read(shown)
+        except (ValueError, OverflowError):
+            raise FaultError(
+                f'The {name} field refers to value "{shown}" which is not a valid {kind}: {path}'
+            ) from None
 
     return evaluate

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from sqlite3 import Row
 from uuid import uuid4
 
 from local.asl.compiler import compile_machine
-from local.asl.effects import Call
+from local.asl.dispatch import Dispatcher
 from local.asl.engine import Engine
-from local.asl.errors import RUNTIME, StateError
 from local.asl.execution import Ending, Execution
 from local.asl.frame import Frame, Run, iso
 from local.asl.history import History
 from local.asl.jsontext import Json, dump, load
-from local.asl.lambdatask import call_lambda
 from local.asl.model import Machine
-from local.asl.ports import Clock, InvokeLambda
+from local.asl.nested import NestedExecutions
+from local.asl.ports import AwsClients, Clock, InvokeLambda, TaskMocks
+from local.asl.queues import ActivityQueues
 from local.asl.scheduler import Scheduler
 from local.asl.store import Store
 from local.wire import Account, ServiceError
@@ -32,15 +32,26 @@ INTERRUPTED = "StepGuard.EngineStopped"
 class Core:
     """The engine and its state, without the API."""
 
-    def __init__(self, database: Path, invoke: InvokeLambda, account: Account, clock: Clock, workers: int) -> None:
+    def __init__(
+        self,
+        database: Path,
+        invoke: InvokeLambda,
+        account: Account,
+        clock: Clock,
+        workers: int,
+        clients: AwsClients | None,
+        mocks: TaskMocks | None,
+    ) -> None:
         self.account = account
         self.clock = clock
         self.store = Store(database)
         self.scheduler = Scheduler(clock, workers)
-        self.engine = Engine(self.scheduler, self._call, self._ended)
+        self.queues = ActivityQueues()
+        self.nested: NestedExecutions | None = None
+        self.dispatcher = Dispatcher(invoke, clients, mocks, self)
+        self.engine = Engine(self.scheduler, self.dispatcher, self._ended)
         self.running: dict[str, Execution] = {}
         self.starting = threading.Lock()
-        self._invoke = invoke
         self._compiled = lru_cache(maxsize=256)(self._compile)
         last = self.store.one("SELECT max(id) AS last FROM executions")
         self._last_number = (last["last"] or 0) if last else 0
@@ -48,6 +59,7 @@ class Core:
 
     def close(self) -> None:
         """Stop stepping and write everything down. Executions that still run are ended by the next start."""
+        self.queues.close()
         self.scheduler.close()
         self.store.close()
 
@@ -55,13 +67,32 @@ class Core:
         """The clock's time, in whole milliseconds as AWS keeps it."""
         return round(self.clock.now(), 3)
 
+    # --- what tasks need of the service around them
+
+    def start_nested(self, arguments: Json) -> dict[str, Json]:
+        """See `dispatch.Backstage`."""
+        assert self.nested is not None
+        return self.nested.start(arguments)
+
+    def when_nested_ended(self, arn: str, tell: Callable[[dict[str, Json]], None]) -> None:
+        """See `dispatch.Backstage`."""
+        assert self.nested is not None
+        self.nested.describe_when_ended(arn, tell)
+
+    def offer_activity(self, arn: str, token: str, text: str) -> bool:
+        """See `dispatch.Backstage`."""
+        if self.store.one("SELECT 1 FROM activities WHERE arn = ?", arn) is None:
+            return False
+        self.queues.offer(arn, token, text)
+        return True
+
+    # --- executions
+
     def machine(self, arn: str, revision: str) -> Machine:
         """The compiled definition of a revision."""
         return self._compiled(arn, revision)
 
-    def launch(
-        self, machine: Mapping[str, Any], revision: Mapping[str, Any], name: str, arn: str, text: str, data: Json
-    ) -> Execution:
+    def launch(self, machine: Row, revision: Row, name: str, arn: str, text: str, data: Json) -> Execution:
         """Write a new execution down and let it run. The caller holds `starting` and has checked everything."""
         self._last_number += 1
         number, now = self._last_number, self.now()
@@ -101,11 +132,6 @@ class Core:
         if row is None:
             raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return compile_machine(load(row["definition"]))
-
-    def _call(self, execution: Execution, call: Call) -> Json:
-        if call.resource.kind == "lambda" or (call.resource.service, call.resource.action) == ("lambda", "invoke"):
-            return call_lambda(self._invoke, call)
-        raise StateError(RUNTIME, f"The embedded Step Functions does not implement {call.resource.arn}.")
 
     def _ended(self, execution: Execution, ending: Ending) -> None:
         self._write_ending(execution.number, ending)

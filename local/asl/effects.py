@@ -6,10 +6,12 @@ calls, TestState and mocks.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from local.asl.errors import StateError
+from local.asl.frame import Frame
 from local.asl.jsontext import Json
 from local.asl.model import Resource
 
@@ -23,7 +25,7 @@ class Call:
     """Run a task and wait for its answer; the answer is JSON, a failure a StateError or TaskTimeoutError.
 
     `arguments` is the effective input, `timeout` in seconds. `state` and `iteration` (the indices of the enclosing
-    inline Map items, outermost first) say where the task stands, for mocks.
+    inline Map items, outermost first) say where the task stands, for mocks; `role` is the Credentials' role.
     """
 
     resource: Resource
@@ -32,6 +34,66 @@ class Call:
     state: str
     iteration: tuple[int, ...] = ()
     attempt: int = 0
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A message: a worker has taken the activity task."""
+
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A message: the worker is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A message: the task has ended, with a result or a failure."""
+
+    result: Json = None
+    failure: StateError | None = None
+
+
+Message: TypeAlias = Started | Heartbeat | Done
+
+
+class Mailbox(Protocol):
+    """Where messages about one waiting task arrive."""
+
+    def put(self, message: Message) -> bool:
+        """Deliver a message; False when nobody waits for it any more."""
+        ...
+
+    def close(self) -> None:
+        """Take no more messages: the task has ended. The caller holds the execution's lock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The answer to Submit: what the service said at once, and where its later word will arrive."""
+
+    output: Json
+    mailbox: Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Start a task that answers later: a callback with `token`, a job (.sync), an activity."""
+
+    call: Call
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for the next message, at most so many seconds (None: for ever); the answer is None when time is up."""
+
+    mailbox: Mailbox
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +103,28 @@ class Sleep:
     seconds: float
 
 
-Effect: TypeAlias = Call | Sleep
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One strand of a Fork: a branch, or the Map iteration `index` of the state `name`."""
+
+    steps: Steps
+    frame: Frame
+    index: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Run branches at the same time, at most `limit` of them; the answer is the list of their results, in order.
+
+    Each element of `spawns` makes a branch, given the id of the event that precedes it. The first failure aborts
+    the others and is thrown.
+    """
+
+    spawns: Iterator[Callable[[int], Branch]]
+    limit: int
+    frame: Frame
+
+
+Effect: TypeAlias = Call | Submit | Receive | Sleep | Fork
 Steps: TypeAlias = Generator[Effect, Any, Json]

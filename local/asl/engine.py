@@ -1,36 +1,88 @@
 """Drives executions: gives the interpreter what its effects ask for, on the scheduler's threads.
 
-An execution is stepped by one thread at a time. A Call runs right there, without a hand-over; a Sleep parks the
-steps with a timer. Stopping an execution never waits for a task: what the task answers later is dropped.
+An execution consists of strands (its main line, branches, iterations); its lock lets one of them step at a time. A
+Call runs right there on the strand's thread, without the lock and without a hand-over; a Sleep parks the strand with
+a timer; a Fork makes strands of its own. Stopping an execution never waits for a task: a late answer is dropped.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from local.asl.effects import Call, Sleep, Steps, TaskTimeoutError
+from local.asl.effects import (
+    Branch,
+    Call,
+    Effect,
+    Fork,
+    Message,
+    Receive,
+    Sleep,
+    Steps,
+    Submit,
+    TaskTimeoutError,
+)
 from local.asl.errors import RUNTIME, StateError
 from local.asl.execution import Ending, Execution
+from local.asl.frame import Frame
 from local.asl.interpreter import run_machine
 from local.asl.jsontext import Json, dump
-from local.asl.scheduler import Scheduler
+from local.asl.mailbox import TaskMailbox
+from local.asl.scheduler import Scheduler, Timer
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Strand:
+    """One line of steps.
+
+    `group` is the fork it belongs to (None for the main line), `children` the fork it waits for.
+    """
+
+    execution: Execution
+    steps: Steps
+    frame: Frame
+    group: _Group | None = None
+    position: int = 0
+    branch: Branch | None = None
+    children: _Group | None = None
+    timer: Timer | None = None
+    cancelled: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class _Group:
+    """The branches of one Fork."""
+
+    parent: _Strand
+    fork: Fork
+    results: list[Json] = field(default_factory=list)
+    active: set[_Strand] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a strand is resumed with."""
+
+    strand: _Strand
+    value: Json = None
+    error: Exception | None = None
 
 
 class Engine:
     """Runs executions.
 
-    `call` runs a task and blocks; `ended` is told once about each ending, under the execution's lock, before anyone
-    who waits for it.
+    `call` runs a task (Call) or starts one (Submit), and blocks meanwhile; `ended` is told once about each ending,
+    under the execution's lock, before anyone who waits for it.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
-        call: Callable[[Execution, Call], Json],
+        call: Callable[[Execution, Call | Submit], Any],
         ended: Callable[[Execution, Ending], None],
     ) -> None:
         self._scheduler = scheduler
@@ -46,7 +98,8 @@ class Engine:
                     execution.machine.timeout, lambda: self.end(execution, Ending("TIMED_OUT"))
                 )
         steps = run_machine(execution.machine, execution.frame, execution.input)
-        self._scheduler.submit(lambda: self._advance(execution, steps, None, None))
+        strand = _Strand(execution, steps, execution.frame)
+        self._scheduler.submit(lambda: self._run(_Answer(strand)))
 
     def end(self, execution: Execution, ending: Ending) -> bool:
         """Stop an execution from outside; False when it had ended already."""
@@ -57,46 +110,161 @@ class Engine:
         if execution.ending is not None:
             return False
         execution.record_end(ending)
-        if execution.deadline is not None:
-            execution.deadline.cancel()
+        for timer in (execution.deadline, *execution.sleeping):
+            if timer is not None:
+                timer.cancel()
         self._ended(execution, ending)
         execution.ended.set()
+        if execution.listeners:
+            # On another thread: a listener takes the lock of its own execution.
+            self._scheduler.submit(execution.tell_listeners)
         return True
 
-    def _advance(self, execution: Execution, steps: Steps, value: Json, error: Exception | None) -> None:
-        """Step until the execution ends or must wait for a time."""
-        while True:
-            with execution.lock:
-                if execution.ending is not None:
-                    steps.close()
+    # --- stepping
+
+    def _run(self, answer: _Answer | None) -> None:
+        """Step a strand, and then whichever strand can go on because of it, until all must wait."""
+        while answer is not None:
+            strand = answer.strand
+            with strand.execution.lock:
+                if strand.execution.ending is not None or strand.cancelled:
+                    strand.steps.close()
                     return
-                effect = self._step(execution, steps, value, error)
-            if effect is None:
-                return
-            if isinstance(effect, Sleep):
-                self._scheduler.call_later(effect.seconds, lambda: self._advance(execution, steps, None, None))
-                return
-            value, error = self._answer(execution, effect)
+                effect, following = self._step(answer)
+                if isinstance(effect, Sleep):
+                    self._sleep(strand, effect.seconds)
+                elif isinstance(effect, Receive):
+                    following = self._receive(strand, effect)
+                elif isinstance(effect, Fork):
+                    following = self._fork(strand, effect)
+            answer = self._answer(strand, effect) if isinstance(effect, (Call, Submit)) else following
 
-    def _answer(self, execution: Execution, effect: Call) -> tuple[Json, Exception | None]:
+    def _step(self, answer: _Answer) -> tuple[Effect | None, _Answer | None]:
+        """The strand's next effect, or, when it has ended, who goes on."""
+        steps = answer.strand.steps
         try:
-            return self._call(execution, effect), None
-        except (StateError, TaskTimeoutError) as failure:
-            return None, failure
-        except Exception as failure:  # noqa: BLE001  a defect in a port fails the task, not the whole service
-            _log.exception("The task %s failed unexpectedly.", effect.resource.arn)
-            return None, StateError(RUNTIME, f"The task could not be run: {type(failure).__name__}.")
-
-    def _step(self, execution: Execution, steps: Steps, value: Json, error: Exception | None) -> Any:
-        """The next effect, or None when the execution has ended."""
-        try:
-            return steps.throw(error) if error is not None else steps.send(value)
+            return (steps.throw(answer.error) if answer.error is not None else steps.send(answer.value)), None
         except StopIteration as stop:
-            ending = Ending("SUCCEEDED", output=dump(stop.value))
+            return None, self._succeeded(answer.strand, stop.value)
         except StateError as failure:
-            ending = Ending("FAILED", error=failure.error, cause=failure.cause)
+            return None, self._failed(answer.strand, failure)
         except Exception as failure:  # noqa: BLE001  a defect of the interpreter ends one execution, visibly
             _log.exception("The interpreter failed unexpectedly.")
-            ending = Ending("FAILED", error=RUNTIME, cause=f"Internal error of the engine: {type(failure).__name__}.")
-        self._finish(execution, ending)
+            cause = f"Internal error of the engine: {type(failure).__name__}."
+            return None, self._failed(answer.strand, StateError(RUNTIME, cause))
+
+    def _answer(self, strand: _Strand, call: Call | Submit) -> _Answer:
+        try:
+            return _Answer(strand, self._call(strand.execution, call))
+        except (StateError, TaskTimeoutError) as failure:
+            return _Answer(strand, error=failure)
+        except Exception as failure:  # noqa: BLE001  a defect in a port fails the task, not the whole service
+            _log.exception("The task of state %s failed unexpectedly.", strand.frame.state and strand.frame.state.type)
+            return _Answer(strand, error=StateError(RUNTIME, f"The task could not be run: {type(failure).__name__}."))
+
+    def _sleep(self, strand: _Strand, seconds: float, mailbox: TaskMailbox | None = None) -> None:
+        def wake() -> None:
+            with strand.execution.lock:
+                if strand.timer is not timer:
+                    return
+                self._awake(strand)
+                if mailbox is not None:
+                    mailbox.waiter = None
+            self._run(_Answer(strand))
+
+        timer = self._scheduler.call_later(seconds, wake)
+        strand.timer = timer
+        strand.execution.sleeping.add(timer)
+
+    def _awake(self, strand: _Strand) -> None:
+        """The strand's timer is over or not wanted any more. The caller holds the lock."""
+        if strand.timer is not None:
+            strand.timer.cancel()
+            strand.execution.sleeping.discard(strand.timer)
+            strand.timer = None
+
+    def _receive(self, strand: _Strand, effect: Receive) -> _Answer | None:
+        mailbox = effect.mailbox
+        assert isinstance(mailbox, TaskMailbox)
+        message = mailbox.take()
+        if message is not None:
+            return _Answer(strand, message)
+
+        def deliver(message: Message) -> None:
+            self._awake(strand)
+            self._scheduler.submit(lambda: self._run(_Answer(strand, message)))
+
+        mailbox.waiter = deliver
+        if effect.seconds is not None:
+            self._sleep(strand, effect.seconds, mailbox)
         return None
+
+    # --- forks
+
+    def _fork(self, strand: _Strand, fork: Fork) -> _Answer | None:
+        group = _Group(strand, fork)
+        strand.children = group
+        first: _Answer | None = None
+        for _ in range(fork.limit):
+            child = self._spawn(group, fork.frame.last)
+            if child is None:
+                break
+            if first is None:
+                first = _Answer(child)
+            else:
+                self._scheduler.submit(lambda child=child: self._run(_Answer(child)))  # type: ignore[misc]  # bound now
+        return first or self._joined(group)
+
+    def _spawn(self, group: _Group, previous: int) -> _Strand | None:
+        make = next(group.fork.spawns, None)
+        if make is None:
+            return None
+        branch = make(previous)
+        strand = _Strand(group.parent.execution, branch.steps, branch.frame, group, len(group.results), branch)
+        group.results.append(None)
+        group.active.add(strand)
+        return strand
+
+    def _joined(self, group: _Group) -> _Answer:
+        group.parent.children = None
+        return _Answer(group.parent, group.results)
+
+    def _succeeded(self, strand: _Strand, value: Json) -> _Answer | None:
+        group = strand.group
+        if group is None:
+            self._finish(strand.execution, Ending("SUCCEEDED", output=dump(value)))
+            return None
+        group.results[strand.position] = value
+        group.active.discard(strand)
+        group.fork.frame.last = strand.frame.last
+        following = self._spawn(group, strand.frame.last)
+        if following is not None:
+            return _Answer(following)
+        return None if group.active else self._joined(group)
+
+    def _failed(self, strand: _Strand, failure: StateError) -> _Answer | None:
+        group = strand.group
+        if group is None or not failure.catchable:
+            self._finish(strand.execution, Ending("FAILED", error=failure.error, cause=failure.cause))
+            return None
+        group.active.discard(strand)
+        group.fork.frame.last = strand.frame.last
+        if strand.branch is not None and strand.branch.index is None:
+            strand.frame.aborted()
+        for other in sorted(group.active, key=lambda item: item.position):
+            self._abort(other)
+        group.parent.children = None
+        return _Answer(group.parent, error=failure)
+
+    def _abort(self, strand: _Strand) -> None:
+        """End a strand because a sibling failed, what it waits for first."""
+        strand.cancelled = True
+        self._awake(strand)
+        if strand.children is not None:
+            for child in sorted(strand.children.active, key=lambda item: item.position):
+                self._abort(child)
+        strand.frame.aborted()
+        branch = strand.branch
+        if branch is not None and branch.index is not None:
+            which: dict[str, Any] = {"name": branch.name, "index": branch.index}
+            strand.frame.event("MapIterationAborted", which, link=False)

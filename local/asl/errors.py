@@ -18,12 +18,16 @@ TOLERANCE = "States.ExceedToleratedFailureThreshold"
 
 
 class StateError(Exception):
-    """A state failed with an error name that Retry and Catch may match; `error` and `cause` may both be absent."""
+    """A state failed with an error name that Retry and Catch may match; `error` and `cause` may both be absent.
 
-    def __init__(self, error: str | None, cause: str | None = None) -> None:
+    `heartbeat` marks a States.Timeout that came from a missing heartbeat: States.HeartbeatTimeout matches it, too.
+    """
+
+    def __init__(self, error: str | None, cause: str | None = None, *, heartbeat: bool = False) -> None:
         super().__init__(error, cause)
         self.error = error
         self.cause = cause
+        self.heartbeat = heartbeat
 
     @property
     def catchable(self) -> bool:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-exec
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.asl.frame import Frame
@@ -57,6 +58,8 @@ class Execution:
         self.ending: Ending | None = None
         self.ended = threading.Event()
         self.deadline: Timer | None = None
+        self.sleeping: set[Timer] = set()
+        self.listeners: list[Callable[[], object]] = []
 
     def record_start(self) -> None:
         """ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
@@ -65,6 +68,20 @@ class Execution:
             {"input": dump(self.input), "inputDetails": NOT_TRUNCATED, "roleArn": self.role},
             0,
         )
+
+    def when_ended(self, tell: Callable[[], object]) -> bool:
+        """Have `tell` called after the end; False, without a call, when that is past."""
+        with self.lock:
+            if self.ending is not None:
+                return False
+            self.listeners.append(tell)
+            return True
+
+    def tell_listeners(self) -> None:
+        """Call those who wait for the end. The caller does not hold the lock."""
+        listeners, self.listeners = self.listeners, []
+        for tell in listeners:
+            tell()
 
     def record_end(self, ending: Ending) -> None:
         """The last event. A stop or time-out comes from outside: no state's event precedes it."""

@@ -59,6 +59,12 @@ class Frame:
         self.state: State | None = None
         self._memo: tuple[Json, str] = (None, "null")
 
+    def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
+        """A frame for a branch or iteration: it reads this one's variables, and its own stay inside."""
+        iteration = self.iteration if index is None else (*self.iteration, index)
+        context = {**({"Map": self.context["Map"]} if "Map" in self.context else {}), **(extra or {})}
+        return Frame(self.run, previous, self.variables, context, iteration)
+
     def text(self, value: Json) -> str:
         """JSON text; one state's output is the next one's input, so the last text is remembered."""
         known, text = self._memo
@@ -97,6 +103,11 @@ class Frame:
             self.variables.update(assigned)
         self.event(f"{state.type}StateExited", details)
 
+    def aborted(self) -> None:
+        """XStateAborted for the state in which the frame stands when its siblings' failure ends it."""
+        if self.state is not None and self.state.type in ("Task", "Wait", "Parallel", "Map"):
+            self.event(f"{self.state.type}StateAborted", None, link=False)
+
     def env(self, data: Json) -> Env:
         """What this state's fields see before it has a result."""
         return Env(data, self.context, self.variables, input=data)
@@ -112,5 +123,5 @@ class Frame:
             details: Details = {"error": fault.error, "cause": cause, "state": name}
             if fault.location:
                 details["location"] = fault.location
-            self.run.history.record("EvaluationFailed", details, self.before)
+            self.last = self.run.history.record("EvaluationFailed", details, self.before)
         return StateError(fault.error, cause)

@@ -14,7 +14,7 @@ from local.asl.effects import Sleep, Steps
 from local.asl.errors import NO_CHOICE, FaultError, StateError
 from local.asl.frame import Frame
 from local.asl.jsontext import Json, is_number
-from local.asl.model import Choice, Fail, Machine, Pass, State, Succeed, Task, Wait, Working
+from local.asl.model import Choice, Fail, Machine, Map, Pass, State, Succeed, Task, Wait, Working
 from local.asl.retry import RetryBudget, catcher_for
 from local.asl.task import run_task
 
@@ -43,18 +43,26 @@ def run_machine(machine: Machine, frame: Frame, data: Json, start: str | None = 
 
 # --- states with a result: retried, caught --------------------------------------------------------------------------
 
-_WORK: Mapping[type[Working], Callable[[Working, Frame, Json, int], Steps]] = {Task: run_task}
+
+def _worker(state: Working) -> Callable[[Working, Frame, Json, int], Steps]:
+    if isinstance(state, Task):
+        return run_task
+    # Parallel and Map interpret machines in turn: the modules need one another.
+    from local.asl import mapstate, parallel
+
+    return mapstate.run_map if isinstance(state, Map) else parallel.run_parallel
 
 
 def _guarded(state: Working, frame: Frame, data: Json) -> Steps:
     """One entry into a Task, Parallel or Map: attempts, waits between them, and Catch."""
     is_task = isinstance(state, Task)
+    work = _worker(state)
     budget = RetryBudget(state.retry, frame.run.jitter, is_task=is_task)
     while True:
         frame.context["State"] = {**frame.context["State"], "RetryCount": budget.total}
         try:
             try:
-                result = yield from _WORK[type(state)](state, frame, data, budget.total)
+                result = yield from work(state, frame, data, budget.total)
                 output, assigned = dataflow.finish(state, frame, data, result)
                 frame.leave(state, output, assigned)
             except FaultError as fault:
@@ -68,6 +76,8 @@ def _guarded(state: Working, frame: Frame, data: Json) -> Steps:
 
 
 def _caught(state: Working, frame: Frame, data: Json, failure: StateError, *, is_task: bool) -> Next:
+    if not is_task and failure.catchable:
+        frame.event(f"{state.type}StateFailed", None)
     catcher = catcher_for(state.catch, failure, is_task=is_task)
     if catcher is None:
         raise failure

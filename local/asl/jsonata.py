@@ -48,6 +48,19 @@ def condition(value: Json) -> Callable[[Env], bool]:
     return test
 
 
+def array(value: Json, location: str) -> Field:
+    """A Map's Items: an array, or an expression that gives one."""
+    field = jsonata_field(value, location)
+
+    def items(env: Env) -> Json:
+        answer = field(env)
+        if not isinstance(answer, list):
+            raise unexpected(value, location, "array", answer)
+        return answer
+
+    return items
+
+
 def unexpected(value: Json, location: str, wanted: str, answer: Json) -> FaultError:
     """The fault of an expression whose result has the wrong type."""
     text = value[2:-2].strip() if is_expression(value) else dump(value)
@@ -108,8 +121,8 @@ def _expression(text: str, location: str) -> Field:
 
 
 def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
-    from jsonata import Jsonata  # the library takes a tenth of a second to load
-    from jsonata.utils import Utils
+    from jsonata import Jsonata  # type: ignore[import-untyped]  # untyped, and slow to load
+    from jsonata.utils import Utils  # type: ignore[import-untyped]  # untyped
 
     try:
         compiled = Jsonata(text, timeout=_MILLISECONDS, stack=_DEPTH)
@@ -158,7 +171,7 @@ def _functions() -> dict[str, Any]:
 
     https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn
     """
-    from jsonata import Jsonata  # the library takes a tenth of a second to load
+    from jsonata import Jsonata  # slow to load
 
     added: dict[str, Callable[..., Json]] = {
         "partition": lambda items, size: intrinsics.FUNCTIONS["ArrayPartition"].run(items, size),

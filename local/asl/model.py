@@ -123,6 +123,24 @@ class Fail(State):
     cause: Field | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(Working):
+    """Parallel."""
+
+    branches: tuple[Machine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map(Working):
+    """Map, inline: `items` gives the array, `item_selector` each iteration's input."""
+
+    processor: Machine
+    items: Field | None = None
+    items_path: str = "$"
+    item_selector: Field | None = None
+    max_concurrency: Field | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """A state machine, or the states of a branch or an item processor. `timeout` in seconds."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,44 @@ class InvokeLambda(Protocol):
     """
 
     def __call__(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult: ...
+
+
+class AwsClients(Protocol):
+    """Gives a client for an AWS service, e.g. "dynamodb": an object shaped like a boto3 client.
+
+    It has a method per operation in snake case (`put_item(**params) -> dict`); a failed call raises an exception with
+    a `response` like botocore's ClientError.
+    """
+
+    def __call__(self, service: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mocked:
+    """What a mocked task does: give `result`, fail with `error` and `cause`, or never answer (`silent`).
+
+    `submitted` is what the service says at once when the task answers later; `worker` names an activity's worker.
+    """
+
+    result: Any = None
+    failed: bool = False
+    error: str | None = None
+    cause: str | None = None
+    silent: bool = False
+    submitted: Any = None
+    worker: str | None = None
+
+
+class TaskMocks(Protocol):
+    """Says what a task does instead of calling it; None lets the call go through.
+
+    `execution` is the execution's ARN, `state` the state's name, `iteration` the indices of the enclosing inline Map
+    items, `attempt` the number of retries so far, `arguments` the task's effective input.
+    """
+
+    def __call__(
+        self, execution: str, state: str, iteration: tuple[int, ...], attempt: int, arguments: Any
+    ) -> Mocked | None: ...
 
 
 class Clock(Protocol):

@@ -57,9 +57,9 @@ def matches(errors: Iterable[str], failure: StateError, *, is_task: bool) -> boo
     for name in errors:
         if name in (ALL, failure.error):
             return True
-        if name == TIMEOUT and failure.error == HEARTBEAT_TIMEOUT:
+        if name == HEARTBEAT_TIMEOUT and failure.heartbeat:
             return True
-        if name == TASK_FAILED and is_task and failure.error not in (TIMEOUT, HEARTBEAT_TIMEOUT, DATA_LIMIT):
+        if name == TASK_FAILED and is_task and failure.error not in (TIMEOUT, DATA_LIMIT):
             return True
     return False
 

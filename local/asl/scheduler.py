@@ -13,20 +13,23 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from local.asl.ports import Clock
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(order=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Timer:
     """A pending wake-up; `cancel` it when it is no longer wanted."""
 
     when: float
     order: int
-    job: Callable[[], object] | None = field(compare=False)
+    job: Callable[[], object] | None
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> None:
         self.job = None

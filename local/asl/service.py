@@ -25,16 +25,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from local.asl.activities import ActivityOperations
 from local.asl.core import Core
 from local.asl.executions import ExecutionOperations
 from local.asl.machines import MachineOperations
-from local.asl.ports import Clock, InvokeLambda, SystemClock
+from local.asl.nested import NestedExecutions
+from local.asl.ports import AwsClients, Clock, InvokeLambda, SystemClock, TaskMocks
 from local.asl.tags import TagOperations
 from local.wire import Account
 
 
-class StepFunctions(MachineOperations, ExecutionOperations, TagOperations):
-    """The service. `workers` bounds how many tasks block at the same time."""
+class StepFunctions(MachineOperations, ExecutionOperations, ActivityOperations, TagOperations):
+    """The service.
+
+    `workers` bounds how many tasks block at the same time; `clients` gives boto3-like clients for tasks that call
+    other AWS services; `mocks` may answer tasks instead of what they call.
+    """
 
     def __init__(
         self,
@@ -44,8 +50,11 @@ class StepFunctions(MachineOperations, ExecutionOperations, TagOperations):
         *,
         clock: Clock | None = None,
         workers: int = 64,
+        clients: AwsClients | None = None,
+        mocks: TaskMocks | None = None,
     ) -> None:
-        self.core = Core(database, invoke, account, clock or SystemClock(), workers)
+        self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks)
+        self.core.nested = NestedExecutions(self.start_execution, self.describe_execution, self.core.running.get)
 
     def close(self) -> None:
         """Stop the engine cleanly. Executions that still run are marked by the next start."""

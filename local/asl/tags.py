@@ -54,6 +54,7 @@ class TagOperations:
 
     def _taggable(self, arn: str) -> str:
         check_arn(arn, "stateMachine", "activity")
-        if self.core.store.one("SELECT 1 FROM machines WHERE arn = ?", arn) is None:
+        known = "SELECT 1 FROM machines WHERE arn = ? UNION SELECT 1 FROM activities WHERE arn = ?"
+        if self.core.store.one(known, arn, arn) is None:
             raise ServiceError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
         return arn

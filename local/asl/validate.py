@@ -139,11 +139,41 @@ FIELDS: dict[str, set[str]] = {
     "Choice": _COMMON | {"Choices", "Default"},
     "Wait": _COMMON | _FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
     "Succeed": _COMMON,
+    "Parallel": _COMMON | _FLOW | _WORK | {"Branches"},
+    "Map": _COMMON
+    | _FLOW
+    | _WORK
+    | {
+        "ItemProcessor",
+        "Iterator",
+        "ItemSelector",
+        "Items",
+        "ItemsPath",
+        "MaxConcurrency",
+        "MaxConcurrencyPath",
+        "ItemReader",
+        "ItemBatcher",
+        "ResultWriter",
+        "Label",
+        "ToleratedFailureCount",
+        "ToleratedFailureCountPath",
+        "ToleratedFailurePercentage",
+        "ToleratedFailurePercentagePath",
+    },
     "Fail": {"Type", "Comment", "QueryLanguage", "Error", "ErrorPath", "Cause", "CausePath"},
 }
 _JSONPATH_ONLY = {"InputPath", "OutputPath", "Parameters", "ResultSelector", "ResultPath", "ItemsPath"}
-_JSONATA_ONLY = {"Arguments", "Output"}
-_EXCLUSIVE = ("TimeoutSeconds", "HeartbeatSeconds", "Error", "Cause")
+_JSONATA_ONLY = {"Arguments", "Output", "Items"}
+_DISTRIBUTED_ONLY = {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
+_EXCLUSIVE = (
+    "TimeoutSeconds",
+    "HeartbeatSeconds",
+    "Error",
+    "Cause",
+    "MaxConcurrency",
+    "ToleratedFailureCount",
+    "ToleratedFailurePercentage",
+)
 
 
 class _State:
@@ -270,6 +300,43 @@ class _State:
                     yield from _template("Assign", rule["Assign"], here)
         if "Default" in self.body:
             yield from self.target(self.body["Default"], f"{self.where}/Default")
+
+    def _parallel(self) -> Iterator[Finding]:
+        branches = self.body.get("Branches")
+        if not isinstance(branches, list) or not branches:
+            yield _bad(self.where, "The field 'Branches' is required and must hold at least one branch")
+            return
+        for number, branch in enumerate(branches):
+            here = f"{self.where}/Branches[{number}]"
+            if isinstance(branch, dict):
+                yield from _machine(branch, here, _Scope(self.scope.express, self.jsonata, top=False))
+            else:
+                yield _bad(here, "A branch must be an object")
+
+    def _map(self) -> Iterator[Finding]:
+        name = "ItemProcessor" if "ItemProcessor" in self.body else "Iterator"
+        processor = self.body.get(name)
+        if not isinstance(processor, dict):
+            yield _bad(self.where, "The field 'ItemProcessor' is required but was missing")
+            return
+        config = processor.get("ProcessorConfig", {})
+        mode = config.get("Mode", "INLINE") if isinstance(config, dict) else None
+        if mode not in ("INLINE", "DISTRIBUTED"):
+            yield _bad(f"{self.where}/{name}/ProcessorConfig/Mode", "Mode must be INLINE or DISTRIBUTED")
+            return
+        express = self.scope.express
+        if mode == "DISTRIBUTED":
+            if self.scope.express:
+                yield _bad(f"{self.where}/{name}", "Express state machine does not support DISTRIBUTED mode")
+            if config.get("ExecutionType") not in ("STANDARD", "EXPRESS"):
+                yield _bad(f"{self.where}/{name}/ProcessorConfig", "ExecutionType must be STANDARD or EXPRESS")
+            express = config.get("ExecutionType") == "EXPRESS"
+        else:
+            for key in sorted(_DISTRIBUTED_ONLY & self.body.keys()):
+                yield _bad(f"{self.where}/{key}", f"Field '{key}' is only supported in DISTRIBUTED mode")
+        yield from _machine(processor, f"{self.where}/{name}", _Scope(express, self.jsonata, top=False))
+        if isinstance(self.body.get("MaxConcurrency"), (int, float)):
+            yield from _integer(self.body, "MaxConcurrency", self.where, least=0)
 
     def retry(self) -> Iterator[Finding]:
         for item, here, last in _listed(self.body.get("Retry"), f"{self.where}/Retry"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +70,5 @@ def test_text_that_is_no_call_is_refused(text: str) -> None:
 @given(st.text("States.Array(),'$ab1\\{} ", max_size=30))
 def test_the_parser_never_leaks_an_exception(text: str) -> None:
     """Garbage gives IntrinsicSyntaxError or a call, nothing else."""
-    try:
-        parse_call("States." + text)
-    except IntrinsicSyntaxError as error:
-        assert str(error)
+    with contextlib.suppress(IntrinsicSyntaxError):
+        assert parse_call("States." + text).text

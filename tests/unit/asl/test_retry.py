@@ -45,10 +45,17 @@ def test_each_retrier_counts_for_itself() -> None:
         ("States.ALL", DATA_LIMIT, True),
         ("States.TaskFailed", "Anything", True),
         ("States.TaskFailed", TIMEOUT, False),
-        (TIMEOUT, HEARTBEAT_TIMEOUT, True),
         ("A", "B", False),
     ],
 )
 def test_error_names_match_as_documented(pattern: str, error: str | None, covered: bool) -> None:
     """The wildcard names cover what the guide says and no more."""
     assert matches((pattern,), StateError(error), is_task=True) is covered
+
+
+def test_a_missing_heartbeat_is_a_timeout_with_a_name_of_its_own() -> None:
+    """States.Timeout and States.HeartbeatTimeout both match it; the latter no other time-out."""
+    late = StateError(TIMEOUT, heartbeat=True)
+    assert matches((TIMEOUT,), late, is_task=True)
+    assert matches((HEARTBEAT_TIMEOUT,), late, is_task=True)
+    assert not matches((HEARTBEAT_TIMEOUT,), StateError(TIMEOUT), is_task=True)

@@ -1,0 +1,110 @@
+"""Activities and task tokens: CreateActivity, GetActivityTask, SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-activities.html
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-wait-token
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from local.asl.arns import check_arn, check_name
+from local.asl.core import Core, decode_token, encode_token, moment
+from local.asl.effects import Done, Heartbeat, Message, Started
+from local.asl.errors import StateError
+from local.asl.jsontext import MAX_BYTES, load, size
+from local.asl.tags import replace_tags
+from local.wire import ServiceError
+
+Params = dict[str, Any]
+_POLL_SECONDS = 60.0
+
+
+class ActivityOperations:
+    """Part of `StepFunctions`."""
+
+    core: Core
+
+    def create_activity(self, params: Params) -> Params:
+        """Idempotent by name."""
+        check_name(params["name"])
+        arn = self.core.account.arn("states", f"activity:{params['name']}")
+        known = self.core.store.one("SELECT created FROM activities WHERE arn = ?", arn)
+        if known is not None:
+            return {"activityArn": arn, "creationDate": moment(known["created"])}
+        now = self.core.now()
+        self.core.store.write("INSERT OR IGNORE INTO activities VALUES (?, ?, ?)", arn, params["name"], now)
+        replace_tags(self.core.store, arn, params.get("tags") or [])
+        self.core.store.flush()
+        return {"activityArn": arn, "creationDate": moment(now)}
+
+    def describe_activity(self, params: Params) -> Params:
+        row = self._activity(params["activityArn"])
+        return {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}
+
+    def list_activities(self, params: Params) -> Params:
+        most = params.get("maxResults") or 100
+        start = decode_token(params.get("nextToken")) or 0
+        rows = self.core.store.read("SELECT * FROM activities ORDER BY name LIMIT ? OFFSET ?", most + 1, start)
+        response: Params = {
+            "activities": [
+                {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}
+                for row in rows[:most]
+            ]
+        }
+        if len(rows) > most:
+            response["nextToken"] = encode_token(start + most)
+        return response
+
+    def delete_activity(self, params: Params) -> Params:
+        check_arn(params["activityArn"], "activity")
+        self.core.store.write("DELETE FROM activities WHERE arn = ?", params["activityArn"])
+        self.core.store.flush()
+        return {}
+
+    def get_activity_task(self, params: Params) -> Params:
+        """Waits up to 60 seconds for a task; an empty answer when there is none."""
+        arn = self._activity(params["activityArn"])["arn"]
+        deadline = monotonic() + _POLL_SECONDS
+        while (left := deadline - monotonic()) > 0:
+            task = self.core.queues.take(arn, left)
+            if task is None:
+                break
+            token, text = task
+            mailbox = self.core.dispatcher.mailbox(token)
+            # A task that has timed out meanwhile is not given to a worker.
+            if mailbox is not None and mailbox.put(Started(params.get("workerName"))):
+                return {"taskToken": token, "input": text}
+        return {}
+
+    def send_task_success(self, params: Params) -> Params:
+        if size(params["output"]) > MAX_BYTES:
+            raise ServiceError("InvalidOutput", "Invalid Output: 'the output exceeds 262144 bytes'")
+        try:
+            output = load(params["output"])
+        except ValueError as error:
+            raise ServiceError("InvalidOutput", f"Invalid Output: '{error}'") from None
+        return self._tell(params["taskToken"], Done(output))
+
+    def send_task_failure(self, params: Params) -> Params:
+        failure = StateError(params.get("error"), params.get("cause"))
+        return self._tell(params["taskToken"], Done(failure=failure))
+
+    def send_task_heartbeat(self, params: Params) -> Params:
+        return self._tell(params["taskToken"], Heartbeat())
+
+    def _tell(self, token: str, message: Message) -> Params:
+        mailbox = self.core.dispatcher.mailbox(token)
+        if mailbox is None:
+            raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")
+        if not mailbox.put(message):
+            raise ServiceError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+        return {}
+
+    def _activity(self, arn: str) -> Any:
+        check_arn(arn, "activity")
+        row = self.core.store.one("SELECT * FROM activities WHERE arn = ?", arn)
+        if row is None:
+            raise ServiceError("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
+        return row
