@@ -27,7 +27,7 @@ GUARDRAILS = Path("guardrails")
 MUST_HOLD = ("app.py", "chalice/app.py", "functions/__init__.py")
 
 # `python -m chalice` does not exist, and the `chalice` script may not be on the path.
-_CHALICE = [sys.executable, "-c", "from chalice.cli import main; main()"]
+_CHALICE = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
 
 
 class PackagingError(Exception):

@@ -1,0 +1,92 @@
+"""The zip runs alone, as Lambda unpacks it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.packaging.conftest import Built
+
+RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+"""boto3 and what it stands on: all that Lambda's Python runtime adds to the standard library."""
+
+PROGRAM = """
+import importlib, json, sys
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+for handler in json.loads(sys.argv[3]):
+    module, _, attribute = handler.partition(".")
+    assert callable(getattr(importlib.import_module(module), attribute)), handler
+import app, functions
+health = {
+    "requestContext": {"httpMethod": "GET", "resourcePath": "/health"}, "headers": {}, "body": None,
+    "multiValueQueryStringParameters": None, "pathParameters": None, "stageVariables": None, "isBase64Encoded": False,
+}
+document = {"request": {"kind": "document", "text": "hello", "caller": "test"}}
+print(json.dumps({
+    "files": [app.__file__, functions.__file__],
+    "health": app.app(health, None),
+    "guard": app.guard_input_lambda(document, None),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the unpacked zip did in a Python that sees nothing but boto3 and the zip."""
+    task, runtime = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("runtime")
+    with zipfile.ZipFile(built.root / built.package.archive) as archive:
+        archive.extractall(task)
+    for name in RUNTIME_PACKAGES:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
+        (runtime / source.name).symlink_to(source)
+    handlers = [item["Handler"] for item in built.resources("AWS::Serverless::Function").values()]
+    result = subprocess.run(
+        # -I -S: no current folder, no environment, no site-packages
+        [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, str(task), str(runtime), json.dumps(handlers)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:x",
+        },
+    )
+    assert result.returncode == 0, result.stderr
+    reply: dict[str, Any] = json.loads(result.stdout)
+    assert all(Path(file).is_relative_to(task) for file in reply["files"])
+    return reply
+
+
+def test_every_handler_of_the_template_is_in_the_zip(built: Built, ran: dict[str, Any]) -> None:
+    """Each Lambda's handler is found and callable with boto3 and the zip alone."""
+    handlers = {name: item["Handler"] for name, item in built.resources("AWS::Serverless::Function").items()}
+    assert handlers == {
+        "APIHandler": "app.app",
+        "GuardInput": "app.guard_input_lambda",
+        "InvokeModel": "app.invoke_model_lambda",
+        "GuardAnswer": "app.guard_answer_lambda",
+    }
+    assert ran["files"]
+
+
+def test_a_stage_runs_from_the_zip(ran: dict[str, Any]) -> None:
+    """With no guardrail configured the input stage says that it was skipped."""
+    assert ran["guard"]["outcome"] == "skipped"
+    assert ran["guard"]["needs_model"] is False
+
+
+def test_the_api_runs_from_the_zip(ran: dict[str, Any]) -> None:
+    """Chalice's runtime in the zip answers API Gateway's event."""
+    assert ran["health"]["statusCode"] == 200
+    assert json.loads(ran["health"]["body"])["status"] == "ok"
