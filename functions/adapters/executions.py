@@ -54,6 +54,11 @@ class Executions:
     def _states(self) -> Any:
         return self._client or client("stepfunctions")
 
+    def machine_status(self) -> str:
+        """ACTIVE, when the state machine can be reached. Raises StepguardError."""
+        with aws_errors("DescribeStateMachine"):
+            return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["status"])
+
     def start(self, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and return its ARN. The same name with the same document is the same execution.
 

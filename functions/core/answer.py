@@ -115,7 +115,10 @@ def does_not_know(text: str, no_hits: re.Pattern[str]) -> bool:
     such words.
     """
     stripped = text.strip()
-    return not _SENTENCE_BREAK.search(stripped) and no_hits.search(stripped) is not None
+    if _SENTENCE_BREAK.search(stripped):
+        return False
+    # The default patterns are written with the plain apostrophe; models like the curly one as well.
+    return any(no_hits.search(spelling) for spelling in (stripped, stripped.replace("’", "'")))
 
 
 _SENTENCE_BREAK = re.compile(r"[.!?…][\"'”’)\]]*\s+\S|\n\s*\S")

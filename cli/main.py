@@ -1,0 +1,160 @@
+"""The `stepguard` command. Exit codes: 0 answered or blocked, 2 bad usage or input, 1 failure."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from functions.core.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
+
+Command = Callable[[argparse.Namespace], int]
+BAD_INPUT = (InvalidRequest, ConfigurationError, UnknownExecution, Conflict)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code; usage errors exit with 2 by argparse."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always text streams here
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except BAD_INPUT as error:
+        print(f"stepguard: {error}", file=sys.stderr)
+        return 2
+    except StepguardError as error:
+        print(f"stepguard: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except _cloud_errors() as error:
+        print(f"stepguard: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _cloud_errors() -> tuple[type[Exception], ...]:
+    from local.cloud import FolderInUseError
+
+    return (FolderInUseError, OSError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stepguard", description="Three guard layers around a large language model.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    chat = _command(commands, "chat", "ask a question, or talk when none is given", _in_session("chat"))
+    chat.add_argument("question", nargs="?", help="the question; - reads it from the standard input")
+    chat.add_argument("--passages", type=Path, metavar="FILE", help="texts to answer from: .json, .jsonl or plain text")
+    _timeout(chat)
+
+    history = _command(commands, "history", "show why an answer is what it is", _in_session("history"))
+    history.add_argument("execution", help="an execution's ARN or name")
+
+    demo = _command(commands, "demo", "ask the demo's questions and show each path and verdict", _in_session("demo"))
+    _timeout(demo)
+
+    serve = _command(commands, "serve", "serve the embedded cloud to any AWS client", _serve, place=False)
+    serve.add_argument("--port", type=_port, default=4566, help="default 4566; 0 takes any free one")
+    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    _home(serve)
+
+    _command(commands, "doctor", "say what is configured, reachable, half set", _doctor)
+    _guardrail_commands(commands)
+    return parser
+
+
+def _guardrail_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser("guardrail", help="create, publish, list and try guardrails")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    apply = _command(actions, "apply", "create or update from YAML and publish", _in_session("guardrail", "apply"))
+    apply.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
+    _command(actions, "list", "list the account's guardrails", _in_session("guardrail", "list_"))
+    show = _command(actions, "show", "show one guardrail", _in_session("guardrail", "show"))
+    show.add_argument("id", help="identifier or ARN")
+    show.add_argument("--version", default="DRAFT")
+    test = _command(actions, "test", "what the layers decide on a text; no model", _in_session("guardrail", "test"))
+    test.add_argument("text", help="the text; - reads it from the standard input")
+    test.add_argument("--id", help="one guardrail instead of the three layers")
+    test.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
+    test.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    help_: str,
+    run: Command,
+    *,
+    place: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+    command.set_defaults(run=run)
+    if place:
+        command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        command.add_argument("--aws", action="store_true", help="use AWS with your own credentials")
+        command.add_argument("--endpoint-url", metavar="URL", help="use another AWS endpoint")
+        command.add_argument("--state-machine", metavar="ARN", help="with AWS; default STATE_MACHINE_ARN")
+        _home(command)
+    return command
+
+
+def _home(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--home", metavar="DIR", help="state folder; default STEPGUARD_HOME or .stepguard")
+
+
+def _timeout(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="how long to wait; default 600"
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+# Commands import what they need when they run: `stepguard --help` must not load a cloud.
+
+
+def _session(arguments: argparse.Namespace) -> AbstractContextManager[object]:
+    from cli import session
+
+    if arguments.aws or arguments.endpoint_url:
+        return session.on_aws(arguments.endpoint_url, arguments.state_machine)
+    return session.embedded(session.home_of(arguments.home))
+
+
+def _in_session(module: str, function: str = "run") -> Command:
+    def run(arguments: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        with _session(arguments) as session:
+            return int(getattr(import_module(f"cli.{module}"), function)(arguments, session))
+
+    return run
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from cli import serve, session
+
+    home = session.home_of(arguments.home)
+    with session.embedded(home, host=arguments.host, port=arguments.port, serve=True) as place:
+        return serve.run(arguments, place)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from cli import doctor
+
+    return doctor.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Where a command runs: the embedded cloud of this machine by default, or an AWS account.
+
+The adapters make their boto3 clients from the environment, so a session sets the environment: endpoint and dummy
+credentials for the embedded cloud, nothing for AWS.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli import project
+from functions.adapters.deployment import put_state_machine
+from functions.adapters.executions import Executions
+from functions.adapters.guardrail_admin import GuardrailAdmin
+from functions.core.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
+from functions.core.verdict import Layer
+from local.awslambda.config import FunctionConfig
+from local.cloud import EmbeddedCloud, FolderInUseError, announced
+from local.endpoint import HttpApi
+
+PREFIX = "stepguard-local"
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
+"""Which of the user's variables the embedded Lambdas see, beside the guardrails'."""
+
+
+HTTP_API = HttpApi(
+    function=f"{PREFIX}-api_handler",
+    routes=(("POST", "/chat"), ("GET", "/chat/{execution}"), ("GET", "/health")),
+)
+"""The routes of app.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A place where executions run. `url` is the embedded cloud's endpoint, None on AWS."""
+
+    executions: Executions
+    layers: Mapping[Layer, GuardrailRef] = field(default_factory=dict)
+    url: str | None = None
+    cloud: EmbeddedCloud | None = None
+
+
+def home_of(choice: str | None) -> Path:
+    """The state folder: the flag, STEPGUARD_HOME, or .stepguard in the project."""
+    return Path(choice or os.environ.get("STEPGUARD_HOME") or project.ROOT / ".stepguard").expanduser().resolve()
+
+
+@contextmanager
+def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Session]:
+    """A session on the AWS account of the user's own credentials, or on another endpoint."""
+    if endpoint_url:
+        os.environ["AWS_ENDPOINT_URL"] = endpoint_url
+    yield Session(Executions(state_machine), read_guardrails(os.environ), endpoint_url)
+
+
+@contextmanager
+def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False) -> Iterator[Session]:
+    """A session on the embedded cloud of a state folder.
+
+    If another process serves the folder, its cloud is used; otherwise one is started here and everything is deployed
+    into it. Raises FolderInUseError, StepguardError.
+    """
+    read_settings(os.environ)  # half a pair must fail here, before anything starts
+    running = None if serve else announced(home)
+    if running:
+        _point_at(running)
+        yield Session(Executions(_machine_arn()), read_guardrails(os.environ) or _published(), running)
+        return
+    try:
+        cloud = EmbeddedCloud(
+            home,
+            HTTP_API,
+            host=host,
+            port=port,
+            announce=serve,
+            patience=0 if serve else 60,
+        ).__enter__()
+    except FolderInUseError as error:
+        if serve or not error.endpoint:
+            raise
+        _point_at(error.endpoint)
+        yield Session(Executions(_machine_arn()), read_guardrails(os.environ) or _published(), error.endpoint)
+        return
+    try:
+        _point_at(cloud.url)
+        layers = deploy(cloud)
+        yield Session(Executions(_machine_arn()), layers, cloud.url, cloud)
+    finally:
+        cloud.__exit__(*sys.exc_info())
+
+
+def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
+    """Guardrails, Lambdas and the state machine, through the same API calls as on AWS. Returns the layers.
+
+    Guardrails that the user's environment names are used instead of the project's.
+    """
+    layers = read_guardrails(os.environ) or _apply_layers()
+    environment = _lambda_environment(cloud.url, layers)
+    settings = project.lambdas()
+    cloud.register(
+        FunctionConfig(
+            name=f"{PREFIX}-{entry.name}",
+            handler=entry.handler,
+            task_root=project.ROOT,
+            environment=environment,
+            timeout=entry.timeout,
+            memory=entry.memory,
+        )
+        for entry in settings
+    )
+    arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
+    put_state_machine(
+        _machine_arn(), project.chat_definition(arns), f"arn:aws:iam::{cloud.account.account_id}:role/local"
+    )
+    return layers
+
+
+def _apply_layers() -> dict[Layer, GuardrailRef]:
+    admin = GuardrailAdmin()
+    files = project.guardrail_files([project.ROOT / "guardrails" / name for name in project.LAYER_FILES.values()])
+    return {Layer(file.stem): admin.apply(configuration).ref for file, configuration in files.items()}
+
+
+def _published() -> dict[Layer, GuardrailRef]:
+    """The layers as the serving process has them: applying what is unchanged only looks them up."""
+    return _apply_layers()
+
+
+def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    for layer, ref in layers.items():
+        id_variable, version_variable = VARIABLES[layer]
+        environment |= {id_variable: ref.id, version_variable: ref.version}
+    return environment | _CREDENTIALS | {"AWS_ENDPOINT_URL": url, "STATE_MACHINE_ARN": _machine_arn()}
+
+
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "stepguard",
+    "AWS_SECRET_ACCESS_KEY": "stepguard",  # the embedded cloud checks no signature
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def _point_at(url: str) -> None:
+    """Send this process's AWS calls to an endpoint, whatever profile or session the user has."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        del os.environ[name]
+    os.environ.update(_CREDENTIALS | {"AWS_ENDPOINT_URL": url, "AWS_CONFIG_FILE": os.devnull})
+
+
+def _machine_arn() -> str:
+    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-chat"

@@ -1,0 +1,144 @@
+"""The embedded cloud: every emulated service of one state folder, behind one endpoint.
+
+One process at a time owns a state folder: the engine marks executions that a dead process left behind, so a second
+engine on the same folder would take the first one's for dead. A process that serves says so in `endpoint.json`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from local.asl.ports import LambdaInvokeError, LambdaResult
+from local.asl.service import StepFunctions
+from local.awslambda.config import FunctionConfig
+from local.awslambda.functions import Functions
+from local.awslambda.service import LambdaBackend
+from local.bedrock.service import Bedrock
+from local.endpoint import Endpoint, HttpApi
+from local.wire import Account, JsonService, ServiceError
+
+
+class FolderInUseError(Exception):
+    """Another process owns the state folder; `endpoint` is its address if it serves one."""
+
+    def __init__(self, home: Path, endpoint: str | None) -> None:
+        super().__init__(f"The state folder {home} is in use by another stepguard process.")
+        self.endpoint = endpoint
+
+
+class EmbeddedCloud:
+    """AWS on this machine, kept in `home`. Use as a context manager: it starts on entry and stops on exit."""
+
+    def __init__(
+        self,
+        home: Path,
+        http_api: HttpApi | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        workers: int | None = None,
+        account: Account | None = None,
+        announce: bool = False,
+        patience: float = 0.0,
+    ) -> None:
+        """`http_api` is the application's own API, if it has one.
+
+        `announce` writes endpoint.json for other processes; `patience` is how long to wait for the folder, in seconds.
+        """
+        self.account = account or Account()
+        self.home = home
+        self.url = ""
+        self._http_api = http_api
+        self._address = (host, port)
+        self._workers = workers
+        self._announce = announce
+        self._patience = patience
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> EmbeddedCloud:
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _locked(self.home, self._patience)
+        self.functions = Functions(self.account, self.home / "logs", self._workers)
+        self.bedrock = Bedrock(self.home / "bedrock.sqlite3", self.account)
+        self.states = StepFunctions(self.home / "states.sqlite3", self._invoke, self.account)
+        self.endpoint = Endpoint(
+            {
+                "states": [JsonService("stepfunctions", self.states)],
+                "bedrock": [
+                    JsonService("bedrock", self.bedrock.control),
+                    JsonService("bedrock-runtime", self.bedrock.runtime),
+                ],
+                "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
+                "lambda": [JsonService("lambda", LambdaBackend(self.functions))],
+            },
+            self._http_api,
+            host=self._address[0],
+            port=self._address[1],
+            functions=self.functions,
+            account=self.account,
+        )
+        self.url = self.endpoint.start()
+        if self._announce:
+            address = json.dumps({"url": self.url, "pid": os.getpid()})
+            (self.home / "endpoint.json").write_text(address, encoding="utf-8")
+        return self
+
+    def register(self, configs: Iterable[FunctionConfig]) -> None:
+        """Make Lambda functions invocable."""
+        for config in configs:
+            self.functions.register(config)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._announce:
+            (self.home / "endpoint.json").unlink(missing_ok=True)
+        self.endpoint.stop()
+        self.states.close()
+        self.functions.close()
+        self.bedrock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def warm_up(self) -> None:
+        """Start a worker of every function, so that the first request does not wait for it."""
+        for config in self.functions.configs():
+            self.functions.prewarm(config.name)
+
+    def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        try:
+            result = self.functions.invoke(function, payload, timeout)
+        except ServiceError as error:
+            raise LambdaInvokeError(error.code, error.message, error.status) from None
+        return LambdaResult(result.payload, result.status, result.function_error, result.executed_version)
+
+
+def announced(home: Path) -> str | None:
+    """The address of the process that serves this folder, if there is one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        address = json.loads((home / "endpoint.json").read_text(encoding="utf-8"))
+        os.kill(int(address["pid"]), 0)
+        return str(address["url"])
+    return None
+
+
+def _locked(home: Path, patience: float) -> IO[str]:
+    lock = (home / "lock").open("a", encoding="utf-8")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            endpoint = announced(home)
+            if endpoint or time.monotonic() >= deadline:
+                lock.close()
+                raise FolderInUseError(home, endpoint) from None
+            time.sleep(0.1)
+        else:
+            return lock
