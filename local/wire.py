@@ -189,7 +189,7 @@ def _length_failures(
         yield _failure(value, path, f"Member must have {measure} greater than or equal to {low}", show=show)
     if high is not None and size > high:
         yield _failure(value, path, f"Member must have {measure} less than or equal to {high}", show=show)
-    if isinstance(size, float) and not math.isfinite(size):
+    if not math.isfinite(size):
         yield _failure(value, path, "Member must be a finite number", show=show)
 
 

@@ -46,7 +46,7 @@ def converse(
     if guard is not None:
         positions = _guarded(parts)
         blocks = [Block(parts[position].text, parts[position].qualifiers) for position in positions]
-        checked = guard.input(blocks)
+        checked = guard.input(blocks, prompt_characters=sum(len(part.text) for part in parts))
         if checked.blocked:
             return _answer(
                 [{"text": checked.outputs[0]}],

@@ -91,9 +91,12 @@ def evaluate(
     *,
     full: bool = False,
     prompt_attack: bool = True,
-    maximum_text_units: int = MAXIMUM_TEXT_UNITS,
+    unseen_characters: int = 0,
 ) -> Evaluation:
     """Apply every policy of the guardrail that is enabled for this direction.
+
+    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` are
+    those of the request that are not in `blocks`, for the coverage.
 
     Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query,
     and a regular expression that does not finish.
@@ -102,10 +105,10 @@ def evaluate(
     positions = guarded(blocks)
     texts = [blocks[position].text for position in positions]
     characters = sum(map(len, texts))
-    if text_units(characters) > maximum_text_units:
+    if text_units(characters) > MAXIMUM_TEXT_UNITS:
         raise ServiceError(
             "ValidationException",
-            f"Input is too long: {characters} characters exceed the maximum input size of {maximum_text_units} text "
+            f"Input is too long: {characters} characters exceed the maximum input size of {MAXIMUM_TEXT_UNITS} text "
             "units (1,000 characters each). Split the content over several requests.",
         )
     compared = grounding.Grounding(
@@ -134,9 +137,8 @@ def evaluate(
     usage = dict.fromkeys(_UNITS, 0)
     for section in sections:
         usage.update(section.units)
-    coverage = {
-        "textCharacters": {"guarded": characters, "total": sum(len(block.text) for block in blocks)},
-    }
+    total = unseen_characters + sum(len(block.text) for block in blocks)
+    coverage = {"textCharacters": {"guarded": characters, "total": total}}
     return Evaluation(
         blocked=blocked,
         masked=masked and not blocked,

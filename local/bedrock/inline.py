@@ -20,8 +20,11 @@ class Guard:
     detection: Detection
     full: bool
 
-    def input(self, blocks: Sequence[Block], *, prompt_attack: bool = True) -> Evaluation:
-        """Judge the prompt. Raises ServiceError if there is nothing to judge, or nothing to ground an answer on."""
+    def input(self, blocks: Sequence[Block], *, prompt_characters: int, prompt_attack: bool = True) -> Evaluation:
+        """Judge the prompt, of `prompt_characters` in all.
+
+        Raises ServiceError if there is nothing to judge, or nothing to ground an answer on.
+        """
         if not any(block.text.strip() for block in blocks):
             raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
         if grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
@@ -29,7 +32,15 @@ class Guard:
             grounding.check(
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
             )
-        return evaluate(self.guardrail, "INPUT", blocks, self.detection, full=self.full, prompt_attack=prompt_attack)
+        return evaluate(
+            self.guardrail,
+            "INPUT",
+            blocks,
+            self.detection,
+            full=self.full,
+            prompt_attack=prompt_attack,
+            unseen_characters=prompt_characters - sum(len(block.text) for block in blocks),
+        )
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
         """Judge the model's answer to a prompt."""

@@ -77,7 +77,8 @@ def _check_input(guard: Guard, split: list[list[tags.Tagged]]) -> tuple[Evaluati
         if part.qualifier or not has_tags
     ]
     blocks = [split[row][column].block for row, column in places]
-    checked = guard.input(blocks, prompt_attack=has_tags)
+    characters = sum(len(part.text) for parts in split for part in parts)
+    checked = guard.input(blocks, prompt_characters=characters, prompt_attack=has_tags)
     if checked.masked:
         for number, text in zip(checked.guarded, checked.outputs, strict=True):
             row, column = places[number]

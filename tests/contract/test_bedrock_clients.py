@@ -1,0 +1,165 @@
+"""The embedded Bedrock as boto3 sees it: the real client, its serializer, parser and exception classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.bedrock.service import Bedrock
+from local.wire import HttpRequest, JsonService
+from tests.unit.bedrock.fakes import FakeDetection, configuration, pii
+
+_ECHO = "any.echo"
+
+
+class _Raw(BytesIO):
+    """A response body as urllib3 would give it."""
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _client(name: str, service: JsonService) -> Any:
+    client = boto3.client(
+        name,
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        url = urlsplit(str(request.url))
+        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        headers = {
+            key.lower(): value.decode() if isinstance(value, bytes) else str(value)
+            for key, value in request.headers.items()
+        }
+        raw = body.encode() if isinstance(body, str) else bytes(body)
+        response = service.handle(HttpRequest(str(request.method), url.path, url.query, headers, raw))
+        return AWSResponse(request.url, response.status, dict(response.headers), _Raw(response.body))
+
+    client.meta.events.register(f"before-send.{name}", answer)
+    return client
+
+
+class _Clients:
+    """boto3 clients whose requests go to the service instead of a network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.service = Bedrock(folder / "bedrock.sqlite", detection=FakeDetection())
+        self.control = _client("bedrock", JsonService("bedrock", self.service.control))
+        self.runtime = _client("bedrock-runtime", JsonService("bedrock-runtime", self.service.runtime))
+        self.sagemaker = _client("sagemaker-runtime", JsonService("sagemaker-runtime", self.service.sagemaker_runtime))
+
+
+@pytest.fixture(name="aws")
+def _aws(tmp_path: Path) -> Iterator[_Clients]:
+    clients = _Clients(tmp_path)
+    yield clients
+    clients.service.close()
+
+
+def test_life_of_a_guardrail(aws: _Clients) -> None:
+    """Create, publish, read, change, list with boto3's paginator, delete."""
+    made = aws.control.create_guardrail(**configuration())
+    version = aws.control.create_guardrail_version(guardrailIdentifier=made["guardrailId"])["version"]
+    read = aws.control.get_guardrail(guardrailIdentifier=made["guardrailArn"], guardrailVersion=version)
+    assert (read["version"], read["wordPolicy"]["words"]) == ("1", [{"text": "forbidden"}])
+    assert read["createdAt"].tzinfo is not None
+    for number in range(3):
+        aws.control.create_guardrail(**configuration() | {"name": f"more-{number}"})
+    pages = aws.control.get_paginator("list_guardrails").paginate(PaginationConfig={"PageSize": 2})
+    assert [entry["name"] for page in pages for entry in page["guardrails"]] == ["test", "more-0", "more-1", "more-2"]
+    aws.control.delete_guardrail(guardrailIdentifier=made["guardrailId"])
+    with pytest.raises(aws.control.exceptions.ResourceNotFoundException):
+        aws.control.get_guardrail(guardrailIdentifier=made["guardrailId"])
+
+
+def test_errors_are_the_clients_exception_classes(aws: _Clients) -> None:
+    """What a Lambda's errorType, and so an ASL ErrorEquals, will say."""
+    aws.control.create_guardrail(**configuration())
+    with pytest.raises(aws.control.exceptions.ConflictException):
+        aws.control.create_guardrail(**configuration())
+    with pytest.raises(aws.control.exceptions.ValidationException, match="1 validation error detected"):
+        aws.control.create_guardrail(**configuration() | {"name": "a b"})
+    message = {"role": "user", "content": [{"text": "hi"}]}
+    with pytest.raises(aws.runtime.exceptions.ModelNotReadyException) as caught:
+        aws.runtime.converse(modelId="x.not-ready", messages=[message])
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    with pytest.raises(aws.runtime.exceptions.ThrottlingException):
+        aws.runtime.invoke_model(modelId="x.throttled", body=b"{}")
+    with pytest.raises(aws.sagemaker.exceptions.ModelError) as refused:
+        aws.sagemaker.invoke_endpoint(EndpointName="deepseek", Body=b"hello")
+    assert refused.value.response["OriginalStatusCode"] == 400
+
+
+def test_apply_guardrail(aws: _Clients) -> None:
+    """The independent API, with an ARN in the path."""
+    made = aws.control.create_guardrail(**configuration(**pii("NAME")))
+    answer = aws.runtime.apply_guardrail(
+        guardrailIdentifier=made["guardrailArn"],
+        guardrailVersion="DRAFT",
+        source="OUTPUT",
+        content=[{"text": {"text": "Ask Alice, é😀"}}],
+    )
+    assert answer["outputs"] == [{"text": "Ask {NAME}, é😀"}]
+
+
+def test_converse_with_guardrail(aws: _Clients) -> None:
+    """A masked echo through Converse."""
+    made = aws.control.create_guardrail(**configuration(**pii("NAME")))
+    answer = aws.runtime.converse(
+        modelId=_ECHO,
+        messages=[{"role": "user", "content": [{"guardContent": {"text": {"text": "I am Bob"}}}]}],
+        guardrailConfig={
+            "guardrailIdentifier": made["guardrailId"],
+            "guardrailVersion": "DRAFT",
+            "trace": "enabled_full",
+        },
+    )
+    assert answer["output"]["message"]["content"] == [{"text": "I am {NAME}"}]
+    assert answer["stopReason"] == "guardrail_intervened"
+
+
+@pytest.mark.parametrize("content_type", [{}, {"contentType": "application/json", "accept": "application/json"}])
+def test_invoke_model_with_guardrail(aws: _Clients, content_type: dict[str, str]) -> None:
+    """Headers carry the guardrail; boto3 sends no content type unless told to."""
+    made = aws.control.create_guardrail(**configuration())
+    answer = aws.runtime.invoke_model(
+        modelId="arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghecho",
+        body=json.dumps({"prompt": "forbidden", "max_gen_len": 5}),
+        guardrailIdentifier=made["guardrailId"],
+        guardrailVersion="DRAFT",
+        trace="ENABLED",
+        **content_type,
+    )
+    body = json.loads(answer["body"].read())
+    assert (body["generation"], body["amazon-bedrock-guardrailAction"]) == ("Input refused.", "INTERVENED")
+    assert answer["contentType"] == "application/json"
+
+
+def test_endpoint(aws: _Clients) -> None:
+    """A JumpStart endpoint through sagemaker-runtime."""
+    answer = aws.sagemaker.invoke_endpoint(
+        EndpointName="my-echo", Body=json.dumps({"inputs": "hello"}), ContentType="application/json"
+    )
+    assert json.loads(answer["Body"].read()) == {"generated_text": "hello"}
+
+
+def test_operation_that_is_not_there_says_so(aws: _Clients) -> None:
+    """A stream is refused by name, not answered wrongly."""
+    message = {"role": "user", "content": [{"text": "hi"}]}
+    with pytest.raises(ClientError, match="does not implement bedrock-runtime:ConverseStream"):
+        aws.runtime.converse_stream(modelId=_ECHO, messages=[message])
