@@ -42,9 +42,9 @@ from tests.fakes.states import Clock, FakeStates
 
 SETTINGS = with_layers(*ALL_LAYERS)
 QUESTION = "Write to sarah.j@email.com about MRN 1234567."
-REQUEST = {"kind": "prompt", "text": QUESTION, "caller": "test"}
+REQUEST: dict[str, Any] = {"kind": "prompt", "text": QUESTION, "caller": "test"}
 MASKED = "Write to {EMAIL} about MRN 1234567."
-ANSWERED = {"outcome": "passed", "findings": [], "text": "An answer of the model."}
+ANSWERED: dict[str, Any] = {"outcome": "passed", "findings": [], "text": "An answer of the model."}
 
 
 def ask_input(*replies: dict[str, Any] | Exception, modelled: bool = True) -> dict[str, Any]:
