@@ -228,8 +228,12 @@ def _deepseek(completion: Completion, _: Mapping[str, Any]) -> Body:
     return {"choices": [{"text": completion.text, "stop_reason": _finish(completion)}]}
 
 
-def _tgi(completion: Completion, _: Mapping[str, Any]) -> Body:
-    return {"generated_text": completion.text}
+def _tgi(completion: Completion, body: Mapping[str, Any]) -> Body:
+    answer: Body = {"generated_text": completion.text}
+    if (body.get("parameters") or {}).get("details") is True:
+        finish = {"max_tokens": "length", "stop_sequence": "stop_sequence"}.get(completion.stop, "eos_token")
+        answer["details"] = {"finish_reason": finish, "generated_tokens": completion.output_tokens, "seed": None}
+    return answer
 
 
 def _anthropic(completion: Completion, _: Mapping[str, Any]) -> Body:
