@@ -46,12 +46,14 @@ class Package:
 
 
 def build(root: Path, folder: Path) -> Package:
-    """Package the project in `root` into `folder` (relative to `root`), which is emptied first.
+    """Package the project in `root` into `folder` (relative to `root`).
 
     Raises PackagingError.
     """
     out = root / folder
-    shutil.rmtree(out, ignore_errors=True)
+    layers = configurations(root)
+    for name in ("deployment.zip", "sam.yaml", DEFINITION.name):
+        (out / name).unlink(missing_ok=True)  # what an earlier build left must not pass for this one's
     # Chalice would reuse a zip of the same sources that holds another version of its own runtime.
     shutil.rmtree(root / ".chalice" / "deployments", ignore_errors=True)
     _chalice(root, out)
@@ -62,7 +64,7 @@ def build(root: Path, folder: Path) -> Package:
             f"The zip lacks {', '.join(missing)}. Chalice packs functions/ through the symbolic link vendor/functions: "
             "check that it is a link and not a file (git config core.symlinks true, then check it out again)."
         )
-    _finish_template(root, out / "sam.yaml")
+    _finish_template(out / "sam.yaml", layers)
     shutil.copyfile(root / DEFINITION, out / DEFINITION.name)
     content = (out / "deployment.zip").read_bytes()
     return Package(
@@ -71,9 +73,20 @@ def build(root: Path, folder: Path) -> Package:
 
 
 def configurations(root: Path) -> dict[str, Mapping[str, Any]]:
-    """The CreateGuardrail request of each layer, by the file's name: preprocess, model, postprocess."""
-    files = sorted((root / GUARDRAILS).glob("*.yaml"))
-    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+    """The CreateGuardrail request of each layer, by the file's name: preprocess, model, postprocess.
+
+    Raises PackagingError naming the file that cannot be read.
+    """
+    requests: dict[str, Mapping[str, Any]] = {}
+    for file in sorted((root / GUARDRAILS).glob("*.yaml")):
+        try:
+            request = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise PackagingError(f"{GUARDRAILS / file.name} cannot be read: {error}") from None
+        if not isinstance(request, dict):
+            raise PackagingError(f"{GUARDRAILS / file.name} must be a mapping, as CreateGuardrail takes it.")
+        requests[file.stem] = request
+    return requests
 
 
 def _chalice(root: Path, out: Path) -> None:
@@ -93,8 +106,7 @@ def _chalice(root: Path, out: Path) -> None:
         raise PackagingError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
 
 
-def _finish_template(root: Path, template: Path) -> None:
-    layers = configurations(root)
+def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]]) -> None:
     document = guardrails.point_at_versions(yaml.safe_load(template.read_text(encoding="utf-8")), layers)
     document["Resources"] |= guardrails.resources(layers)
     template.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True, width=120), encoding="utf-8")

@@ -106,6 +106,24 @@ def test_a_broken_application_is_reported_with_chalices_words(project: Path) -> 
         build(project, Path("build/package"))
 
 
+@pytest.mark.parametrize("text", ["- a list", "name: [", ""], ids=["list", "broken", "empty"])
+def test_a_guardrail_file_that_is_none_is_named(project: Path, text: str) -> None:
+    """Packaging stops at the file and does not deploy two layers out of three."""
+    (project / "guardrails" / "model.yaml").write_text(text)
+    with pytest.raises(PackagingError, match=r"guardrails/model\.yaml"):
+        build(project, Path("build/package"))
+
+
+def test_other_files_in_the_folder_are_left_alone(project: Path) -> None:
+    """A mistaken folder loses nothing: only the package's own files are replaced."""
+    folder = project / "out"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    (folder / "deployment.zip").write_text("of an earlier build")
+    assert build(project, Path("out")).size > 100_000
+    assert (folder / "mine.txt").read_text() == "mine"
+
+
 def test_more_than_one_folder_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The command takes one folder."""
     assert main(["a", "b"]) == 2

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from functions.core.settings import ImportedBody, ModelApi, read_settings
-from tests.packaging.conftest import Built
+from tests.packaging.conftest import ROOT, Built
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -136,6 +136,19 @@ def test_only_the_api_knows_the_state_machine(built: Built) -> None:
 def test_parameters_offer_what_the_settings_know(built: Built, parameter: str, choices: type[ModelApi]) -> None:
     """A choice that the code has can be deployed, and no other."""
     assert built.template["Parameters"][parameter]["AllowedValues"] == [str(choice) for choice in choices]
+
+
+def test_every_parameter_is_documented(built: Built) -> None:
+    """docs/packaging.md tells each parameter and invents none."""
+    table = (
+        (ROOT / "docs" / "packaging.md").read_text(encoding="utf-8").partition("## Parameters")[2].partition("##")[0]
+    )
+    documented = {
+        name
+        for row in table.splitlines()
+        for name in re.findall(r"`([A-Z]\w+[a-z])`", row.split("|")[1:2][0] if "|" in row else "")
+    }
+    assert documented == set(built.template["Parameters"])
 
 
 def test_after_sam_the_template_is_valid_and_the_api_closed(
