@@ -85,7 +85,17 @@ class Endpoint:
 
         class OneWriteTask(WSGITask):  # type: ignore[misc] # waitress has no types
             channel: Any
-            """Sends the header with the first piece of the body: two small writes cost a client two reads."""
+            """Writes header and body together, and header names as the application spells them.
+
+            Two small writes cost a client two reads; S3 clients take metadata's names from the header's spelling.
+            """
+
+            def build_response_header(self) -> bytes:
+                spelled = {_capitalized(name): name for name, _ in self.response_headers}
+                first, *lines = super().build_response_header().decode("latin-1").split("\r\n")
+                named = (line.partition(":") for line in lines)
+                again = [spelled.get(name, name) + colon + value for name, colon, value in named]
+                return "\r\n".join([first, *again]).encode("latin-1")
 
             def write(self, data: bytes) -> None:
                 if self.wrote_header:
@@ -135,6 +145,11 @@ class _Collector:
     def write_soon(self, data: bytes) -> int:
         self.pieces.append(data)
         return len(data)
+
+
+def _capitalized(name: str) -> str:
+    """A header's name as waitress writes it."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def _close_listener(server: Any) -> None:
