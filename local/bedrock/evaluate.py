@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from local.bedrock.detection import Detection
@@ -125,7 +126,7 @@ def evaluate(
             content.assess(
                 guardrail.policy("contentPolicyConfig"), direction, texts, detection, prompt_attack=prompt_attack
             ),
-            words.assess(guardrail.policy("wordPolicyConfig"), direction, texts, detection),
+            words.assess(_word_filters(guardrail, direction), texts, detection),
             sensitive_information.assess(
                 guardrail.policy("sensitiveInformationPolicyConfig"), direction, texts, detection
             ),
@@ -148,6 +149,11 @@ def evaluate(
         usage=usage,
         coverage=coverage,
     )
+
+
+@lru_cache(maxsize=64)
+def _word_filters(guardrail: Guardrail, direction: Direction) -> words.WordFilters:
+    return words.prepare(guardrail.policy("wordPolicyConfig"), direction)
 
 
 def _answers(block: Block) -> bool:

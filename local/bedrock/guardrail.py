@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,17 +28,18 @@ class Guardrail:
     """One version of a guardrail.
 
     `config` holds the members of the CreateGuardrail request (the write shape), without tags and token. `revision`
-    changes whenever a DRAFT is replaced, so (id, version, revision) names a configuration for good.
+    changes whenever a DRAFT is replaced, so ARN, version and revision name a configuration for good: they alone
+    decide about equality, and what is derived from a guardrail can be kept under it.
     """
 
     id: str
     arn: str
     version: str
-    config: Mapping[str, Any]
     revision: int
-    created_at: datetime
-    updated_at: datetime
-    description: str | None = None
+    config: Mapping[str, Any] = field(compare=False)
+    created_at: datetime = field(compare=False)
+    updated_at: datetime = field(compare=False)
+    description: str | None = field(compare=False, default=None)
 
     def policy(self, name: str) -> Mapping[str, Any]:
         """The configuration of a policy (`topicPolicyConfig`…), empty when it has none."""
