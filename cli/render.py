@@ -52,7 +52,7 @@ def story(trace: Trace) -> list[str]:
     ]
     total = f"{trace.status}, {milliseconds(trace.milliseconds)}"
     if trace.error:
-        total += f", {plain(trace.error)}"
+        total += f", {plain(trace.error)}" + (f": {plain(trace.cause)}" if trace.cause else "")
     return [*lines, f"  {total}"]
 
 

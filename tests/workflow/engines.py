@@ -1,0 +1,117 @@
+"""Two interpreters of the same definition: the embedded cloud's, and moto's as a second opinion."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from cli.project import chat_definition
+from local.asl.ports import LambdaResult, VirtualClock
+from local.asl.service import StepFunctions
+
+Stage = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
+"""Runs `{"request": ...}` with these stages; gives status, output, error and the events of the history."""
+
+NAMES = ("guard_input", "invoke_model", "guard_answer")
+DEFINITION = chat_definition({name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES})
+ROLE = "arn:aws:iam::123456789012:role/test"
+DEADLINE_SECONDS = 20
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Run]:
+    """The embedded cloud's engine, with a clock that jumps over every wait."""
+    stages: dict[str, Stage] = {}
+
+    def invoke(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        event = json.loads(payload)
+        result = stages[event["execution"]](function, event)
+        error = "Unhandled" if "errorType" in result else None
+        return LambdaResult(json.dumps(result).encode(), function_error=error)
+
+    states = StepFunctions(folder / "states.sqlite3", invoke, clock=VirtualClock())
+    machine = states.create_state_machine({"name": "chat", "definition": DEFINITION, "roleArn": ROLE})[
+        "stateMachineArn"
+    ]
+
+    def run(document: Mapping[str, Any], stage: Stage) -> Mapping[str, Any]:
+        name = f"run-{len(stages)}"
+        arn = machine.replace(":stateMachine:", ":execution:") + f":{name}"
+        stages[arn] = stage
+        states.start_execution({"stateMachineArn": machine, "name": name, "input": json.dumps(document)})
+        described = _wait(lambda: states.describe_execution({"executionArn": arn}))
+        events = states.get_execution_history({"executionArn": arn, "maxResults": 1000})["events"]
+        return {**described, "events": events}
+
+    try:
+        yield run
+    finally:
+        states.close()
+
+
+@contextmanager
+def by_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """moto's interpreter, its Lambda backend handing every invocation to the stages, its retries not waiting."""
+    from moto.awslambda_simple.models import LambdaSimpleBackend
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    stages: dict[str, Stage] = {}
+
+    def invoke(
+        self: object, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
+    ) -> bytes:
+        event = json.loads(body)
+        result = stages[event["execution"]](function_name, event)
+        if "errorType" in result:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return json.dumps(result).encode()
+
+    class NoWait:
+        """Stands where moto's retrier looks for `time`."""
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            """Retries of a scenario are not waited for."""
+
+    monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
+    monkeypatch.setattr(retrier_decl, "time", NoWait)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
+        states = boto3.client("stepfunctions")
+        machine = states.create_state_machine(name="chat", definition=DEFINITION, roleArn=ROLE)["stateMachineArn"]
+
+        def run(document: Mapping[str, Any], stage: Stage) -> Mapping[str, Any]:
+            name = f"run-{len(stages)}"
+            arn = machine.replace(":stateMachine:", ":execution:") + f":{name}"
+            stages[arn] = stage
+            states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
+            described = _wait(lambda: states.describe_execution(executionArn=arn))
+            return {**described, "events": states.get_execution_history(executionArn=arn)["events"]}
+
+        yield run
+
+
+def _wait(describe: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        described = describe()
+        if described["status"] != "RUNNING":
+            return described
+        time.sleep(0.002)
+    raise TimeoutError("The execution did not end.")

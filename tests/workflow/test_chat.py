@@ -1,0 +1,104 @@
+"""The chat workflow, run: every edge of its definition, by two interpreters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from cli.project import ROOT
+from functions.core.trace import read_history
+from tests.workflow.engines import Run, by_moto, embedded
+from tests.workflow.scenarios import SCENARIOS, Scenario
+
+STATES: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text())["States"]
+
+
+@pytest.fixture(name="engine", scope="module")
+def _engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with embedded(tmp_path_factory.mktemp("states")) as run:
+        yield run
+
+
+@pytest.fixture(name="moto", scope="module")
+def _moto() -> Iterator[Run]:
+    with pytest.MonkeyPatch.context() as patches, by_moto(patches) as run:
+        yield run
+
+
+def check(scenario: Scenario, ended: Mapping[str, Any]) -> None:
+    """Fail unless an execution took the scenario's path to the scenario's end."""
+    trace = read_history(ended["events"])
+    assert trace.path == scenario.path
+    assert ended["status"] == scenario.status == trace.status
+    if scenario.status == "SUCCEEDED":
+        answer = json.loads(ended["output"])["answer"]
+        assert answer == answer | scenario.answer
+    else:
+        assert ended["error"] == trace.error == "AnswerUnavailable"
+        assert ended["cause"] == trace.cause == scenario.cause
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_execution_takes_the_path_of_its_scenario(engine: Run, scenario: Scenario) -> None:
+    """Path, status and answer are the scenario's, on the embedded cloud's engine."""
+    check(scenario, engine({"request": scenario.request}, scenario.stages()))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_moto_agrees_on_the_path(moto: Run, scenario: Scenario) -> None:
+    """A second interpreter takes the same path to the same end with the same definition and handlers."""
+    check(scenario, moto({"request": scenario.request}, scenario.stages()))
+
+
+def _edges() -> set[tuple[str, str]]:
+    edges = set()
+    for name, state in STATES.items():
+        targets = [state.get("Next"), state.get("Default")]
+        targets += [rule["Next"] for rule in state.get("Choices", [])]
+        targets += [catcher["Next"] for catcher in state.get("Catch", [])]
+        edges |= {(name, target) for target in targets if target}
+    return edges
+
+
+def test_every_edge_is_taken_by_some_scenario() -> None:
+    """The scenarios above leave no transition of the definition untried."""
+    taken = {edge for scenario in SCENARIOS for edge in pairwise(scenario.path)}
+    assert _edges() - taken == set()
+
+
+def test_histories_agree_event_by_event_with_moto(engine: Run, moto: Run) -> None:
+    """Both engines write the same sequence of event types for an answered question."""
+    scenario = SCENARIOS[0]
+    histories = [
+        [event["type"] for event in run({"request": scenario.request}, scenario.stages())["events"]]
+        for run in (engine, moto)
+    ]
+    assert histories[0] == histories[1]
+
+
+def test_no_retry_is_hidden_from_the_history(engine: Run) -> None:
+    """Each attempt of a throttled guard and of a cold model is an event, and counted as one."""
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    throttled = by_name["guard throttled, then free"]
+    cold = by_name["model cold, then ready"]
+    stages = read_history(engine({"request": throttled.request}, throttled.stages())["events"]).stages()
+    assert [stage["attempts"] for stage in stages] == [2, 1, 2]
+    stages = read_history(engine({"request": cold.request}, cold.stages())["events"]).stages()
+    assert [stage["attempts"] for stage in stages] == [1, 3, 1]
+
+
+def test_each_state_adds_one_key_and_rewrites_none(engine: Run) -> None:
+    """Along the path the document only grows, by one key a state."""
+    scenario = SCENARIOS[0]
+    events = engine({"request": scenario.request}, scenario.stages())["events"]
+    documents = [
+        json.loads(event["stateExitedEventDetails"]["output"]) for event in events if "stateExitedEventDetails" in event
+    ]
+    for before, after in pairwise(documents):
+        assert before.items() <= after.items()
+        assert len(after) - len(before) <= 1
+    assert list(documents[-1]) == ["request", "input_guard", "model", "answer_guard", "answer"]
