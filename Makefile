@@ -42,14 +42,15 @@ check: lint test package ## everything CI runs
 lint: setup ## formatting, style, types, import contracts, state machines
 	@echo "ruff";         $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@echo "mypy";         $(BIN)/mypy --no-error-summary
-	@echo "import-linter"; $(BIN)/lint-imports --no-logo 2>/dev/null >/tmp/stepguard-imports.$$$$ || { cat /tmp/stepguard-imports.$$$$; exit 1; }; rm -f /tmp/stepguard-imports.$$$$
+	@echo "import-linter"; report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
 	@echo "statelint";    $(BIN)/statelint --ignore=URI statemachine/*.asl.json
 
 train: setup ## train the detectors' weights again from the public data sets
 	@$(BIN)/python -m local.train
 
-package: setup ## build the Lambda zip and the CloudFormation template in build/
-	@echo "to come"
+package: setup ## build the Lambda zip and the CloudFormation template in build/package
+	@$(BIN)/python -m deploy build/package
+	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
 clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
