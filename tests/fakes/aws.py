@@ -24,10 +24,11 @@ class FakeClient:
     `requests` holds (operation, parameters) of every call.
     """
 
-    def __init__(self, service: str, *, modelled: bool = True, **replies: Reply | Sequence[Reply]) -> None:
+    modelled_replies = True
+
+    def __init__(self, service: str, **replies: Reply | Sequence[Reply]) -> None:
         self._model = service_model(service)
         self._operations = {xform_name(name): name for name in self._model.operation_names}
-        self._modelled = modelled
         self._replies: dict[str, Any] = {
             name: list(reply) if isinstance(reply, Sequence) else reply for name, reply in replies.items()
         }
@@ -59,9 +60,15 @@ class FakeClient:
         if isinstance(reply, Exception):
             raise reply
         response = dict(reply(request) if callable(reply) else reply)
-        if self._modelled:
+        if self.modelled_replies:
             conforms(operation.output_shape, response)
         return {key: BytesIO(value) if isinstance(value, bytes) else value for key, value in response.items()}
+
+
+class LooseClient(FakeClient):
+    """A fake client whose replies may leave the model, as those of proxies and of tomorrow's AWS do."""
+
+    modelled_replies = False
 
 
 def conforms(shape: Shape | None, value: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from functions.adapters.guardrails import Guardrails
 from functions.core.settings import GuardrailRef, ModelSettings, Settings, read_settings
 from functions.core.verdict import Layer
-from tests.fakes.aws import FakeClient, Reply
+from tests.fakes.aws import FakeClient, LooseClient, Reply
 
 DATA = Path(__file__).parent.parent / "data" / "bedrock"
 BLOCKED_MESSAGE = "Sorry, our guardrail stopped this."
@@ -81,7 +81,7 @@ def regex_mask(name: str, match: str = "the raw value") -> dict[str, Any]:
 
 def guard(*replies: Reply, modelled: bool = True) -> tuple[Guardrails, FakeClient]:
     """Guardrails whose ApplyGuardrail gives these replies in order, and the client that records the calls."""
-    runtime = FakeClient("bedrock-runtime", modelled=modelled, apply_guardrail=list(replies))
+    runtime = (FakeClient if modelled else LooseClient)("bedrock-runtime", apply_guardrail=list(replies))
     return Guardrails(runtime.client), runtime
 
 

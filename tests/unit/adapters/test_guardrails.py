@@ -1,0 +1,152 @@
+"""ApplyGuardrail: what is sent, what comes back, and when nothing is sent at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.adapters.guardrails import Guardrails
+from functions.core.errors import ConfigurationError, Throttled, UnreadableVerdict
+from functions.core.prompts import Passage, Question
+from functions.core.settings import GuardrailRef
+from functions.core.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+from tests.fakes.aws import client_error
+from tests.fakes.bedrock import BLOCKED_MESSAGE, REF, applied, blocked, golden, guard, masked, passed, pii, regex_mask
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_one_text_is_one_block(direction: Direction) -> None:
+    """The text goes as it is, under the guardrail's identifier, version and source."""
+    guardrails, runtime = guard(passed())
+    verdict = guardrails.check(REF, " What's up?\n", Layer.PREPROCESS, direction)
+
+    assert runtime.bodies("apply_guardrail") == [
+        {
+            "guardrailIdentifier": REF.id,
+            "guardrailVersion": "1",
+            "source": str(direction),
+            "content": [{"text": {"text": " What's up?\n"}}],
+        }
+    ]
+    assert (verdict.outcome, verdict.text) == (Outcome.PASSED, " What's up?\n")
+
+
+@pytest.mark.parametrize(("ref", "text"), [(None, "x"), (REF, ""), (REF, " \n\t")], ids=["off", "empty", "blank"])
+def test_nothing_to_do_is_skipped_without_a_call(ref: GuardrailRef | None, text: str) -> None:
+    """A layer that is off, or a text that Bedrock would refuse as empty."""
+    guardrails, runtime = guard()
+    question = Question("Why?", (Passage("1", "x"),))
+
+    assert guardrails.check(ref, text, Layer.MODEL, Direction.INPUT).outcome is Outcome.SKIPPED
+    assert guardrails.check_grounded(ref, text, question, Layer.MODEL).text == text
+    assert runtime.requests == []
+
+
+def test_calls_are_independent() -> None:
+    """Nothing of one verdict is in the next."""
+    guardrails, _ = guard(blocked(), passed(), masked("to {EMAIL}"))
+    outcomes = [guardrails.check(REF, "x", Layer.MODEL, Direction.INPUT).outcome for _ in range(3)]
+
+    assert outcomes == [Outcome.BLOCKED, Outcome.PASSED, Outcome.MASKED]
+
+
+def test_sensitive_information_without_entities_is_no_crash() -> None:
+    """A policy section may lack its lists."""
+    reply = applied({"sensitiveInformationPolicy": {}}, action="NONE")
+    guardrails, _ = guard(reply, modelled=False)
+
+    assert guardrails.check(REF, "x", Layer.MODEL, Direction.INPUT).outcome is Outcome.PASSED
+
+
+def test_a_grounded_check_marks_source_query_and_answer() -> None:
+    """Contextual grounding needs all three; the other policies look only at what is marked guard_content."""
+    guardrails, runtime = guard(golden("apply_guardrail/blocked_grounding"))
+    question = Question("Why?", (Passage("1", "Because."), Passage("2", "So.")))
+    verdict = guardrails.check_grounded(REF, "The moon.", question, Layer.MODEL)
+
+    (body,) = runtime.bodies("apply_guardrail")
+    assert body["source"] == "OUTPUT"
+    assert body["content"] == [
+        {"text": {"text": "Because.", "qualifiers": ["grounding_source"]}},
+        {"text": {"text": "So.", "qualifiers": ["grounding_source"]}},
+        {"text": {"text": "Why?", "qualifiers": ["query"]}},
+        {"text": {"text": "The moon.", "qualifiers": ["guard_content"]}},
+    ]
+    assert verdict.outcome is Outcome.BLOCKED
+
+
+def test_without_passages_an_answer_is_checked_alone() -> None:
+    """No qualifier is sent that a guardrail without grounding would stumble over."""
+    guardrails, runtime = guard(passed())
+    guardrails.check_grounded(REF, "An answer.", Question("Why?"), Layer.MODEL)
+
+    assert runtime.bodies("apply_guardrail")[0]["content"] == [{"text": {"text": "An answer."}}]
+
+
+def test_masks_of_all_chunks_are_put_back() -> None:
+    """Masked text of a long text, with findings and units of every request."""
+    text = "word " * 4_990 + "a@b.example MRN42" + " word" * 1_000
+    halves = [
+        lambda request: _mask(request, "a@b.example", "{EMAIL}", pii("EMAIL")),
+        lambda request: _mask(request, "MRN42", "{Ticket}", regex_mask("Ticket")),
+    ]
+    guardrails, _ = guard(*halves)
+    verdict = guardrails.check(REF, text, Layer.POSTPROCESS, Direction.OUTPUT)
+
+    assert verdict.outcome is Outcome.MASKED
+    assert verdict.text == text.replace("a@b.example", "{EMAIL}").replace("MRN42", "{Ticket}")
+    assert {finding.name for finding in verdict.findings} == {"EMAIL", "Ticket"}
+    assert verdict.text_units == {"contentPolicyUnits": 4}
+
+
+def _mask(request: dict[str, Any], value: str, placeholder: str, assessment: dict[str, Any]) -> dict[str, Any]:
+    text = request["content"][0]["text"]["text"]
+    assert value in text
+    return applied(assessment, outputs=[text.replace(value, placeholder)], units=2)
+
+
+def test_a_mask_that_cannot_be_placed_blocks() -> None:
+    """When a chunk's masked text is not the chunk with placeholders, nothing of it may go on; units are kept."""
+    replies = [applied(pii("EMAIL"), outputs=["something else {EMAIL}"], units=2), passed()]
+    guardrails, _ = guard(*replies)
+    verdict = guardrails.check(REF, "word " * 6_000, Layer.POSTPROCESS, Direction.OUTPUT)
+
+    assert (verdict.outcome, verdict.text, verdict.message) == (Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE)
+    assert [finding.name for finding in verdict.findings] == ["EMAIL"]
+    assert verdict.text_units == {"contentPolicyUnits": 3}
+
+
+def test_an_error_in_a_later_chunk_is_an_error() -> None:
+    """Half a check is no check: the state machine retries the whole."""
+    guardrails, _ = guard(passed(), client_error("ThrottlingException", "text unit limit exceeded", 429))
+    with pytest.raises(Throttled):
+        guardrails.check(REF, "word " * 6_000, Layer.MODEL, Direction.INPUT)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_an_exception_inside_a_success_is_an_error(direction: Direction) -> None:
+    """Some proxies answer 200 with an exception in the body."""
+    guardrails, _ = guard({"Output": {"__type": "ThrottlingException"}}, modelled=False)
+    with pytest.raises(UnreadableVerdict):
+        guardrails.check(REF, "x", Layer.MODEL, direction)
+
+
+def test_a_block_shows_its_message() -> None:
+    """The guardrail's own words for the person."""
+    guardrails, _ = guard(blocked())
+
+    assert guardrails.check(REF, "x", Layer.MODEL, Direction.INPUT).message == BLOCKED_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AWS_DEFAULT_REGION", ""), ("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL", "not a url")],
+)
+def test_an_environment_without_a_client_is_a_configuration_error(
+    environment: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """No region, no such profile, no such endpoint: told by the variable, not by a traceback."""
+    environment.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=variable):
+        Guardrails().check(REF, "x", Layer.MODEL, Direction.INPUT)
