@@ -71,24 +71,24 @@ class LocalDetection:
         return managed_profanity().find(text)
 
     def regex(self, pattern: str, text: str) -> Sequence[Span]:
-        from local.bedrock.detectors import regexes
+        from local.bedrock.detectors.regexes import find
 
-        return regexes.find(pattern, text)
+        return find(pattern, text)
 
     def pii(self, text: str, types: Collection[str]) -> Sequence[Span]:
-        from local.bedrock.detectors import pii
+        from local.bedrock.detectors.pii import find
 
-        return pii.find(text, types)
+        return find(text, types)
 
     def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
-        from local.bedrock.detectors import content
+        from local.bedrock.detectors.content import grade
 
-        return content.grade(text, types)
+        return grade(text, types)
 
     def prompt_attack(self, text: str) -> Grade:
-        from local.bedrock.detectors import prompt_attack
+        from local.bedrock.detectors.prompt_attack import grade
 
-        return prompt_attack.grade(text)
+        return grade(text)
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
         from local.bedrock.detectors.topics import Topic, detect
@@ -100,9 +100,9 @@ class LocalDetection:
         return [name for name, score in detect(text, wanted).items() if score.detected]
 
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
-        from local.bedrock.detectors import grounding
+        from local.bedrock.detectors.grounding import scores
 
-        return grounding.scores(source, query, answer)
+        return scores(source, query, answer)
 
 
 def _strings(value: object) -> list[str]:

@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.bedrock.service import Bedrock
-from local.wire import HttpRequest, JsonService
-from tests.unit.bedrock.fakes import FakeDetection, configuration, pii
+from tests.unit.bedrock.boto import Clients
+from tests.unit.bedrock.fakes import configuration, pii
 
 _ECHO = "any.echo"
 
 
-class _Raw(BytesIO):
-    """A response body as urllib3 would give it."""
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-def _client(name: str, service: JsonService) -> Any:
-    client = boto3.client(
-        name,
-        region_name="us-east-1",
-        endpoint_url="http://127.0.0.1:1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        url = urlsplit(str(request.url))
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
-        headers = {
-            key.lower(): value.decode() if isinstance(value, bytes) else str(value)
-            for key, value in request.headers.items()
-        }
-        raw = body.encode() if isinstance(body, str) else bytes(body)
-        response = service.handle(HttpRequest(str(request.method), url.path, url.query, headers, raw))
-        return AWSResponse(request.url, response.status, dict(response.headers), _Raw(response.body))
-
-    client.meta.events.register(f"before-send.{name}", answer)
-    return client
-
-
-class _Clients:
-    """boto3 clients whose requests go to the service instead of a network."""
-
-    def __init__(self, folder: Path) -> None:
-        self.service = Bedrock(folder / "bedrock.sqlite", detection=FakeDetection())
-        self.control = _client("bedrock", JsonService("bedrock", self.service.control))
-        self.runtime = _client("bedrock-runtime", JsonService("bedrock-runtime", self.service.runtime))
-        self.sagemaker = _client("sagemaker-runtime", JsonService("sagemaker-runtime", self.service.sagemaker_runtime))
-
-
 @pytest.fixture(name="aws")
-def _aws(tmp_path: Path) -> Iterator[_Clients]:
-    clients = _Clients(tmp_path)
+def _aws(tmp_path: Path) -> Iterator[Clients]:
+    clients = Clients(tmp_path)
     yield clients
     clients.service.close()
 
 
-def test_life_of_a_guardrail(aws: _Clients) -> None:
+def test_life_of_a_guardrail(aws: Clients) -> None:
     """Create, publish, read, change, list with boto3's paginator, delete."""
     made = aws.control.create_guardrail(**configuration())
     version = aws.control.create_guardrail_version(guardrailIdentifier=made["guardrailId"])["version"]
@@ -87,7 +38,7 @@ def test_life_of_a_guardrail(aws: _Clients) -> None:
         aws.control.get_guardrail(guardrailIdentifier=made["guardrailId"])
 
 
-def test_errors_are_the_clients_exception_classes(aws: _Clients) -> None:
+def test_errors_are_the_clients_exception_classes(aws: Clients) -> None:
     """What a Lambda's errorType, and so an ASL ErrorEquals, will say."""
     aws.control.create_guardrail(**configuration())
     with pytest.raises(aws.control.exceptions.ConflictException):
@@ -105,7 +56,7 @@ def test_errors_are_the_clients_exception_classes(aws: _Clients) -> None:
     assert refused.value.response["OriginalStatusCode"] == 400
 
 
-def test_apply_guardrail(aws: _Clients) -> None:
+def test_apply_guardrail(aws: Clients) -> None:
     """The independent API, with an ARN in the path."""
     made = aws.control.create_guardrail(**configuration(**pii("NAME")))
     answer = aws.runtime.apply_guardrail(
@@ -117,7 +68,7 @@ def test_apply_guardrail(aws: _Clients) -> None:
     assert answer["outputs"] == [{"text": "Ask {NAME}, é😀"}]
 
 
-def test_converse_with_guardrail(aws: _Clients) -> None:
+def test_converse_with_guardrail(aws: Clients) -> None:
     """A masked echo through Converse."""
     made = aws.control.create_guardrail(**configuration(**pii("NAME")))
     answer = aws.runtime.converse(
@@ -134,7 +85,7 @@ def test_converse_with_guardrail(aws: _Clients) -> None:
 
 
 @pytest.mark.parametrize("content_type", [{}, {"contentType": "application/json", "accept": "application/json"}])
-def test_invoke_model_with_guardrail(aws: _Clients, content_type: dict[str, str]) -> None:
+def test_invoke_model_with_guardrail(aws: Clients, content_type: dict[str, str]) -> None:
     """Headers carry the guardrail; boto3 sends no content type unless told to."""
     made = aws.control.create_guardrail(**configuration())
     answer = aws.runtime.invoke_model(
@@ -150,7 +101,7 @@ def test_invoke_model_with_guardrail(aws: _Clients, content_type: dict[str, str]
     assert answer["contentType"] == "application/json"
 
 
-def test_endpoint(aws: _Clients) -> None:
+def test_endpoint(aws: Clients) -> None:
     """A JumpStart endpoint through sagemaker-runtime."""
     answer = aws.sagemaker.invoke_endpoint(
         EndpointName="my-echo", Body=json.dumps({"inputs": "hello"}), ContentType="application/json"
@@ -158,7 +109,7 @@ def test_endpoint(aws: _Clients) -> None:
     assert json.loads(answer["Body"].read()) == {"generated_text": "hello"}
 
 
-def test_operation_that_is_not_there_says_so(aws: _Clients) -> None:
+def test_operation_that_is_not_there_says_so(aws: Clients) -> None:
     """A stream is refused by name, not answered wrongly."""
     message = {"role": "user", "content": [{"text": "hi"}]}
     with pytest.raises(ClientError, match="does not implement bedrock-runtime:ConverseStream"):
