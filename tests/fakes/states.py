@@ -16,7 +16,10 @@ ANSWER = {"text": "Diabetes has several causes.", "outcome": "answered", "source
 
 
 class FakeStates:
-    """The executions of one state machine. `looks` is how often DescribeExecution says RUNNING first."""
+    """The executions of one state machine. `looks` is how often DescribeExecution says RUNNING first.
+
+    `look_errors` are raised by the next calls of DescribeExecution.
+    """
 
     def __init__(
         self, *, looks: int = 0, status: str = "SUCCEEDED", output: Mapping[str, Any] | None = None, error: str = ""
@@ -26,6 +29,7 @@ class FakeStates:
         self.status = status
         self.output = {"answer": ANSWER} if output is None else output
         self.error = error
+        self.look_errors: list[Exception] = []
         self.fake = FakeClient("stepfunctions", start_execution=self._start, describe_execution=self._describe)
 
     @property
@@ -46,6 +50,8 @@ class FakeStates:
         return {"executionArn": arn, "startDate": BEGIN}
 
     def _describe(self, request: Request) -> Mapping[str, Any]:
+        if self.look_errors:
+            raise self.look_errors.pop(0)
         arn = request["executionArn"]
         if arn not in self.inputs:
             raise client_error("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
