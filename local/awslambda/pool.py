@@ -29,7 +29,9 @@ class WorkerPool:
         self._keep = keep
         self._limit = max(keep, limit)
         self._start = start or (lambda sandbox, idle: Worker(sandbox, idle=idle))
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # Who waits for a worker of which sandbox, first come first: a release must wake somebody who can use it.
+        self._waiting: list[tuple[Sandbox, threading.Condition]] = []
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._starting: Counter[Sandbox] = Counter()
@@ -41,7 +43,7 @@ class WorkerPool:
         Raises ServiceError TooManyRequestsException when none is free within `patience` seconds.
         """
         asked = time.monotonic()
-        with self._changed:
+        with self._lock:
             while (worker := self._take_idle(sandbox)) is None:
                 waited = time.monotonic() - asked
                 kept = self._count(sandbox) < self._keep
@@ -49,42 +51,59 @@ class WorkerPool:
                     self._starting[sandbox] += 1
                     break
                 if waited >= patience:
+                    self._wake(sandbox)  # whatever this caller was woken for
                     raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Type="User")
                 pause = GROW_AFTER - waited if waited < GROW_AFTER else patience - waited
-                self._changed.wait(min(pause, patience - waited))
+                self._queue(sandbox, min(pause, patience - waited))
             else:
                 return worker
         return self._start_worker(sandbox, 0.0 if kept else EXTRA_IDLE)
 
     def release(self, worker: Worker) -> None:
         """Give back a worker that is fit for another invocation."""
-        with self._changed:
+        with self._lock:
             self._busy.discard(worker)
             closed = self._closed
             if not closed:
                 self._idle.append(worker)
-            self._changed.notify()
+            self._wake(worker.sandbox)
         if closed:
             worker.kill()
 
     def discard(self, worker: Worker) -> None:
         """End a worker that is not."""
         worker.kill()
-        with self._changed:
+        with self._lock:
             self._busy.discard(worker)
-            self._changed.notify()
+            self._wake(worker.sandbox)
 
     def close(self) -> None:
         """End all workers, also those in the middle of an invocation."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             idle, busy = self._idle, tuple(self._busy)
             self._idle = []
-            self._changed.notify_all()
+            for _, waiter in self._waiting:
+                waiter.notify()
         for worker in idle:
             worker.kill()
         for worker in busy:
             worker.interrupt()
+
+    def _queue(self, sandbox: Sandbox, seconds: float) -> None:
+        entry = (sandbox, threading.Condition(self._lock))
+        self._waiting.append(entry)
+        entry[1].wait(seconds)
+        if entry in self._waiting:
+            self._waiting.remove(entry)
+
+    def _wake(self, sandbox: Sandbox) -> None:
+        """A worker of `sandbox`, or its place, is free: for the first who waits for one, else for the first of all."""
+        fitting = (entry for entry in self._waiting if entry[0] == sandbox)
+        entry = next(fitting, None) or next(iter(self._waiting), None)
+        if entry is not None:
+            self._waiting.remove(entry)
+            entry[1].notify()
 
     def _count(self, sandbox: Sandbox) -> int:
         there = sum(worker.sandbox == sandbox for worker in (*self._idle, *self._busy))
@@ -119,9 +138,10 @@ class WorkerPool:
         try:
             worker = self._start(sandbox, idle)
         finally:
-            with self._changed:
+            with self._lock:
                 self._starting[sandbox] -= 1
                 if worker is not None:
                     self._busy.add(worker)
-                self._changed.notify()
+                else:
+                    self._wake(sandbox)
         return worker

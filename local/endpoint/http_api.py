@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,13 +50,16 @@ class HttpApi:
     """The application's HTTP API: the Lambda `function` behind all of its `routes`.
 
     A route is a method and a pattern: `("GET", "/chat/{execution}")`, `("GET", "/files/{path+}")`. `seconds` is the
-    integration's time-out.
+    integration's time-out. At most `concurrency` requests are with the Lambda, three times as many wait for it, more
+    are throttled: a route that waits for an execution holds a worker and a thread, and the execution's own functions
+    and calls need some, too.
     """
 
     function: str
     routes: Sequence[tuple[str, str]]
     stage: str = "api"
     seconds: float = INTEGRATION_SECONDS
+    concurrency: int = 8
 
 
 class Gateway:
@@ -71,6 +75,8 @@ class Gateway:
         # A literal segment goes before a parameter, a parameter before the rest of a path.
         self._routes = {pattern: methods[pattern] for pattern in sorted(methods, key=_rank)}
         self._first = {pattern.split("/")[1] for pattern in methods}
+        self._places = threading.BoundedSemaphore(4 * api.concurrency)
+        self._running = threading.BoundedSemaphore(api.concurrency)
 
     @property
     def patterns(self) -> list[str]:
@@ -91,14 +97,28 @@ class Gateway:
             return _gateway(413, "Request Too Long", request_id, "RequestTooLargeException")
         pattern, parameters = found
         event = self._event(request, pattern, parameters, caller, source_ip, request_id)
+        if not self._places.acquire(blocking=False):
+            return _gateway(429, "Too Many Requests", request_id, "TooManyRequestsException")
         try:
-            result = self._functions.invoke(self._api.function, json.dumps(event).encode("ascii"), self._api.seconds)
+            return self._integrate(json.dumps(event).encode("ascii"), request_id)
+        finally:
+            self._places.release()
+
+    def _integrate(self, event: bytes, request_id: str) -> HttpResponse:
+        """The Lambda's answer within the integration's time, which includes the wait for its turn."""
+        deadline = time.monotonic() + self._api.seconds
+        if not self._running.acquire(timeout=self._api.seconds):
+            return _gateway(504, "Endpoint request timed out", request_id, "InternalServerErrorException")
+        try:
+            result = self._functions.invoke(self._api.function, event, deadline - time.monotonic())
         except TimeoutError:
             return _gateway(504, "Endpoint request timed out", request_id, "InternalServerErrorException")
         except ServiceError as error:
             if error.status == 413:  # over Lambda's 6 MB
                 return _gateway(413, "Request Too Long", request_id, "RequestTooLargeException")
             return _gateway(502, "Internal server error", request_id, "InternalServerErrorException")
+        finally:
+            self._running.release()
         response = None if result.function_error else _read_response(result.payload, request_id)
         return response or _gateway(502, "Internal server error", request_id, "InternalServerErrorException")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -221,7 +223,54 @@ def test_the_lambda_has_29_seconds() -> None:
     """The integration's time-out is what the Lambda is given."""
     functions = FakeLambda(OK)
     call(functions, "GET", "/health")
-    assert functions.timeouts == [29.0]
+    assert functions.timeouts == [pytest.approx(29.0, abs=0.5)]
+
+
+class SlowLambda(FakeLambda):
+    """Answers when it is allowed to."""
+
+    def __init__(self) -> None:
+        super().__init__(OK)
+        self.go = Event()
+        self.most = 0
+        self.running = 0
+
+    def invoke(self, name_or_arn: str, payload: bytes, timeout: float | None = None) -> InvokeResult:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.go.wait(10)
+        self.running -= 1
+        return super().invoke(name_or_arn, payload, timeout)
+
+
+def test_requests_queue_and_are_then_throttled() -> None:
+    """So many run, three times as many wait, the next gets 429; those that waited are answered."""
+    functions = SlowLambda()
+    gateway = Gateway(HttpApi("api_handler", ROUTES, concurrency=2), functions, Account())
+
+    def ask() -> int:
+        return gateway.handle(HttpRequest("GET", "/health"), Caller(), "127.0.0.1").status
+
+    with ThreadPoolExecutor(9) as threads:
+        waiting = [threads.submit(ask) for _ in range(9)]
+        throttled, _ = wait(waiting, 10, FIRST_COMPLETED)
+        assert [future.result() for future in throttled] == [429]
+        functions.go.set()
+        assert sorted(future.result(10) for future in waiting) == [200] * 8 + [429]
+    assert functions.most == 2
+
+
+def test_waiting_for_a_turn_counts() -> None:
+    """A request that never got its turn within the integration's time is a 504."""
+    functions = SlowLambda()
+    gateway = Gateway(HttpApi("api_handler", ROUTES, seconds=0.2, concurrency=1), functions, Account())
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(gateway.handle, HttpRequest("GET", "/health"), Caller(), "127.0.0.1")
+        while not functions.running:
+            pass
+        assert gateway.handle(HttpRequest("GET", "/health"), Caller(), "127.0.0.1").status == 504
+        functions.go.set()
+        assert first.result(10).status == 200
 
 
 def test_a_body_over_ten_megabytes_is_refused() -> None:

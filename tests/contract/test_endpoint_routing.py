@@ -177,9 +177,11 @@ def test_bedrock_takes_an_api_key(endpoint: Endpoint) -> None:
 
 
 def test_lambdas_are_invoked(endpoint: Endpoint) -> None:
-    """boto3's invoke runs the project's handler."""
-    answer = client(endpoint, "lambda").invoke(FunctionName="hello", Payload=b'"you"')
-    assert json.loads(answer["Payload"].read()) == {"hello": "you"}
+    """boto3's invoke runs the project's handler, called by name or by ARN."""
+    arn = "arn:aws:lambda:us-east-1:210987654321:function:hello"
+    for name in ("hello", arn, f"{arn}:$LATEST"):
+        answer = client(endpoint, "lambda").invoke(FunctionName=name, Payload=b'"you"')
+        assert json.loads(answer["Payload"].read()) == {"hello": "you"}
 
 
 def test_other_services_are_motos(endpoint: Endpoint) -> None:

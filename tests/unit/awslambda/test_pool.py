@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import cast
 
@@ -79,6 +80,28 @@ def test_a_waiting_caller_gets_the_worker_given_back() -> None:
     worker = pool.acquire(ONE, 5)
     threading.Timer(0.1, pool.release, [worker]).start()
     assert pool.acquire(ONE, 5) is worker
+
+
+def test_a_release_wakes_who_can_use_it() -> None:
+    """With two sandboxes queueing, a worker given back goes to its own, and a place that is free to the other."""
+    pool = pool_of(1, 2)
+    first, second = pool.acquire(ONE, 5), pool.acquire(ONE, 5)
+    got: dict[str, Worker] = {}
+
+    def take(name: str, sandbox: Sandbox) -> None:
+        got[name] = pool.acquire(sandbox, 5)
+
+    waiting = [threading.Thread(target=take, args=("two", TWO)), threading.Thread(target=take, args=("one", ONE))]
+    for thread in waiting:
+        thread.start()
+        time.sleep(0.1)
+    started = time.monotonic()
+    pool.release(first)
+    pool.discard(second)
+    for thread in waiting:
+        thread.join()
+    assert time.monotonic() - started < 2
+    assert (got["one"], got["two"].sandbox) == (first, TWO)
 
 
 def test_a_worker_that_left_is_not_handed_out() -> None:
