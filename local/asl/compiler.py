@@ -9,13 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from local.asl.choice import compile_rule
 from local.asl.errors import DefinitionError, FaultError
 from local.asl.fields import Env, Field, TemplateError, constant, expression, path_field, template
 from local.asl.intrinsics import IntrinsicSyntaxError
 from local.asl.jsontext import Json, dump
-from local.asl.model import Choice, Fail, Machine, Map, Parallel, Pass, Resource, Rule, State, Succeed, Task, Wait
+from local.asl.model import (
+    Batcher,
+    Choice,
+    Distributed,
+    Fail,
+    Machine,
+    Map,
+    Parallel,
+    Pass,
+    Reader,
+    Resource,
+    Rule,
+    State,
+    Succeed,
+    Task,
+    Wait,
+    Writer,
+)
 from local.asl.paths import PathSyntaxError, parse
 from local.asl.retry import Catcher, Retrier
 
@@ -88,11 +106,16 @@ class _Compiler:
             return None
         return constant({}) if self.body[name] is None else path_field(self.body[name])
 
-    def number(self, name: str, source: Mapping[str, Json] | None = None) -> Field | None:
-        """`Name`, a constant or a JSONata expression, or `NamePath`, a path to an integer."""
+    def number(
+        self,
+        name: str,
+        source: Mapping[str, Json] | None = None,
+        read: Callable[[str, str], Field] | None = None,
+    ) -> Field | None:
+        """`Name`, a constant or a JSONata expression, or `NamePath`, a path to a number (an integer by default)."""
         body = self.body if source is None else source
         if f"{name}Path" in body:
-            return integer_path(f"{name}Path", body[f"{name}Path"])
+            return (read or integer_path)(f"{name}Path", body[f"{name}Path"])
         return self.template(name, body)
 
     def common(self) -> dict[str, Any]:
@@ -203,6 +226,57 @@ class _Compiler:
             items_path=self.body.get("ItemsPath", "$"),
             item_selector=self.template("ItemSelector") or (None if self.jsonata else self.template("Parameters")),
             max_concurrency=self.number("MaxConcurrency"),
+            distributed=self.distributed(processor),
+        )
+
+    def distributed(self, processor: Mapping[str, Json]) -> Distributed | None:
+        config = processor.get("ProcessorConfig", {})
+        if config.get("Mode") != "DISTRIBUTED":
+            return None
+        return Distributed(
+            express=config.get("ExecutionType") == "EXPRESS",
+            # Without a Label AWS makes one up; ours stays the same for the same state.
+            label=self.body.get("Label") or str(uuid5(NAMESPACE_URL, self.where)),
+            definition=dump({key: value for key, value in processor.items() if key != "ProcessorConfig"}),
+            reader=self.reader(),
+            batcher=self.batcher(),
+            writer=self.writer(),
+            tolerated_count=self.number("ToleratedFailureCount"),
+            tolerated_percentage=self.number("ToleratedFailurePercentage", read=float_path),
+        )
+
+    def reader(self) -> Reader | None:
+        body = self.body.get("ItemReader")
+        if body is None:
+            return None
+        parameters = self.template("Arguments" if self.jsonata else "Parameters", body)
+        config = body.get("ReaderConfig", {})
+        return Reader(
+            resource=body["Resource"].rpartition(":")[2],
+            parameters=parameters or constant({}),
+            config=config,
+            max_items=self.number("MaxItems", config),
+        )
+
+    def batcher(self) -> Batcher | None:
+        body = self.body.get("ItemBatcher")
+        if body is None:
+            return None
+        return Batcher(
+            max_items=self.number("MaxItemsPerBatch", body),
+            max_bytes=self.number("MaxInputBytesPerBatch", body),
+            batch_input=self.template("BatchInput", body),
+        )
+
+    def writer(self) -> Writer | None:
+        body = self.body.get("ResultWriter")
+        if body is None:
+            return None
+        config = body.get("WriterConfig", {})
+        return Writer(
+            parameters=self.template("Arguments" if self.jsonata else "Parameters", body),
+            transformation=config.get("Transformation", "NONE"),
+            output_type=config.get("OutputType", "JSON"),
         )
 
     def items(self) -> Field | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,18 +14,25 @@ from uuid import uuid4
 
 from local.asl.compiler import compile_machine
 from local.asl.dispatch import Dispatcher
+from local.asl.effects import StartMapRun
 from local.asl.engine import Engine
-from local.asl.execution import Ending, Execution
-from local.asl.frame import Frame, Run, iso
-from local.asl.history import History
+from local.asl.errors import DefinitionError
+from local.asl.execution import Ending, Execution, Identity
+from local.asl.itemreader import ItemReaders
 from local.asl.jsontext import Json, dump, load
+from local.asl.ledger import Ledger
+from local.asl.mailbox import TaskMailbox
+from local.asl.mapruns import MapRuns
 from local.asl.model import Machine
 from local.asl.nested import NestedExecutions
 from local.asl.ports import AwsClients, Clock, InvokeLambda, TaskMocks
 from local.asl.queues import ActivityQueues
+from local.asl.recovery import position
 from local.asl.scheduler import Scheduler
 from local.asl.store import Store
 from local.wire import Account, ServiceError
+
+_log = logging.getLogger(__name__)
 
 INTERRUPTED = "StepGuard.EngineStopped"
 
@@ -52,13 +60,22 @@ class Core:
         self.engine = Engine(self.scheduler, self.dispatcher, self._ended)
         self.running: dict[str, Execution] = {}
         self.starting = threading.Lock()
+        self.ledger = Ledger(self.store, clock, account)
+        self.map_runs = MapRuns(
+            self.store,
+            self.ledger,
+            self.engine,
+            self.scheduler,
+            clock,
+            account,
+            clients,
+            ItemReaders(clients),
+            self.running,
+        )
         self._compiled = lru_cache(maxsize=256)(self._compile)
-        last = self.store.one("SELECT max(id) AS last FROM executions")
-        self._last_number = (last["last"] or 0) if last else 0
-        self._end_interrupted()
 
     def close(self) -> None:
-        """Stop stepping and write everything down. Executions that still run are ended by the next start."""
+        """Stop stepping and write everything down. Executions that still run are taken up by the next process."""
         self.queues.close()
         self.scheduler.close()
         self.store.close()
@@ -67,24 +84,28 @@ class Core:
         """The clock's time, in whole milliseconds as AWS keeps it."""
         return round(self.clock.now(), 3)
 
-    # --- what tasks need of the service around them
+    # --- what tasks need of the service around them (see `dispatch.Backstage`)
 
     def start_nested(self, arguments: Json) -> dict[str, Json]:
-        """See `dispatch.Backstage`."""
+        """Start an execution for states:startExecution."""
         assert self.nested is not None
         return self.nested.start(arguments)
 
     def when_nested_ended(self, arn: str, tell: Callable[[dict[str, Json]], None]) -> None:
-        """See `dispatch.Backstage`."""
+        """Have `tell` called with the child's description once it has ended."""
         assert self.nested is not None
         self.nested.describe_when_ended(arn, tell)
 
     def offer_activity(self, arn: str, token: str, text: str) -> bool:
-        """See `dispatch.Backstage`."""
+        """Queue a task for an activity's workers; False when there is no such activity."""
         if self.store.one("SELECT 1 FROM activities WHERE arn = ?", arn) is None:
             return False
         self.queues.offer(arn, token, text)
         return True
+
+    def start_map_run(self, execution: Execution, effect: StartMapRun, mailbox: TaskMailbox) -> str:
+        """Start a Map Run, or take it up again."""
+        return self.map_runs.start(execution, effect, mailbox)
 
     # --- executions
 
@@ -94,38 +115,90 @@ class Core:
 
     def launch(self, machine: Row, revision: Row, name: str, arn: str, text: str, data: Json) -> Execution:
         """Write a new execution down and let it run. The caller holds `starting` and has checked everything."""
-        self._last_number += 1
-        number, now = self._last_number, self.now()
-        history = History(self.clock.now, lambda event: self.store.write_event(number, event))
-        context: dict[str, Json] = {
-            "Execution": {
-                "Id": arn,
-                "Input": data,
-                "StartTime": iso(now),
-                "Name": name,
-                "RoleArn": revision["role"],
-                "RedriveCount": 0,
-            },
-            "StateMachine": {"Id": machine["arn"], "Name": machine["name"]},
-        }
-        run = Run(history, self.clock, context, self.account.region)
-        compiled = self.machine(machine["arn"], revision["revision"])
-        execution = Execution(number, arn, compiled, Frame(run), data, revision["role"], now)
-        self.running[arn] = execution
-        self.store.write(
-            "INSERT INTO executions (id, arn, machine, revision, name, type, status, started, input) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'RUNNING', ?, ?)",
-            number,
-            arn,
-            machine["arn"],
-            revision["revision"],
-            name,
-            machine["type"],
-            now,
-            text,
+        who = Identity(
+            number=self.ledger.next_number(),
+            arn=arn,
+            machine=machine["arn"],
+            revision=revision["revision"],
+            name=name,
+            express=machine["type"] == "EXPRESS",
+            role=revision["role"],
+            started=self.now(),
+            text=text,
         )
+        execution = self.ledger.execution(who, self.machine(machine["arn"], revision["revision"]), data)
+        self.running[arn] = execution
+        self.ledger.record_start(who)
         self.engine.start(execution)
         return execution
+
+    def recover(self) -> None:
+        """Take up the executions that a killed process left running, each at the state where it stood."""
+        query = "SELECT * FROM executions WHERE status = 'RUNNING' AND map_run IS NULL ORDER BY id"
+        for row in self.store.read(query):
+            try:
+                self.resume(row)
+            except (ServiceError, DefinitionError, KeyError, ValueError) as error:
+                _log.warning("Execution %s cannot be taken up again: %s", row["arn"], type(error).__name__)
+                self._give_up(row)
+
+    def resume(self, row: Row, redrives: int = 0) -> Execution:
+        """Let a stored execution go on from the state where its history ends."""
+        events = self.store.read("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
+        here = position(events)
+        revision = self.store.one(
+            "SELECT role FROM revisions WHERE machine = ? AND revision = ?", row["machine"], row["revision"]
+        )
+        who = Identity(
+            number=row["id"],
+            arn=row["arn"],
+            machine=row["machine"],
+            revision=row["revision"],
+            name=row["name"],
+            express=False,
+            role=revision["role"] if revision else "",
+            started=row["started"],
+            text=row["input"],
+            redrives=redrives,
+        )
+        machine = self.machine(row["machine"], row["revision"])
+        execution = self.ledger.execution(who, machine, load(row["input"]), here.last)
+        frame = execution.frame
+        frame.variables.update(here.variables)
+        if here.state is not None:
+            frame.stand_in(machine.states[here.state], here.entered, here.entered_at, here.last)
+            frame.resumed = self.map_runs.unfinished(row["id"], here.entered)
+            execution.input = here.data
+        self.running[who.arn] = execution
+        if here.last == 0:
+            self.engine.start(execution)
+        else:
+            self.engine.go_on(execution, here.state)
+        return execution
+
+    def _give_up(self, row: Row) -> None:
+        """An execution that cannot go on fails, with an error that says why."""
+        cause = "The process that ran this execution stopped, and its state machine cannot be read any more."
+        last = self.store.one("SELECT max(id) AS last FROM events WHERE execution = ?", row["id"])
+        ending = Ending("FAILED", error=INTERRUPTED, cause=cause)
+        kind, details = ending.event()
+        number = (last["last"] or 0) if last else 0
+        self.store.write(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
+            row["id"],
+            number + 1,
+            number,
+            self.now(),
+            kind,
+            dump(details),
+        )
+        self.store.write(
+            "UPDATE executions SET status = 'FAILED', stopped = ?, error = ?, cause = ? WHERE id = ?",
+            self.now(),
+            INTERRUPTED,
+            cause,
+            row["id"],
+        )
 
     def _compile(self, arn: str, revision: str) -> Machine:
         row = self.store.one("SELECT definition FROM revisions WHERE machine = ? AND revision = ?", arn, revision)
@@ -134,39 +207,8 @@ class Core:
         return compile_machine(load(row["definition"]))
 
     def _ended(self, execution: Execution, ending: Ending) -> None:
-        self._write_ending(execution.number, ending)
+        self.ledger.record_end(execution.who, ending)
         self.running.pop(execution.arn, None)
-
-    def _write_ending(self, number: int, ending: Ending) -> None:
-        self.store.write(
-            "UPDATE executions SET status = ?, stopped = ?, output = ?, error = ?, cause = ? WHERE id = ?",
-            ending.status,
-            self.now(),
-            ending.output,
-            ending.error,
-            ending.cause,
-            number,
-        )
-
-    def _end_interrupted(self) -> None:
-        """Executions that a killed process left running fail now, with an error that says so."""
-        for row in self.store.read("SELECT id FROM executions WHERE status = 'RUNNING'"):
-            events = self.store.one("SELECT max(id) AS last FROM events WHERE execution = ?", row["id"])
-            ending = Ending(
-                "FAILED",
-                error=INTERRUPTED,
-                cause="The process that ran this execution stopped before it ended. Start the execution again.",
-            )
-            number = row["id"]
-            history = History(
-                self.clock.now,
-                lambda event, number=number: self.store.write_event(number, event),  # type: ignore[misc]  # bound now
-                count=(events["last"] or 0) if events else 0,
-            )
-            kind, details = ending.event()
-            history.record(kind, details, history.count, last=True)
-            self._write_ending(number, ending)
-        self.store.flush()
 
 
 # --- helpers of the operations --------------------------------------------------------------------------------------

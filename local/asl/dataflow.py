@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
 
 from __future__ import annotations
 
-from local.asl.errors import RESULT_PATH, FaultError, PathError, StateError
+from local.asl.errors import RESULT_PATH, TIMEOUT, FaultError, PathError, StateError
 from local.asl.fields import Env, Field
 from local.asl.frame import Frame
 from local.asl.jsontext import Json
@@ -63,7 +63,8 @@ def forward(
 
 def caught(state: State, catcher: Catcher, frame: Frame, data: Json, failure: StateError) -> Outcome:
     """The output of a state whose failure was caught: the error output at the catcher's ResultPath, or Output."""
-    error_output = {"Error": failure.error, "Cause": failure.cause}
+    cause = "" if failure.cause is None and failure.error == TIMEOUT else failure.cause
+    error_output = {"Error": failure.error, "Cause": cause}
     env = Env(error_output, frame.context, frame.variables, input=data, error_output=error_output, has_error=True)
     if state.jsonata:
         output = error_output if catcher.output is None else catcher.output(env)

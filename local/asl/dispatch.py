@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from local.asl.awstask import call_service
-from local.asl.effects import Call, Done, Started, Submission, Submit, TaskTimeoutError
+from local.asl.effects import Call, Done, Started, StartMapRun, Submission, Submit, TaskTimeoutError
 from local.asl.errors import RUNTIME, TASK_FAILED, FaultError, StateError
 from local.asl.execution import Execution
 from local.asl.jsontext import Json, dump, load
@@ -34,6 +34,10 @@ class Backstage(Protocol):
         """Queue a task for an activity's workers; False when there is no such activity."""
         ...
 
+    def start_map_run(self, execution: Execution, effect: StartMapRun, mailbox: TaskMailbox) -> str:
+        """Start (or take up again) a Map Run that tells `mailbox` its end; its ARN."""
+        ...
+
 
 class Dispatcher:
     """Runs the tasks of all executions. Thread-safe."""
@@ -52,8 +56,11 @@ class Dispatcher:
         self._tokens: dict[str, TaskMailbox] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, execution: Execution, effect: Call | Submit) -> Any:
+    def __call__(self, execution: Execution, effect: Call | Submit | StartMapRun) -> Any:
         """Answer the effect; a failure is a StateError or TaskTimeoutError."""
+        if isinstance(effect, StartMapRun):
+            mailbox = TaskMailbox(execution)
+            return Submission(self._backstage.start_map_run(execution, effect, mailbox), mailbox)
         call = effect if isinstance(effect, Call) else effect.call
         mocked = None
         if self._mocks is not None:

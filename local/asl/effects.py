@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from local.asl.errors import StateError
 from local.asl.frame import Frame
 from local.asl.jsontext import Json
-from local.asl.model import Resource
+from local.asl.model import Distributed, Machine, Reader, Resource
 
 
 class TaskTimeoutError(Exception):
@@ -89,6 +89,39 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class MapPlan:
+    """What a Map Run is to do.
+
+    `items` gives (index, child input) lazily; it may raise a StateError (States.ItemReaderFailed). A tolerance is
+    None where the state gives none. `bucket` and `prefix` say where results go, if anywhere.
+    """
+
+    state: str
+    processor: Machine
+    distributed: Distributed
+    items: Callable[[ReadItems], Iterator[tuple[int, Json]]]
+    concurrency: int
+    tolerated_count: int | None
+    tolerated_percentage: float | None
+    bucket: str | None = None
+    prefix: str = ""
+
+
+class ReadItems(Protocol):
+    """Reads the items of an ItemReader; see `itemreader`."""
+
+    def __call__(self, reader: Reader, parameters: Json, max_items: int) -> Iterator[Json]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StartMapRun:
+    """Start a Map Run; the answer is a Submission whose output is the Map Run's ARN."""
+
+    plan: MapPlan
+    entered: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receive:
     """Wait for the next message, at most so many seconds (None: for ever); the answer is None when time is up."""
 
@@ -126,5 +159,5 @@ class Fork:
     frame: Frame
 
 
-Effect: TypeAlias = Call | Submit | Receive | Sleep | Fork
+Effect: TypeAlias = Call | Submit | StartMapRun | Receive | Sleep | Fork
 Steps: TypeAlias = Generator[Effect, Any, Json]

@@ -20,6 +20,7 @@ from local.asl.effects import (
     Message,
     Receive,
     Sleep,
+    StartMapRun,
     Steps,
     Submit,
     TaskTimeoutError,
@@ -82,7 +83,7 @@ class Engine:
     def __init__(
         self,
         scheduler: Scheduler,
-        call: Callable[[Execution, Call | Submit], Any],
+        call: Callable[[Execution, Call | Submit | StartMapRun], Any],
         ended: Callable[[Execution, Ending], None],
     ) -> None:
         self._scheduler = scheduler
@@ -93,18 +94,28 @@ class Engine:
         """Record ExecutionStarted and let the execution run."""
         with execution.lock:
             execution.record_start()
-            if execution.machine.timeout is not None:
-                execution.deadline = self._scheduler.call_later(
-                    execution.machine.timeout, lambda: self.end(execution, Ending("TIMED_OUT"))
-                )
-        steps = run_machine(execution.machine, execution.frame, execution.input)
+        self.go_on(execution, None)
+
+    def go_on(self, execution: Execution, inside: str | None) -> None:
+        """Let the execution run from its start, or on from the state in which its frame stands."""
+        execution.stop = lambda ending: self.end(execution, ending)
+        timeout = execution.machine.timeout
+        if timeout is not None:
+            spent = self._scheduler.clock.now() - execution.who.started
+            execution.deadline = self._scheduler.call_later(
+                max(0.0, timeout - spent), lambda: self.end(execution, Ending("TIMED_OUT"))
+            )
+        steps = run_machine(execution.machine, execution.frame, execution.input, inside)
         strand = _Strand(execution, steps, execution.frame)
         self._scheduler.submit(lambda: self._run(_Answer(strand)))
 
     def end(self, execution: Execution, ending: Ending) -> bool:
         """Stop an execution from outside; False when it had ended already."""
         with execution.lock:
-            return self._finish(execution, ending)
+            finished = self._finish(execution, ending)
+        if finished:
+            execution.tell_listeners()
+        return finished
 
     def _finish(self, execution: Execution, ending: Ending) -> bool:
         if execution.ending is not None:
@@ -115,9 +126,6 @@ class Engine:
                 timer.cancel()
         self._ended(execution, ending)
         execution.ended.set()
-        if execution.listeners:
-            # On another thread: a listener takes the lock of its own execution.
-            self._scheduler.submit(execution.tell_listeners)
         return True
 
     # --- stepping
@@ -137,7 +145,10 @@ class Engine:
                     following = self._receive(strand, effect)
                 elif isinstance(effect, Fork):
                     following = self._fork(strand, effect)
-            answer = self._answer(strand, effect) if isinstance(effect, (Call, Submit)) else following
+            if strand.execution.ended.is_set():
+                strand.execution.tell_listeners()
+                return
+            answer = self._answer(strand, effect) if isinstance(effect, (Call, Submit, StartMapRun)) else following
 
     def _step(self, answer: _Answer) -> tuple[Effect | None, _Answer | None]:
         """The strand's next effect, or, when it has ended, who goes on."""
@@ -153,7 +164,7 @@ class Engine:
             cause = f"Internal error of the engine: {type(failure).__name__}."
             return None, self._failed(answer.strand, StateError(RUNTIME, cause))
 
-    def _answer(self, strand: _Strand, call: Call | Submit) -> _Answer:
+    def _answer(self, strand: _Strand, call: Call | Submit | StartMapRun) -> _Answer:
         try:
             return _Answer(strand, self._call(strand.execution, call))
         except (StateError, TaskTimeoutError) as failure:
@@ -236,7 +247,7 @@ class Engine:
             return None
         group.results[strand.position] = value
         group.active.discard(strand)
-        group.fork.frame.last = strand.frame.last
+        group.fork.frame.last = strand.frame.after or strand.frame.last
         following = self._spawn(group, strand.frame.last)
         if following is not None:
             return _Answer(following)
@@ -260,6 +271,7 @@ class Engine:
         """End a strand because a sibling failed, what it waits for first."""
         strand.cancelled = True
         self._awake(strand)
+        strand.steps.close()
         if strand.children is not None:
             for child in sorted(strand.children.active, key=lambda item: item.position):
                 self._abort(child)

@@ -38,12 +38,14 @@ class StateError(Exception):
 class FaultError(StateError):
     """An error of the definition's own data handling: AWS puts the state and its event in front of the cause.
 
-    `location` names the field for EvaluationFailed events (JSONata only).
+    `location` names the field for EvaluationFailed events (JSONata only); `late` says that the field itself was
+    evaluated well and its value could not be used: AWS links that event to the state's own.
     """
 
-    def __init__(self, message: str, error: str = RUNTIME, location: str | None = None) -> None:
+    def __init__(self, message: str, error: str = RUNTIME, location: str | None = None, *, late: bool = False) -> None:
         super().__init__(error, message)
         self.location = location
+        self.late = late
         self.message = message
 
 

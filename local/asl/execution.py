@@ -38,34 +38,55 @@ class Ending:
         return kind[self.status], details
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an execution is. `machine` is its state machine's ARN (with /LABEL for a Map Run's child, which also has
+    `map_run` and its `item` number); `text` the input as given; `redrives` how often it was redriven."""
+
+    number: int
+    arn: str
+    machine: str
+    revision: str
+    name: str
+    express: bool
+    role: str
+    started: float
+    text: str
+    map_run: str | None = None
+    item: int | None = None
+    redrives: int = 0
+
+
 class Execution:
     """An execution in memory, from its start to its ending.
 
     `lock` is held whenever its interpreter steps or its history is written; it is free while a task is called.
+    `stop` ends it from outside (the engine sets it).
     """
 
-    def __init__(
-        self, number: int, arn: str, machine: Machine, frame: Frame, data: Json, role: str, started: float
-    ) -> None:
-        self.number = number
-        self.started = started
-        self.arn = arn
+    def __init__(self, who: Identity, machine: Machine, frame: Frame, data: Json) -> None:
+        self.who = who
         self.machine = machine
         self.frame = frame
         self.input = data
-        self.role = role
         self.lock = threading.Lock()
         self.ending: Ending | None = None
         self.ended = threading.Event()
         self.deadline: Timer | None = None
         self.sleeping: set[Timer] = set()
+        self.stop: Callable[[Ending], object] = lambda ending: None
         self.listeners: list[Callable[[], object]] = []
+
+    @property
+    def arn(self) -> str:
+        """The execution's ARN."""
+        return self.who.arn
 
     def record_start(self) -> None:
         """ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
         self.frame.run.history.record(
             "ExecutionStarted",
-            {"input": dump(self.input), "inputDetails": NOT_TRUNCATED, "roleArn": self.role},
+            {"input": dump(self.input), "inputDetails": NOT_TRUNCATED, "roleArn": self.who.role},
             0,
         )
 

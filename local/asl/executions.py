@@ -19,6 +19,14 @@ from local.wire import ServiceError
 Params = dict[str, Any]
 
 
+_FILTERS = (
+    " = ? AND (? IS NULL OR status = ?) AND (? IS NULL OR (redrives > 0) = (? = 'REDRIVEN')) AND id < ? "
+    "ORDER BY id DESC LIMIT ?"
+)
+_OF_MACHINE = "SELECT * FROM executions WHERE machine" + _FILTERS  # noqa: S608  constants only
+_OF_MAP_RUN = "SELECT * FROM executions WHERE map_run" + _FILTERS  # noqa: S608  constants only
+
+
 class ExecutionOperations:
     """Part of `StepFunctions`."""
 
@@ -82,7 +90,9 @@ class ExecutionOperations:
             "stopDate": moment(row["stopped"]),
             "input": row["input"],
             "inputDetails": {"included": True},
-            "redriveCount": 0,
+            "mapRunArn": row["map_run"],
+            "redriveCount": row["redrives"],
+            "redriveDate": moment(row["redriven"]),
             "redriveStatus": "NOT_REDRIVABLE",
             "redriveStatusReason": _not_redrivable(row["status"]),
             **_outcome(row),
@@ -93,19 +103,26 @@ class ExecutionOperations:
         return response
 
     def list_executions(self, params: Params) -> Params:
-        """Newest first."""
-        if not params.get("stateMachineArn"):
-            raise ServiceError("ValidationException", "Either stateMachineArn or mapRunArn must be provided")
-        machine = find_machine(self.core.store, params["stateMachineArn"])
-        _standard_only(machine["type"])
+        """Newest first: of a state machine, or the children of a Map Run."""
+        machine, run = params.get("stateMachineArn"), params.get("mapRunArn")
+        if (machine is None) == (run is None):
+            raise ServiceError("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be provided")
+        if machine is not None:
+            _standard_only(find_machine(self.core.store, machine)["type"])
+        else:
+            check_arn(str(run), "mapRun")
+            if self.core.store.one("SELECT 1 FROM map_runs WHERE arn = ?", run) is None:
+                raise ServiceError("ResourceNotFound", f"Resource not found: '{run}'", resourceName=run)
         most = params.get("maxResults") or 100
         before = decode_token(params.get("nextToken"))
+        status, redriven = params.get("statusFilter"), params.get("redriveFilter")
         rows = self.core.store.read(
-            "SELECT * FROM executions WHERE machine = ? AND (? IS NULL OR status = ?) AND id < ? "
-            "ORDER BY id DESC LIMIT ?",
-            machine["arn"],
-            params.get("statusFilter"),
-            params.get("statusFilter"),
+            _OF_MACHINE if machine is not None else _OF_MAP_RUN,
+            machine or run,
+            status,
+            status,
+            redriven,
+            redriven,
             2**62 if before is None else before,
             most + 1,
         )
@@ -118,7 +135,9 @@ class ExecutionOperations:
                     "status": row["status"],
                     "startDate": moment(row["started"]),
                     "stopDate": moment(row["stopped"]),
-                    "redriveCount": 0,
+                    "redriveCount": row["redrives"],
+                    "redriveDate": moment(row["redriven"]),
+                    "mapRunArn": row["map_run"],
                 }
                 for row in rows[:most]
             ]
@@ -168,7 +187,7 @@ class ExecutionOperations:
                     raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
             revision = find_revision(self.core.store, machine["arn"], machine["revision"])
             execution: Execution = self.core.launch(machine, revision, name, arn, text, data)
-        return arn, execution.started
+        return arn, execution.who.started
 
     def _row(self, arn: str) -> Any:
         row = self.core.store.one("SELECT * FROM executions WHERE arn = ?", arn)

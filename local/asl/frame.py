@@ -37,9 +37,27 @@ class Run:
 
 
 class Frame:
-    """Where one thread of states stands."""
+    """Where one thread of states stands.
 
-    __slots__ = ("_memo", "before", "context", "entered", "iteration", "last", "run", "state", "variables")
+    `last` is the event that the next one follows, `before` the one before the current state, `entered` the state's
+    own, at the time `entered_at`; `after`, once set, is what follows the whole frame (a Map iteration's last word).
+    `resumed` tells a Map that its Map Run exists already: an earlier process began it.
+    """
+
+    __slots__ = (
+        "_memo",
+        "after",
+        "before",
+        "context",
+        "entered",
+        "entered_at",
+        "iteration",
+        "last",
+        "resumed",
+        "run",
+        "state",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -51,12 +69,15 @@ class Frame:
     ) -> None:
         self.run = run
         self.last = last
+        self.after: int | None = None
         self.before = 0
         self.entered = 0
+        self.entered_at = 0.0
         self.variables: dict[str, Json] = dict(variables or {})
         self.context: dict[str, Json] = {**run.context, **(extra or {})}
         self.iteration = iteration
         self.state: State | None = None
+        self.resumed = False
         self._memo: tuple[Json, str] = (None, "null")
 
     def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
@@ -82,14 +103,24 @@ class Frame:
 
     def enter(self, state: State, data: Json) -> None:
         """XStateEntered, and $$.State."""
-        now = self.run.clock.now()
-        self.state = state
-        self.before = self.last
-        self.context["State"] = {"Name": state.name, "EnteredTime": iso(now)}
+        self._stand(state, self.run.clock.now())
         self.entered = self.event(
             f"{state.type}StateEntered",
             {"name": state.name, "input": self.text(data), "inputDetails": NOT_TRUNCATED},
         )
+
+    def stand_in(self, state: State, entered: int, entered_at: float, last: int) -> None:
+        """Be in a state that an earlier process, or an earlier attempt, had entered; `last` is the last event."""
+        self.last = last
+        self._stand(state, entered_at)
+        self.entered = entered
+
+    def _stand(self, state: State, moment: float) -> None:
+        self.state = state
+        self.before = self.last
+        self.entered_at = moment
+        # A new object each time: an output may hold the context of an earlier state.
+        self.context = {**self.context, "State": {"Name": state.name, "EnteredTime": iso(moment)}}
 
     def leave(self, state: State, output: Json, assigned: Mapping[str, Json] | None = None) -> None:
         """XStateExited; the assigned variables take effect here."""
@@ -123,5 +154,6 @@ class Frame:
             details: Details = {"error": fault.error, "cause": cause, "state": name}
             if fault.location:
                 details["location"] = fault.location
-            self.last = self.run.history.record("EvaluationFailed", details, self.before)
+            previous = self.entered if fault.late else self.before
+            self.last = self.run.history.record("EvaluationFailed", details, previous)
         return StateError(fault.error, cause)

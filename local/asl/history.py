@@ -40,12 +40,16 @@ class Event:
 
 
 class History:
-    """Numbers an execution's events and hands each one on to `sink` (the store). Not thread-safe: callers hold
-    their execution's lock."""
+    """Numbers an execution's events and hands them on to `sink` (the store).
 
-    def __init__(self, now: Callable[[], float], sink: Callable[[Event], None], count: int = 0) -> None:
+    The exit of a state is handed on together with what follows it, so that a stored history never ends between two
+    states. Not thread-safe: callers hold their execution's lock.
+    """
+
+    def __init__(self, now: Callable[[], float], sink: Callable[[list[Event]], None], count: int = 0) -> None:
         self._now = now
         self._sink = sink
+        self._held: list[Event] = []
         self.count = count
 
     def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False) -> int:
@@ -53,7 +57,10 @@ class History:
         if self.count >= MAX_EVENTS - 1 and not last:
             raise HistoryFullError
         self.count += 1
-        self._sink(Event(self.count, previous, self._now(), kind, details))
+        self._held.append(Event(self.count, previous, self._now(), kind, details))
+        if not kind.endswith("StateExited"):
+            self._sink(self._held)
+            self._held = []
         return self.count
 
 

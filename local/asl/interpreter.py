@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from local.asl import dataflow
 from local.asl.choice import timestamp
 from local.asl.effects import Sleep, Steps
-from local.asl.errors import NO_CHOICE, FaultError, StateError
+from local.asl.errors import NO_CHOICE, QUERY, RUNTIME, FaultError, StateError
 from local.asl.frame import Frame
 from local.asl.jsontext import Json, is_number
 from local.asl.model import Choice, Fail, Machine, Map, Pass, State, Succeed, Task, Wait, Working
@@ -21,12 +21,17 @@ from local.asl.task import run_task
 Next = tuple[Json, str | None]
 
 
-def run_machine(machine: Machine, frame: Frame, data: Json, start: str | None = None) -> Steps:
-    """Walk the states from `start` (or StartAt) to an end; the value is the output, a failure a StateError."""
-    name: str | None = start or machine.start
+def run_machine(machine: Machine, frame: Frame, data: Json, inside: str | None = None) -> Steps:
+    """Walk the states from StartAt to an end; the value is the output, a failure a StateError.
+
+    `inside` names a state that was entered before (see `Frame.stand_in`): the walk goes on there.
+    """
+    name: str | None = inside or machine.start
     while name is not None:
         state = machine.states[name]
-        frame.enter(state, data)
+        if inside is None:
+            frame.enter(state, data)
+        inside = None
         if isinstance(state, Working) and not isinstance(state, Pass):
             data, name = yield from _guarded(state, frame, data)
             continue
@@ -59,7 +64,7 @@ def _guarded(state: Working, frame: Frame, data: Json) -> Steps:
     work = _worker(state)
     budget = RetryBudget(state.retry, frame.run.jitter, is_task=is_task)
     while True:
-        frame.context["State"] = {**frame.context["State"], "RetryCount": budget.total}
+        frame.context = {**frame.context, "State": {**frame.context["State"], "RetryCount": budget.total}}
         try:
             try:
                 result = yield from work(state, frame, data, budget.total)
@@ -163,7 +168,7 @@ def _wait_seconds(state: Wait, frame: Frame, data: Json) -> float:
             raise FaultError(
                 f"The {state.label} parameter does not reference a valid integer between 0 and {_MAX_WAIT}{where}"
             )
-        return float(seconds)
+        return max(0.0, float(seconds) - (frame.run.clock.now() - frame.entered_at))
     assert state.until is not None
     value = state.until(env)
     moment = timestamp(value)
@@ -176,7 +181,9 @@ def _wait_seconds(state: Wait, frame: Frame, data: Json) -> float:
             tail = f"{state.path} == {value}"
         raise FaultError(
             f"{message} ISO-8601 extended offset date-time format string: {tail}",
-            "States.QueryEvaluationError" if state.jsonata else "States.Runtime",
+            QUERY if state.jsonata else RUNTIME,
+            state.label,
+            late=True,
         )
     return max(0.0, moment.timestamp() - frame.run.clock.now())
 

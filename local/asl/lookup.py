@@ -19,7 +19,8 @@ def find_machine(store: Store, arn: str) -> Row:
 
 
 def find_revision(store: Store, arn: str, revision: str) -> Row:
-    """The row of a revision that exists."""
-    row = store.one("SELECT * FROM revisions WHERE machine = ? AND revision = ?", arn, revision)
+    """The row of a revision that exists; a Map Run's child (.../LABEL) has its parent's."""
+    machine = arn.partition("/")[0]
+    row = store.one("SELECT * FROM revisions WHERE machine = ? AND revision = ?", machine, revision)
     assert row is not None
     return row

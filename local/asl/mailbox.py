@@ -10,12 +10,14 @@ from local.asl.execution import Execution
 
 
 class TaskMailbox:
-    """The mailbox of one task of one execution. `waiter` is who resumes the task when a message comes."""
+    """The mailbox of one task of one execution. `waiter` resumes the task when a message comes;
+    `on_close` is called when the task has ended, whatever way."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self._messages: deque[Message] = deque()
         self.waiter: Callable[[Message], None] | None = None
+        self.on_close: Callable[[], None] | None = None
         self.closed = False
 
     def put(self, message: Message) -> bool:
@@ -34,6 +36,8 @@ class TaskMailbox:
         """Take no more messages: the task has ended. The caller holds the execution's lock."""
         self.closed = True
         self.waiter = None
+        if self.on_close is not None:
+            self.on_close()
 
     def take(self) -> Message | None:
         """The oldest message, if any. The caller holds the execution's lock."""

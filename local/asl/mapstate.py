@@ -22,6 +22,10 @@ INLINE_CONCURRENCY = 40
 def run_map(state: Working, frame: Frame, data: Json, attempt: int) -> Steps:
     """One attempt: the list of the iterations' outputs."""
     assert isinstance(state, Map)
+    if state.distributed is not None:
+        from local.asl.distributed import run_distributed  # needs this module's helpers
+
+        return (yield from run_distributed(state, state.distributed, frame, data))
     env = map_env(state, frame, data)
     limit = concurrency(state, env)
     items = find_items(state, env)
@@ -91,5 +95,5 @@ def _iteration(state: Map, outer: Frame, env: Env, frame: Frame, item: Json, ind
         if failure.catchable:
             frame.event("MapIterationFailed", which, link=False)
         raise
-    frame.event("MapIterationSucceeded", which, link=False)
+    frame.after = frame.event("MapIterationSucceeded", which, link=False)
     return output

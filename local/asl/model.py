@@ -131,14 +131,57 @@ class Parallel(Working):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """ItemReader: `resource` is s3:getObject or s3:listObjectsV2, `config` its ReaderConfig."""
+
+    resource: str
+    parameters: Field
+    config: Mapping[str, Json]
+    max_items: Field | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batcher:
+    """ItemBatcher."""
+
+    max_items: Field | None = None
+    max_bytes: Field | None = None
+    batch_input: Field | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """ResultWriter: where results go (`parameters`; None keeps them in the output) and in which form."""
+
+    parameters: Field | None = None
+    transformation: str = "NONE"
+    output_type: str = "JSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distributed:
+    """What only a Distributed Map has. `express` is the type of its child executions."""
+
+    express: bool
+    label: str
+    definition: str
+    reader: Reader | None = None
+    batcher: Batcher | None = None
+    writer: Writer | None = None
+    tolerated_count: Field | None = None
+    tolerated_percentage: Field | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Map(Working):
-    """Map, inline: `items` gives the array, `item_selector` each iteration's input."""
+    """Map: `items` gives the array, `item_selector` each iteration's input."""
 
     processor: Machine
     items: Field | None = None
     items_path: str = "$"
     item_selector: Field | None = None
     max_concurrency: Field | None = None
+    distributed: Distributed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,14 @@ from local.asl.activities import ActivityOperations
 from local.asl.core import Core
 from local.asl.executions import ExecutionOperations
 from local.asl.machines import MachineOperations
+from local.asl.maprunsapi import MapRunOperations
 from local.asl.nested import NestedExecutions
 from local.asl.ports import AwsClients, Clock, InvokeLambda, SystemClock, TaskMocks
 from local.asl.tags import TagOperations
 from local.wire import Account
 
 
-class StepFunctions(MachineOperations, ExecutionOperations, ActivityOperations, TagOperations):
+class StepFunctions(MachineOperations, ExecutionOperations, MapRunOperations, ActivityOperations, TagOperations):
     """The service.
 
     `workers` bounds how many tasks block at the same time; `clients` gives boto3-like clients for tasks that call
@@ -55,7 +56,8 @@ class StepFunctions(MachineOperations, ExecutionOperations, ActivityOperations, 
     ) -> None:
         self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks)
         self.core.nested = NestedExecutions(self.start_execution, self.describe_execution, self.core.running.get)
+        self.core.recover()
 
     def close(self) -> None:
-        """Stop the engine cleanly. Executions that still run are marked by the next start."""
+        """Stop the engine cleanly. Executions that still run are taken up by the next process on the same file."""
         self.core.close()

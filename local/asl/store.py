@@ -29,9 +29,17 @@ CREATE TABLE IF NOT EXISTS revisions (
 CREATE TABLE IF NOT EXISTS executions (
     id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, machine TEXT NOT NULL, revision TEXT NOT NULL,
     name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, stopped REAL,
-    input TEXT NOT NULL, output TEXT, error TEXT, cause TEXT, details TEXT NOT NULL DEFAULT '{}'
+    input TEXT NOT NULL, output TEXT, error TEXT, cause TEXT, map_run TEXT, item INTEGER,
+    redrives INTEGER NOT NULL DEFAULT 0, redriven REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS executions_of_machine ON executions (machine, id);
+CREATE UNIQUE INDEX IF NOT EXISTS executions_of_map_run ON executions (map_run, item) WHERE map_run IS NOT NULL;
+CREATE INDEX IF NOT EXISTS executions_running ON executions (status) WHERE status = 'RUNNING';
+CREATE TABLE IF NOT EXISTS map_runs (
+    number INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, execution INTEGER NOT NULL, entered INTEGER NOT NULL,
+    machine TEXT NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, stopped REAL, limits TEXT NOT NULL,
+    counts TEXT, redrives INTEGER NOT NULL DEFAULT 0, redriven REAL
+) STRICT;
 CREATE TABLE IF NOT EXISTS events (
     execution INTEGER NOT NULL, id INTEGER NOT NULL, previous INTEGER NOT NULL, timestamp REAL NOT NULL,
     type TEXT NOT NULL, details TEXT, PRIMARY KEY (execution, id)
@@ -70,10 +78,25 @@ class Store:
             self._pending.append((sql, values))
         self._wake.set()
 
-    def write_event(self, execution: int, event: Event) -> None:
-        """Queue one event of an execution."""
-        details = None if event.details is None else dump(event.details)
-        self.write(_INSERT_EVENT, execution, event.id, event.previous, event.timestamp, event.type, details)
+    def write_events(self, execution: int, events: Iterable[Event]) -> None:
+        """Queue events of an execution: all of them are committed together."""
+        rows = [
+            (
+                _INSERT_EVENT,
+                (
+                    execution,
+                    event.id,
+                    event.previous,
+                    event.timestamp,
+                    event.type,
+                    None if event.details is None else dump(event.details),
+                ),
+            )
+            for event in events
+        ]
+        with self._pending_lock:
+            self._pending += rows
+        self._wake.set()
 
     def flush(self) -> None:
         """Commit everything queued so far, in one transaction."""

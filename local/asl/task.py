@@ -37,16 +37,17 @@ def run_task(state: Working, frame: Frame, data: Json, attempt: int) -> Steps:
     """One attempt: the task's result, or a StateError."""
     assert isinstance(state, Task)
     resource = state.resource
-    token = str(uuid4()) if resource.pattern == "waitForTaskToken" else ""
+    token = str(uuid4()) if resource.pattern else ""
+    context = frame.context
     if token:
-        frame.context["Task"] = {"Token": token}
+        frame.context = {**context, "Task": {"Token": token}}
     try:
         arguments = dataflow.effective_input(state, frame, data)
         env = frame.env(dataflow.read_input(state, frame, data))
         env.input = data
         limits = _limits(state, env)
     finally:
-        frame.context.pop("Task", None)
+        frame.context = context
     role = limits["taskCredentials"]["roleArn"] if "taskCredentials" in limits else None
     call = Call(resource, arguments, limits.get("timeoutInSeconds"), state.name, frame.iteration, attempt, role)
     if resource.kind == "lambda":
