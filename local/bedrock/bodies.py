@@ -26,7 +26,6 @@ GUARDRAIL_CONFIG = "amazon-bedrock-guardrailConfig"
 class Format:
     """One body format: how generation is limited in it, and how an answer is written in it."""
 
-    name: str
     max_tokens: str
     stop: str
     answer: Callable[[Completion, Mapping[str, Any]], Body]
@@ -231,7 +230,7 @@ def _deepseek(completion: Completion, _: Mapping[str, Any]) -> Body:
 def _tgi(completion: Completion, body: Mapping[str, Any]) -> Body:
     answer: Body = {"generated_text": completion.text}
     if (body.get("parameters") or {}).get("details") is True:
-        finish = {"max_tokens": "length", "stop_sequence": "stop_sequence"}.get(completion.stop, "eos_token")
+        finish = "length" if completion.stop == "max_tokens" else "eos_token"
         answer["details"] = {"finish_reason": finish, "generated_tokens": completion.output_tokens, "seed": None}
     return answer
 
@@ -248,9 +247,9 @@ def _anthropic(completion: Completion, _: Mapping[str, Any]) -> Body:
     }
 
 
-BEDROCK_COMPLETION = Format("BedrockCompletion", "max_gen_len", "stop", _bedrock_completion)
-OPENAI_COMPLETION = Format("OpenAICompletion", "max_tokens", "stop", _openai_completion)
-OPENAI_CHAT = Format("OpenAIChatCompletion", "max_tokens", "stop", _openai_chat)
-DEEPSEEK = Format("DeepSeek", "max_tokens", "stop", _deepseek)
-TGI = Format("TGI", "max_new_tokens", "stop", _tgi, parameters="parameters")
-ANTHROPIC = Format("Anthropic", "max_tokens", "stop_sequences", _anthropic)
+BEDROCK_COMPLETION = Format("max_gen_len", "stop", _bedrock_completion)
+OPENAI_COMPLETION = Format("max_tokens", "stop", _openai_completion)
+OPENAI_CHAT = Format("max_tokens", "stop", _openai_chat)
+DEEPSEEK = Format("max_tokens", "stop", _deepseek)
+TGI = Format("max_new_tokens", "stop", _tgi, parameters="parameters")
+ANTHROPIC = Format("max_tokens", "stop_sequences", _anthropic)

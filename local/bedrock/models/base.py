@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
-Stop = Literal["end_turn", "max_tokens", "stop_sequence"]
+Stop = Literal["end_turn", "max_tokens"]
 
 
 @dataclass(frozen=True, slots=True)

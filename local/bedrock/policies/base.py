@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Direction = Literal["INPUT", "OUTPUT"]
@@ -35,7 +35,7 @@ class Section:
     name: str
     lists: Mapping[str, Sequence[Entry]]
     units: Mapping[str, int]
-    masks: Sequence[Mask] = field(default=())
+    masks: Sequence[Mask] = ()
 
     @property
     def blocks(self) -> bool:
