@@ -50,4 +50,5 @@ def test_make_targets_of_the_readme_exist() -> None:
     described = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z]+)", README)) <= described
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    assert phony and set(phony[1].split()) == described
+    assert phony
+    assert set(phony[1].split()) == described
