@@ -249,7 +249,7 @@ def test_integers_keep_to_their_width(number: int) -> None:
 
 def test_every_pattern_of_our_services_compiles() -> None:
     """The models' Java patterns are all understood."""
-    from local.wire import _pattern
+    from local.wire.limits import _pattern
 
     for service in ("bedrock", "bedrock-runtime", "sagemaker-runtime", "stepfunctions"):
         model = service_model(service)

@@ -1,0 +1,54 @@
+"""What every emulated service and the endpoint share: requests, responses, errors, and whose account it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class ServiceError(Exception):
+    """An error answer in AWS's terms.
+
+    `code` is the shape name a client matches on (ThrottlingException), `status` the HTTP status, `members` further
+    members of the error's body.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: object) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.members = members
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose resources these are: the names in every ARN."""
+
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    partition: str = "aws"
+
+    def arn(self, service: str, resource: str) -> str:
+        """`arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One HTTP request; `path` is still percent-encoded, header names are lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """One HTTP response, whole: it is written in a single send."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
