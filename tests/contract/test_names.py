@@ -1,0 +1,87 @@
+"""One name in every spelling: state, Lambda, module, placeholder, configuration, handler."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import app
+from functions.core.settings import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+STATES = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text(encoding="utf-8"))["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]["dev"]
+LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
+
+
+def snake(name: str) -> str:
+    """GuardInput -> guard_input."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def test_every_task_has_its_lambda_and_every_lambda_its_task() -> None:
+    """The definition, Chalice's configuration and app.py tell of the same Lambdas."""
+    registered = {item.name: item.handler_string for item in app.app.pure_lambda_functions}
+
+    assert {snake(name) for name in TASKS} == LAMBDAS == set(registered)
+    assert registered == {name: f"app.{name}_lambda" for name in LAMBDAS}
+
+
+@pytest.mark.parametrize("state", TASKS)
+def test_a_state_calls_the_lambda_of_its_name(state: str) -> None:
+    """`${GuardInputFunctionArn}` in the state GuardInput."""
+    assert TASKS[state]["Parameters"]["FunctionName"] == f"${{{state}FunctionArn}}"
+
+
+@pytest.mark.parametrize("name", sorted(LAMBDAS))
+def test_a_lambda_runs_the_handler_of_its_name(name: str) -> None:
+    """app.guard_input_lambda hands on to functions.handlers.guard_input.guard_input."""
+    module = importlib.import_module(f"functions.handlers.{name}")
+
+    assert callable(getattr(app, f"{name}_lambda"))
+    assert getattr(app, name) is getattr(module, name)
+
+
+def test_every_stages_module_is_a_lambda() -> None:
+    """No handler lies idle; chat_api serves the routes."""
+    modules = {file.stem for file in (ROOT / "functions" / "handlers").glob("*.py")} - {"__init__", "chat_api"}
+
+    assert modules == LAMBDAS
+
+
+def test_every_lambda_has_its_policy() -> None:
+    """One least-privilege policy each, named after it; none lies idle."""
+    files = {file.name for file in (ROOT / ".chalice").glob("policy-*.json")}
+
+    assert {entry["iam_policy_file"] for entry in CONFIG["lambda_functions"].values()} == files
+    assert files == {f"policy-{name}.json" for name in CONFIG["lambda_functions"]}
+
+
+@pytest.mark.parametrize("state", TASKS)
+def test_a_state_waits_as_long_as_its_lambda_may_run(state: str) -> None:
+    """A shorter state would cut the Lambda off, a longer one would wait for nothing."""
+    assert TASKS[state]["TimeoutSeconds"] == CONFIG["lambda_functions"][snake(state)]["lambda_timeout"]
+
+
+def test_every_layer_has_its_guardrail_file() -> None:
+    """guardrails/<layer>.yaml is stepguard-<layer>, and the layer is a pair of variables."""
+    files = {
+        file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in (ROOT / "guardrails").glob("*.yaml")
+    }
+
+    assert set(files) == {str(layer) for layer in VARIABLES}
+    assert all(files[layer]["name"] == f"stepguard-{layer}" for layer in files)
+
+
+def test_the_zip_can_see_the_handlers() -> None:
+    """Chalice packs vendor/, so functions/ must be linked into it, relative to the project."""
+    link = ROOT / "vendor" / "functions"
+
+    assert link.is_symlink()
+    assert link.readlink() == Path("../functions")

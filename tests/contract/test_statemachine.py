@@ -1,0 +1,253 @@
+"""The rules that every state of the chat workflow keeps."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statelint.config import Config
+from statelint.linter import Linter
+from statelint.problem import ProblemType
+
+from functions.core import errors
+from functions.core.answer import STAGES
+from functions.core.errors import RETRIED
+
+FILE = Path(__file__).parents[2] / "statemachine" / "chat.asl.json"
+TEXT = FILE.read_text(encoding="utf-8")
+DEFINITION: dict[str, Any] = json.loads(TEXT)
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+CHOICES = {name: state for name, state in STATES.items() if state["Type"] == "Choice"}
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html; the Lambda.* names stand in its
+# retry example for Lambda service exceptions and in the best practices for handling them.
+AWS_ERRORS = {
+    "States.ALL",
+    "States.DataLimitExceeded",
+    "States.ExceedToleratedFailureThreshold",
+    "States.HeartbeatTimeout",
+    "States.Http.Socket",
+    "States.IntrinsicFailure",
+    "States.ItemReaderFailed",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.Permissions",
+    "States.ResultPathMatchFailure",
+    "States.ResultWriterFailed",
+    "States.Runtime",
+    "States.TaskFailed",
+    "States.Timeout",
+    "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+}
+OUR_ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)}
+
+
+def test_statelint_finds_nothing() -> None:
+    """Targets exist, every state can be reached, the machine ends; placeholders stand for the Lambdas' ARNs."""
+    assert Linter.validate(DEFINITION, Config({ProblemType.URI})) == []
+
+
+def test_statelint_is_not_idle() -> None:
+    """A target that does not exist is found."""
+    spoilt = json.loads(TEXT)
+    spoilt["States"]["GuardInput"]["Next"] = "Nowhere"
+
+    assert Linter.validate(spoilt, Config({ProblemType.URI}))
+
+
+def test_the_workflow_has_a_time_limit_and_says_what_it_is() -> None:
+    """An execution never hangs for a year."""
+    assert DEFINITION["Comment"]
+    assert 0 < DEFINITION["TimeoutSeconds"] <= 3600
+
+
+def test_the_definition_is_portable() -> None:
+    """No ARN of an account or region: only placeholders and the integration's own name."""
+    without_integration = TEXT.replace("arn:aws:states:::lambda:invoke", "")
+
+    assert "arn:" not in without_integration
+    assert not re.search(r"\d{12}", TEXT)
+    assert not re.search(r"\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b", TEXT)
+    assert "QueryLanguage" not in TEXT
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_says_why(name: str) -> None:
+    """A Comment that is a sentence."""
+    assert re.fullmatch(r"[A-Z].*\.", STATES[name]["Comment"])
+
+
+def test_names_tell_what_a_state_is() -> None:
+    """Choices are questions, everything else is not."""
+    assert {name for name in STATES if name.endswith("?")} == set(CHOICES)
+    assert all(re.fullmatch(r"([A-Z][a-z]+)+\??", name) for name in STATES)
+
+
+# --- tasks ---------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_the_three_guarded_stages() -> None:
+    """Each stage writes the key that answers and traces read."""
+    assert {name: state["ResultPath"] for name, state in TASKS.items()} == {
+        state: f"$.{key}" for key, state in STAGES.items()
+    }
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_names_what_it_sends(name: str) -> None:
+    """The Lambda integration with an explicit Payload of named members, the execution's id among them."""
+    task = TASKS[name]
+
+    assert task["Resource"] == "arn:aws:states:::lambda:invoke"
+    assert set(task["Parameters"]) == {"FunctionName", "Payload"}
+    assert isinstance(task["Parameters"]["Payload"], dict)
+    assert task["Parameters"]["Payload"]["execution.$"] == "$$.Execution.Id"
+    assert not {"InputPath", "OutputPath"} & set(task)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_names_what_it_keeps(name: str) -> None:
+    """The ResultSelector takes named members of the Payload; nothing of Lambda's envelope stays."""
+    selector = TASKS[name]["ResultSelector"]
+
+    assert {"outcome.$", "findings.$", "text_units.$", "answer.$"} <= set(selector)
+    assert all(path == f"$.Payload.{key.removesuffix('.$')}" for key, path in selector.items())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_a_time_limit(name: str) -> None:
+    """Long enough for its Lambda, short enough for the workflow."""
+    assert 0 < TASKS[name]["TimeoutSeconds"] < DEFINITION["TimeoutSeconds"]
+
+
+def test_every_task_has_the_same_retry() -> None:
+    """One canonical block, so that a reader learns it once."""
+    first, *others = (task["Retry"] for task in TASKS.values())
+
+    assert all(retry == first for retry in others)
+
+
+RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in next(iter(TASKS.values()))["Retry"]]
+
+
+@pytest.mark.parametrize("retrier", RETRIERS)
+def test_a_retry_backs_off_with_jitter_and_ends(retrier: dict[str, Any]) -> None:
+    """No thundering herd, no endless retry."""
+    assert retrier["JitterStrategy"] == "FULL"
+    assert retrier["BackoffRate"] > 1
+    assert retrier["IntervalSeconds"] >= 1
+    assert 1 <= retrier["MaxAttempts"] <= 10
+    assert retrier["IntervalSeconds"] < retrier["MaxDelaySeconds"] <= 60
+
+
+def _retried() -> list[str]:
+    return [name for task in TASKS.values() for retrier in task["Retry"] for name in retrier["ErrorEquals"]]
+
+
+def test_exactly_the_curable_errors_are_retried() -> None:
+    """Of our errors those of core.errors.RETRIED; of AWS's only the Lambda service's own failures."""
+    retried = set(_retried())
+
+    assert retried & OUR_ERRORS == {kind.__name__ for kind in RETRIED}
+    assert all(name.startswith("Lambda.") for name in retried - OUR_ERRORS)
+    assert "Lambda.Unknown" not in retried
+
+
+def test_every_error_name_exists() -> None:
+    """A retry on a name that nothing raises never fires, and nobody notices."""
+    caught = [name for task in TASKS.values() for catcher in task["Catch"] for name in catcher["ErrorEquals"]]
+
+    assert set(_retried()) | set(caught) <= AWS_ERRORS | OUR_ERRORS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_whatever_survives_its_retries_is_unavailable(name: str) -> None:
+    """One Catch for all errors, which keeps the document and goes to the Fail state."""
+    assert TASKS[name]["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "AnswerUnavailable"}
+    ]
+
+
+# --- choices -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_spells_out_both_sides(name: str) -> None:
+    """Present and true, present and false, of one boolean that a handler always writes; to different states."""
+    rules = CHOICES[name]["Choices"]
+    variables = {condition["Variable"] for rule in rules for condition in rule["And"]}
+
+    assert len(variables) == 1
+    (variable,) = variables
+    assert [rule["And"] for rule in rules] == [
+        [{"Variable": variable, "IsPresent": True}, {"Variable": variable, "BooleanEquals": side}]
+        for side in (True, False)
+    ]
+    assert len({rule["Next"] for rule in rules}) == 2
+    key, _, member = variable.removeprefix("$.").partition(".")
+    assert f"{member}.$" in TASKS[STAGES[key]]["ResultSelector"]
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_fails_closed(name: str) -> None:
+    """Without the boolean nothing goes on: the Default ends in the Fail state without passing any other Choice."""
+    state = CHOICES[name]["Default"]
+    seen = [state]
+    while STATES[state]["Type"] == "Pass":
+        state = STATES[state]["Next"]
+        seen.append(state)
+
+    assert seen[-1] == "AnswerUnavailable"
+    assert all("answer" not in STATES[name].get("ResultPath", "") for name in seen)
+
+
+def test_a_blocked_verdict_never_leads_on() -> None:
+    """The blocked side of each Choice leads to AnswerDontKnow and nowhere else."""
+    for name, side in {"InputIntervened?": True, "ModelIntervened?": False, "AnswerIntervened?": True}.items():
+        (target,) = (rule["Next"] for rule in CHOICES[name]["Choices"] if rule["And"][1]["BooleanEquals"] is side)
+        assert STATES[target]["Type"] == "Pass"
+        assert STATES[target]["Next"] == "AnswerDontKnow"
+
+
+# --- the ends ------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_state_tells_the_outcome() -> None:
+    """Delivered, refused or unknown, unavailable: three ends, of which only the last is a failure."""
+    ends = {name for name, state in STATES.items() if state.get("End") or state["Type"] in ("Succeed", "Fail")}
+
+    assert ends == {"AnswerDelivered", "AnswerDontKnow", "AnswerUnavailable"}
+    assert [name for name in ends if STATES[name]["Type"] == "Fail"] == ["AnswerUnavailable"]
+
+
+def test_every_way_to_an_end_writes_the_answer() -> None:
+    """A succeeded execution always holds an answer, taken from the stage that made it."""
+    answers = {name: state["InputPath"] for name, state in STATES.items() if state.get("ResultPath") == "$.answer"}
+
+    assert answers == {
+        "QuestionRefused": "$.input_guard.answer",
+        "NoAnswerFound": "$.model.answer",
+        "AnswerRefused": "$.answer_guard.answer",
+        "AnswerDelivered": "$.answer_guard.answer",
+    }
+    into_dont_know = {name for name, state in STATES.items() if state.get("Next") == "AnswerDontKnow"}
+    assert into_dont_know == set(answers) - {"AnswerDelivered"}
+
+
+def test_nobody_rewrites_anothers_key() -> None:
+    """Each state adds its own key to the document."""
+    paths = [state["ResultPath"] for state in STATES.values() if "ResultPath" in state]
+    paths += [catcher["ResultPath"] for task in TASKS.values() for catcher in task["Catch"]]
+
+    assert set(paths) == {"$.input_guard", "$.model", "$.answer_guard", "$.answer", "$.error"}
+    assert not any(path.startswith("$.request") for path in paths)
