@@ -1,7 +1,7 @@
 """AWS's JSON protocols, driven by botocore's own service models: what every emulated service shares.
 
 A service is an object with one method per operation (snake case of the operation's name) that takes the request as
-a dict in the model's member names and returns the response likewise, or raises `ServiceError`. This module routes a
+a dict in the model's member names and returns the response likewise, or raises `ServiceError`. This package routes a
 request to an operation, checks it against the model's limits the way AWS does (botocore's client checks only
 required members, types and minimum lengths), and writes the response.
 

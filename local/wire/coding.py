@@ -20,6 +20,7 @@ from local.wire.base import HttpRequest, ServiceError
 
 
 def rest_params(shape: Shape, request: HttpRequest, labels: Mapping[str, str]) -> dict[str, Any]:
+    """A REST-JSON request's parameters: from its path, query, headers and body. Raises ServiceError."""
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     payload = shape.serialization.get("payload")
     params: dict[str, Any] = {}
@@ -51,6 +52,7 @@ def rest_params(shape: Shape, request: HttpRequest, labels: Mapping[str, str]) -
 
 
 def json_body(body: bytes) -> Any:
+    """The JSON object in a body; an empty body is an empty object. Raises ServiceError(SerializationException)."""
     if not body:
         return {}
     try:
@@ -139,5 +141,6 @@ def to_wire(shape: Shape, value: Any, *, rest: bool) -> Any:
 
 
 def dump(value: object) -> bytes:
+    """Compact JSON."""
     # ASCII escapes: a lone surrogate of a hostile client would otherwise not be encodable at all.
     return json.dumps(value, separators=(",", ":")).encode("ascii")
