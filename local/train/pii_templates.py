@@ -1,12 +1,12 @@
 """Sentences of our own for the NAME and ADDRESS tagger; slots in braces are filled by pii_values.py.
 
-One template a line. Slots that are labelled: name, first, last (NAME); address, streetline, zipcity (ADDRESS); org (ORG);
-city, country, state (LOC, not masked). All other slots are plain text.
+One template a line. Slots that are labelled: name, first, last (NAME); address, streetline, zipcity (ADDRESS);
+org (ORG); city, country, state (LOC, not masked). All other slots are plain text.
 """
 
 from __future__ import annotations
 
-PEOPLE = """
+PEOPLE = r"""
 Summarize the following patient information: {name}, born {date}, resides at {address}. Contact: {phone}, {email}.
 Patient {name} (DOB {date}) lives at {address} and can be reached at {phone}.
 {name}, a {n}-year-old from {city}, presented with {disease} and was started on {drug}.
@@ -192,9 +192,115 @@ Ship to {name}, {address}.
 {name}\n{address}
 {name}\n{org}\n{address}\n{country}
 {org}\n{address}
+Name: {name}\nPhone: {phone}\nEmail: {email}
+Name: {name}\nDOB: {date}\nSSN: {num}\nAddress: {address}
+Name: {name}, Phone: {phone}, Passport: {num}
+Patient: {name} Insurance: {org} Physician: Dr. {last} Diagnosis: {disease}
+Buyer: {name} Seller: {name} Price: {num}
+Date: {date} Name: {name} Signature: ______
+Cardholder: {name}\nCard number: {num}\nExpiry: {n}/{n}
+Employee ID: {num} Name: {last}, {first} Department: Finance
+{first} is such a kind person.
+{first} is so funny
+why is {first} late
+why does {first} always win
+who told {first} about this
+is {first} coming too
+how old is {first}
+{first} and I went to school together.
+me and {first} went to {city}
+I told {first} everything.
+I miss {first}.
+i think {first} likes {first}
+i love you {first}
+You should have seen {first}'s face!
+don't tell {first}, please
+leave {first} alone
+Stop it, {first}!
+Come here, {first}.
+{first}, what time is it?
+{first} could you send me the {product} file
+thanks {first}
+good morning {first}
+everyone calls me {first}
+people call me {first}
+you can call me {first}
+they call him {first}
+she named her {first}
+we named the baby {first}
+said {first}
+"Nonsense," said {first}.
+"Yes!" cried {first}, running to {first}.
+{first} smiled at {first} and left.
+{first} looked out of the window and thought of {city}.
+It was {first} who opened the door.
+Nobody but {first} knew the truth about {last}.
+{last} was right and {last} was wrong.
+{last} says the war is over.
+"It is over", says {last}.
+critics praised {last} and {name}
+starring {name}, {name} and {last}
+with {name} on drums and {name} on bass
+a novel by {name}
+(not by {name})
+(by {name})
+photo by {name}
+music: {name}, lyrics: {name}
+The {last} version is better than the {last} one.
+the {last} concert was great
+I am a huge {name} fan.
+{first} is a fan of {name}.
+{name} plays the piano better than {name}.
+directed by {name} and produced by {last}
+{name} spent two years at {org} before moving to {city}.
+{first} worked at {org} as an assistant to {name}.
+{first} used to work for {name} at {org} in {city}.
+{org}, founded by {name} and {name}, is based in {city}.
+the founders {last}, {last} and {last} met at {org}
+There were three of them: {first}, {first} and {first}.
+They had {n}: {first}, {first}, {first} and {first}.
+{name} from {city} won {num} dollars.
+{first} from {city}
+{first} at {org}
+{first} from {org} called
+follow up with {name} next week
+check in with {first} in {n} months
+Reminder: {name}, {weekday}, {n} pm
+lunch with {first} {weekday}
+pay {first} back
+i owe {first} {n} dollars
+split the bill with {first} and {first}
+{name} ten {n}
+Mr. {last} is {n} years old and grew up in {city}.
+Ms {last} will see you now
+mr {last} called
+dr {last} is out today
+ask dr {last} about {drug}
+Miss {last}, please come in
+Prof. {last}'s lecture was cancelled
+{first}'s mother, {first}, lives in {country}.
+{first} "Ace" {last}
+{name} (Chair), {name} (Treasurer), {name}
+Signed, {name}
+Yours, {first}
+xoxo {first}
+- {first}
+~{first}
+> {name} wrote:\n> I agree with {first}.
+On {date}, {name} wrote:
+@{first} can you check the {product} logs?
+{first} {last} {phone}
+{name}; {address}; {phone}
+{name} - {address}
+{name}, {address}
+1) {name}, {streetline}, {city}
+Here's {first}'s address: {address}
+{first} gave {first} the address: {streetline}
+{name} can be found at {address}.
+{name} lives on {streetline}.
 """
 
-PLACES = """
+PLACES = r"""
 I live at {address}.
 i live at {streetline}
 I live on {streetline} in {city}.
@@ -242,9 +348,35 @@ I want to order a taxi to {address} please
 a pizza to {streetline} please
 Lives at {address}. Takes {drug} for {disease}.
 Contact {name} at {address} or {email}.
+{streetline}
+{address}
+{streetline}, {zipcity}
+{streetline} {city}
+number {n}, {streetline}
+the corner of {streetline} and {streetline}
+we are at {address}
+i moved from {city} to {streetline}
+the address on file is {address}
+Can you deliver to {address}?
+can you deliver to {streetline}
+My office is at {streetline}, my home is at {streetline}.
+Ms. {last} lives at {address}; call {phone}.
+Address:     {address}
+Where: {streetline}, {city}
+The letter arrived at {address} this morning.
+It's in {address}
+It's at {streetline}, next to the station.
+a house at {address}
+visit {first} at {address}
+{org} office, {address}
+Mail check to {address}
+Service address: {address}, meter {num}
+resides at {address}
+residing at {address} since {year}
+home: {address}
 """
 
-PLAIN = """
+PLAIN = r"""
 I have {disease} and take {drug}. Can I drink alcohol?
 What are the side effects of {Drug}?
 what are the side effects of {drug}
@@ -333,21 +465,97 @@ Type 2 Diabetes, Hashimoto's thyroiditis, Down syndrome and Lyme disease
 Hello World
 Capitalized Words Like Wisdom And Discipline
 CAN I SPEAK TO A REAL PERSON
+IBAN {num}
+IBAN: {num}, BIC: {num}
+VIN {num}
+NINO: {num}
+HMRC UTR: {num}
+UTR {num} thanks
+Passport: {num}
+Passport number {num}, thanks
+Driver License: {num}
+SSN: {num} DOB: {date}
+Phone: {phone}
+Phone: {phone}\nFax: {phone}\nEmail: {email}
+Date: {date}\nTime: {n}:{n}\nPhone: {phone}
+Date: {date} Status: Active Type: Savings
+Invoice: {num} Date: {date} Total: {num}
+Subject: Re: {product} order {num}
+Username: {email} Password: reset
+Please note: account {num} was closed.
+the key AKIA{num}XYZ leaked
+secret key: wJ{num}alrXUtnFE{num}MI/K7MD{num}/bPx
+aws_secret_access_key={num}abcDEF{num}/xyz
+commit {n}f{n}a{n}c{n}b{n}d{n}e{n}f{num}
+Tracking number {n}Z{num}AA{num}
+Version {n}.{n}.{n} fixes bug {num}.
+Bug {num} was fixed in version {n}.
+The server at {n}.{n}.{n}.{n} is down
+Error {num}: file not found at line {n}
+Hello, my IBAN is {num}.
+Hello, please note: PIN {num}
+Hello, the vehicle {num} was recalled.
+It is over, says the {country} government.
+{country} was super fun to visit!
+They came from {country} and {country}.
+Democratic Republic of the Congo, El Salvador, San Marino, Sri Lanka, Costa Rica and Saudi Arabia
+I will be travelling to El Salvador next week
+We moved here from {city}
+He came to {city} by train.
+{org} in {city} later became {org}.
+{org} acquired {org} in {year}.
+{org}\n{org}\n{org}
+I saw {product} and {product} at the cinema.
+The moon landing was in July 1969. Apollo 11, Saturn V, Mission Control.
+Shakespearean drama, Newtonian physics, Victorian novels, Christian music
+General practitioner, Registered Nurse, Chief Executive Officer, Vice President
+The Patient shall notify the Provider of any Change in Medication.
+Terms and Conditions, Privacy Policy, Refund Policy, Contact Us, About Us
+Blood Pressure 120/80, Heart Rate 72, Temperature 98.6 F, BMI {n}
+Complete Blood Count: Hemoglobin {n}, Platelets {n}, White Blood Cells {n}
+CT scan, MRI, X-ray, ECG and EEG were normal.
+Past Medical History: {disease}; {disease}. Social History: non-smoker. Family History: {disease}.
+Chief Complaint: {disease}. History of Present Illness: started {n} days ago.
+Assessment and Plan: continue {Drug}, add {Drug}, follow up in {n} weeks.
+Emergency Department, Intensive Care Unit, Internal Medicine, Physical Therapy
+Heimlich maneuver, Apgar score, Glasgow Coma Scale, Foley catheter, Pap smear, Tylenol PM
+Oh no, I forgot my card.
+Oh really? Oh well.
+God knows what happened. Thank God it's {weekday}.
+Wow, that is great! Hmm, let me think. Ok, thanks. Yes. No. Sure. Great. Well, maybe.
+Wow! Oops. Yikes. Sorry. Congrats!
+{Drug} is a common medicine.
+{Drug} is a drug that treats {disease}. {Drug} works in another way.
+{Drug} and {Drug} can be taken together.
+{Drug}: {n} mg, {Drug}: {n} mg
+**Medications:** {Drug}, {Drug}
+**Allergies:** {Drug}\n**Conditions:** {Disease}
+- {Drug}\n- {Drug}\n- {Drug}
+1. {Drug}\n2. {Drug}
+Take {Drug} with food.
+{Drug} may cause nausea. Stop {Drug} if you get a rash.
+{city} has snow. {city} is cold in {month}.
+The {org} reported that {city} has a new mayor.
+{city} and {city} are in {country}.
+Explain Newton's laws, Ohm's law, Einstein's relativity, Darwin's theory and Moore's law.
+Explain the Pythagorean theorem, Bayes' theorem and the Fourier transform.
+Page {n} of {n}. Chapter {n}, page {n}. Figure {n}, Table {n}.
+Exp. {n}/{n}
+Canadian, American, German, Indian, Mexican, Japanese and African food
+Canadian employees get a bonus.
+the adapter's address is {num}
+the router's address is wrong
+the device's name is not shown
+Status: Open\nPriority: High\nOwner: None
+Date: {date}\nPhone: {phone}
+Summary: Patient has {disease}.
+**Summary:** The patient takes {Drug}.
+Here is a summary of the patient information:
+Sure! Here is the summary.
+Based on the information provided, the patient has {disease}.
+Mediterranean diet, Swedish massage, Turkish bath, Greek yogurt, Chinese medicine
 HOW DO I RESET MY PASSWORD
 WHAT ARE THE SIDE EFFECTS OF {drug}
-"""
-
-DRUGS = """
-Aspirin Ibuprofen Paracetamol Acetaminophen Albuterol Loratadine Metformin Lisinopril Atorvastatin Amlodipine Omeprazole
-Simvastatin Losartan Gabapentin Sertraline Fluoxetine Citalopram Escitalopram Warfarin Insulin Penicillin Amoxicillin
-Azithromycin Doxycycline Ciprofloxacin Prednisone Levothyroxine Hydrochlorothiazide Metoprolol Pantoprazole Tramadol
-Oxycodone Morphine Fentanyl Codeine Diazepam Lorazepam Alprazolam Zolpidem Tamoxifen Methotrexate Humira Ozempic Wegovy
-Tylenol Advil Aleve Motrin Benadryl Claritin Zyrtec Xanax Prozac Zoloft Lipitor Viagra Ventolin Symbicort Lantus Eliquis
-Xarelto Plavix Nexium Prilosec Remdesivir Ivermectin Hydroxychloroquine Paxlovid Tamiflu Clopidogrel Furosemide Naproxen
-Cetirizine Montelukast Fluticasone Carvedilol Spironolactone Allopurinol Colchicine Lamotrigine Carbamazepine Quetiapine
-Risperidone Olanzapine Lithium Bupropion Venlafaxine Duloxetine Melatonin Vitamin Zinc Magnesium Iron Caffeine Adderall
-Ritalin Keppra Synthroid Januvia Jardiance Farxiga Trulicity Enbrel Keytruda Herceptin Mounjaro Nicorette Robitussin
-Mucinex Sudafed Flonase Pepcid Tums Imodium Pepto-Bismol Dulcolax MiraLAX Neosporin Cortisone Hydrocortisone Clindamycin
 """
 
 DISEASES = """
@@ -357,8 +565,8 @@ HIV;malaria;dengue;Lyme disease;Crohn's disease;Parkinson's disease;Alzheimer's 
 breast cancer;prostate cancer;leukemia;lymphoma;Hodgkin's lymphoma;melanoma;anemia;eczema;psoriasis;acne;a broken wrist;
 a wrist fracture;peanut allergy;penicillin allergy;chest pain;shortness of breath;back pain;a sore throat;kidney stones;
 heart failure;atrial fibrillation;a stroke;high cholesterol;hypothyroidism;Hashimoto's thyroiditis;Graves' disease;
-Down syndrome;Tourette syndrome;autism;insomnia;sleep apnea;obesity;celiac disease;irritable bowel syndrome;endometriosis;
-PCOS;pregnancy;Raynaud's;Ehlers-Danlos syndrome;Meniere's disease;Bell's palsy;Guillain-Barre syndrome;Wilson's disease
+Down syndrome;Tourette syndrome;autism;insomnia;sleep apnea;obesity;celiac disease;irritable bowel syndrome;
+endometriosis;PCOS;pregnancy;Raynaud's;Ehlers-Danlos syndrome;Meniere's disease;Bell's palsy;Guillain-Barre syndrome;Wilson's disease
 """
 
 PRODUCTS = """
@@ -367,8 +575,8 @@ Slack;Zoom;Teams;Alexa;Siri;Echo Dot;Kindle;Fire TV;PlayStation;Xbox;Nintendo Sw
 Ford Focus;Honda Civic;Python;Java;JavaScript;Ruby;Rust;Docker;Kubernetes;Linux;Ubuntu;PostgreSQL;MongoDB;Redis;
 Amazon Bedrock;AWS Lambda;Step Functions;SageMaker;ChatGPT;Claude;DeepSeek;Llama;Gemini;Mistral;washing machine;router;
 laptop;coffee maker;dishwasher;headphones;camera;printer;vacuum cleaner;toaster;bicycle;Star Wars;Harry Potter;
-The Lord of the Rings;Game of Thrones;Monopoly;Minecraft;Fortnite;Big Mac;Coca-Cola;Pepsi;Nutella;Visa;Mastercard;PayPal;
-Apple Pay;Bitcoin;Ethereum;Netflix;Spotify;YouTube;Instagram;Twitter;Facebook;TikTok;LinkedIn;WhatsApp;Uber;Airbnb
+The Lord of the Rings;Game of Thrones;Monopoly;Minecraft;Fortnite;Big Mac;Coca-Cola;Pepsi;Nutella;Visa;
+Mastercard;PayPal;Apple Pay;Bitcoin;Ethereum;Netflix;Spotify;YouTube;Instagram;Twitter;Facebook;TikTok;LinkedIn;WhatsApp;Uber;Airbnb
 """
 
 ORGS = """

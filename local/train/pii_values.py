@@ -11,46 +11,108 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from local.bedrock.detectors.pii import lexicon
 from local.train import pii_gazetteer, pii_templates
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """A list written as text."""
+    return text.split(separator)
+
 
 _UNLISTED_SHARE = 0.18
 _LOCALES = (
     "en_US en_US en_US en_GB en_GB en_CA en_AU en_IN de_DE de_AT de_CH fr_FR fr_BE es_ES es_MX it_IT nl_NL nl_BE "
     "pt_BR pt_PT pl_PL cs_CZ sk_SK hu_HU ro_RO sv_SE da_DK no_NO fi_FI hr_HR sl_SI tr_TR en_IE en_NZ id_ID et_EE "
-    "fr_CH az_AZ en_PH"
+    "fr_CH az_AZ"
 )
-_STREETS = (
-    "Main Maple Oak Pine Cedar Elm Washington Lake Hill Walnut Spring North South Park River Church Highland Mill Sunset "
-    "Lincoln Jackson Chestnut Broad Meadow Forest Jefferson Center Union Court Locust Cherry Willow Franklin Ridge "
-    "Baker High Station Victoria Green Manor Queen King Albert Abbey Downing Oxford Regent Bridge Market Mountain "
-    "Evergreen Birch Magnolia Sycamore Dogwood Juniper Laurel Poplar Hickory Orchard Valley Harbor Ocean Bay 1st 2nd 3rd "
-    "4th 5th 7th 9th 12th 42nd 101st"
-).split()  # noqa: SIM905  (a word list reads better as text)
-_SUFFIXES = (
-    "Street Street Street St St. Avenue Avenue Ave Ave. Road Road Rd Rd. Boulevard Blvd Lane Lane Ln Drive Drive Dr "
-    "Court Ct Place Pl Square Terrace Way Circle Parkway Pkwy Crescent Close Trail Highway Row Grove Gardens"
-).split()  # noqa: SIM905
-_STATES = (
-    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI "
-    "SC SD TN TX UT VT VA WA WV WI WY"
-).split()  # noqa: SIM905
-_STATE_NAMES = "Texas California Ohio Florida Illinois Michigan Virginia Oregon Nevada Utah Kansas Georgia Maine".split()  # noqa: SIM905
-_COUNTRIES = (
-    "United States;United Kingdom;Germany;France;Spain;Italy;Canada;Australia;India;Ireland;Netherlands;Belgium;Austria;"
-    "Switzerland;Poland;Sweden;Norway;Denmark;Finland;Portugal;Greece;Turkey;Israel;Egypt;South Africa;Nigeria;Kenya;"
-    "Brazil;Argentina;Chile;Mexico;Japan;China;South Korea;Vietnam;Thailand;New Zealand;Bahrain;Gabon;Macedonia;Ecuador;"
-    "Antigua and Barbuda;Marshall Islands;Turkmenistan;Iceland;Estonia;Jordan;Georgia;Chad;Mali;Cuba;Jamaica;Bahamas;USA;UK"
-).split(";")
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
+_STREETS = _split(
+    "Main Maple Oak Pine Cedar Elm Washington Lake Hill Walnut Spring North South Park River Church Highland "
+    "Mill Sunset Lincoln Jackson Chestnut Broad Meadow Forest Jefferson Center Union Court Locust Cherry Willow "
+    "Franklin Ridge Baker High Station Victoria Green Manor Queen King Albert Abbey Downing Oxford Regent "
+    "Bridge Market Mountain Evergreen Birch Magnolia Sycamore Dogwood Juniper Laurel Poplar Hickory Orchard "
+    "Valley Harbor Ocean Bay 1st 2nd 3rd 4th 5th 7th 9th 12th 42nd 101st",
+    " ",
 )
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()  # noqa: SIM905
-_KIN = "wife husband son daughter mother father brother sister friend colleague neighbor boss uncle aunt cousin".split()  # noqa: SIM905
-_SYLLABLES = (
-    "ka ro mi ta lo ne shi va do ri sa el an or ben dra qui zo fe lu mar tin gor bal ven chu oka wale ogu ji xi ho ny "
-    "bra sko ten wick ley ford son sen ov ski escu idis poulos yan adze oglu ez ini elli eau ic"
-).split()  # noqa: SIM905
-_PARTICLES = "van der;van;von;de;de la;del;di;bin;al;ter;van den;da;dos;le;O'".split(";")
+_SUFFIXES = _split(
+    "Street Street Street St St. Avenue Avenue Ave Ave. Road Road Rd Rd. Boulevard Blvd Lane Lane Ln Drive "
+    "Drive Dr Court Ct Place Pl Square Terrace Way Circle Parkway Pkwy Crescent Close Trail Highway Row Grove "
+    "Gardens",
+    " ",
+)
+_DIRECTIONS = _split("N S E W North South East West N. Old Upper", " ")
+_UNITS = _split("Apt,Apt.,Suite,Unit,#,Flat,Floor,apartment", ",")
+_STATES = _split(
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH "
+    "OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY",
+    " ",
+)
+_STATE_NAMES = [
+    "Texas",
+    "California",
+    "Ohio",
+    "Florida",
+    "Illinois",
+    "Michigan",
+    "Virginia",
+    "Oregon",
+    "Nevada",
+    "Utah",
+    "Kansas",
+    "Georgia",
+    "Maine",
+]
+_COUNTRIES = _split(
+    "United States;United Kingdom;Germany;France;Spain;Italy;Canada;Australia;India;Ireland;Netherlands;Belgium;"
+    "Austria;Switzerland;Poland;Sweden;Norway;Denmark;Finland;Portugal;Greece;Turkey;Israel;Egypt;South Africa;"
+    "Nigeria;Kenya;Brazil;Argentina;Chile;Mexico;Japan;China;South Korea;Vietnam;Thailand;New Zealand;Bahrain;Gabon;"
+    "Macedonia;Ecuador;Antigua and Barbuda;Marshall Islands;Turkmenistan;Iceland;Estonia;Jordan;Georgia;Chad;Mali;"
+    "Cuba;Jamaica;Bahamas;USA;UK;Democratic Republic of the Congo;El Salvador;Sri Lanka;Costa Rica;Saudi Arabia;"
+    "Bhutan;Nauru;Fiji;Samoa;Peru;Bolivia;Venezuela;Panama;Honduras;Guyana;Barbados;Dominica;Grenada;Laos;"
+    "Federated States of Micronesia;Central African Republic;Trinidad and Tobago;Papua New Guinea;Guinea;Togo;Benin",
+    ";",
+)
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_KIN = [
+    "wife",
+    "husband",
+    "son",
+    "daughter",
+    "mother",
+    "father",
+    "brother",
+    "sister",
+    "friend",
+    "colleague",
+    "neighbor",
+    "boss",
+    "uncle",
+    "aunt",
+    "cousin",
+]
+_SYLLABLES = _split(
+    "ka ro mi ta lo ne shi va do ri sa el an or ben dra qui zo fe lu mar tin gor bal ven chu oka wale ogu ji xi "
+    "ho ny bra sko ten wick ley ford son sen ov ski escu idis poulos yan adze oglu ez ini elli eau ic",
+    " ",
+)
+_PARTICLES = _split(
+    "van der;van;von;de;de la;del;di;bin;al;ter;van den;da;dos;le;O'",
+    ";",
+)
 
 
 def _list(text: str) -> list[str]:
@@ -61,7 +123,7 @@ class Values:
     """Draws slot values with a seeded generator. `slot(name)` gives the text and its label, or None for plain text."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311  (reproducible, not secret)
         self._last = pii_gazetteer.census("dist.all.last")
         self._male = pii_gazetteer.census("dist.male.first")[:700]
         self._female = pii_gazetteer.census("dist.female.first")[:1500]
@@ -88,8 +150,8 @@ class Values:
             "city": lambda: (self.city(), "LOC"),
             "country": lambda: (self._pick(_COUNTRIES), "LOC"),
             "state": lambda: (self._pick(_STATE_NAMES), "LOC"),
-            "drug": lambda: (self._pick(pii_templates.DRUGS.split()).lower(), None),
-            "Drug": lambda: (self._pick(pii_templates.DRUGS.split()), None),
+            "drug": lambda: (self._drug(), None),
+            "Drug": lambda: (self._drug().title(), None),
             "disease": lambda: (self._pick(_list(pii_templates.DISEASES)), None),
             "Disease": lambda: (self._pick(_list(pii_templates.DISEASES)).title(), None),
             "product": lambda: (self._pick(_list(pii_templates.PRODUCTS)), None),
@@ -109,6 +171,11 @@ class Values:
     def slot(self, name: str) -> tuple[str, str | None]:
         """A value for a slot of a template and its label."""
         return self._slots[name]()
+
+    def _drug(self) -> str:
+        """A medicine, sometimes one that no list holds but that ends like one."""
+        drug = self._pick(lexicon.DRUGS.split())
+        return self._pick(_SYLLABLES) + drug[-6:] if self.random.random() < 0.25 else drug
 
     def _pick(self, entries: list[str]) -> str:
         return self.random.choice(entries)
@@ -195,11 +262,12 @@ class Values:
         else:
             street = self._pick(_STREETS) if self.random.random() < 0.6 else self.random.choice(self._last[:20_000])
             if self.random.random() < 0.12:
-                street = f"{self.random.choice(('N', 'S', 'E', 'W', 'North', 'South', 'East', 'West', 'N.', 'Old', 'Upper'))} {street}"
-            line = f"{self.random.randint(1, 9999 if self.random.random() < 0.4 else 250)} {street} {self._pick(_SUFFIXES)}"
+                street = f"{self._pick(_DIRECTIONS)} {street}"
+            highest = 9999 if self.random.random() < 0.4 else 250
+            line = f"{self.random.randint(1, highest)} {street} {self._pick(_SUFFIXES)}"
         if self.random.random() < 0.2:
-            unit = self.random.choice(("Apt", "Apt.", "Suite", "Unit", "#", "Flat", "Floor", "apartment"))
-            line += f"{self.random.choice((', ', ' '))}{unit} {self.random.randint(1, 400)}{self.random.choice(('', '', 'B'))}"
+            unit = f"{self._pick(_UNITS)} {self.random.randint(1, 400)}{self.random.choice(('', '', 'B'))}"
+            line += self.random.choice((", ", " ")) + unit
         return line
 
     def address(self) -> str:
@@ -210,7 +278,9 @@ class Values:
             text = str(self._fakers[self._pick(self._weighted)].address())
             return text.replace("\n", separator)
         if chance < 0.42:
-            return f"P.O. Box {self.random.randint(1, 9999)}{separator}{self.city()}, {self._pick(_STATES)} {self._zip()}"
+            return (
+                f"P.O. Box {self.random.randint(1, 9999)}{separator}{self.city()}, {self._pick(_STATES)} {self._zip()}"
+            )
         parts = [self.street_line()]
         tail = self.random.random()
         if tail < 0.45:
@@ -238,5 +308,6 @@ class Values:
         return self.random.choice(
             (f"{family} Ltd", f"{family} Inc.", f"{family} & Sons", f"{family} Hospital", f"{family} University",
              f"{family} Group", f"{self.city()} General Hospital", f"Bank of {self.city()}", f"{family} Foundation",
-             f"{family}, {self._pair()[1]} and Partners", f"St. {self._pick(self._male[:60])} Hospital", f"{family} LLC")
+             f"{family}, {self._pair()[1]} and Partners", f"{family} LLC",
+             f"St. {self._pick(self._male[:60])} Hospital")
         )  # fmt: skip

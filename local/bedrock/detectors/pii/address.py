@@ -15,7 +15,8 @@ _STATE_NAMES = (
     "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|"
     "Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|"
     "Nebraska|Nevada|New (?:Hampshire|Jersey|Mexico|York)|North (?:Carolina|Dakota)|Ohio|Oklahoma|Oregon|Pennsylvania|"
-    "Rhode Island|South (?:Carolina|Dakota)|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
+    "Rhode Island|South (?:Carolina|Dakota)|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|"
+    "Wisconsin|Wyoming"
 )
 _STREETS = (
     "street|st|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|ter|trail|trl|"
@@ -33,12 +34,15 @@ _RULES = (
     Rule(
         "ADDRESS",
         re.compile(
-            rf"(?<![\w.,/$-])\d{{1,6}}(?:[-/]\d{{1,4}})?[A-Za-z]?,? (?:(?:[NSEW]|NE|NW|SE|SW)\.? )?(?:{_WORD} ){{1,4}}(?i:{_STREETS})\b\.?"
+            rf"(?<![\w.,/$-])\d{{1,6}}(?:[-/]\d{{1,4}})?[A-Za-z]?,? "
+            rf"(?:(?:[NSEW]|NE|NW|SE|SW)\.? )?(?:{_WORD} ){{1,4}}(?i:{_STREETS})\b\.?"
             rf"(?: (?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\b)?{_UNIT}?(?:{_TOWN})?(?!\w)"
         ),
         0.85,
     ),
-    Rule("ADDRESS", re.compile(r"(?i)(?<![\w.,/$-])\d{1,6} (?:[a-z][\w'’.-]{1,20} ){1,3}(?:street|avenue|road|boulevard|lane|drive|blvd|ave|rd|ln)\b"), 0.7),
+    Rule("ADDRESS",
+         re.compile(r"(?i)(?<![\w.,/$-])\d{1,6} (?:[a-z][\w'’.-]{1,20} ){1,3}"
+                    r"(?:street|avenue|road|boulevard|lane|drive|blvd|ave|rd|ln)\b"), 0.7),
     Rule("ADDRESS", re.compile(rf"(?i)\bp\.? ?o\.? ?box \d{{1,6}}\b(?-i:{_TOWN})?"), 0.9),
     Rule("ADDRESS", re.compile(rf"\b{_CITY},? (?:{_STATES}),? \d{{5}}(?:-\d{{4}})?(?!\w)"), 0.85),
     Rule("ADDRESS", re.compile(r"(?i)\bzip(?: ?code)?(?: is| ?:)? (?P<value>\d{5}(?:-\d{4})?)(?!\w)"), 0.7),

@@ -9,15 +9,20 @@ from local.bedrock.detectors.spans import Span
 
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
-_NUMBER = rf"(?:1[01]\d|\d{{1,2}}|(?:{_TENS})(?:[- ](?:{_ONES}))?|{_ONES}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)"
+_NUMBER = (
+    rf"(?:1[01]\d|\d{{1,2}}|(?:{_TENS})(?:[- ](?:{_ONES}))?|"
+    rf"{_ONES}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)"
+)
 _UNIT = r"(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)"
 _WHO = r"(?:i am|i'm|i’m|im|he is|she is|he's|she's|they are|who is|is only|is now|am now|is just|turned|turning|turns)"
 
 _RULES = (
     Rule("AGE", re.compile(rf"(?i)(?<![\w.])(?P<value>{_NUMBER}[- ]?{_UNIT})[- ]?(?:olds?|of age|young)\b"), 0.95),
     Rule("AGE", re.compile(rf"(?i)(?<![\w.])(?P<value>{_NUMBER}[- ]?(?:y/o|y\.o\.|yo|yr old|yo[mf]))(?!\w)"), 0.9),
-    Rule("AGE", re.compile(rf"(?i)\b(?:aged?|age of|age is|age was|ages)(?: ?[:=]| of| is)? ?(?P<value>{_NUMBER})(?![\w%])(?![.,-]\d)(?: {_UNIT})?"), 0.9),
-    Rule("AGE", re.compile(rf"(?i)\b{_WHO} (?P<value>\d{{1,2}})(?=\s*(?:$|[.,;!?)]|and\b|but\b|years\b|now\b|today\b))(?!\.\d)"), 0.75),
+    Rule("AGE", re.compile(rf"(?i)\b(?:aged?|age of|age is|age was|ages)(?: ?[:=]| of| is)? ?"
+                           rf"(?P<value>{_NUMBER})(?![\w%])(?![.,-]\d)(?: {_UNIT})?"), 0.9),
+    Rule("AGE", re.compile(rf"(?i)\b{_WHO} (?P<value>\d{{1,2}})"
+                           r"(?=\s*(?:$|[.,;!?)]|and\b|but\b|years\b|now\b|today\b))(?!\.\d)"), 0.75),
     Rule("AGE", re.compile(r"(?<=[A-Za-z], )(?P<value>[1-9]\d)(?=, )"), 0.6),
     Rule("AGE", re.compile(r"(?<![\w.])(?P<value>\d{1,2}) ?(?:[MF]\b|[- ]?year[- ]old\b)(?=[ ,.])"), 0.6),
 )  # fmt: skip

@@ -18,9 +18,10 @@ _EMAIL = (
 )  # fmt: skip
 
 _WORDS = context(
-    r"(?:tele)?phones?|tel|call(?:ed|ing)?(?: me| us| him| her| back)?|mobile|cell(?:phone)?|fax|whats ?app|text (?:me|us|him|her)|"
-    r"texted|sms|reach(?:ed)? (?:me|us|him|her|out)|dial|ring|contact(?: (?:me|us|number))?|landline|hotline|callback|voicemail|"
-    r"registered number|my number|number is|ph|office line|extension|mob|pager|emergency contact|home|work"
+    r"(?:tele)?phones?|tel|call(?:ed|ing)?(?: me| us| him| her| back)?|mobile|cell(?:phone)?|fax|whats ?app|"
+    r"text (?:me|us|him|her)|texted|sms|reach(?:ed)? (?:me|us|him|her|out)|dial|ring|contact(?: (?:me|us|number))?|"
+    r"landline|hotline|callback|voicemail|registered number|my number|number is|ph|office line|extension|mob|pager|"
+    r"emergency contact|home|work"
 )
 _NOT_PHONE = context(
     r"order|invoice|ticket|case|reference|ref|tracking|serial|sku|isbn|version|population|item|batch|lot|doi|pmid|id|model|"

@@ -20,7 +20,7 @@ _PIN_LABEL = (
 _RULES = (
     Rule("AWS_ACCESS_KEY",
          re.compile(r"(?<![\w/+])(?:AKIA|ASIA|AROA|AIDA|AGPA|AIPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}(?!\w)"), 0.99),
-    Rule("AWS_SECRET_KEY", re.compile(r"(?<![\w/+=])[A-Za-z0-9/+]{40}(?![\w/+=])"), 0.7, _mixed,
+    Rule("AWS_SECRET_KEY", re.compile(r"(?<![\w/+])[A-Za-z0-9/+]{40}(?![\w/+=])"), 0.7, _mixed,
          context(r"aws|secret|access key|aws_secret_access_key|secret_access_key|secretaccesskey|credentials?"), 0.99),
     Rule("PIN", re.compile(rf"{_PIN_LABEL}[^\n\d]{{0,24}}?(?<![\d#])(?P<value>\d{{4,6}})(?![\w])(?![./-]\d)"),
          0.93),

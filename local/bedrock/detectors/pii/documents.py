@@ -21,16 +21,21 @@ _PLATE_LABEL = (
     r"registration(?: (?:number|no\.?|plate))?|\breg\.?(?: (?:number|no\.?))?|tag number)"
 )
 _RULES = (
-    Rule("US_PASSPORT_NUMBER", re.compile(rf"\b(?i:passport)\b{_LINK}(?P<value>[A-Za-z]{{0,2}}\d{{6,9}})(?!\w)"), 0.95),
-    Rule("US_PASSPORT_NUMBER", re.compile(r"(?<!\w)(?P<value>[A-Z]?\d{8,9})(?!\w)[^\n\d.;!?]{0,20}\b(?i:passport)\b"), 0.8),
+    Rule("US_PASSPORT_NUMBER",
+         re.compile(rf"\b(?i:passport(?: no\.| num\.)?){_LINK}(?P<value>[A-Za-z]{{0,2}}\d{{6,9}})(?!\w)"), 0.95),
+    Rule("US_PASSPORT_NUMBER",
+         re.compile(r"(?<!\w)(?P<value>[A-Z]?\d{8,9})(?!\w)[^\n\d.;!?]{0,20}\b(?i:passport)\b"), 0.8),
     Rule("DRIVER_ID",
-         re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|DL\b|DLN\b|licen[sc]e (?:number|no\.?|num|id|#))"
-                    rf"{_LINK}(?P<value>(?=[A-Za-z\d -]*\d)[A-Za-z]{{0,5}}[ -]?\d[A-Za-z\d]{{0,19}}(?:[ -][A-Za-z\d]*\d[A-Za-z\d]*){{0,4}})(?![\w])"),
+         re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|DL\b|DLN\b|"
+                    rf"licen[sc]e (?:number|no\.?|num|id|#))"
+                    rf"{_LINK}(?P<value>(?=[A-Za-z\d -]*\d)"
+                    rf"[A-Za-z]{{0,5}}[ -]?\d[A-Za-z\d]{{0,19}}(?:[ -][A-Za-z\d]*\d[A-Za-z\d]*){{0,4}})(?![\w])"),
          0.92, _some_digits),
     # UK: sixteen or eighteen characters that encode surname and birth date
     Rule("DRIVER_ID", re.compile(r"(?<!\w)[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}\d[A-Z]{2}(?: ?\d\d)?(?!\w)"), 0.9),
     Rule("LICENSE_PLATE",
-         re.compile(rf"\b{_PLATE_LABEL}(?![^\W_]){_LINK}(?P<value>(?=[A-Z\d -]*\d)[A-Z\d]{{1,4}}(?:[ -]?[A-Z\d]{{1,4}}){{0,2}})(?![\w-])"),
+         re.compile(rf"\b{_PLATE_LABEL}(?![^\W_]){_LINK}"
+                    rf"(?P<value>(?=[A-Z\d -]*\d)[A-Z\d]{{1,4}}(?:[ -]?[A-Z\d]{{1,4}}){{0,2}})(?![\w-])"),
          0.92, lambda text: 4 <= len(re.sub(r"[ -]", "", text)) <= 8),
     Rule("LICENSE_PLATE", re.compile(r"(?<![\w-])[A-Z]{2}\d\d ?[A-Z]{3}(?![\w-])"), 0.6),
     Rule("LICENSE_PLATE", re.compile(r"(?<![\w-])(?:\d?[A-Z]{2,3}[ -]?\d{3,4}|\d{3}[ -]?[A-Z]{3})(?![\w-])"), 0.0, None,

@@ -80,7 +80,8 @@ _RULES = (
          lambda text: text[4:6] in _COUNTRIES, _SWIFT_WORDS, 0.95),
     Rule("SWIFT_CODE",
          re.compile(r"\b(?:swift|bic)(?:[ /](?:bic|code|number))?(?: is)?[:# ]{1,3}"
-                    r"(?P<value>[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)(?!\w)", re.IGNORECASE), 0.8, lambda text: text[4:6].upper() in _COUNTRIES),
+                    r"(?P<value>[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?)(?!\w)", re.IGNORECASE), 0.8,
+         lambda text: text[4:6].upper() in _COUNTRIES and (text.isupper() or any(map(str.isdigit, text)))),
     Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"[1-79]\d\d([ -])\d{3}\1\d{3}"), 0.6, checksums.canadian_sin),
     Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"\d{3}([ -])\d{3}\1\d{3}"), 0.0, checksums.canadian_sin,
          _SIN_WORDS, 0.97),
@@ -126,8 +127,11 @@ def _ibans(text: str) -> Iterator[Span]:
             yield Span(match.start(), end, "INTERNATIONAL_BANK_ACCOUNT_NUMBER", 0.75)
 
 
+_WORTH_A_LOOK = re.compile(r"\d|[A-Z]{8}|(?i:swift|\bbic\b)")
+
+
 def find(text: str) -> list[Span]:
     """Candidates of this family; they may overlap one another."""
-    if not any(map(str.isdigit, text)) and "swift" not in text.lower() and "bic" not in text.lower():
+    if not _WORTH_A_LOOK.search(text):
         return []
     return [*apply(_RULES, text), *_ibans(text)]

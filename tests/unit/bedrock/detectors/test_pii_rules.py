@@ -1,0 +1,122 @@
+"""PII types that have a form, a check digit or words that introduce them."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.bedrock.detectors import pii
+from local.bedrock.detectors.pii import checksums
+
+
+def found(text: str, *types: str) -> list[tuple[str, str]]:
+    """(type, matched text) of the PII of the given types, or of all."""
+    return [(span.label, text[span.start : span.end]) for span in pii.find(text, types or pii.TYPES)]
+
+
+CASES = [
+    ("AGE", "I am 40 years old", "40 years"),
+    ("AGE", "asthma since age 12", "12"),
+    ("AGE", "a 58 y/o man", "58 y/o"),
+    ("AGE", "she is thirty-five years old", "thirty-five years"),
+    ("AWS_ACCESS_KEY", "key AKIAIOSFODNN7EXAMPLE leaked", "AKIAIOSFODNN7EXAMPLE"),
+    (
+        "AWS_SECRET_KEY",
+        "aws_secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    ),
+    ("CA_HEALTH_NUMBER", "my OHIP card: 1234-567-897", "1234-567-897"),
+    ("CA_SOCIAL_INSURANCE_NUMBER", "SIN 046 454 286", "046 454 286"),
+    ("CREDIT_DEBIT_CARD_CVV", "the CVV is 123.", "123"),
+    ("CREDIT_DEBIT_CARD_EXPIRY", "it expires 12/27", "12/27"),
+    ("CREDIT_DEBIT_CARD_EXPIRY", "expiry date: March 2028", "March 2028"),
+    ("CREDIT_DEBIT_CARD_NUMBER", "pay with 4111 1111 1111 1111", "4111 1111 1111 1111"),
+    ("CREDIT_DEBIT_CARD_NUMBER", "pay with 378282246310005", "378282246310005"),
+    ("DRIVER_ID", "driver's license number is D1234567", "D1234567"),
+    ("EMAIL", "write to Ann.Lee+x@mail.example.co.uk.", "Ann.Lee+x@mail.example.co.uk"),
+    ("EMAIL", "ann [at] example [dot] com", "ann [at] example [dot] com"),
+    ("INTERNATIONAL_BANK_ACCOUNT_NUMBER", "to GB82 WEST 1234 5698 7654 32 and", "GB82 WEST 1234 5698 7654 32"),
+    ("IP_ADDRESS", "from 192.168.0.1.", "192.168.0.1"),
+    ("IP_ADDRESS", "from fe80::1ff:fe23:4567:890a now", "fe80::1ff:fe23:4567:890a"),
+    ("LICENSE_PLATE", "license plate ABC-1234", "ABC-1234"),
+    ("MAC_ADDRESS", "at 00:1A:2B:3C:4D:5E", "00:1A:2B:3C:4D:5E"),
+    ("PASSWORD", "my password is hunter2!", "hunter2"),
+    ("PASSWORD", "password: Tr0ub4dor&3", "Tr0ub4dor&3"),
+    ("PHONE", "call (555) 123-4567", "(555) 123-4567"),
+    ("PHONE", "call +49 (0)69 1234 5678", "+49 (0)69 1234 5678"),
+    ("PHONE", "ring 020 7946 0958", "020 7946 0958"),
+    ("PIN", "my PIN is 4321", "4321"),
+    ("SWIFT_CODE", "SWIFT DEUTDEFF500", "DEUTDEFF500"),
+    ("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "NHS number 943 476 5919", "943 476 5919"),
+    ("UK_NATIONAL_INSURANCE_NUMBER", "AB 12 34 56 C", "AB 12 34 56 C"),
+    ("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", "UTR 1955839661", "1955839661"),
+    ("URL", "see https://example.com/a?b=c.", "https://example.com/a?b=c"),
+    ("URL", "see www.example.com, please", "www.example.com"),
+    ("USERNAME", "my username is jdoe42.", "jdoe42"),
+    ("US_BANK_ACCOUNT_NUMBER", "account number 12345678901", "12345678901"),
+    ("US_BANK_ROUTING_NUMBER", "routing number 021000021", "021000021"),
+    ("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "my ITIN is 912-70-1234", "912-70-1234"),
+    ("US_PASSPORT_NUMBER", "passport no. 123456789", "123456789"),
+    ("US_SOCIAL_SECURITY_NUMBER", "it is 123-45-6789", "123-45-6789"),
+    ("VEHICLE_IDENTIFICATION_NUMBER", "car 1HGCM82633A004352", "1HGCM82633A004352"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "match"), CASES, ids=[f"{kind}-{match}" for kind, _, match in CASES])
+def test_every_type_is_found_in_its_usual_form(kind: str, text: str, match: str) -> None:
+    """Each PII type is found, exactly, and as nothing else."""
+    assert found(text) == [(kind, match)]
+    assert found(text, kind) == [(kind, match)]
+
+
+def test_all_types_with_a_form_have_a_case() -> None:
+    """No type is forgotten in the table above; NAME and ADDRESS have tests of their own."""
+    assert {kind for kind, _, _ in CASES} | {"NAME", "ADDRESS"} == pii.TYPES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order 4111111111111112 shipped on 2024-05-17 at 14:30.",
+        "Version 10.2.3, ratio 3:2:1, section 3.1.4, page 345",
+        "It cost $1,299.00, 5 years ago, 72.5 kg, 500 mg twice daily for 10 days",
+        "How do I reset my password? The password is incorrect. Forgot your username or PIN?",
+        "What are the side effects of Aspirin?",
+        "The call took 3 hours; a PIN pad costs $40; the SWIFT language",
+    ],
+)
+def test_look_alikes_are_left_alone(text: str) -> None:
+    """Order numbers, dates, prices, versions and talk about passwords are no PII."""
+    assert found(text) == []
+
+
+def test_a_card_number_is_no_phone_number_even_when_only_phones_are_asked_for() -> None:
+    """What is known of other types prevents misreadings (an emulator masked this one as a telephone number)."""
+    text = "my card is 4111 1111 1111 1111, call 212-555-0199"
+    assert found(text, "PHONE") == [("PHONE", "212-555-0199")]
+
+
+def test_a_type_inside_another_is_found_when_only_it_is_asked_for() -> None:
+    """An e-mail address inside a URL is one, unless the whole URL is reported."""
+    text = "https://example.com/?user=ann@example.com"
+    assert found(text, "EMAIL") == [("EMAIL", "ann@example.com")]
+    assert found(text, "URL", "EMAIL") == [("URL", text)]
+
+
+@pytest.mark.parametrize(
+    ("check", "valid", "invalid"),
+    [
+        (checksums.card, "4111 1111 1111 1111", "4111 1111 1111 1112"),
+        (checksums.iban, "DE89 3704 0044 0532 0130 00", "DE88 3704 0044 0532 0130 00"),
+        (checksums.aba_routing, "021000021", "021000022"),
+        (checksums.nhs, "943 476 5919", "943 476 5918"),
+        (checksums.utr, "1955839661", "2955839661"),
+        (checksums.ssn, "123-45-6789", "666-45-6789"),
+        (checksums.canadian_sin, "046 454 286", "046 454 287"),
+        (checksums.vin, "1HGCM82633A004352", "1HGCM82643A004352"),
+    ],
+)
+def test_check_digits_tell_valid_from_invalid(check: object, valid: str, invalid: str) -> None:
+    """Each checksum accepts a known valid number and refuses it with one digit changed."""
+    assert callable(check)
+    assert check(valid)
+    assert not check(invalid)
