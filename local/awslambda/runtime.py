@@ -222,8 +222,7 @@ class Runtime:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):  # a handler may have closed or replaced it
                 stream.flush()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return frame({"kind": "reply", "ok": ok, "peak": peak if sys.platform == "darwin" else peak * 1024}, result)
+        return frame({"kind": "reply", "ok": ok, "peak": peak_memory()}, result)
 
     def _context(self, header: Mapping[str, Any]) -> LambdaContext:
         given = header.get("client_context")
@@ -257,6 +256,17 @@ class Runtime:
     def _add_request_id(self, record: logging.LogRecord) -> bool:
         record.aws_request_id = self._request_id
         return True
+
+
+def peak_memory() -> int:
+    """The most memory this process has had resident, in bytes."""
+    # Linux: getrusage would count the parent's memory, from before this program was executed.
+    with contextlib.suppress(OSError), Path("/proc/self/status").open("rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _log_error(document: Mapping[str, Any]) -> None:

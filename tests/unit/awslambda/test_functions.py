@@ -45,12 +45,11 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists and is not a zombie."""
+    """Whether a process exists and has not given up its descriptors: a zombie has, when its last thread is gone."""
+    process = Path(f"/proc/{pid}")
     try:
-        return (
-            f"{pid} (" in Path(f"/proc/{pid}/stat").read_text() and ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-        )
-    except FileNotFoundError:
+        return ") Z " not in (process / "stat").read_text() or len(list((process / "task").iterdir())) > 1
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -43,6 +43,6 @@ def test_an_answer_that_is_not_there_yet_is_none(task_root: Path) -> None:
         reply = worker.wait(time.monotonic() + 10, nothing)
         assert reply is not None
         assert reply.ok
-        assert reply.peak > 1_000_000
+        assert 1_000_000 < reply.peak < 100_000_000
     finally:
         worker.kill()
