@@ -57,7 +57,7 @@ class Guardrails:
             return self.check(ref, text, layer, Direction.OUTPUT)
         content = [
             *(_block(passage.text, "grounding_source") for passage in question.passages),
-            _block(question.text, "query"),
+            *([_block(question.text, "query")] if question.text.strip() else []),  # Bedrock refuses an empty text
             _block(text, "guard_content"),
         ]
         return read_apply_guardrail(self._apply(ref, content, Direction.OUTPUT), text, layer, Direction.OUTPUT)

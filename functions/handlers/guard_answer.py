@@ -8,6 +8,7 @@ from typing import Any
 from functions.adapters.environment import settings as environment
 from functions.adapters.guardrails import Guardrails
 from functions.core.answer import Source, delivered, refused
+from functions.core.errors import InvalidRequest
 from functions.core.request import Kind, from_document
 from functions.core.settings import Settings
 from functions.core.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
@@ -23,6 +24,8 @@ def guard_answer(
     document = event["document"]
     request = from_document(document.get("request"))
     before = [document[key] for key in ("input_guard", "model") if key in document]
+    if not before:
+        raise InvalidRequest("The document holds no result of a stage in front of GuardAnswer.")
     text = str(before[-1]["text"])
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails()).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
