@@ -76,6 +76,28 @@ def test_a_grounded_check_marks_source_query_and_answer() -> None:
     assert verdict.outcome is Outcome.BLOCKED
 
 
+def test_an_empty_query_is_left_out() -> None:
+    """Bedrock refuses an empty text; a guardrail that needs the query says so itself."""
+    guardrails, runtime = guard(passed())
+    guardrails.check_grounded(REF, "The moon.", Question(" ", (Passage("1", "Because."),)), Layer.MODEL)
+
+    sent = [block["text"]["qualifiers"] for block in runtime.bodies("apply_guardrail")[0]["content"]]
+    assert sent == [["grounding_source"], ["guard_content"]]
+
+
+def test_a_very_long_text_goes_in_many_requests() -> None:
+    """Each within the limit, in order, and together the whole text."""
+    text = "".join(f"Sentence {number}. " for number in range(12_000))
+    guardrails, runtime = guard(*[passed()] * 20)
+    verdict = guardrails.check(REF, text, Layer.POSTPROCESS, Direction.OUTPUT)
+
+    sent = [body["content"][0]["text"]["text"] for body in runtime.bodies("apply_guardrail")]
+    assert len(sent) == -(-(len(text) - 1_000) // 24_000)
+    assert all(len(part) <= 25_000 and part in text for part in sent)
+    assert sent[0] + "".join(part[1_000:] for part in sent[1:]) == text == verdict.text
+    assert verdict.text_units == {"contentPolicyUnits": len(sent)}
+
+
 def test_without_passages_an_answer_is_checked_alone() -> None:
     """No qualifier is sent that a guardrail without grounding would stumble over."""
     guardrails, runtime = guard(passed())
@@ -137,6 +159,13 @@ def test_a_block_shows_its_message() -> None:
     guardrails, _ = guard(blocked())
 
     assert guardrails.check(REF, "x", Layer.MODEL, Direction.INPUT).message == BLOCKED_MESSAGE
+
+
+def test_no_region_is_a_configuration_error(environment: pytest.MonkeyPatch) -> None:
+    """The variable to set is named."""
+    environment.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(ConfigurationError, match="No AWS region is set: set AWS_DEFAULT_REGION"):
+        Guardrails().check(REF, "x", Layer.MODEL, Direction.INPUT)
 
 
 @pytest.mark.parametrize(
