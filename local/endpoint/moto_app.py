@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,41 +18,41 @@ class MotoApp:
         self._app: WsgiApp | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request; the first one takes about a second longer."""
+        """Answer one request; the first one takes some tenths of a second longer."""
         app = self._app
         if app is None:
             with self._lock:
-                app = self._app = self._app or self._load()
-        return app(environ, start_response)
+                app = self._app = self._app or _load()
+        # One account for all services, whatever access key a client has.
+        return app({**environ, "HTTP_X_MOTO_ACCOUNT_ID": self._account_id}, start_response)
 
-    def _load(self) -> WsgiApp:
-        # moto reads these when it is imported: one account for all services, and no page of others may read answers.
-        os.environ["MOTO_ACCOUNT_ID"] = self._account_id
-        os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
-        from moto.backends import list_of_moto_modules
-        from moto.core.config import default_user_config
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc] # mypy does not follow moto
-            """Finds a service's backend once; one that moto lacks is an error answer instead of a line on stdout."""
+def _load() -> WsgiApp:
+    from moto.backends import list_of_moto_modules
+    from moto.core.config import default_user_config
+    from moto.moto_server import werkzeug_app
 
-            def __init__(self) -> None:
-                super().__init__(create_backend_app)
-                self._backends: dict[str, Any] = {"moto_api": "moto_api"}
-                self._modules = frozenset(list_of_moto_modules())
+    class Dispatcher(werkzeug_app.DomainDispatcherApplication):  # type: ignore[misc] # mypy does not follow moto
+        """Finds a service's backend once; one that moto lacks is an error answer instead of a line on stdout."""
 
-            def get_backend_for_host(self, host: str | None) -> Any:
-                if host is None:
-                    return None
-                if host not in self._backends:
-                    matches = (pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns)
-                    if host not in self._modules and not any(matches):
-                        raise NotImplementedError
-                    self._backends[host] = super().get_backend_for_host(host)
-                return self._backends[host]
+        def __init__(self) -> None:
+            super().__init__(werkzeug_app.create_backend_app)
+            self._backends: dict[str, Any] = {"moto_api": "moto_api"}
+            self._modules = frozenset(list_of_moto_modules())
 
-        # Nothing may start containers.
-        default_user_config["lambda"]["use_docker"] = False
-        default_user_config["batch"]["use_docker"] = False
-        app: WsgiApp = Dispatcher()
-        return app
+        def get_backend_for_host(self, host: str | None) -> Any:
+            if host is None:
+                return None
+            if host not in self._backends:
+                matches = (pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns)
+                if host not in self._modules and not any(matches):
+                    raise NotImplementedError
+                self._backends[host] = super().get_backend_for_host(host)
+            return self._backends[host]
+
+    # No web page of others may read answers, nothing may start containers.
+    werkzeug_app.DISABLE_GLOBAL_CORS = True
+    default_user_config["lambda"]["use_docker"] = False
+    default_user_config["batch"]["use_docker"] = False
+    app: WsgiApp = Dispatcher()
+    return app
