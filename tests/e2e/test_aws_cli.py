@@ -43,20 +43,14 @@ def test_apply_guardrail_masks(server: Server, guardrail: str) -> None:
 
 def test_converse_answers_and_is_blocked(server: Server, guardrail: str) -> None:
     """converse gives the model's answer, and the guardrail's message with its trace when the question is blocked."""
-    answers = []
-    for text in ("Which vitamins are in an orange?", f"My card is {CARD}."):
-        answers.append(
-            server.aws_json(
-                "bedrock-runtime",
-                "converse",
-                "--model-id",
-                "any.echo",
-                "--messages",
-                json.dumps([{"role": "user", "content": [{"text": text}]}]),
-                "--guardrail-config",
-                f"guardrailIdentifier={guardrail},guardrailVersion=1,trace=enabled",
-            )  # fmt: skip
+    answers = [
+        server.aws_json(
+            "bedrock-runtime", "converse", "--model-id", "any.echo",
+            "--messages", json.dumps([{"role": "user", "content": [{"text": text}]}]),
+            "--guardrail-config", f"guardrailIdentifier={guardrail},guardrailVersion=1,trace=enabled",
         )
+        for text in ("Which vitamins are in an orange?", f"My card is {CARD}.")
+    ]  # fmt: skip
     assert answers[0]["stopReason"] == "end_turn"
     assert answers[0]["output"]["message"]["content"] == [{"text": "Which vitamins are in an orange?"}]
     assert answers[1]["stopReason"] == "guardrail_intervened"
