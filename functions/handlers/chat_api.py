@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from functions.adapters.environment import settings as environment
@@ -60,8 +61,11 @@ class ChatApi:
         return self._guarded(lambda: self._ask(_parse(body), caller))
 
     def get_chat(self, execution: str) -> Reply:
-        """Look for the answer again: 200, 202 while it is being worked on, 404."""
-        return self._guarded(lambda: self._reply(self._executions.describe(self._executions.arn_of(execution))))
+        """Look for the answer again: 200, 202 while it is being worked on, 404.
+
+        `execution` is a name or an ARN; REST APIs hand path parameters on percent-encoded.
+        """
+        return self._guarded(lambda: self._reply(self._executions.describe(self._executions.arn_of(unquote(execution)))))
 
     def get_health(self) -> Reply:
         """200 when the configuration is whole; says which layers are on."""

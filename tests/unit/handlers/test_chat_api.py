@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -114,7 +115,9 @@ def test_the_place_to_look_again_leads_to_the_answer() -> None:
 
     statuses = [api(states).get_chat(name)[0] for _ in range(3)]
     assert statuses == [202, 200, 200]
-    assert api(states).get_chat(next(iter(states.inputs)))[0] == 200
+    arn = next(iter(states.inputs))
+    assert api(states).get_chat(arn)[0] == 200
+    assert api(states).get_chat(quote(arn, safe=""))[0] == 200
 
 
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "ThrottlingException", "ServiceUnavailable"])
