@@ -61,9 +61,10 @@ def test_an_empty_text_is_one_empty_chunk() -> None:
         ("aaaaaaa bbbbbbbbbbbbbbbbbb", "aaaaaaa "),
         ("aaaaaaa\tbbbbbbbbbbbbbbbbbb", "aaaaaaa\t"),
         ("aaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaa"),
-        ("aaa. bbb cc ddd eee fff gg", "aaa. bbb cc"[:9]),
+        ("aaa. bbb cc ddd eee fff gg", "aaa. bbb "),
+        ("aaaaaa\nb\ncccccccccccccc", "aaaaaa\nb\n"),
     ],
-    ids=["sentence", "line", "space", "tab", "nothing", "sentence too early"],
+    ids=["sentence", "line", "space", "tab", "nothing", "sentence too early", "two lines"],
 )
 def test_chunks_end_at_the_best_place(text: str, first: str) -> None:
     """At a sentence end within the overlap, else at white space, else at the limit."""

@@ -62,6 +62,8 @@ def test_no_control_token_survives(text: str) -> None:
     plain = neutralise(text)
 
     assert not [token for token in TOKENS if token.lower() in plain.lower()]
+    assert "<｜" not in plain
+    assert "｜>" not in plain
     prompt = deepseek_prompt(plain)
     assert (prompt.count(BEGIN), prompt.count(USER), prompt.count(ASSISTANT), prompt.count(THINK)) == (1, 1, 1, 1)
     assert END_THINK not in prompt

@@ -32,7 +32,7 @@ ACTIONS = st.sampled_from(["NONE", "ANONYMIZED", "BLOCKED"])
 
 def entry(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Entries of one policy's list."""
-    return st.fixed_dictionaries(members | {"action": ACTIONS}, optional={"detected": st.just(True)})
+    return st.fixed_dictionaries(members | {"action": ACTIONS}, optional={"detected": st.booleans()})
 
 
 def listed(policy: str, **lists: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -353,3 +353,12 @@ def test_the_decision_table(actions: list[str], intervened: bool, text: str | No
     findings = [Finding("p", "n", action, Layer.MODEL, Direction.INPUT) for action in actions]
 
     assert decide(intervened=intervened, findings=findings, masked_text=text) is outcome
+
+
+def test_a_captured_body_with_both_output_keys_is_read() -> None:
+    """Live answers carry `output` beside `outputs`, with the same content; it is one masked text."""
+    response = golden("apply_guardrail/masked_pii")
+    response["output"] = response["outputs"]
+    verdict = read_apply_guardrail(response, "t", Layer.MODEL, Direction.OUTPUT)
+
+    assert (verdict.outcome, verdict.text) == (Outcome.MASKED, "Write to {NAME} at {EMAIL}.")
