@@ -167,7 +167,7 @@ class Core:
         frame.variables.update(here.variables)
         if here.state is not None:
             frame.stand_in(machine.states[here.state], here.entered, here.entered_at, here.last)
-            frame.resumed = self.map_runs.unfinished(row["id"], here.entered)
+            frame.recorded = here.since
             execution.input = here.data
         self.running[who.arn] = execution
         if here.last == 0:

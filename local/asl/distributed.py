@@ -22,9 +22,7 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
     env = map_env(state, frame, data)
     limit = concurrency(state, env)
     items = None if distributed.reader is not None else find_items(state, env)
-    resumed = frame.resumed
-    if not resumed:
-        frame.event("MapStateStarted", {"length": 0 if items is None else len(items)})
+    frame.event_once("MapStateStarted", {"length": 0 if items is None else len(items)})
     source = _source(distributed.reader, env, items)
     bucket, prefix = _destination(distributed, env)
     plan = MapPlan(
@@ -39,8 +37,8 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
         prefix,
     )
     run: Submission = yield StartMapRun(plan, frame.entered)
-    started = frame.last if resumed else frame.event("MapRunStarted", {"mapRunArn": run.output})
-    frame.resumed = False
+    frame.event_once("MapRunStarted", {"mapRunArn": run.output})
+    started = frame.last
     try:
         done = yield Receive(run.mailbox, None)
     finally:

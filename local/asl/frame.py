@@ -41,7 +41,7 @@ class Frame:
 
     `last` is the event that the next one follows, `before` the one before the current state, `entered` the state's
     own, at the time `entered_at`; `after`, once set, is what follows the whole frame (a Map iteration's last word).
-    `resumed` tells a Map that its Map Run exists already: an earlier process began it.
+    `recorded` are the types of the events that an earlier process wrote in this state.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Frame:
         "entered_at",
         "iteration",
         "last",
-        "resumed",
+        "recorded",
         "run",
         "state",
         "variables",
@@ -77,7 +77,7 @@ class Frame:
         self.context: dict[str, Json] = {**run.context, **(extra or {})}
         self.iteration = iteration
         self.state: State | None = None
-        self.resumed = False
+        self.recorded: set[str] = set()
         self._memo: tuple[Json, str] = (None, "null")
 
     def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
@@ -117,6 +117,7 @@ class Frame:
 
     def _stand(self, state: State, moment: float) -> None:
         self.state = state
+        self.recorded = set()
         self.before = self.last
         self.entered_at = moment
         # A new object each time: an output may hold the context of an earlier state.
@@ -133,6 +134,13 @@ class Frame:
             details["assignedVariablesDetails"] = NOT_TRUNCATED
             self.variables.update(assigned)
         self.event(f"{state.type}StateExited", details)
+
+    def event_once(self, kind: str, details: Details | None) -> None:
+        """Record an event unless an earlier process has done so in this state."""
+        if kind in self.recorded:
+            self.recorded.discard(kind)
+        else:
+            self.event(kind, details)
 
     def aborted(self) -> None:
         """XStateAborted for the state in which the frame stands when its siblings' failure ends it."""

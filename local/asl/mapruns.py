@@ -90,11 +90,6 @@ class MapRuns:
         run.begin()
         return str(arn)
 
-    def unfinished(self, execution: int, entered: int) -> bool:
-        """Whether the state that an execution entered with this event has a Map Run to go on with."""
-        query = "SELECT 1 FROM map_runs WHERE execution = ? AND entered = ? AND status = 'RUNNING'"
-        return self._store.one(query, execution, entered) is not None
-
     def results(self, arn: str, machine: str) -> Iterator[ChildResult]:
         """The ended children, in the order of their items, read page by page."""
         last = -1

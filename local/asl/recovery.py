@@ -17,13 +17,17 @@ from local.asl.jsontext import Json, load
 
 @dataclass(slots=True)
 class Position:
-    """`state` is None before the first state; `data` is its input, `entered` its event's id and `entered_at` time."""
+    """`state` is None before the first state; `data` is its input, `entered` its event's id and `entered_at` time.
+
+    `since` holds the types of the events after that.
+    """
 
     state: str | None = None
     data: Json = None
     entered: int = 0
     entered_at: float = 0.0
     last: int = 0
+    since: set[str] = field(default_factory=set)
     variables: dict[str, Json] = field(default_factory=dict)
 
 
@@ -37,7 +41,10 @@ def position(events: Iterable[Row]) -> Position:
             details = load(event["details"])
             here.state, here.data = details["name"], load(details["input"])
             here.entered, here.entered_at = event["id"], event["timestamp"]
-        elif kind.endswith("StateExited"):
+            here.since.clear()
+            continue
+        here.since.add(kind)
+        if kind.endswith("StateExited"):
             details = load(event["details"])
             if details["name"] == here.state:
                 here.state = None
