@@ -2,7 +2,7 @@
 
 Sources: presidio-research's generated sentences (MIT) whose template is not held out, sentences of our own
 (pii_templates.py), and public texts without names as negatives: CLINC150 (CC-BY-3.0), Banking77 (CC-BY-4.0), CovidQA
-and Alpaca's seed tasks (Apache-2.0), ExpertQA (MIT).
+and Alpaca's seed tasks (Apache-2.0), ExpertQA and AdvBench (MIT).
 """
 
 from __future__ import annotations
@@ -165,6 +165,11 @@ def _addresses_joined(sentence: Sentence) -> tuple[str, tuple[tuple[int, int, st
     return again.text, again.spans
 
 
+def _lines(text: str | None) -> list[str]:
+    """The sentences of a longer text."""
+    return re.split(r"(?<=[.?!])\s+|\n+", text or "")
+
+
 def requests(data: Path, part: int) -> Iterator[str]:
     """Every other request of CLINC150 and Banking77; `part` is 0 or 1."""
     clinc = json.loads((data / "clinc150" / "data_train_val.json").read_text(encoding="utf-8"))
@@ -176,6 +181,7 @@ def requests(data: Path, part: int) -> Iterator[str]:
 def _raw_texts(data: Path) -> Iterator[str]:
     """Public texts: requests, questions, paragraphs."""
     yield from requests(data, 0)
+    yield from requests(data, 1)
     for line in (data / "alpaca_seed" / "seed_tasks.jsonl").read_text(encoding="utf-8").splitlines():
         task = json.loads(line)
         yield task["instruction"]
@@ -185,6 +191,11 @@ def _raw_texts(data: Path) -> Iterator[str]:
             body = paragraph["context"].split("Abstract:", 1)[-1]
             yield from re.split(r"(?<=[.?!])\s+(?=[A-Z])", body)[:250]
             yield from (qa["question"] for qa in paragraph["qas"])
+    for name in ("harmful_behaviors.csv", "harmful_strings.csv"):
+        with (data / "advbench" / name).open(encoding="utf-8", newline="") as file:
+            yield from [next(iter(row.values())) for row in csv.DictReader(file)]
+    with (data / "covidqa" / "faq_covidbert.csv").open(encoding="utf-8", newline="") as file:
+        yield from (part for row in csv.DictReader(file) for value in row.values() for part in _lines(value))
     for line in (data / "expertqa" / "r1_data_anon.jsonl").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)["question"]
 
@@ -424,10 +435,14 @@ def recased(sentence: Sentence, rng: random.Random) -> Sentence:
     """The sentence as typed by people who do not care: in lower or upper case now and then."""
     chance = rng.random()
     text = sentence.text
-    if chance < 0.13:
+    if chance < 0.2:
         changed = text.lower()
-    elif chance < 0.18:
+    elif chance < 0.25:
         changed = text.upper()
+    elif chance < 0.29:
+        changed = re.sub(r"(?<![^\W_])[^\W\d_]", lambda found: found.group().upper(), text)
+    elif not sentence.spans and chance < 0.6:
+        changed = text[:1].upper() + text[1:]
     else:
         return sentence
     return Sentence(changed, sentence.spans) if len(changed) == len(text) else sentence

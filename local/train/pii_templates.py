@@ -509,6 +509,14 @@ I saw {product} and {product} at the cinema.
 The moon landing was in July 1969. Apollo 11, Saturn V, Mission Control.
 Shakespearean drama, Newtonian physics, Victorian novels, Christian music
 General practitioner, Registered Nurse, Chief Executive Officer, Vice President
+The Governor declared an emergency. The Mayor resigned. The Minister said nothing.
+The President met the Prime Minister.
+Governor of {state}, Mayor of {city}, Bishop of {city}
+The {city} Institute said that {org} is right.
+{state}, {state} and {state}
+Counties: {city}, {city}, {city} and {city}.
+{city}, {city} and {city} are in lockdown.
+inter alia, et cetera, vice versa, status quo, ad hoc, in vitro
 The Patient shall notify the Provider of any Change in Medication.
 Terms and Conditions, Privacy Policy, Refund Policy, Contact Us, About Us
 Blood Pressure 120/80, Heart Rate 72, Temperature 98.6 F, BMI {n}
@@ -566,7 +574,8 @@ breast cancer;prostate cancer;leukemia;lymphoma;Hodgkin's lymphoma;melanoma;anem
 a wrist fracture;peanut allergy;penicillin allergy;chest pain;shortness of breath;back pain;a sore throat;kidney stones;
 heart failure;atrial fibrillation;a stroke;high cholesterol;hypothyroidism;Hashimoto's thyroiditis;Graves' disease;
 Down syndrome;Tourette syndrome;autism;insomnia;sleep apnea;obesity;celiac disease;irritable bowel syndrome;
-endometriosis;PCOS;pregnancy;Raynaud's;Ehlers-Danlos syndrome;Meniere's disease;Bell's palsy;Guillain-Barre syndrome;Wilson's disease
+endometriosis;PCOS;pregnancy;Raynaud's;Ehlers-Danlos syndrome;Meniere's disease;Bell's palsy;
+Guillain-Barre syndrome;Wilson's disease
 """
 
 PRODUCTS = """
@@ -576,7 +585,8 @@ Ford Focus;Honda Civic;Python;Java;JavaScript;Ruby;Rust;Docker;Kubernetes;Linux;
 Amazon Bedrock;AWS Lambda;Step Functions;SageMaker;ChatGPT;Claude;DeepSeek;Llama;Gemini;Mistral;washing machine;router;
 laptop;coffee maker;dishwasher;headphones;camera;printer;vacuum cleaner;toaster;bicycle;Star Wars;Harry Potter;
 The Lord of the Rings;Game of Thrones;Monopoly;Minecraft;Fortnite;Big Mac;Coca-Cola;Pepsi;Nutella;Visa;
-Mastercard;PayPal;Apple Pay;Bitcoin;Ethereum;Netflix;Spotify;YouTube;Instagram;Twitter;Facebook;TikTok;LinkedIn;WhatsApp;Uber;Airbnb
+Mastercard;PayPal;Apple Pay;Bitcoin;Ethereum;Netflix;Spotify;YouTube;Instagram;Twitter;Facebook;TikTok;
+LinkedIn;WhatsApp;Uber;Airbnb
 """
 
 ORGS = """

@@ -223,6 +223,8 @@ class Values:
         initial = other[0]
         forms: tuple[tuple[float, str], ...] = (
             (0.58, f"{given} {family}"),
+            (0.60, f"{given} {family.upper()}"),
+            (0.61, f"{family.upper()}, {given}"),
             (0.66, f"{given} {initial}. {family}"),
             (0.69, f"{given} {initial} {family}"),
             (0.74, f"{given} {other} {family}"),

@@ -21,7 +21,7 @@ _WORDS = context(
     r"(?:tele)?phones?|tel|call(?:ed|ing)?(?: me| us| him| her| back)?|mobile|cell(?:phone)?|fax|whats ?app|"
     r"text (?:me|us|him|her)|texted|sms|reach(?:ed)? (?:me|us|him|her|out)|dial|ring|contact(?: (?:me|us|number))?|"
     r"landline|hotline|callback|voicemail|registered number|my number|number is|ph|office line|extension|mob|pager|"
-    r"emergency contact|home|work"
+    r"emergency contact|home|work|office|answer(?:ing|ed|s)?|pick(?:ing|ed)? up|hung up"
 )
 _NOT_PHONE = context(
     r"order|invoice|ticket|case|reference|ref|tracking|serial|sku|isbn|version|population|item|batch|lot|doi|pmid|id|model|"
@@ -38,6 +38,8 @@ _FORMS = (
     (re.compile(rf"(?<![\w(])\(0\d{{1,5}}\)(?:[ .\-/]?\d){{5,9}}{_EXTENSION}{_R}"), 0.95),
     # national with a trunk zero: 020 7946 0958, 06 12 34 56 78, 0171/1234567
     (re.compile(rf"{_L}0\d{{1,5}}(?:[ .\-/]\d{{2,8}}){{1,4}}{_EXTENSION}{_R}"), 0.7),
+    (re.compile(rf"(?<![\w(])\(\d{{2,4}}\) ?\d{{3,4}}[ .\-]\d{{3,4}}{_EXTENSION}{_R}"), 0.75),
+    (re.compile(rf"{_L}\d\d([ .\-])\d\d\1\d\d\1\d\d{_R}"), 0.6),
     (re.compile(rf"{_L}555-\d{{4}}{_EXTENSION}{_R}"), 0.7),
 )
 # Any other grouping counts only next to a word such as "call".
@@ -62,7 +64,7 @@ def _phones(text: str) -> Iterator[Span]:
             elif score >= 0.8 or not near(text, start, end, _NOT_PHONE, 30, 0):
                 yield Span(start, end, "PHONE", score)
     for match in _LOOSE.finditer(text):
-        if 7 <= _digits(match.group()) <= 15 and not _DATE.fullmatch(match.group()):
+        if 6 <= _digits(match.group()) <= 15 and not _DATE.fullmatch(match.group()):
             start, end = match.span()
             if near(text, start, end, _WORDS, 40, 12) and not near(text, start, end, _NOT_PHONE, 30, 0):
                 yield Span(start, end, "PHONE", 0.62)

@@ -61,6 +61,8 @@ def _introduced(text: str) -> Iterator[Span]:
         while end > start and (text[end - 1] in punctuation or (text[end - 1] in ".!?" and _ends_sentence(text, end))):
             end -= 1
         value = text[start:end]
+        if label == "USERNAME" and match["between"] and match["verb"].strip().lower() in ("to", "as"):
+            continue  # "sells user data to third parties"
         odd = any(not char.isalpha() for char in value) or not (value.islower() or value.istitle())
         explicit = bool(match["quote"]) or match["verb"].strip()[:1] in (":", "=", "-")
         if len(value) < 3 or value.lower() in _ORDINARY or value[0] in "{[<(":

@@ -29,7 +29,8 @@ _RULES = (
          re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|DL\b|DLN\b|"
                     rf"licen[sc]e (?:number|no\.?|num|id|#))"
                     rf"{_LINK}(?P<value>(?=[A-Za-z\d -]*\d)"
-                    rf"[A-Za-z]{{0,5}}[ -]?\d[A-Za-z\d]{{0,19}}(?:[ -][A-Za-z\d]*\d[A-Za-z\d]*){{0,4}})(?![\w])"),
+                    rf"(?:[A-Z]{{1,5}}[ -]?|[a-z]{{1,3}})?"
+                    rf"\d[A-Za-z\d]{{0,19}}(?:[ -][A-Za-z\d]*\d[A-Za-z\d]*){{0,4}})(?![\w])"),
          0.92, _some_digits),
     # UK: sixteen or eighteen characters that encode surname and birth date
     Rule("DRIVER_ID", re.compile(r"(?<!\w)[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}\d[A-Z]{2}(?: ?\d\d)?(?!\w)"), 0.9),

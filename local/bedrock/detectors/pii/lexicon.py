@@ -39,7 +39,7 @@ DRUGS = (
 _CLASSES = {
     "title": (
         "mr mrs ms miss mx dr prof professor sir dame lord lady rev reverend doctor nurse sergeant sgt captain "
-        "capt judge senator president chancellor herr frau madame monsieur senor señor"
+        "capt judge governor mayor minister senator president chancellor herr frau madame monsieur senor señor"
     ),
     "street": (
         "street st avenue ave av road rd boulevard blvd lane ln drive dr court ct place pl square sq terrace "
@@ -71,7 +71,10 @@ _CLASSES = {
         "armenia azerbaijan turkmenistan uzbekistan zambia zimbabwe botswana namibia angola mozambique tanzania "
         "rwanda senegal mali niger chad sudan libya cameroon congo gabon europe asia africa antarctica"
     ),
-    "day": "monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri",
+    "day": (
+        "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays "
+        "saturdays sundays mon tue wed thu fri"
+    ),
     "month": (
         "january february march april june july august september october november december jan feb mar apr jun "
         "jul aug sep sept oct nov dec"
@@ -95,6 +98,17 @@ _CLASSES = {
         "send sent moved move home visit"
     ),
     "drug": DRUGS,
+    "group": (
+        "jew jews jewish muslim muslims islamic christian christians catholic protestant hindu buddhist sikh atheist "
+        "american americans canadian british english scottish irish french german spanish italian dutch swedish danish "
+        "norwegian polish russian ukrainian greek turkish israeli arab egyptian indian pakistani chinese japanese "
+        "korean vietnamese thai african asian european latino hispanic mexican brazilian cuban australian californian "
+        "californians texan nazi nazis republican democrat democrats republicans victorian"
+    ),
+    "verb": (
+        "mix burn hack hang steal kill buy sell write create make explain describe summarize tell give show list find "
+        "help check take stop start open close click press send"
+    ),
     "particle": "van von de der den del della la le bin al el da dos di du ter ten af av zu ibn abu",
     "med": (
         "mg ml mcg tablet tablets dose daily twice capsule injection syrup cream disease syndrome disorder "

@@ -60,7 +60,7 @@ def resolve(text: str, candidates: Iterable[Span], types: Collection[str]) -> li
 
 
 def _rests(text: str, span: Span, blockers: list[Span]) -> list[Span]:
-    """What is left of `span` outside `blockers`: pieces with at least three letters or digits, trimmed."""
+    """What is left of `span` outside `blockers`, trimmed: pieces of three letters, of an address with a digit or eight."""
     pieces: list[Span] = []
     start = span.start
     for blocker in [*sorted(blockers, key=lambda other: other.start), Span(span.end, span.end, "")]:
@@ -69,7 +69,9 @@ def _rests(text: str, span: Span, blockers: list[Span]) -> list[Span]:
             first += 1
         while last > first and not text[last - 1].isalnum():
             last -= 1
-        if sum(map(str.isalnum, text[first:last])) >= 3:
+        piece = text[first:last]
+        least = 8 if span.label == "ADDRESS" and not any(map(str.isdigit, piece)) else 3
+        if sum(map(str.isalnum, piece)) >= least:
             pieces.append(Span(first, last, span.label, span.score))
         start = max(start, blocker.end)
     return pieces
