@@ -15,7 +15,7 @@ from functions.adapters.executions import Executions
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.core.errors import StepguardError
 from functions.core.settings import VARIABLES, read_settings
-from local.cloud import FolderInUseError
+from local.cloud import FolderInUseError, StateFolderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _place(arguments: argparse.Namespace) -> Iterator[Check]:
         with embedded(home) as session:
             yield Check("embedded cloud", True, f"answers at {session.url}")
             yield from _reachable(session.executions)
-    except (StepguardError, FolderInUseError) as error:
+    except (StepguardError, FolderInUseError, StateFolderError) as error:
         yield Check("embedded cloud", False, str(error))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from cli.streams import finish_output, open_streams
 from functions.core.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
 
 Command = Callable[[argparse.Namespace], int]
@@ -17,31 +17,43 @@ BAD_INPUT = (InvalidRequest, ConfigurationError, UnknownExecution, Conflict)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code; usage errors exit with 2 by argparse."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # always text streams here
+    open_streams()
     chosen = _parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        code = int(chosen.run(chosen))
+        sys.stdout.flush()
+        return code
     except BAD_INPUT as error:
         print(f"stepguard: {error}", file=sys.stderr)
         return 2
     except StepguardError as error:
         print(f"stepguard: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    except _cloud_errors() as error:
-        print(f"stepguard: {error}", file=sys.stderr)
+    except BrokenPipeError:  # `stepguard ... | head`: nobody reads any more
+        finish_output()
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        finish_output()
+        print(f"stepguard: {_told(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        finish_output()
         return 130
+    except Exception as error:
+        if not isinstance(error, _cloud_errors()):
+            raise
+        print(f"stepguard: {error}", file=sys.stderr)
+        return 1
 
 
 def _cloud_errors() -> tuple[type[Exception], ...]:
-    from local.cloud import FolderInUseError
+    from local.cloud import FolderInUseError, StateFolderError
 
-    return (FolderInUseError, OSError)
+    return (FolderInUseError, StateFolderError)
+
+
+def _told(error: OSError) -> str:
+    return ": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,15 +122,24 @@ def _home(command: argparse.ArgumentParser) -> None:
 
 def _timeout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="how long to wait; default 600"
+        "--timeout", type=_seconds, default=600.0, metavar="SECONDS", help="how long to wait; default 600"
     )
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
+    if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1e6:  # not a number compares with nothing
+        raise argparse.ArgumentTypeError("a time is a number of seconds")
+    return seconds
 
 
 # Commands import what they need when they run: `stepguard --help` must not load a cloud.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cli import project
 from functions.adapters.deployment import put_state_machine
@@ -27,6 +28,9 @@ PREFIX = "stepguard-local"
 SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
 """Which of the user's variables the embedded Lambdas see, beside the guardrails'."""
 
+
+PATIENCE_SECONDS = 300.0
+"""How long a command waits for another one that uses the same state folder."""
 
 HTTP_API = HttpApi(
     function=f"{PREFIX}-api_handler",
@@ -63,35 +67,38 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
     """A session on the embedded cloud of a state folder.
 
     If another process serves the folder, its cloud is used; otherwise one is started here and everything is deployed
-    into it. Raises FolderInUseError, StepguardError.
+    into it. Raises FolderInUseError, StateFolderError, StepguardError.
     """
     read_settings(os.environ)  # half a pair must fail here, before anything starts
-    running = None if serve else announced(home)
-    if running:
-        _point_at(running)
-        yield Session(Executions(_machine_arn()), read_guardrails(os.environ) or _published(), running)
-        return
+    url = None if serve else announced(home)
+    with ExitStack() as opened:
+        cloud = None
+        if url is None:
+            try:
+                cloud = _start(opened, home, host, port, serve=serve)
+            except FolderInUseError as error:
+                if serve or not error.endpoint:
+                    raise
+                url = error.endpoint
+        _point_at(cloud.url if cloud else str(url))
+        layers = deploy(cloud) if cloud else read_guardrails(os.environ) or _published()
+        yield Session(Executions(_machine_arn()), layers, cloud.url if cloud else url, cloud)
+
+
+def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) -> EmbeddedCloud:
+    """The folder's cloud in this process; another command that uses the folder is waited for."""
+
+    def start(patience: float) -> EmbeddedCloud:
+        cloud = EmbeddedCloud(home, HTTP_API, host=host, port=port, announce=serve, patience=patience)
+        return opened.enter_context(cloud)
+
     try:
-        cloud = EmbeddedCloud(
-            home,
-            HTTP_API,
-            host=host,
-            port=port,
-            announce=serve,
-            patience=0 if serve else 60,
-        ).__enter__()
+        return start(1)
     except FolderInUseError as error:
-        if serve or not error.endpoint:
+        if error.endpoint:
             raise
-        _point_at(error.endpoint)
-        yield Session(Executions(_machine_arn()), read_guardrails(os.environ) or _published(), error.endpoint)
-        return
-    try:
-        _point_at(cloud.url)
-        layers = deploy(cloud)
-        yield Session(Executions(_machine_arn()), layers, cloud.url, cloud)
-    finally:
-        cloud.__exit__(*sys.exc_info())
+    print(f"stepguard: waiting for another stepguard process, which uses {home}", file=sys.stderr)
+    return start(PATIENCE_SECONDS)
 
 
 def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
@@ -148,12 +155,13 @@ _CREDENTIALS = {
 
 
 def _point_at(url: str) -> None:
-    """Send this process's AWS calls to an endpoint, whatever profile or session the user has."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
-        os.environ.pop(name, None)
-    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+    """Send this process's AWS calls to an endpoint, whatever profile, region, proxy or endpoints the user has."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(_CREDENTIALS | {"AWS_ENDPOINT_URL": url, "AWS_CONFIG_FILE": os.devnull})
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    os.environ.update(_CREDENTIALS | nowhere | {"AWS_ENDPOINT_URL": url})
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), urlsplit(url).hostname)))
 
 
 def _machine_arn() -> str:

@@ -1,17 +1,19 @@
 """The embedded cloud: every emulated service of one state folder, behind one endpoint.
 
-One process at a time owns a state folder: the engine marks executions that a dead process left behind, so a second
-engine on the same folder would take the first one's for dead. A process that serves says so in `endpoint.json`.
+One process at a time owns a state folder: the engine takes up executions that a dead process left behind, so a second
+engine on the same folder would take the first one's for dead. A process that serves says so in `endpoint.json`; both
+the lock and that file's word end with the process, however it ends.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
+import sqlite3
+import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -32,6 +34,14 @@ class FolderInUseError(Exception):
     def __init__(self, home: Path, endpoint: str | None) -> None:
         super().__init__(f"The state folder {home} is in use by another stepguard process.")
         self.endpoint = endpoint
+
+
+class StateFolderError(Exception):
+    """The state folder cannot be used; the message says which and why."""
+
+
+REGISTRATION_SECONDS = 30.0
+"""How long a task of a resumed execution waits for its function to be registered."""
 
 
 class EmbeddedCloud:
@@ -61,14 +71,29 @@ class EmbeddedCloud:
         self._workers = workers
         self._announce = announce
         self._patience = patience
-        self._lock: IO[str] | None = None
+        self._registered = threading.Event()
+        self._open = ExitStack()
 
     def __enter__(self) -> EmbeddedCloud:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _locked(self.home, self._patience)
-        self.functions = Functions(self.account, self.home / "logs", self._workers)
+        """Start. Raises FolderInUseError, StateFolderError, and OSError when the address is taken."""
+        with ExitStack() as opened:
+            try:
+                self._start(opened)
+            except (sqlite3.Error, _FolderError) as error:
+                raise StateFolderError(f"The state folder {self.home} cannot be used: {error}.") from None
+            self._open = opened.pop_all()
+        return self
+
+    def _start(self, opened: ExitStack) -> None:
+        """Start every service; `opened` ends them in the reverse order."""
+        opened.enter_context(_locked(self.home, self._patience))
         self.bedrock = Bedrock(self.home / "bedrock.sqlite3", self.account)
+        opened.callback(self.bedrock.close)
+        self.functions = Functions(self.account, self.home / "logs", self._workers)
+        opened.callback(self.functions.close)
+        opened.callback(self._registered.set)
         self.states = StepFunctions(self.home / "states.sqlite3", self._invoke, self.account)
+        opened.callback(self.states.close)
         self.endpoint = Endpoint(
             {
                 "states": [JsonService("stepfunctions", self.states)],
@@ -86,25 +111,20 @@ class EmbeddedCloud:
             account=self.account,
         )
         self.url = self.endpoint.start()
+        opened.callback(self.endpoint.stop)
         if self._announce:
-            address = json.dumps({"url": self.url, "pid": os.getpid()})
-            (self.home / "endpoint.json").write_text(address, encoding="utf-8")
-        return self
+            file = self.home / "endpoint.json"
+            file.write_text(json.dumps({"url": self.url}), encoding="utf-8")
+            opened.callback(lambda: file.unlink(missing_ok=True))
 
     def register(self, configs: Iterable[FunctionConfig]) -> None:
-        """Make Lambda functions invocable."""
+        """Make Lambda functions invocable, all of them: tasks of resumed executions wait for this."""
         for config in configs:
             self.functions.register(config)
+        self._registered.set()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._announce:
-            (self.home / "endpoint.json").unlink(missing_ok=True)
-        self.endpoint.stop()
-        self.states.close()
-        self.functions.close()
-        self.bedrock.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._open.close()
 
     def warm_up(self) -> None:
         """Start a worker of every function, so that the first request does not wait for it."""
@@ -112,6 +132,7 @@ class EmbeddedCloud:
             self.functions.prewarm(config.name)
 
     def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        self._registered.wait(REGISTRATION_SECONDS)
         try:
             result = self.functions.invoke(function, payload, timeout)
         except ServiceError as error:
@@ -123,18 +144,30 @@ def announced(home: Path) -> str | None:
     """The address of the process that serves this folder, if there is one."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         address = json.loads((home / "endpoint.json").read_text(encoding="utf-8"))
-        os.kill(int(address["pid"]), 0)
-        return str(address["url"])
+        with (home / "lock").open("rb") as lock:
+            try:
+                # Whoever wrote the address holds the lock for as long as it lives, and nobody else's pid can mislead.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return str(address["url"])
     return None
 
 
+class _FolderError(Exception):
+    """Why the folder cannot be used."""
+
+
 def _locked(home: Path, patience: float) -> IO[str]:
-    lock = (home / "lock").open("a", encoding="utf-8")
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (home / "lock").open("a", encoding="utf-8")
+    except OSError as error:
+        raise _FolderError(error.strerror or type(error).__name__) from None
     deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             endpoint = announced(home)
             if endpoint or time.monotonic() >= deadline:
                 lock.close()
