@@ -56,6 +56,23 @@ def compile_machine(definition: Mapping[str, Json], *, jsonata: bool = False, wh
     return Machine(definition["StartAt"], states, jsonata, definition.get("TimeoutSeconds"))
 
 
+def processor_definition(machine: Machine, label: str) -> str | None:
+    """The item processor of the Distributed Map with this label, anywhere in the machine, as JSON text."""
+    for state in machine.states.values():
+        inner: tuple[Machine, ...] = ()
+        if isinstance(state, Map):
+            if state.distributed is not None and state.distributed.label == label:
+                return state.distributed.definition
+            inner = (state.processor,)
+        elif isinstance(state, Parallel):
+            inner = state.branches
+        for below in inner:
+            found = processor_definition(below, label)
+            if found is not None:
+                return found
+    return None
+
+
 def resource(arn: str) -> Resource:
     """What a Task's Resource names."""
     if _LAMBDA.match(arn):

@@ -113,7 +113,17 @@ class Core:
         """The compiled definition of a revision."""
         return self._compiled(arn, revision)
 
-    def launch(self, machine: Row, revision: Row, name: str, arn: str, text: str, data: Json) -> Execution:
+    def launch(
+        self,
+        machine: Row,
+        revision: Row,
+        name: str,
+        arn: str,
+        text: str,
+        data: Json,
+        version: str | None,
+        alias: str | None,
+    ) -> Execution:
         """Write a new execution down and let it run. The caller holds `starting` and has checked everything."""
         who = Identity(
             number=self.ledger.next_number(),
@@ -125,6 +135,8 @@ class Core:
             role=revision["role"],
             started=self.now(),
             text=text,
+            version=version,
+            alias=alias,
         )
         execution = self.ledger.execution(who, self.machine(machine["arn"], revision["revision"]), data)
         self.running[arn] = execution
@@ -142,8 +154,8 @@ class Core:
                 _log.warning("Execution %s cannot be taken up again: %s", row["arn"], type(error).__name__)
                 self._give_up(row)
 
-    def resume(self, row: Row, redrives: int = 0) -> Execution:
-        """Let a stored execution go on from the state where its history ends."""
+    def resume(self, row: Row, redrives: int | None = None, since: float | None = None) -> Execution:
+        """Let a stored execution go on from the state where its history ends; `redrives` and `since` for a redrive."""
         events = self.store.read("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
         here = position(events)
         revision = self.store.one(
@@ -159,7 +171,7 @@ class Core:
             role=revision["role"] if revision else "",
             started=row["started"],
             text=row["input"],
-            redrives=redrives,
+            redrives=row["redrives"] if redrives is None else redrives,
         )
         machine = self.machine(row["machine"], row["revision"])
         execution = self.ledger.execution(who, machine, load(row["input"]), here.last)
@@ -173,7 +185,7 @@ class Core:
         if here.last == 0:
             self.engine.start(execution)
         else:
-            self.engine.go_on(execution, here.state)
+            self.engine.go_on(execution, here.state, since or row["redriven"])
         return execution
 
     def _give_up(self, row: Row) -> None:

@@ -22,6 +22,7 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
     env = map_env(state, frame, data)
     limit = concurrency(state, env)
     items = None if distributed.reader is not None else find_items(state, env)
+    redriven = "ExecutionRedriven" in frame.recorded and "MapRunStarted" in frame.recorded
     frame.event_once("MapStateStarted", {"length": 0 if items is None else len(items)})
     source = _source(distributed.reader, env, items)
     bucket, prefix = _destination(distributed, env)
@@ -38,6 +39,9 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
     )
     run: Submission = yield StartMapRun(plan, frame.entered)
     frame.event_once("MapRunStarted", {"mapRunArn": run.output})
+    if redriven:
+        count = frame.context["Execution"]["RedriveCount"]
+        frame.event("MapRunRedriven", {"mapRunArn": run.output, "redriveCount": count})
     started = frame.last
     try:
         done = yield Receive(run.mailbox, None)

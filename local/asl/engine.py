@@ -96,12 +96,15 @@ class Engine:
             execution.record_start()
         self.go_on(execution, None)
 
-    def go_on(self, execution: Execution, inside: str | None) -> None:
-        """Let the execution run from its start, or on from the state in which its frame stands."""
+    def go_on(self, execution: Execution, inside: str | None, since: float | None = None) -> None:
+        """Let the execution run from its start, or on from the state in which its frame stands.
+
+        Its time-out counts from `since`, by default from its start.
+        """
         execution.stop = lambda ending: self.end(execution, ending)
         timeout = execution.machine.timeout
         if timeout is not None:
-            spent = self._scheduler.clock.now() - execution.who.started
+            spent = self._scheduler.clock.now() - (since or execution.who.started)
             execution.deadline = self._scheduler.call_later(
                 max(0.0, timeout - spent), lambda: self.end(execution, Ending("TIMED_OUT"))
             )

@@ -41,7 +41,8 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who an execution is. `machine` is its state machine's ARN (with /LABEL for a Map Run's child, which also has
-    `map_run` and its `item` number); `text` the input as given; `redrives` how often it was redriven."""
+    `map_run` and its `item` number); `text` the input as given; `redrives` how often it was redriven;
+    `version` and `alias` are the ARNs that it was started by, if any."""
 
     number: int
     arn: str
@@ -55,6 +56,8 @@ class Identity:
     map_run: str | None = None
     item: int | None = None
     redrives: int = 0
+    version: str | None = None
+    alias: str | None = None
 
 
 class Execution:

@@ -14,6 +14,8 @@ from local.asl.execution import Ending, Execution
 from local.asl.history import details_key, without_data
 from local.asl.jsontext import MAX_BYTES, Json, load, same, size
 from local.asl.lookup import find_machine, find_revision
+from local.asl.redrive import redrive_status
+from local.asl.versions import resolve
 from local.wire import ServiceError
 
 Params = dict[str, Any]
@@ -40,8 +42,7 @@ class ExecutionOperations:
 
     def start_sync_execution(self, params: Params) -> Params:
         """EXPRESS only: waits for the end. A failed execution is a good answer whose `status` says so."""
-        machine = find_machine(self.core.store, params["stateMachineArn"])
-        if machine["type"] != "EXPRESS":
+        if resolve(self.core.store, params["stateMachineArn"]).machine["type"] != "EXPRESS":
             raise ServiceError(
                 "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
             )
@@ -81,6 +82,7 @@ class ExecutionOperations:
         arn = params["executionArn"]
         check_arn(arn, "execution")
         row = self._row(arn)
+        redrivable, reason = redrive_status(row, self.core.now())
         response: Params = {
             "executionArn": arn,
             "stateMachineArn": row["machine"],
@@ -93,8 +95,10 @@ class ExecutionOperations:
             "mapRunArn": row["map_run"],
             "redriveCount": row["redrives"],
             "redriveDate": moment(row["redriven"]),
-            "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": _not_redrivable(row["status"]),
+            "redriveStatus": redrivable,
+            "redriveStatusReason": reason,
+            "stateMachineVersionArn": row["version"],
+            "stateMachineAliasArn": row["alias"],
             **_outcome(row),
         }
         if params.get("includedData") == "METADATA_ONLY":
@@ -135,6 +139,8 @@ class ExecutionOperations:
                     "status": row["status"],
                     "startDate": moment(row["started"]),
                     "stopDate": moment(row["stopped"]),
+                    "stateMachineVersionArn": row["version"],
+                    "stateMachineAliasArn": row["alias"],
                     "redriveCount": row["redrives"],
                     "redriveDate": moment(row["redriven"]),
                     "mapRunArn": row["map_run"],
@@ -175,7 +181,8 @@ class ExecutionOperations:
         text = params.get("input") or "{}"
         data = _execution_input(text)
         with self.core.starting:
-            machine = find_machine(self.core.store, params["stateMachineArn"])
+            target = resolve(self.core.store, params["stateMachineArn"])
+            machine = target.machine
             if machine["type"] == "EXPRESS":
                 arn = self.core.account.arn("states", f"express:{machine['name']}:{name}:{new_id()}")
             else:
@@ -185,8 +192,10 @@ class ExecutionOperations:
                     if known["status"] == "RUNNING" and same(load(known["input"]), data):
                         return arn, known["started"]
                     raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
-            revision = find_revision(self.core.store, machine["arn"], machine["revision"])
-            execution: Execution = self.core.launch(machine, revision, name, arn, text, data)
+            revision = find_revision(self.core.store, machine["arn"], target.revision)
+            execution: Execution = self.core.launch(
+                machine, revision, name, arn, text, data, target.version, target.alias
+            )
         return arn, execution.who.started
 
     def _row(self, arn: str) -> Any:
@@ -225,12 +234,6 @@ def _outcome(row: Any) -> Params:
         if row[key] is not None:
             outcome[key] = row[key]
     return outcome
-
-
-def _not_redrivable(status: str) -> str:
-    if status in ("RUNNING", "SUCCEEDED"):
-        return f"Execution is {status} and cannot be redriven"
-    return "The embedded Step Functions does not redrive executions"
 
 
 def _event(row: Any, *, with_data: bool) -> Params:

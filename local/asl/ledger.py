@@ -19,7 +19,7 @@ from local.wire import Account
 
 _INSERT = (
     "INSERT INTO executions (id, arn, machine, revision, name, type, status, started, stopped, input, output, error, "
-    "cause, map_run, item) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "cause, map_run, item, version, alias) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE = "UPDATE executions SET status = ?, stopped = ?, output = ?, error = ?, cause = ? WHERE id = ?"
 
@@ -86,6 +86,8 @@ class Ledger:
             ending.cause,
             who.map_run,
             who.item,
+            who.version,
+            who.alias,
         )
 
 

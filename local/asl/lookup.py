@@ -9,12 +9,12 @@ from local.asl.store import Store
 from local.wire import ServiceError
 
 
-def find_machine(store: Store, arn: str) -> Row:
-    """The row of an existing state machine; InvalidArn or StateMachineDoesNotExist."""
+def find_machine(store: Store, arn: str, named: str | None = None) -> Row:
+    """The row of an existing state machine; InvalidArn or StateMachineDoesNotExist (which names `named`)."""
     check_arn(arn, "stateMachine")
     row = store.one("SELECT * FROM machines WHERE arn = ?", arn)
     if row is None:
-        raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{named or arn}'")
     return row
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from local.asl.arns import check_arn, check_name
-from local.asl.compiler import compile_machine
+from local.asl.compiler import compile_machine, processor_definition
 from local.asl.core import Core, decode_token, encode_token, moment, new_id
 from local.asl.errors import DefinitionError
 from local.asl.jsontext import dump, load
 from local.asl.lookup import find_machine, find_revision
 from local.asl.tags import replace_tags
 from local.asl.validate import Finding, parse_definition, validate
+from local.asl.versions import publish, resolve
 from local.wire import ServiceError
 
 Params = dict[str, Any]
@@ -45,6 +46,7 @@ class MachineOperations:
         """Idempotent: the same name with the same definition, type and settings gives the existing machine."""
         check_name(params["name"])
         _check_role(params["roleArn"])
+        _check_publish(params)
         kind = params.get("type") or "STANDARD"
         _refuse_bad_definition(params["definition"], kind)
         arn = self.core.account.arn("states", f"stateMachine:{params['name']}")
@@ -59,7 +61,8 @@ class MachineOperations:
                     settings,
                 ):
                     raise ServiceError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
-                return {"stateMachineArn": arn, "creationDate": moment(known["created"])}
+                made = {"stateMachineArn": arn, "creationDate": moment(known["created"])}
+                return self._published(params, arn, made)
             now, revision_id = self.core.now(), new_id()
             self._add_revision(arn, revision_id, params["definition"], params["roleArn"], now)
             self.core.store.write(
@@ -74,10 +77,11 @@ class MachineOperations:
             )
             replace_tags(self.core.store, arn, params.get("tags") or [])
             self.core.store.flush()
-        return {"stateMachineArn": arn, "creationDate": moment(now)}
+            return self._published(params, arn, {"stateMachineArn": arn, "creationDate": moment(now)})
 
     def update_state_machine(self, params: Params) -> Params:
         """A new revision; executions that run keep theirs."""
+        _check_publish(params)
         with self.core.starting:
             machine = find_machine(self.core.store, params["stateMachineArn"])
             settings = _settings(params, load(machine["settings"]))
@@ -102,13 +106,16 @@ class MachineOperations:
                 machine["arn"],
             )
             self.core.store.flush()
-        return {"updateDate": moment(now), "revisionId": revision_id}
+            updated = {"updateDate": moment(now), "revisionId": revision_id}
+            return self._published(params, machine["arn"], updated)
 
     def describe_state_machine(self, params: Params) -> Params:
-        machine = find_machine(self.core.store, params["stateMachineArn"])
-        revision = find_revision(self.core.store, machine["arn"], machine["revision"])
+        """A state machine, or the version that the ARN names (or an alias leads to)."""
+        target = resolve(self.core.store, params["stateMachineArn"])
+        machine = target.machine
+        revision = find_revision(self.core.store, machine["arn"], target.revision)
         response = {
-            "stateMachineArn": machine["arn"],
+            "stateMachineArn": target.version or machine["arn"],
             "name": machine["name"],
             "status": "ACTIVE",
             "definition": revision["definition"],
@@ -118,7 +125,7 @@ class MachineOperations:
             **load(machine["settings"]),
         }
         if machine["updated"] != machine["created"]:
-            response["revisionId"] = machine["revision"]
+            response["revisionId"] = target.revision
         return response
 
     def list_state_machines(self, params: Params) -> Params:
@@ -149,6 +156,8 @@ class MachineOperations:
         with self.core.starting:
             self.core.store.write("DELETE FROM machines WHERE arn = ?", params["stateMachineArn"])
             self.core.store.write("DELETE FROM tags WHERE arn = ?", params["stateMachineArn"])
+            self.core.store.write("DELETE FROM versions WHERE machine = ?", params["stateMachineArn"])
+            self.core.store.write("DELETE FROM aliases WHERE machine = ?", params["stateMachineArn"])
             self.core.store.flush()
         return {}
 
@@ -158,12 +167,15 @@ class MachineOperations:
         if execution is None:
             raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{params['executionArn']}'")
         revision = find_revision(self.core.store, execution["machine"], execution["revision"])
-        machine = self.core.store.one("SELECT settings FROM machines WHERE arn = ?", execution["machine"])
+        base = execution["machine"].partition("/")[0]
+        machine = self.core.store.one("SELECT settings FROM machines WHERE arn = ?", base)
         return {
             "stateMachineArn": execution["machine"],
             "name": execution["machine"].rpartition(":")[2],
-            "definition": revision["definition"],
+            "definition": _definition(revision["definition"], execution["machine"].partition("/")[2]),
             "roleArn": revision["role"],
+            "mapRunArn": execution["map_run"],
+            "label": execution["machine"].partition("/")[2] or None,
             "updateDate": moment(revision["created"]),
             "revisionId": execution["revision"],
             **(load(machine["settings"]) if machine else {}),
@@ -187,8 +199,21 @@ class MachineOperations:
             "truncated": len(findings) > most,
         }
 
+    def _published(self, params: Params, arn: str, response: Params) -> Params:
+        """The response with the version that `publish` asks for."""
+        if params.get("publish"):
+            machine = find_machine(self.core.store, arn)
+            version = publish(self.core.store, machine, params.get("versionDescription") or "", self.core.now())
+            response["stateMachineVersionArn"] = version["arn"]
+        return response
+
     def _add_revision(self, arn: str, revision: str, definition: str, role: str, now: float) -> None:
         self.core.store.write("INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", arn, revision, definition, role, now)
+
+
+def _definition(text: str, label: str) -> str:
+    """The definition of an execution: for a Map Run's child that of its item processor."""
+    return processor_definition(compile_machine(load(text)), label) or text if label else text
 
 
 def _settings(params: Params, old: Params) -> Params:
@@ -205,6 +230,11 @@ def _settings(params: Params, old: Params) -> Params:
             "InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination."
         )
     return settings
+
+
+def _check_publish(params: Params) -> None:
+    if params.get("versionDescription") and not params.get("publish"):
+        raise ServiceError("ValidationException", "Version description can only be set when publish is true")
 
 
 def _check_role(arn: str) -> None:

@@ -90,6 +90,23 @@ class MapRuns:
         run.begin()
         return str(arn)
 
+    def reopen(self, execution: int, now: float) -> None:
+        """For a redrive: an execution's last Map Run goes on if it did not succeed; its failures are forgotten."""
+        row = self._store.one(
+            "SELECT arn, status FROM map_runs WHERE execution = ? ORDER BY number DESC LIMIT 1", execution
+        )
+        if row is None or row["status"] == "SUCCEEDED":
+            return
+        failed = "SELECT id FROM executions WHERE map_run = ? AND status != 'SUCCEEDED'"
+        self._store.write(f"DELETE FROM events WHERE execution IN ({failed})", row["arn"])  # noqa: S608  a constant
+        self._store.write("DELETE FROM executions WHERE map_run = ? AND status != 'SUCCEEDED'", row["arn"])
+        self._store.write(
+            "UPDATE map_runs SET status = 'RUNNING', stopped = NULL, counts = NULL, redrives = redrives + 1, "
+            "redriven = ? WHERE arn = ?",
+            now,
+            row["arn"],
+        )
+
     def results(self, arn: str, machine: str) -> Iterator[ChildResult]:
         """The ended children, in the order of their items, read page by page."""
         last = -1

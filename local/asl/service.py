@@ -32,11 +32,21 @@ from local.asl.machines import MachineOperations
 from local.asl.maprunsapi import MapRunOperations
 from local.asl.nested import NestedExecutions
 from local.asl.ports import AwsClients, Clock, InvokeLambda, SystemClock, TaskMocks
+from local.asl.redrive import RedriveOperations
 from local.asl.tags import TagOperations
+from local.asl.versions import VersionOperations
 from local.wire import Account
 
 
-class StepFunctions(MachineOperations, ExecutionOperations, MapRunOperations, ActivityOperations, TagOperations):
+class StepFunctions(
+    MachineOperations,
+    VersionOperations,
+    ExecutionOperations,
+    RedriveOperations,
+    MapRunOperations,
+    ActivityOperations,
+    TagOperations,
+):
     """The service.
 
     `workers` bounds how many tasks block at the same time; `clients` gives boto3-like clients for tasks that call

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS executions (
     id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, machine TEXT NOT NULL, revision TEXT NOT NULL,
     name TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, started REAL NOT NULL, stopped REAL,
     input TEXT NOT NULL, output TEXT, error TEXT, cause TEXT, map_run TEXT, item INTEGER,
-    redrives INTEGER NOT NULL DEFAULT 0, redriven REAL
+    version TEXT, alias TEXT, redrives INTEGER NOT NULL DEFAULT 0, redriven REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS executions_of_machine ON executions (machine, id);
 CREATE UNIQUE INDEX IF NOT EXISTS executions_of_map_run ON executions (map_run, item) WHERE map_run IS NOT NULL;
@@ -44,6 +44,15 @@ CREATE TABLE IF NOT EXISTS events (
     execution INTEGER NOT NULL, id INTEGER NOT NULL, previous INTEGER NOT NULL, timestamp REAL NOT NULL,
     type TEXT NOT NULL, details TEXT, PRIMARY KEY (execution, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    arn TEXT PRIMARY KEY, machine TEXT NOT NULL, number INTEGER NOT NULL, revision TEXT NOT NULL,
+    description TEXT NOT NULL, created REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS version_numbers (machine TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS aliases (
+    arn TEXT PRIMARY KEY, machine TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, routing TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS activities (arn TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tags (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)

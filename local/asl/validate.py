@@ -19,6 +19,7 @@ from local.asl.errors import ALL
 from local.asl.fields import TemplateError, template
 from local.asl.intrinsics import IntrinsicSyntaxError, parse_call
 from local.asl.jsontext import Json, is_number, size
+from local.asl.model import Resource
 from local.asl.paths import PathSyntaxError, parse
 
 MAX_DEFINITION = 1_048_576
@@ -45,8 +46,15 @@ def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
     try:
         value = json.loads(text) if text.strip() else None
     except json.JSONDecodeError as error:
-        where = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {error.colno}]'
-        return None, [Finding("INVALID_JSON_DESCRIPTION", f"{error.msg}\n at {where}", where)]
+        column, message = error.colno, error.msg
+        if word := re.compile(r"[A-Za-z_]\w*").match(text, error.pos):
+            column += len(word.group())
+            message = (
+                f"Unrecognized token '{word.group()}': was expecting (JSON String, Number, Array, Object or token "
+                "'null', 'true' or 'false')"
+            )
+        where = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {column}]'
+        return None, [Finding("INVALID_JSON_DESCRIPTION", f"{message}\n at {where}", where)]
     except RecursionError:
         return None, [Finding("INVALID_JSON_DESCRIPTION", "The JSON is nested too deeply", None)]
     if not isinstance(value, dict):
@@ -61,11 +69,12 @@ def validate(definition: Mapping[str, Json], *, express: bool = False) -> list[F
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a state inherits from its surroundings."""
+    """What a state inherits: `jsonata` is the language around it, `whole` that of the whole state machine."""
 
     express: bool
     jsonata: bool
     top: bool
+    whole: bool = False
 
 
 def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Finding]:
@@ -77,7 +86,8 @@ def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Fi
     if language not in ("JSONPath", "JSONata"):
         yield _bad(f"{where}/QueryLanguage", "The value of the field 'QueryLanguage' must be JSONPath or JSONata")
         return
-    scope = _Scope(scope.express, language == "JSONata", scope.top)
+    jsonata = language == "JSONata"
+    scope = _Scope(scope.express, jsonata, scope.top, jsonata if scope.top else scope.whole)
     states = body["States"]
     if not isinstance(states, dict) or not states:
         yield _bad(f"{where}/States", "The value of the field 'States' must be an object with at least one state")
@@ -213,7 +223,7 @@ class _State:
 
     def language(self) -> Iterator[Finding]:
         language = self.body.get("QueryLanguage")
-        if language == "JSONPath" and self.scope.jsonata:
+        if language == "JSONPath" and self.scope.whole:
             yield _bad(
                 self.where,
                 "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
@@ -253,6 +263,12 @@ class _State:
         except ValueError:
             yield _bad(here, "Value is not a valid resource ARN")
             return
+        if not _known(compiled):
+            yield _bad(
+                here,
+                f"The resource provided {arn} is not recognized. The value is not a valid resource ARN, "
+                "or the resource is not available in this region.",
+            )
         if self.scope.express:
             if compiled.kind == "activity":
                 yield _bad(here, "Express state machine does not support Activity ARN")
@@ -309,7 +325,7 @@ class _State:
         for number, branch in enumerate(branches):
             here = f"{self.where}/Branches[{number}]"
             if isinstance(branch, dict):
-                yield from _machine(branch, here, _Scope(self.scope.express, self.jsonata, top=False))
+                yield from _machine(branch, here, _Scope(self.scope.express, self.jsonata, False, self.scope.whole))
             else:
                 yield _bad(here, "A branch must be an object")
 
@@ -334,7 +350,7 @@ class _State:
         else:
             for key in sorted(_DISTRIBUTED_ONLY & self.body.keys()):
                 yield _bad(f"{self.where}/{key}", f"Field '{key}' is only supported in DISTRIBUTED mode")
-        yield from _machine(processor, f"{self.where}/{name}", _Scope(express, self.jsonata, top=False))
+        yield from _machine(processor, f"{self.where}/{name}", _Scope(express, self.jsonata, False, self.scope.whole))
         if isinstance(self.body.get("MaxConcurrency"), (int, float)):
             yield from _integer(self.body, "MaxConcurrency", self.where, least=0)
 
@@ -362,6 +378,40 @@ class _State:
             yield from self.target(item.get("Next"), f"{here}/Next")
             if item.get("ResultPath") is not None:
                 yield from _path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)
+
+
+# The optimised integrations: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+_OPTIMISED: dict[str, set[str] | None] = {
+    "apigateway": {"invoke"},
+    "athena": {"startQueryExecution", "stopQueryExecution", "getQueryExecution", "getQueryResults"},
+    "batch": {"submitJob"},
+    "bedrock": {"invokeModel", "createModelCustomizationJob"},
+    "codebuild": {"startBuild", "stopBuild", "startBuildBatch", "stopBuildBatch", "retryBuildBatch", "batchGetReports"},
+    "databrew": {"startJobRun"},
+    "dynamodb": {"getItem", "putItem", "updateItem", "deleteItem"},
+    "ecs": {"runTask"},
+    "eks": None,
+    "elasticmapreduce": None,
+    "emr-containers": None,
+    "emr-serverless": None,
+    "events": {"putEvents"},
+    "glue": {"startJobRun"},
+    "http": {"invoke"},
+    "lambda": {"invoke"},
+    "mediaconvert": {"createJob"},
+    "s3": {"getObject", "putObject", "listObjectsV2"},
+    "sagemaker": None,
+    "sns": {"publish"},
+    "sqs": {"sendMessage"},
+    "states": {"startExecution"},
+}
+
+
+def _known(compiled: Resource) -> bool:
+    if compiled.kind != "service" or compiled.service.startswith("aws-sdk:"):
+        return True
+    actions = _OPTIMISED.get(compiled.service, set())
+    return actions is None or compiled.action in actions
 
 
 def _rule(rule: Mapping[str, Json], where: str, *, top: bool) -> Iterator[Finding]:
