@@ -65,7 +65,9 @@ class ChatApi:
 
         `execution` is a name or an ARN; REST APIs hand path parameters on percent-encoded.
         """
-        return self._guarded(lambda: self._reply(self._executions.describe(self._executions.arn_of(unquote(execution)))))
+        return self._guarded(
+            lambda: self._reply(self._executions.describe(self._executions.arn_of(unquote(execution))))
+        )
 
     def get_health(self) -> Reply:
         """200 when the configuration is whole; says which layers are on."""
