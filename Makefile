@@ -52,8 +52,26 @@ package: setup ## build the Lambda zip and the CloudFormation template in build/
 	@$(BIN)/python -m deploy build/package
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
+deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (shows the changes and asks first)
+	@$(BIN)/python -m deploy.stage deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
+
+destroy: setup ## remove a stage: make destroy STAGE=dev (STAGE=local is the staging area's)
+	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/python -m deploy.stage destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
+
+deploy-local: setup ministack ## deploy to an AWS that is not ours on this machine (MiniStack)
+	@$(BIN)/python -m deploy.staging deploy
+
+smoke: setup ## ask the demo's questions of the deployed API: make smoke STAGE=local
+	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/python -m deploy.smoke $(STAGE))
+
+e2e: setup ministack ## deploy the package to MiniStack, ask, attack, update, roll back, remove
+	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack
+
+ministack: setup ## install MiniStack into build/ministack (some 90 MB; a test target, not a dependency)
+	@test -x build/ministack/bin/python || { $(BIN)/python -m venv build/ministack && build/ministack/bin/pip install --quiet -r deploy/staging-requirements.txt; }
+
 clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test check lint train package clean
+.PHONY: help setup demo chat serve doctor test check lint train package deploy destroy deploy-local smoke e2e ministack clean

@@ -1,0 +1,226 @@
+"""The staging area: an AWS that is not ours on this machine, and the embedded Bedrock beside it.
+
+    python -m deploy.staging up|down|deploy|smoke|destroy [--parameter NAME=VALUE]…
+
+MiniStack (https://pypi.org/project/ministack/, MIT) emulates CloudFormation, IAM, Lambda, API Gateway, Step Functions
+and S3, and knows no guardrails; the deployed Lambdas call the embedded Bedrock through BedrockEndpointUrl. MiniStack is
+installed in an environment of its own (`make ministack`): it is a test target and no dependency.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from deploy.aws import AwsError
+from deploy.package import PackagingError
+from deploy.stack import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+MINISTACK = ROOT / "build" / "ministack" / "bin" / "python"
+FOLDER = ROOT / "build" / "staging"
+STAGE = "local"
+START_SECONDS = 120.0
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",  # MiniStack's; it checks no signature unless told to
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_LAYERS = {"preprocess": "Preprocess", "model": "Bedrock", "postprocess": "Postprocess"}
+
+
+class StagingError(Exception):
+    """The staging area could not be started; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A running staging area: its endpoints, and the process groups that `down` ends."""
+
+    endpoint: str
+    bedrock: str
+    groups: tuple[int, ...]
+    folder: str
+
+    def parameters(self) -> dict[str, str]:
+        """The stack's parameters: the embedded Bedrock, and the guardrails that it serves. Raises StagingError."""
+        command = [sys.executable, "-m", "cli.main", "guardrail", "apply", "--json", "--endpoint-url", self.bedrock]
+        result = subprocess.run(  # noqa: S603 - a fixed command
+            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise StagingError(f"The embedded Bedrock takes no guardrails: {result.stderr.strip()}")
+        values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock}
+        for item in json.loads(result.stdout)["guardrails"]:
+            layer = _LAYERS[Path(item["file"]).stem]
+            values |= {f"{layer}GuardrailIdentifier": item["id"], f"{layer}GuardrailVersion": item["version"]}
+        return values
+
+
+def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> Staging:
+    """Start both servers, or find them running. `environment` is added to the embedded Bedrock's.
+
+    Raises StagingError.
+    """
+    found = running(folder)
+    if found is not None:
+        return found
+    if not MINISTACK.exists():
+        raise StagingError("MiniStack is not installed: run `make ministack`.")
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "tmp").mkdir(parents=True)
+    port, bedrock_port = _free_port(), _free_port()
+    # Its own folder for temporary files: MiniStack leaves unpacked Lambdas behind.
+    emulator = {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "TMPDIR": str(folder / "tmp"),
+    }
+    groups = (
+        _start([str(MINISTACK), "-m", "ministack"], folder, "ministack", folder / "tmp", emulator),
+        _start(
+            [sys.executable, "-m", "cli.main", "serve", "--port", str(bedrock_port), "--home", str(folder / "home")],
+            folder,
+            "bedrock",
+            ROOT,
+            environment or {},
+        ),
+    )
+    staging = Staging(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bedrock_port}", groups, str(folder))
+    (folder / "staging.json").write_text(json.dumps(asdict(staging)), encoding="utf-8")
+    try:
+        _await(f"{staging.endpoint}/_ministack/health", folder / "ministack.log")
+        _await(f"{staging.bedrock}/health", folder / "bedrock.log")
+    except StagingError:
+        down(folder)
+        raise
+    return staging
+
+
+def running(folder: Path = FOLDER) -> Staging | None:
+    """The staging area of a folder, if it runs."""
+    try:
+        found = json.loads((folder / "staging.json").read_text(encoding="utf-8"))
+        staging = Staging(found["endpoint"], found["bedrock"], tuple(found["groups"]), found["folder"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return staging if all(_ours(group) for group in staging.groups) else None
+
+
+def down(folder: Path = FOLDER) -> None:
+    """End what `up` started, workers included, and remove the temporary files; the logs stay."""
+    try:
+        groups = json.loads((folder / "staging.json").read_text(encoding="utf-8"))["groups"]
+    except (OSError, ValueError, KeyError):
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for group in groups:
+            if _ours(group):
+                os.killpg(group, number)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and any(_ours(group) for group in groups):
+            time.sleep(0.1)
+    (folder / "staging.json").unlink()
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def _start(command: Sequence[str], folder: Path, name: str, directory: Path, environment: Mapping[str, str]) -> int:
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
+            command,
+            cwd=directory,
+            env={**_environment(), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | CREDENTIALS | {"PYTHONUNBUFFERED": "1"}
+
+
+def _ours(group: int) -> bool:
+    """Whether the process is still the one that was started: a number may since belong to another."""
+    listed = subprocess.run(  # noqa: S603
+        ["ps", "-o", "stat=,command=", "-p", str(group)],  # noqa: S607 - ps is where the system has it
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return not listed.startswith("Z") and ("ministack" in listed or "cli.main" in listed)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=10):  # noqa: S310 - our own server
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise StagingError(f"{url} does not answer; its log is {log}.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0, 1 when something fails, 2 for bad usage."""
+    from deploy import smoke, stage
+
+    parser = argparse.ArgumentParser(prog="python -m deploy.staging", description="An emulated AWS to deploy to.")
+    parser.add_argument("action", choices=("up", "down", "deploy", "smoke", "destroy"))
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/packaging.md")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.action == "down":
+            down()
+            return 0
+        area = running() if chosen.action in ("smoke", "destroy") else up()
+        if area is None:
+            raise StagingError("Nothing is deployed: run `make deploy-local`.")
+        os.environ.update(CREDENTIALS)
+        place = [STAGE, "--endpoint-url", area.endpoint]
+        if chosen.action == "smoke":
+            return smoke.main(place)
+        if chosen.action == "destroy":
+            code = stage.main(["destroy", *place, "--yes", "--empty-buckets"])
+            down()
+            return code
+        sys.stdout.write(
+            f"MiniStack at {area.endpoint}, the embedded Bedrock at {area.bedrock}; logs in {area.folder}\n"
+        )
+        if chosen.action == "up":
+            return 0
+        words = [*(f"{name}={value}" for name, value in area.parameters().items()), *chosen.parameter]
+        return stage.main(["deploy", *place, "--yes", *(f"--parameter={word}" for word in words)])
+    except (StagingError, StackError, PackagingError, AwsError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
