@@ -67,3 +67,18 @@ def fold(text: str, *, strip_accents: bool = False) -> Folded:
         starts.extend([match.start()] * len(folded))
         ends.extend([match.end()] * len(folded))
     return Folded("".join(pieces), tuple(starts), tuple(ends))
+
+
+# Format characters that show nothing: soft hyphen, zero-width and direction marks, joiners, tags, fillers.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\U000e0000-\U000e0fff]+"
+)
+
+
+def visible(text: str) -> Folded:
+    """The text without invisible characters, nothing else changed: "4111\\u200b1111" reads as its reader sees it."""
+    if not _INVISIBLE.search(text):
+        return Folded(text)
+    starts = [at for at, char in enumerate(text) if not _INVISIBLE.match(char)]
+    return Folded("".join(text[at] for at in starts), tuple(starts), tuple(at + 1 for at in starts))

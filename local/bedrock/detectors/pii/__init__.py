@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from local.bedrock.detectors.normalize import visible
 from local.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
 from local.bedrock.detectors.pii.resolve import resolve
 from local.bedrock.detectors.pii.rules import listed
@@ -34,7 +35,13 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     """
     if not text or not types:
         return []
-    candidates = [span for family in _FAMILIES for span in family(text)]
+    shown = visible(text)
+    candidates = [span for family in _FAMILIES for span in family(shown.text)]
     if "NAME" in types or "ADDRESS" in types:
-        candidates += names.find(text)
-    return resolve(text, candidates, frozenset(types))
+        candidates += names.find(shown.text)
+    spans = resolve(shown.text, candidates, frozenset(types))
+    return (
+        [Span(*shown.original(span.start, span.end), span.label, span.score) for span in spans]
+        if shown.starts
+        else spans
+    )

@@ -60,7 +60,7 @@ def resolve(text: str, candidates: Iterable[Span], types: Collection[str]) -> li
 
 
 def _rests(text: str, span: Span, blockers: list[Span]) -> list[Span]:
-    """What is left of `span` outside `blockers`, trimmed: pieces of three letters, of an address with a digit or eight."""
+    """The trimmed rest of `span` outside `blockers`: three letters or more; of an address eight, or a digit."""
     pieces: list[Span] = []
     start = span.start
     for blocker in [*sorted(blockers, key=lambda other: other.start), Span(span.end, span.end, "")]:

@@ -102,6 +102,15 @@ def test_a_type_inside_another_is_found_when_only_it_is_asked_for() -> None:
     assert found(text, "URL", "EMAIL") == [("URL", text)]
 
 
+def test_invisible_characters_hide_nothing() -> None:
+    """Zero-width characters inside a number or address do not keep it from being found, at its original place."""
+    text = "card 4111\u200b1111\u200b1111\u200b1111, mail ann\u2060@example.com"
+    assert found(text) == [
+        ("CREDIT_DEBIT_CARD_NUMBER", "4111\u200b1111\u200b1111\u200b1111"),
+        ("EMAIL", "ann\u2060@example.com"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("check", "valid", "invalid"),
     [
