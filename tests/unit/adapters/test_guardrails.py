@@ -11,7 +11,7 @@ from functions.core.errors import ConfigurationError, Throttled, UnreadableVerdi
 from functions.core.prompts import Passage, Question
 from functions.core.settings import GuardrailRef
 from functions.core.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
-from tests.fakes.aws import client_error
+from tests.fakes.aws import Reply, client_error
 from tests.fakes.bedrock import BLOCKED_MESSAGE, REF, applied, blocked, golden, guard, masked, passed, pii, regex_mask
 
 
@@ -137,6 +137,20 @@ def test_a_mask_that_cannot_be_placed_blocks() -> None:
     assert (verdict.outcome, verdict.text, verdict.message) == (Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE)
     assert [finding.name for finding in verdict.findings] == ["EMAIL"]
     assert verdict.text_units == {"contentPolicyUnits": 3}
+
+
+def test_a_block_keeps_what_was_found_before_it() -> None:
+    """Findings and units of the chunks in front of the blocked one were paid for and stand in the verdict."""
+    replies: list[Reply] = [lambda request: _mask(request, "a@b.example", "{EMAIL}", pii("EMAIL")), blocked()]
+    guardrails, _ = guard(*replies)
+    verdict = guardrails.check(REF, "a@b.example " + "word " * 6_000, Layer.MODEL, Direction.INPUT)
+
+    assert (verdict.outcome, verdict.message) == (Outcome.BLOCKED, BLOCKED_MESSAGE)
+    assert [(finding.name, finding.action) for finding in verdict.findings] == [
+        ("EMAIL", "ANONYMIZED"),
+        ("Medical Advice", "BLOCKED"),
+    ]
+    assert verdict.text_units == {"contentPolicyUnits": 2}
 
 
 def test_an_error_in_a_later_chunk_is_an_error() -> None:
