@@ -8,6 +8,7 @@ from local.train.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
 FILLINGS = 30  # examples drawn from each template that has slots
+WEIGHT = 2.0  # against an ordinary public example: these show the borders
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -27,9 +28,11 @@ def authored(seed: int = 7) -> list[Example]:
             unknown = frozenset(word[1:] for word in words if word.startswith("?"))
             continue
         for _ in range(FILLINGS if _SLOT.search(line) else 1):
-            text = _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), line)
+            text = line
+            while _SLOT.search(text):  # a slot's value may have slots itself
+                text = _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), text)
             text = text[0].upper() + text[1:]
-            found.setdefault(text, Example(text, "authored", positive, unknown))
+            found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT))
     return list(found.values())
 
 

@@ -1,16 +1,17 @@
 """Feature matrices of many texts for training, with an optional cache of the slow part, the embeddings, between runs."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
 from local.bedrock.detectors.embedding import DIMENSIONS
-from local.bedrock.detectors.heads import EMBEDDING_SCALE, features
-from local.bedrock.detectors.ngrams import BUCKETS, ngrams
+from local.bedrock.detectors.heads import features
+from local.bedrock.detectors.ngrams import BUCKETS, ngrams, weighted
 
 
 def whole_embeddings(texts: Sequence[str], cache: Path | None = None) -> NDArray[np.float32]:
@@ -30,17 +31,22 @@ def whole_embeddings(texts: Sequence[str], cache: Path | None = None) -> NDArray
     return np.stack([known[_key(text)] for text in texts])
 
 
-def matrix(texts: Sequence[str], cache: Path | None = None) -> Any:
-    """Sparse matrix (n, 384 + buckets): scaled embedding, then hashed n-grams."""
-    pieces = [ngrams(text) for text in texts]
+def rarity(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Inverse document frequency of every bucket (smoothed), in half precision as it is stored, shape (buckets,)."""
+    seen = np.zeros(BUCKETS)
+    for text in texts:
+        seen[ngrams(text)[0]] += 1
+    return np.log((1 + len(texts)) / (1 + seen)).astype(np.float16).astype(np.float32)
+
+
+def sparse_matrix(texts: Sequence[str], rare: NDArray[np.float32]) -> Any:
+    """Hashed n-grams of texts, weighted by rarity, as a sparse matrix (n, buckets)."""
+    pieces = [(buckets, weighted(buckets, values, rare)) for buckets, values in map(ngrams, texts)]
     pointers = np.concatenate([[0], np.cumsum([len(buckets) for buckets, _ in pieces])])
     buckets = np.concatenate([buckets for buckets, _ in pieces]).astype(np.int32)
-    values = np.concatenate([values for _, values in pieces])
-    sparse = csr_matrix((values, buckets, pointers), shape=(len(texts), BUCKETS))
-    return hstack([csr_matrix(whole_embeddings(texts, cache) * EMBEDDING_SCALE), sparse], format="csr", dtype=np.float32)
+    values = np.concatenate([values for _, values in pieces]).astype(np.float32)
+    return csr_matrix((values, buckets, pointers), shape=(len(texts), BUCKETS))
 
 
 def _key(text: str) -> str:
-    import hashlib
-
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

