@@ -40,7 +40,7 @@ def run_machine(machine: Machine, frame: Frame, data: Json, inside: str | None =
                 yield Sleep(_wait_seconds(state, frame, data))
                 data, name = _wait_over(state, frame, data)
             else:
-                data, name = _INSTANT[type(state)](state, frame, data)
+                data, name = step_instant(state, frame, data)
         except FaultError as fault:
             raise frame.located(fault) from None
     return data
@@ -151,6 +151,11 @@ _INSTANT: Mapping[type[State], Callable[[State, Frame, Json], Next]] = {
     Fail: _fail,
     Choice: _choice,
 }
+
+
+def step_instant(state: State, frame: Frame, data: Json) -> Next:
+    """A Pass, Choice, Succeed or Fail state that was entered: its output and what follows; may raise FaultError."""
+    return _INSTANT[type(state)](state, frame, data)
 
 
 # --- Wait -----------------------------------------------------------------------------------------------------------

@@ -60,7 +60,8 @@ def find_items(state: Map, env: Env) -> list[Json]:
         return items
     if state.jsonata:
         raise FaultError(f"Map state input must be an array but was: {dump(items)}", QUERY)
-    raise FaultError(f'Reference path "{state.items_path}" must point to array.')
+    path = "$" + state.items_path.lstrip("$") if state.items_path.startswith("$$") else state.items_path
+    raise FaultError(f'Reference path "{path}" must point to array.')
 
 
 def selected(state: Map, env: Env, frame: Frame, item: Json, index: int) -> tuple[Json, dict[str, Json]]:

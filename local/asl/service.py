@@ -34,6 +34,7 @@ from local.asl.nested import NestedExecutions
 from local.asl.ports import AwsClients, Clock, InvokeLambda, SystemClock, TaskMocks
 from local.asl.redrive import RedriveOperations
 from local.asl.tags import TagOperations
+from local.asl.teststate import TestStateOperations
 from local.asl.versions import VersionOperations
 from local.wire import Account
 
@@ -45,6 +46,7 @@ class StepFunctions(
     RedriveOperations,
     MapRunOperations,
     ActivityOperations,
+    TestStateOperations,
     TagOperations,
 ):
     """The service.

@@ -204,7 +204,11 @@ class _State:
             yield Finding(SCHEMA, "These fields are required: [Type]", self.where)
             return
         if kind not in FIELDS:
-            yield _bad(f"{self.where}/Type", f"The state type '{kind}' is not known")
+            yield _bad(
+                f"{self.where}/Type",
+                "The field 'Type' should have one of these values: "
+                "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+            )
             return
         yield from self.language()
         for key in self.body:
@@ -319,7 +323,10 @@ class _State:
 
     def _parallel(self) -> Iterator[Finding]:
         branches = self.body.get("Branches")
-        if not isinstance(branches, list) or not branches:
+        if branches == []:
+            yield _bad(f"{self.where}/Branches", "Value cannot be empty")
+            return
+        if not isinstance(branches, list):
             yield _bad(self.where, "The field 'Branches' is required and must hold at least one branch")
             return
         for number, branch in enumerate(branches):
