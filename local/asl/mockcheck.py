@@ -134,7 +134,8 @@ _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
 def _check(shape: Shape, value: Json, name: str, strict: bool) -> None:
     kind = shape.type_name
     form, words = _FORMS.get(kind, (str, "a string"))
-    if not isinstance(value, form) or (isinstance(value, bool) and kind != "boolean"):
+    fits: bool = isinstance(value, form) and (kind == "boolean" or not isinstance(value, bool))
+    if not fits:
         raise _schema(f"Field '{name}' must be {words}")
     if kind == "structure":
         _check_structure(shape, value, strict, frozenset())

@@ -16,7 +16,7 @@ from local.asl.core import Core, new_id
 from local.asl.effects import Call, TaskTimeoutError
 from local.asl.errors import TIMEOUT, TOLERANCE, FaultError, StateError
 from local.asl.execution import Execution, Identity
-from local.asl.frame import Frame
+from local.asl.frame import Frame, iso
 from local.asl.interpreter import step_instant
 from local.asl.jsontext import Json, dump, load
 from local.asl.mapstate import concurrency, find_items, map_env, selected
