@@ -18,11 +18,13 @@ from local.asl.effects import StartMapRun
 from local.asl.engine import Engine
 from local.asl.errors import DefinitionError
 from local.asl.execution import Ending, Execution, Identity
+from local.asl.executionlog import ExecutionLog, log_target
 from local.asl.itemreader import ItemReaders
 from local.asl.jsontext import Json, dump, load
 from local.asl.ledger import Ledger
 from local.asl.mailbox import TaskMailbox
 from local.asl.mapruns import MapRuns
+from local.asl.mockconfig import MockConfig
 from local.asl.model import Machine
 from local.asl.nested import NestedExecutions
 from local.asl.ports import AwsClients, Clock, InvokeLambda, TaskMocks
@@ -49,6 +51,7 @@ class Core:
         workers: int,
         clients: AwsClients | None,
         mocks: TaskMocks | None,
+        mock_config: Path | None,
     ) -> None:
         self.account = account
         self.clock = clock
@@ -56,11 +59,13 @@ class Core:
         self.scheduler = Scheduler(clock, workers)
         self.queues = ActivityQueues()
         self.nested: NestedExecutions | None = None
-        self.dispatcher = Dispatcher(invoke, clients, mocks, self)
+        self.mock_config = None if mock_config is None else MockConfig(mock_config, mocks)
+        self.dispatcher = Dispatcher(invoke, clients, self.mock_config or mocks, self)
         self.engine = Engine(self.scheduler, self.dispatcher, self._ended)
         self.running: dict[str, Execution] = {}
         self.starting = threading.Lock()
-        self.ledger = Ledger(self.store, clock, account)
+        self.log = ExecutionLog(clients)
+        self.ledger = Ledger(self.store, clock, account, self.log)
         self.map_runs = MapRuns(
             self.store,
             self.ledger,
@@ -78,6 +83,7 @@ class Core:
         """Stop stepping and write everything down. Executions that still run are taken up by the next process."""
         self.queues.close()
         self.scheduler.close()
+        self.log.close()
         self.store.close()
 
     def now(self) -> float:
@@ -123,8 +129,16 @@ class Core:
         data: Json,
         version: str | None,
         alias: str | None,
+        case: str = "",
     ) -> Execution:
-        """Write a new execution down and let it run. The caller holds `starting` and has checked everything."""
+        """Write a new execution down and let it run; `case` is its test case of the mock configuration, if any.
+
+        The caller holds `starting` and has checked everything else.
+        """
+        if case:
+            if self.mock_config is None:
+                raise ServiceError("ValidationException", f"No mock configuration is set: '{case}' means nothing.")
+            self.mock_config.assign(arn, machine["name"], case)
         who = Identity(
             number=self.ledger.next_number(),
             arn=arn,
@@ -138,7 +152,9 @@ class Core:
             version=version,
             alias=alias,
         )
-        execution = self.ledger.execution(who, self.machine(machine["arn"], revision["revision"]), data)
+        target = log_target(load(machine["settings"])["loggingConfiguration"], machine["name"], who.started)
+        compiled = self.machine(machine["arn"], revision["revision"])
+        execution = self.ledger.execution(who, compiled, data, target=target)
         self.running[arn] = execution
         self.ledger.record_start(who)
         self.engine.start(execution)
@@ -174,7 +190,11 @@ class Core:
             redrives=row["redrives"] if redrives is None else redrives,
         )
         machine = self.machine(row["machine"], row["revision"])
-        execution = self.ledger.execution(who, machine, load(row["input"]), here.last)
+        settings = self.store.one("SELECT name, settings FROM machines WHERE arn = ?", row["machine"])
+        target = None
+        if settings is not None:
+            target = log_target(load(settings["settings"])["loggingConfiguration"], settings["name"], self.now())
+        execution = self.ledger.execution(who, machine, load(row["input"]), here.last, target)
         frame = execution.frame
         frame.variables.update(here.variables)
         if here.state is not None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.asl.executionlog import LogTarget
 from local.asl.frame import Frame
 from local.asl.history import NOT_TRUNCATED, Details
 from local.asl.jsontext import Json, dump
@@ -67,11 +68,14 @@ class Execution:
     `stop` ends it from outside (the engine sets it).
     """
 
-    def __init__(self, who: Identity, machine: Machine, frame: Frame, data: Json) -> None:
+    def __init__(
+        self, who: Identity, machine: Machine, frame: Frame, data: Json, target: LogTarget | None = None
+    ) -> None:
         self.who = who
         self.machine = machine
         self.frame = frame
         self.input = data
+        self.log_target = target
         self.lock = threading.Lock()
         self.ending: Ending | None = None
         self.ended = threading.Event()

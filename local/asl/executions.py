@@ -42,7 +42,7 @@ class ExecutionOperations:
 
     def start_sync_execution(self, params: Params) -> Params:
         """EXPRESS only: waits for the end. A failed execution is a good answer whose `status` says so."""
-        if resolve(self.core.store, params["stateMachineArn"]).machine["type"] != "EXPRESS":
+        if resolve(self.core.store, params["stateMachineArn"].partition("#")[0]).machine["type"] != "EXPRESS":
             raise ServiceError(
                 "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
             )
@@ -181,7 +181,8 @@ class ExecutionOperations:
         text = params.get("input") or "{}"
         data = _execution_input(text)
         with self.core.starting:
-            target = resolve(self.core.store, params["stateMachineArn"])
+            machine_arn, _, case = params["stateMachineArn"].partition("#")
+            target = resolve(self.core.store, machine_arn)
             machine = target.machine
             if machine["type"] == "EXPRESS":
                 arn = self.core.account.arn("states", f"express:{machine['name']}:{name}:{new_id()}")
@@ -194,7 +195,7 @@ class ExecutionOperations:
                     raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
             revision = find_revision(self.core.store, machine["arn"], target.revision)
             execution: Execution = self.core.launch(
-                machine, revision, name, arn, text, data, target.version, target.alias
+                machine, revision, name, arn, text, data, target.version, target.alias, case
             )
         return arn, execution.who.started
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 
 from local.asl.execution import Ending, Execution, Identity
+from local.asl.executionlog import ExecutionLog, LogTarget
 from local.asl.frame import Frame, Run, iso
 from local.asl.history import Event, History
 from local.asl.jsontext import Json
@@ -27,10 +28,11 @@ _UPDATE = "UPDATE executions SET status = ?, stopped = ?, output = ?, error = ?,
 class Ledger:
     """Makes executions and writes their rows. Thread-safe."""
 
-    def __init__(self, store: Store, clock: Clock, account: Account) -> None:
+    def __init__(self, store: Store, clock: Clock, account: Account, log: ExecutionLog) -> None:
         self._store = store
         self._clock = clock
         self._account = account
+        self._log = log
         last = store.one("SELECT max(id) AS last FROM executions")
         self._numbers = itertools.count((last["last"] or 0) + 1 if last else 1)
 
@@ -38,9 +40,17 @@ class Ledger:
         """The number of a new execution; later ones have higher numbers."""
         return next(self._numbers)
 
-    def execution(self, who: Identity, machine: Machine, data: Json, events: int = 0) -> Execution:
-        """The object of an execution whose history has so many `events` already."""
-        sink = _no_events if who.express else lambda batch: self._store.write_events(who.number, batch)
+    def execution(
+        self, who: Identity, machine: Machine, data: Json, events: int = 0, target: LogTarget | None = None
+    ) -> Execution:
+        """The object of an execution whose history has so many `events` already, and that logs to `target`."""
+
+        def sink(batch: list[Event]) -> None:
+            if not who.express:
+                self._store.write_events(who.number, batch)
+            if target is not None:
+                self._log.write(target, who.arn, who.redrives, batch)
+
         history = History(self._clock.now, sink, events)
         context: dict[str, Json] = {
             "Execution": {
@@ -53,7 +63,8 @@ class Ledger:
             },
             "StateMachine": {"Id": who.machine, "Name": who.machine.rpartition(":")[2]},
         }
-        return Execution(who, machine, Frame(Run(history, self._clock, context, self._account.region)), data)
+        run = Run(history, self._clock, context, self._account.region)
+        return Execution(who, machine, Frame(run), data, target)
 
     def record_start(self, who: Identity) -> None:
         """Queue the row of a STANDARD execution that starts."""
@@ -89,7 +100,3 @@ class Ledger:
             who.version,
             who.alias,
         )
-
-
-def _no_events(batch: list[Event]) -> None:
-    """EXPRESS executions have no history."""

@@ -174,7 +174,7 @@ class MapRuns:
             map_run=run,
             item=item,
         )
-        child = self._ledger.execution(who, plan.processor, data)
+        child = self._ledger.execution(who, plan.processor, data, target=parent.log_target)
         self._running[who.arn] = child
         self._ledger.record_start(who)
         self._engine.start(child)

@@ -51,8 +51,9 @@ class StepFunctions(
 ):
     """The service.
 
-    `workers` bounds how many tasks block at the same time; `clients` gives boto3-like clients for tasks that call
-    other AWS services; `mocks` may answer tasks instead of what they call.
+    `workers` bounds how many tasks block at the same time. `clients` gives boto3-like clients for tasks that call
+    other AWS services, for S3 in a Distributed Map, and for logs. `mocks` may answer tasks instead of what they call;
+    `mock_config` is a MockConfigFile.json of Step Functions Local (its variable is SFN_MOCK_CONFIG).
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class StepFunctions(
         workers: int = 64,
         clients: AwsClients | None = None,
         mocks: TaskMocks | None = None,
+        mock_config: Path | None = None,
     ) -> None:
-        self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks)
+        self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks, mock_config)
         self.core.nested = NestedExecutions(self.start_execution, self.describe_execution, self.core.running.get)
         self.core.recover()
 

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS tags (
 """
 
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
-_PERIOD = 0.02
+_PERIOD = 0.005
 
 
 class Store:

@@ -132,8 +132,8 @@ def test_a_map_that_is_killed_again_and_again_has_one_result_for_every_item(tmp_
         states.close()
     calls = Counter((tmp_path / "calls.txt").read_text().split())
     assert len(calls) == ITEMS
-    # Only what was under way when the process died may have been called once more.
-    assert sum(calls.values()) - ITEMS <= kills * 200
+    # Only what was under way, or not yet committed (some milliseconds' worth), may have been called once more.
+    assert sum(calls.values()) - ITEMS <= kills * ITEMS / 4
 
 
 def _events(states: StepFunctions, arn: str) -> list[dict[str, Any]]:
