@@ -9,6 +9,7 @@ number a string, details un-nested, in no order).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,23 +18,7 @@ from typing import Any
 from functions.core.errors import InvalidRequest
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-TYPES = frozenset(
-    """
-    ActivityFailed ActivityScheduled ActivityScheduleFailed ActivityStarted ActivitySucceeded ActivityTimedOut
-    ChoiceStateEntered ChoiceStateExited ExecutionAborted ExecutionFailed ExecutionStarted ExecutionSucceeded
-    ExecutionTimedOut FailStateEntered LambdaFunctionFailed LambdaFunctionScheduled LambdaFunctionScheduleFailed
-    LambdaFunctionStarted LambdaFunctionStartFailed LambdaFunctionSucceeded LambdaFunctionTimedOut MapIterationAborted
-    MapIterationFailed MapIterationStarted MapIterationSucceeded MapStateAborted MapStateEntered MapStateExited
-    MapStateFailed MapStateStarted MapStateSucceeded ParallelStateAborted ParallelStateEntered ParallelStateExited
-    ParallelStateFailed ParallelStateStarted ParallelStateSucceeded PassStateEntered PassStateExited SucceedStateEntered
-    SucceedStateExited TaskFailed TaskScheduled TaskStarted TaskStartFailed TaskStateAborted TaskStateEntered
-    TaskStateExited TaskSubmitFailed TaskSubmitted TaskSucceeded TaskTimedOut WaitStateAborted WaitStateEntered
-    WaitStateExited MapRunAborted MapRunFailed MapRunStarted MapRunSucceeded ExecutionRedriven MapRunRedriven
-    EvaluationFailed
-    """.split()
-)
-"""Every HistoryEventType."""
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +80,11 @@ def _moment(value: object) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                moment = datetime.fromisoformat(value)
-                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if abs(value) >= 100_000_000_000 else value, UTC)
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            return _moment(datetime.fromisoformat(value))
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            seconds = float(value)
+            return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= 100_000_000_000 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         pass
     return EPOCH

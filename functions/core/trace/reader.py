@@ -330,7 +330,7 @@ class _Reader:
         visit.branches = 0
         length = event.details.get("length")
         if visit.type == "Map":
-            visit.items = {"total": int(length) if str(length).isdigit() else 0}
+            visit.items = {"total": _count(length) or 0}
 
     def _failed_inside(self, visit: _Visit, event: Event) -> None:
         """A Map or Parallel fails with what failed inside it, which its own event does not name."""
@@ -361,7 +361,7 @@ class _Reader:
         items = visit.items = visit.items or {}
         items[what] = items.get(what, 0) + 1
         index = event.details.get("index")
-        number = int(index) if isinstance(index, int | str) and str(index).isdigit() else None
+        number = _count(index)
         if what == "started":
             if number is not None:
                 self.opened[event.id] = number
@@ -407,6 +407,11 @@ def _resource(details: Mapping[str, Any]) -> str | None:
 
 def _cut_short(details: object) -> bool:
     return isinstance(details, Mapping) and str(details.get("truncated", "")).lower() == "true"
+
+
+def _count(value: object) -> int | None:
+    """A number of the API, which is text in a log line."""
+    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None
 
 
 def _text(value: object) -> str | None:
