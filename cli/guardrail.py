@@ -12,6 +12,7 @@ from cli.session import Session
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.guardrails import Guardrails
 from functions.core.errors import InvalidRequest
+from functions.core.request import check_unicode
 from functions.core.settings import VARIABLES, GuardrailRef
 from functions.core.verdict import Direction, Layer
 
@@ -67,6 +68,7 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
     text = sys.stdin.read() if arguments.text == "-" else arguments.text
     if not text.strip():
         raise InvalidRequest("The text is empty.")
+    check_unicode(text, "The text")
     if arguments.id:
         checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
     else:

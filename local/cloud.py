@@ -161,6 +161,8 @@ def _locked(home: Path, patience: float) -> IO[str]:
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (home / "lock").open("a", encoding="utf-8")
+    except FileExistsError:
+        raise _FolderError("it is not a folder") from None
     except OSError as error:
         raise _FolderError(error.strerror or type(error).__name__) from None
     deadline = time.monotonic() + patience
