@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ from botocore.exceptions import ClientError
 
 from functions.adapters.aws import aws_errors, client
 from functions.core.errors import ConfigurationError, Conflict, UnknownExecution
+
+DESCRIBED_AT_ONCE = 8
+"""Below the pool of connections of a boto3 client (10) and far below DescribeExecution's quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,13 @@ class Executions:
 
         Raises UnknownExecution for an ARN of another state machine, so that nobody reads foreign executions.
         """
-        prefix = self.state_machine_arn.replace(":stateMachine:", ":execution:") + ":"
-        if execution.startswith(prefix):
+        prefix = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+        # The children of its Distributed Maps have ARNs of their own: ...:execution:MACHINE/LABEL:NAME.
+        if execution.startswith((f"{prefix}:", f"{prefix}/")):
             return execution
         if ":" in execution or not 0 < len(execution) <= 80:
             raise UnknownExecution("No execution of this name belongs to the chat state machine.")
-        return prefix + execution
+        return f"{prefix}:{execution}"
 
     def describe(self, arn: str) -> Execution:
         """The execution now. Raises UnknownExecution, StepguardError."""
@@ -115,6 +120,50 @@ class Executions:
             error=response.get("error"),
             cause=response.get("cause"),
         )
+
+    def recent(self, most: int, since: datetime | None = None) -> Iterator[Execution]:
+        """The newest executions, at most `most`, none that started before `since`. Raises StepguardError.
+
+        Each is described: ListExecutions tells nothing of inputs and outputs. One that is gone by then is left out.
+        """
+        with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as pool:
+            for execution in pool.map(self._described, self._newest(most, since)):
+                if execution is not None:
+                    yield execution
+
+    def _newest(self, most: int, since: datetime | None) -> Iterator[str]:
+        token: dict[str, str] = {}
+        while most > 0:
+            with aws_errors("ListExecutions"):
+                page = self._states.list_executions(
+                    stateMachineArn=self.state_machine_arn, maxResults=min(most, 100), **token
+                )
+            for entry in page["executions"]:
+                if since is not None and entry["startDate"] < since:
+                    return
+                yield str(entry["executionArn"])
+            most -= len(page["executions"])
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
+    def _described(self, arn: str) -> Execution | None:
+        try:
+            return self.describe(arn)
+        except UnknownExecution:
+            return None
+
+    def definition(self, arn: str) -> Mapping[str, Any]:
+        """The definition that an execution runs, which may be older than today's. Raises StepguardError."""
+        with aws_errors("DescribeStateMachineForExecution"):
+            try:
+                response = self._states.describe_state_machine_for_execution(executionArn=arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+        definition = json.loads(response["definition"])
+        return definition if isinstance(definition, dict) else {}
 
     def history(self, arn: str) -> Iterator[Mapping[str, Any]]:
         """All events of an execution in order, page by page. Raises UnknownExecution, StepguardError."""

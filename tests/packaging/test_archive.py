@@ -42,6 +42,7 @@ FILES = [
     "functions/core/trace/document.py",
     "functions/core/trace/events.py",
     "functions/core/trace/graph.py",
+    "functions/core/trace/listing.py",
     "functions/core/trace/model.py",
     "functions/core/trace/reader.py",
     "functions/core/trace/reason.py",
