@@ -6,6 +6,8 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
+from functions.adapters.telemetry import observed_route, observed_stage
+from functions.core.callers import read_caller
 from functions.handlers import chat_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
@@ -19,31 +21,33 @@ chat = chat_api.ChatApi()
 @app.lambda_function(name="guard_input")
 def guard_input_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state GuardInput."""
-    return guard_input(event)
+    return observed_stage("GuardInput", guard_input, event)
 
 
 @app.lambda_function(name="invoke_model")
 def invoke_model_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state InvokeModel."""
-    return invoke_model(event)
+    return observed_stage("InvokeModel", invoke_model, event)
 
 
 @app.lambda_function(name="guard_answer")
 def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state GuardAnswer."""
-    return guard_answer(event)
+    return observed_stage("GuardAnswer", guard_answer, event)
 
 
 @app.route("/chat", methods=["POST"], content_types=["application/json"])
 def post_chat() -> Response:
     """Ask a question."""
-    return _response(chat.post_chat(_request().raw_body, chat_api.caller(_request().context)))
+    caller = read_caller(_request().context)
+    return _response(observed_route("POST /chat", caller.id, lambda: chat.post_chat(_request().raw_body, caller)))
 
 
 @app.route("/chat/{execution}", methods=["GET"])
 def get_chat(execution: str) -> Response:
     """Look for an answer again."""
-    return _response(chat.get_chat(execution))
+    caller = read_caller(_request().context)
+    return _response(observed_route("GET /chat", caller.id, lambda: chat.get_chat(execution, caller)))
 
 
 @app.route("/health", methods=["GET"])

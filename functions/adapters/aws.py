@@ -7,6 +7,7 @@ cloud, an emulator and AWS are the same to this code.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,8 +39,9 @@ from functions.core.errors import (
     Throttled,
 )
 
-READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290}
-"""Reasoning models answer late: just under the InvokeModel state's TimeoutSeconds."""
+READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26}
+"""Reasoning models answer late: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before
+API Gateway gives up after 29 seconds."""
 
 
 @cache
@@ -53,6 +55,8 @@ def client(service: str) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
+        # StartSyncExecution goes to sync-states.REGION…; another endpoint has no such name.
+        inject_host_prefix=not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_SFN")),
     )
     try:
         return boto3.client(service, config=config)

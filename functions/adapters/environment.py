@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from functions.core.callers import operators_of
 from functions.core.settings import Settings, read_settings
 
 
@@ -12,3 +13,9 @@ from functions.core.settings import Settings, read_settings
 def settings() -> Settings:
     """The process's settings. Raises ConfigurationError that names the variable."""
     return read_settings(os.environ)
+
+
+@cache
+def operators() -> frozenset[str]:
+    """Who may read everybody's executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""
+    return operators_of(os.environ.get("CHAT_OPERATORS", ""))

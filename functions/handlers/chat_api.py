@@ -15,9 +15,13 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from functions.adapters.environment import operators
 from functions.adapters.environment import settings as environment
 from functions.adapters.executions import Execution, Executions
+from functions.adapters.express import ExpressExecutions
+from functions.adapters.quota import CallerQuota
 from functions.core import answer as answers
+from functions.core.callers import Caller
 from functions.core.errors import (
     AccessDenied,
     ConfigurationError,
@@ -42,7 +46,11 @@ Reply = tuple[int, dict[str, Any], dict[str, str]]
 
 
 class ChatApi:
-    """The routes, on the executions of one state machine. `clock` and `sleep` are in seconds."""
+    """The routes, on the executions of one state machine. `clock` and `sleep` are in seconds.
+
+    A caller reads only what it started itself, unless it is one of `operators`. With an EXPRESS twin, a question
+    without a client_token is answered by it, at once and without a history to look up.
+    """
 
     def __init__(
         self,
@@ -50,24 +58,36 @@ class ChatApi:
         settings: Callable[[], Settings] = environment,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        operators: Callable[[], frozenset[str]] = operators,
+        express: ExpressExecutions | None = None,
+        quota: CallerQuota | None = None,
     ) -> None:
         self._executions = executions or Executions()
+        self._operators = operators
+        self._express = express or ExpressExecutions()
+        self._quota = quota or CallerQuota()
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
 
-    def post_chat(self, body: bytes, caller: str) -> Reply:
+    def post_chat(self, body: bytes, caller: Caller) -> Reply:
         """Ask a question: 200 with the answer, 202 with the execution when it is not done in time."""
         return self._guarded(lambda: self._ask(_parse(body), caller))
 
-    def get_chat(self, execution: str) -> Reply:
-        """Look for the answer again: 200, 202 while it is being worked on, 404.
+    def get_chat(self, execution: str, caller: Caller) -> Reply:
+        """Look for the answer again: 200, 202 while it is being worked on, 404 also for another caller's.
 
         `execution` is a name or an ARN; REST APIs hand path parameters on percent-encoded.
         """
-        return self._guarded(
-            lambda: self._reply(self._executions.describe(self._executions.arn_of(unquote(execution))))
-        )
+
+        def look() -> Reply:
+            found = self._executions.describe(self._executions.arn_of(unquote(execution)))
+            if not caller.may_read(found.input, self._operators()):
+                # The same words as for a name that nobody has: whether it exists is not this caller's to know.
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.")
+            return self._reply(found)
+
+        return self._guarded(look)
 
     def get_health(self) -> Reply:
         """200 when the configuration is whole; says which layers are on."""
@@ -80,10 +100,15 @@ class ChatApi:
 
         return self._guarded(health)
 
-    def _ask(self, question: Mapping[str, Any], caller: str) -> Reply:
-        request = Request(text=question["question"], caller=caller, passages=passages_of(question.get("passages")))
+    def _ask(self, question: Mapping[str, Any], caller: Caller) -> Reply:
+        request = Request(text=question["question"], caller=caller.id, passages=passages_of(question.get("passages")))
         check_size(request)
-        name = execution_name(caller, question.get("client_token"))
+        self._quota.take(caller.id)
+        token = question.get("client_token")
+        name = execution_name(caller.id, token)
+        if token is None and self._express.deployed:
+            # EXPRESS would run the same name twice; a token asks for exactly once, so it takes the other way.
+            return self._reply(self._express.run(name, {"request": request.to_document()}))
         arn = self._executions.start(name, {"request": request.to_document()})
         execution = self._wait(arn, question.get("wait_seconds", WAIT_SECONDS))
         return self._accepted(arn, "RUNNING") if execution is None else self._reply(execution)
@@ -176,10 +201,3 @@ def _parse(body: bytes) -> dict[str, Any]:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= WAIT_SECONDS:
         raise InvalidRequest(f"'wait_seconds' must be a number from 0 to {WAIT_SECONDS:g}.")
     return question
-
-
-def caller(context: Mapping[str, Any]) -> str:
-    """Who asks, as API Gateway knows: the Cognito subject or the IAM principal, never anything from the body."""
-    claims = (context.get("authorizer") or {}).get("claims") or {}
-    identity = context.get("identity") or {}
-    return str(claims.get("sub") or identity.get("userArn") or identity.get("caller") or "anonymous")

@@ -15,6 +15,7 @@ import pytest
 
 from functions.adapters.models import Models
 from functions.core.answer import Source
+from functions.core.callers import Caller
 from functions.core.errors import ConfigurationError, InvalidRequest, ServiceUnavailable, Throttled
 from functions.core.settings import EMPTYMESSAGE, ERRORMESSAGE, read_settings
 from functions.core.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict
@@ -177,7 +178,7 @@ def test_e_an_error_is_an_error_and_never_a_verdict(ask: Any, error: Exception, 
 def test_e_a_failed_turn_is_not_labelled_as_a_guardrails_doing() -> None:
     """E: what the caller sees of an error is `unavailable`, without a source."""
     states = FakeStates(status="FAILED", error="Throttled")
-    _, body, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', "test")
+    _, body, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
 
     assert body["answer"]["outcome"] == "unavailable"
     assert body["answer"]["source"] is None
@@ -278,7 +279,7 @@ def test_j_everything_the_client_can_see_was_evaluated() -> None:
     }
     document["answer_guard"] = guard_answer({"document": document}, SETTINGS, guardrails)
     document["answer"] = document["answer_guard"]["answer"]
-    _, body, _ = ChatApi(FakeStates(output=document).executions).post_chat(b'{"question": "Hello?"}', "test")
+    _, body, _ = ChatApi(FakeStates(output=document).executions).post_chat(b'{"question": "Hello?"}', Caller("test"))
 
     (evaluated,) = runtime.bodies("apply_guardrail")
     assert evaluated["source"] == "OUTPUT"
@@ -446,7 +447,7 @@ def test_n_an_apostrophe_reaches_the_workflow() -> None:
     """N: chat text is data: no template between the API and the execution can trip over it."""
     states = FakeStates()
     text = "What's the patient's \"name\"? \\' {0} ${x} $.request \N{GRINNING FACE}"
-    status, _, _ = ChatApi(states.executions).post_chat(json.dumps({"question": text}).encode(), "test")
+    status, _, _ = ChatApi(states.executions).post_chat(json.dumps({"question": text}).encode(), Caller("test"))
 
     assert status == 200
     assert states.texts == [text]
@@ -471,7 +472,7 @@ def test_q_a_failed_execution_is_never_a_200(status: str) -> None:
     api = ChatApi(
         FakeStates(status=status, error="States.Timeout").executions, lambda: SETTINGS, Clock(), Clock().sleep
     )
-    code, body, _ = api.post_chat(b'{"question": "Hello?"}', "test")
+    code, body, _ = api.post_chat(b'{"question": "Hello?"}', Caller("test"))
 
     assert code == 503
     assert body["status"] == status
@@ -481,6 +482,6 @@ def test_q_a_failed_execution_is_never_a_200(status: str) -> None:
 def test_q_a_success_without_an_answer_is_not_a_200() -> None:
     """Q: an execution document without the answer, which no path of the workflow leaves, is not delivered as one."""
     states = FakeStates(output={})
-    code, _, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', "test")
+    code, _, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
 
     assert code == 503

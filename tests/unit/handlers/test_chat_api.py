@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.adapters.executions import Executions
+from functions.core.callers import Caller
 from functions.core.errors import ConfigurationError
 from functions.core.request import PASSAGE_CHARACTERS, PASSAGES, QUESTION_CHARACTERS
 from functions.core.settings import ERRORMESSAGE, GuardrailRef, Settings, read_settings
 from functions.core.verdict import Layer
-from functions.handlers.chat_api import TOKEN_CHARACTERS, WAIT_SECONDS, ChatApi, Reply, caller, execution_name
+from functions.handlers.chat_api import TOKEN_CHARACTERS, WAIT_SECONDS, ChatApi, Reply, execution_name
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import with_layers
 from tests.fakes.states import ANSWER, MACHINE, Clock, FakeStates
@@ -32,7 +33,7 @@ def api(states: FakeStates, clock: Clock | None = None, settings: Settings = DEF
 
 def post(states: FakeStates, body: object, who: str = "me", clock: Clock | None = None) -> Reply:
     """POST /chat with this JSON."""
-    return api(states, clock).post_chat(json.dumps(body).encode(), who)
+    return api(states, clock).post_chat(json.dumps(body).encode(), Caller(who))
 
 
 # --- what is answered ----------------------------------------------------------------------------------------------
@@ -113,11 +114,11 @@ def test_the_place_to_look_again_leads_to_the_answer() -> None:
     _, _, headers = post(states, {"question": "Why?", "wait_seconds": 0})
     name = headers["Location"].removeprefix("/chat/")
 
-    statuses = [api(states).get_chat(name)[0] for _ in range(3)]
+    statuses = [api(states).get_chat(name, Caller("me"))[0] for _ in range(3)]
     assert statuses == [202, 200, 200]
     arn = next(iter(states.inputs))
-    assert api(states).get_chat(arn)[0] == 200
-    assert api(states).get_chat(quote(arn, safe=""))[0] == 200
+    assert api(states).get_chat(arn, Caller("me"))[0] == 200
+    assert api(states).get_chat(quote(arn, safe=""), Caller("me"))[0] == 200
 
 
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "ThrottlingException", "ServiceUnavailable"])
@@ -232,7 +233,7 @@ MALFORMED = {
 def test_a_body_that_is_no_question_is_a_400(body: bytes) -> None:
     """A clear JSON error; no execution."""
     states = FakeStates()
-    status, reply, _ = api(states).post_chat(body, "me")
+    status, reply, _ = api(states).post_chat(body, Caller("me"))
 
     assert (status, reply["error"]["code"]) == (400, "InvalidRequest")
     assert states.inputs == {}
@@ -301,7 +302,7 @@ def test_strange_text_reaches_the_workflow_to_the_letter(text: str, ascii_only: 
     states = FakeStates()
     body = json.dumps({"question": text}, ensure_ascii=ascii_only).encode()
 
-    assert api(states).post_chat(body, "me")[0] == 200
+    assert api(states).post_chat(body, Caller("me"))[0] == 200
     assert states.texts == [text]
 
 
@@ -329,7 +330,7 @@ def test_any_json_is_accepted_or_refused(body: Any) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_accepted_or_refused(body: bytes) -> None:
     """Bytes that are no JSON are a 400."""
-    assert api(FakeStates()).post_chat(body, "me")[0] in (200, 400)
+    assert api(FakeStates()).post_chat(body, Caller("me"))[0] in (200, 400)
 
 
 SECRET = "zebra-4711-secret"
@@ -366,7 +367,7 @@ def test_no_error_repeats_what_was_written(body: Any, caplog: pytest.LogCaptureF
 )
 def test_an_unknown_execution_is_a_404(name: str) -> None:
     """Whatever the path holds, and without repeating it."""
-    status, body, _ = api(FakeStates()).get_chat(name)
+    status, body, _ = api(FakeStates()).get_chat(name, Caller("me"))
 
     assert (status, body["error"]["code"]) == (404, "UnknownExecution")
     assert len(name) < 2 or name not in body["error"]["message"]
@@ -409,7 +410,7 @@ def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFi
 def test_errors_of_starting_have_their_status(code: str, status: int, told: str) -> None:
     """The caller learns whether to come back later; whatever is our fault is a 5xx."""
     fake = FakeClient("stepfunctions", start_execution=client_error(code, f"about 'arn:{SECRET}'"))
-    reply = ChatApi(Executions(MACHINE, fake.client), lambda: DEFAULTS).post_chat(b'{"question": "Why?"}', "me")
+    reply = ChatApi(Executions(MACHINE, fake.client), lambda: DEFAULTS).post_chat(b'{"question": "Why?"}', Caller("me"))
 
     assert (reply[0], reply[1]["error"]["code"]) == (status, told)
     assert SECRET not in json.dumps(reply[1])
@@ -420,27 +421,8 @@ def test_without_a_state_machine_nothing_works(environment: pytest.MonkeyPatch) 
     """STATE_MACHINE_ARN is missing: every route says that the service cannot answer."""
     chat = ChatApi(Executions())
 
-    assert chat.post_chat(b'{"question": "Why?"}', "me")[0] == 500
-    assert chat.get_chat("x")[0] == 500
+    assert chat.post_chat(b'{"question": "Why?"}', Caller("me"))[0] == 500
+    assert chat.get_chat("x", Caller("me"))[0] == 500
     assert chat.get_health()[0] == 500
     with pytest.raises(ConfigurationError):
         _ = Executions().state_machine_arn
-
-
-@pytest.mark.parametrize(
-    ("context", "who"),
-    [
-        ({"authorizer": {"claims": {"sub": "user-1"}}, "identity": {"userArn": "arn"}}, "user-1"),
-        (
-            {"identity": {"userArn": "arn:aws:iam::123456789012:user/a", "caller": "AIDA"}},
-            "arn:aws:iam::123456789012:user/a",
-        ),
-        ({"identity": {"caller": "AIDA", "userArn": None}}, "AIDA"),
-        ({"identity": {"sourceIp": "1.2.3.4"}}, "anonymous"),
-        ({"authorizer": None, "identity": None}, "anonymous"),
-        ({}, "anonymous"),
-    ],
-)
-def test_the_caller_is_whom_api_gateway_knows(context: dict[str, Any], who: str) -> None:
-    """The Cognito subject, else the IAM principal; never anything that the body says."""
-    assert caller(context) == who
