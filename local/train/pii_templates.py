@@ -517,6 +517,21 @@ The {city} Institute said that {org} is right.
 Counties: {city}, {city}, {city} and {city}.
 {city}, {city} and {city} are in lockdown.
 inter alia, et cetera, vice versa, status quo, ad hoc, in vitro
+{Food}, {Food} and {Food} contain vitamins.
+Add {Food}, {Food} and {Food}. Cook the {Food} for {n} minutes.
+Ingredients: {Food}, {food}, {Food}
+- {Food}\n- {Food}\n- {Food}
+Which vitamins are in {food}? {Food} is rich in Vitamin C.
+{Food} and {Food} are healthy.
+how many calories are in {food}
+what ingredients do i need for {food}
+can i substitute {food} for {food}
+how do you make {food}
+is {food} good with {food}
+Alpha, Beta, Gamma and Delta variants; Beta cells, Alpha waves, Omega-3
+{org} Health, Harvard Health Publishing, Mayo Clinic Proceedings
+Genetics, Obesity, Smoking and Family History are Risk Factors.
+The Pancreas, Liver, Kidney, Heart and Thyroid are organs.
 The Patient shall notify the Provider of any Change in Medication.
 Terms and Conditions, Privacy Policy, Refund Policy, Contact Us, About Us
 Blood Pressure 120/80, Heart Rate 72, Temperature 98.6 F, BMI {n}
@@ -576,6 +591,19 @@ heart failure;atrial fibrillation;a stroke;high cholesterol;hypothyroidism;Hashi
 Down syndrome;Tourette syndrome;autism;insomnia;sleep apnea;obesity;celiac disease;irritable bowel syndrome;
 endometriosis;PCOS;pregnancy;Raynaud's;Ehlers-Danlos syndrome;Meniere's disease;Bell's palsy;
 Guillain-Barre syndrome;Wilson's disease
+"""
+
+FOODS = """
+orange;kiwi;broccoli;basil;ginger;rosemary;thyme;sage;parsley;olive oil;cherry;apple;banana;mango;papaya;pear;
+plum;grape;
+melon;lemon;lime;peach;berry;strawberry;blueberry;spinach;kale;carrot;potato;tomato;onion;garlic;pepper;celery;cinnamon;
+nutmeg;saffron;vanilla;honey;maple syrup;chicken;turkey;beef;pork;salmon;tuna;shrimp;egg;cheese;brie;cheddar;
+butter;milk;
+yogurt;bread;bagel;pizza;pasta;lasagna;spaghetti;risotto;rice;noodles;ramen;sushi;taco;burrito;curry;hummus;falafel;
+caesar salad;waldorf salad;shepherd's pie;beef stroganoff;eggs benedict;pasta primavera;chicken alfredo;fettuccine;
+pad thai;pho;paella;gumbo;jambalaya;cinnamon buns;pancakes;waffles;brownies;cookies;ice cream;peanut butter;mayonnaise;
+ketchup;mustard;coffee;espresso;cappuccino;green tea;earl grey;beer;wine;whiskey;jack daniels;margarita;bloody mary;
+tofu;quinoa;oatmeal;lentils;chickpeas;almond;cashew;walnut;pecan;pistachio;hazelnut;coconut;avocado;pumpkin;zucchini
 """
 
 PRODUCTS = """

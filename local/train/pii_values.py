@@ -154,6 +154,8 @@ class Values:
             "Drug": lambda: (self._drug().title(), None),
             "disease": lambda: (self._pick(_list(pii_templates.DISEASES)), None),
             "Disease": lambda: (self._pick(_list(pii_templates.DISEASES)).title(), None),
+            "food": lambda: (self._pick(_list(pii_templates.FOODS)), None),
+            "Food": lambda: (self._pick(_list(pii_templates.FOODS)).capitalize(), None),
             "product": lambda: (self._pick(_list(pii_templates.PRODUCTS)), None),
             "job": lambda: (self._pick(_list(pii_templates.JOBS)), None),
             "kin": lambda: (self._pick(_KIN), None),

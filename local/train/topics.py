@@ -20,7 +20,7 @@ BANK = {  # texts per source
     "s-labs": 600, "covidqa": 300, "alpaca_seed": 200, "banking77": 150, "clinc150": 250, "authored": 300,
     "presidio_research": 150, "bipia": 50,
 }  # fmt: skip
-FALSE_POSITIVES = 0.01  # of other intents' utterances, per topic: what the threshold is set to on the training topics
+FALSE_POSITIVES = 0.008  # of other intents' utterances, per topic: what the threshold is set to on the training topics
 MAX_EXAMPLES = 5  # AWS allows five example phrases
 
 
