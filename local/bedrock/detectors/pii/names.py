@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from local.bedrock.detectors.pii import lexicon, tagger
+from local.bedrock.detectors.pii.rules import listed
 from local.bedrock.detectors.spans import Span
 
 # Recall comes first: a raw name that slips through is worse than a masked word (measured by bench/pii.py).
@@ -21,7 +21,6 @@ _INTRODUCED = re.compile(
     r"(?i)\b(?:my|his|her|patient(?:'s)?|customer(?:'s)?|client(?:'s)?|the)? ?(?:full |first |last |maiden |sur)?name"
     rf"(?:(?:'s| is|:| =)|s are) (?-i:(?P<value>{_FULL}))"
 )
-_GLUE = frozenset("@_=#\\")
 _NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title"})
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -49,24 +48,43 @@ def find(text: str) -> list[Span]:
     return [*spans, *_repeated(text, spans), *_rules(text)]
 
 
-@lru_cache(maxsize=16384)
-def _boost(token: str) -> float:
-    """How much likelier a given name that is no other word is made, to find it in lower case too."""
+# Given names that are first of all plants, spices and stones: no help in lists of ingredients.
+_ALSO_THINGS = listed(
+    "rosemary basil ginger sage olive cherry orange kiwi rose violet iris lily daisy holly ivy hazel amber ruby pearl "
+    "jade crystal clementine juniper saffron reed beta delta gala pepper honey berry"
+)
+
+
+def _boost(previous: str, token: str) -> float:
+    """How much likelier a token is made to be part of a name, for the sake of recall.
+
+    A given name that is no other word is boosted in any case; one that is ("Will", "Grace") only when it is capitalised
+    in the middle of a sentence.
+    """
     word = token.lower()
-    clear = (
-        len(word) > 2
-        and word in lexicon.words("first_names")
-        and word not in lexicon.words("common_words")
-        and word not in lexicon.words("cities")
-        and lexicon.word_class(word) is None
-    )
+    if len(word) < 3 or word not in lexicon.words("first_names") or word in _ALSO_THINGS:
+        return 0.0
+    if word not in lexicon.words("common_words"):
+        clear = word not in lexicon.words("cities") and lexicon.word_class(word) is None
+    else:
+        clear = token.istitle() and previous.islower() and lexicon.word_class(word) is None
     return _BOOST if clear else 0.0
 
 
 _PLACE_CLASSES = frozenset({"street", "unit", "box"})
 
 
+# Diseases, laws and the like that bear a name: "Crohn's disease", "Hodgkin lymphoma", "Bayes' theorem".
+_EPONYM = re.compile(
+    r"(?:['’]s?)?[ -](?:disease|syndrome|lymphoma|palsy|thyroiditis|disorder|dementia|cancer|sign|test|scale|score|"
+    r"laws?|theorem|principle|theory|equation|paradox|razor|catheter|virus)\b",
+    re.IGNORECASE,
+)
+_FIELD_AT_END = re.compile(r"[\s,;]+(?:tel|phone|ph|fax|e-?mail|mobile|cell|contact|dob)\Z", re.IGNORECASE)
 _FIELDS = frozenset({"tel", "fax", "dob", "mrn", "ssn", "vin", "utr", "iban", "nino", "hmrc", "attn", "ref"})
+# What makes a stretch a piece of an identifier, a key or an e-mail address: first_john, x1john, @john, john@.
+_GLUED_BEFORE = re.compile(r"(?:[^\W_]|@|[^\W_]_)\Z")
+_GLUED_AFTER = re.compile(r"[^\W_]|@|_[^\W_]")
 _DIGIT = re.compile(r"\d")
 _VOWEL = re.compile(r"[AEIOUY]")
 _LEADING = re.compile(r"(?P<word>[^\W\d_]+)\.? (?=\S)")
@@ -81,9 +99,7 @@ def _checked(text: str, span: Span) -> Span | None:
     start, end = span.start, span.end
     while start < end and not text[start].isalnum():
         start += 1
-    if start == end or (start and text[start - 1] in _GLUE) or (end < len(text) and text[end] in _GLUE):
-        return None  # a piece of an identifier, key or e-mail address
-    if (start and text[start - 1].isalnum()) or (end < len(text) and text[end].isalnum()):
+    if start == end or _GLUED_BEFORE.search(text, max(0, start - 2), start) or _GLUED_AFTER.match(text, end):
         return None
     while span.label == "NAME" and (title := _LEADING.match(text, start, end)) and _is_title(title["word"]):
         start = title.end()  # AWS: a NAME does not include titles
@@ -92,12 +108,14 @@ def _checked(text: str, span: Span) -> Span | None:
     words = _WORD.findall(text[start:end])
     lower = [word.lower() for word in words]
     if span.label == "ADDRESS":
+        if trailing := _FIELD_AT_END.search(text[start:end]):
+            end = start + trailing.start()
         sound = any(map(str.isdigit, text[start:end])) and any(len(word) > 1 for word in words)
         sound |= any(lexicon.word_class(word) in _PLACE_CLASSES for word in lower) and len(words) > 1
         return Span(start, end, span.label, span.score) if sound else None
     names = lexicon.names()
     common = lexicon.words("common_words")
-    if not words or _organisation(text, end, words):
+    if not words or _organisation(text, end, words) or _EPONYM.match(text, end):
         return None
     if all((word in common and word not in names) or lexicon.word_class(word) in _NOT_NAMES for word in lower):
         return None
@@ -136,5 +154,5 @@ def _repeated(text: str, spans: list[Span]) -> Iterator[Span]:
             yield Span(*nickname.span("value"), "NAME", 0.7)
     if parts:
         for match in _WORD.finditer(text):
-            if match.group() in parts:
+            if match.group() in parts and not _EPONYM.match(text, match.end()):
                 yield Span(match.start(), match.end(), "NAME", 0.7)
