@@ -1,0 +1,71 @@
+"""The demo with the real local model, and each end that the demo does not show."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.product import Server, environment, run
+
+PATIENT = ("Sarah Johnson", "Johnson", "Emily Chen", "123-4567", "sarah.j@email.com")
+PERSONAL = "Write to jane.roe@example.com or call (555) 987-6543 about oranges."
+
+
+@pytest.mark.models
+def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
+    """All eight questions end as expected, and what identifies a person is in no answer and no finding."""
+    env = environment(tmp_path)
+    del env["LLM_MODEL_ID"]
+    ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=240)
+    told = ran.document
+    assert (ran.code, told["as_expected"], len(told["demo"])) == (0, 8, 8), [row["unexpected"] for row in told["demo"]]
+    outcomes = [row["answer"]["outcome"] for row in told["demo"]]
+    assert outcomes[:4] == ["blocked", "blocked", "blocked", "masked"]
+    assert outcomes[4] in ("blocked", "dont_know")
+    assert outcomes[5:] == ["blocked", "answered", "answered"]
+    for row in told["demo"]:
+        seen = json.dumps([row["answer"], row["stages"]])
+        assert not [value for value in (*PATIENT, "johndoe@example.com") if value in seen]
+        assert all(stage["milliseconds"] >= 0 for stage in row["stages"])
+
+
+def test_demo_shows_a_table(server: Server) -> None:
+    """For each question the answer, the path with verdicts and times, and one line in the closing table."""
+    ran = run("stepguard", "demo", "--home", str(server.home), env=environment(server.home.parent))
+    assert ran.code == 0, ran.out
+    assert "8 of 8 answers are as expected." in ran.out
+    table = ran.out[ran.out.rindex("#  question") :].splitlines()
+    assert table[0].split() == ["#", "question", "outcome", "input", "model", "answer", "findings", "by", "policy"]
+    assert re.search(r"^1 +prompt attack +blocked +[\d,]+ ms +- +- +.*PROMPT_ATTACK", table[1])
+    assert re.search(r"^4 +patient summary +masked +[\d,]+ ms +[\d,]+ ms +[\d,]+ ms +.*EMAIL", table[4])
+    assert re.search(r"^8 +benign +answered +[\d,]+ ms +[\d,]+ ms +[\d,]+ ms", table[8])
+
+
+def test_layers_of_the_environment_replace_the_projects(tmp_path: Path) -> None:
+    """With the answer layer alone, that layer masks what the model says; a guardrail that is not there lets nothing by.
+
+    The echo model repeats the question, which no input layer has masked: only the answer layer can have masked it.
+    """
+    home = ("--home", str(tmp_path / "state"))
+    applied = run("stepguard", "guardrail", "apply", *home, env=environment(tmp_path))
+    variables = dict(line.split("=") for line in applied.out.splitlines() if line.startswith("POSTPROCESS_"))
+    assert len(variables) == 2
+    ran = run("stepguard", "chat", PERSONAL, "--json", *home, env=environment(tmp_path, **variables))
+    told = ran.document
+    assert (ran.code, told["answer"]["outcome"]) == (0, "masked")
+    assert told["answer"]["text"] == "Write to {EMAIL} or call {PHONE} about oranges."
+    assert [stage["outcome"] for stage in told["stages"]] == ["skipped", "skipped", "masked"]
+    assert {(item["layer"], item["name"]) for item in told["stages"][2]["findings"]} == {
+        ("postprocess", "EMAIL"),
+        ("postprocess", "PHONE"),
+    }
+    variables["POSTPROCESS_GUARDRAIL_IDENTIFIER"] = "nosuchguard1"
+    ran = run("stepguard", "chat", PERSONAL, "--json", *home, env=environment(tmp_path, **variables))
+    told = ran.document
+    assert (ran.code, told["answer"]["outcome"], told["answer"]["source"]) == (1, "unavailable", None)
+    assert told["path"][-1] == "AnswerUnavailable"
+    assert told["stages"][-1]["error"] == "InvalidRequest"
+    assert "jane.roe" not in json.dumps(told["answer"]) + ran.err
