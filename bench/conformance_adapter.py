@@ -38,7 +38,7 @@ class Outcomes:
             return None
         outcome = self._take(state, list(iteration))
         kind = outcome["result"]
-        about = {"submitted": outcome.get("submitted_output"), "worker": outcome.get("worker")}
+        about: dict[str, Any] = {"submitted": outcome.get("submitted_output"), "worker": outcome.get("worker")}
         if kind == "timed_out":
             return Mocked(silent=True, **about)
         if kind == "failed":

@@ -46,7 +46,7 @@ class InvokeLambda(Protocol):
     (ResourceNotFoundException) or no room to run it (TooManyRequestsException).
     """
 
-    def __call__(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult: ...
+    def __call__(self, function: str, payload: bytes, timeout: float | None, /) -> LambdaResult: ...
 
 
 class AwsClients(Protocol):
@@ -56,7 +56,7 @@ class AwsClients(Protocol):
     a `response` like botocore's ClientError.
     """
 
-    def __call__(self, service: str) -> Any: ...
+    def __call__(self, service: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class TaskMocks(Protocol):
     """
 
     def __call__(
-        self, execution: str, state: str, iteration: tuple[int, ...], attempt: int, arguments: Any
+        self, execution: str, state: str, iteration: tuple[int, ...], attempt: int, arguments: Any, /
     ) -> Mocked | None: ...
 
 

@@ -4,81 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.asl.ports import LambdaInvokeError, LambdaResult, VirtualClock
-from local.asl.service import StepFunctions
-from local.wire import Account, JsonService, ServiceError
-
-ROLE = "arn:aws:iam::000000000000:role/states"
-Handler = Callable[[Any], Any]
-
-
-class FakeLambda:
-    """Functions by name; an exception of a handler becomes Lambda's error document."""
-
-    def __init__(self) -> None:
-        self.functions: dict[str, Handler] = {"echo": lambda event: event}
-        self.timeouts: list[float | None] = []
-
-    def __call__(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
-        self.timeouts.append(timeout)
-        name = function.rpartition(":")[2]
-        if name not in self.functions:
-            raise LambdaInvokeError("ResourceNotFoundException", f"Function not found: {function}", 404)
-        try:
-            return LambdaResult(json.dumps(self.functions[name](json.loads(payload))).encode())
-        except TimeoutError:
-            raise
-        except RuntimeError as error:
-            document = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return LambdaResult(json.dumps(document).encode(), function_error="Unhandled")
-
-
-class Cloud:
-    """The service under test, called the way a client calls it."""
-
-    def __init__(self, path: Path, functions: FakeLambda) -> None:
-        self.path = path
-        self.functions = functions
-        self.open()
-
-    def open(self) -> None:
-        self.states = StepFunctions(self.path / "states.sqlite", self.functions, Account(), clock=VirtualClock())
-        self.wire = JsonService("stepfunctions", self.states)
-
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        return self.wire.call(operation, params)
-
-    def machine(self, states: dict[str, Any], name: str = "machine", **more: Any) -> str:
-        kind = more.pop("kind", "STANDARD")
-        definition = {"StartAt": next(iter(states)), "States": states, **more}
-        made = self.call("CreateStateMachine", name=name, definition=json.dumps(definition), roleArn=ROLE, type=kind)
-        return str(made["stateMachineArn"])
-
-    def start(self, machine: str, data: Any = None, **params: Any) -> str:
-        made = self.call("StartExecution", stateMachineArn=machine, input=json.dumps(data or {}), **params)
-        return str(made["executionArn"])
-
-    def finish(self, machine: str, data: Any = None, **params: Any) -> dict[str, Any]:
-        arn = self.start(machine, data, **params)
-        self.wait(arn)
-        return self.call("DescribeExecution", executionArn=arn)
-
-    def wait(self, arn: str) -> None:
-        running = self.states.core.running.get(arn)
-        if running is not None:
-            assert running.ended.wait(10)
-
-    def events(self, arn: str) -> list[dict[str, Any]]:
-        return list(self.call("GetExecutionHistory", executionArn=arn, maxResults=1000)["events"])
-
-    def types(self, arn: str) -> list[str]:
-        return [event["type"] for event in self.events(arn)]
+from local.wire import ServiceError
+from tests.unit.asl.cloud import ROLE, Cloud, FakeLambda, task
 
 
 @pytest.fixture
@@ -86,17 +19,6 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     made = Cloud(tmp_path, FakeLambda())
     yield made
     made.states.close()
-
-
-def task(function: str = "echo", **more: Any) -> dict[str, Any]:
-    """A lambda:invoke Task."""
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName": function, "Payload.$": "$"},
-        **({} if "Next" in more else {"End": True}),
-        **more,
-    }
 
 
 def test_a_task_leaves_the_five_events_of_lambda_invoke(cloud: Cloud) -> None:
