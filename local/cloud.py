@@ -25,6 +25,7 @@ from local.awslambda.functions import Functions
 from local.awslambda.service import LambdaBackend
 from local.bedrock.service import Bedrock
 from local.endpoint import Endpoint, HttpApi
+from local.endpoint.site import Site
 from local.wire import Account, JsonService, ServiceError
 
 
@@ -58,6 +59,7 @@ class EmbeddedCloud:
         account: Account | None = None,
         announce: bool = False,
         patience: float = 0.0,
+        site: Site | None = None,
     ) -> None:
         """`http_api` is the application's own API, if it has one.
 
@@ -67,6 +69,7 @@ class EmbeddedCloud:
         self.home = home
         self.url = ""
         self._http_api = http_api
+        self._site = site
         self._address = (host, port)
         self._workers = workers
         self._announce = announce
@@ -109,6 +112,7 @@ class EmbeddedCloud:
             port=self._address[1],
             functions=self.functions,
             account=self.account,
+            site=self._site,
         )
         self.url = self.endpoint.start()
         opened.callback(self.endpoint.stop)

@@ -21,6 +21,7 @@ from local.endpoint.caller import Caller, read_caller
 from local.endpoint.guard import refusal
 from local.endpoint.http_api import Gateway
 from local.endpoint.moto_app import WsgiApp
+from local.endpoint.site import Site
 from local.wire import HttpRequest, HttpResponse, JsonService
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ class Router:
         gateway: Gateway | None,
         other_services: WsgiApp,
         listens_on: str,
+        site: Site | None = None,
     ) -> None:
+        self._site = site
         self._services = services
         self._gateway = gateway
         self._other_services = other_services
@@ -70,7 +73,11 @@ class Router:
         if self._gateway is not None and caller.service in ("", "execute-api") and self._gateway.owns(path):
             request = _request(environ, path, query, headers)
             return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
-        service = self._service(HttpRequest(environ["REQUEST_METHOD"], path, query, headers), caller)
+        bare = HttpRequest(environ["REQUEST_METHOD"], path, query, headers)
+        if self._site is not None and not caller.service and self._site.owns(bare):
+            request = _request(environ, path, query, headers)
+            return _too_large() if request is None else self._site.handle(request)
+        service = self._service(bare, caller)
         if service is None:
             return None if _is_aws(headers, caller) else self._help(path)
         if not caller.service and not caller.bearer:

@@ -11,6 +11,7 @@ from typing import Any
 from local.endpoint.http_api import Gateway, HttpApi, Invoker
 from local.endpoint.moto_app import MotoApp
 from local.endpoint.router import Router
+from local.endpoint.site import Site
 from local.wire import Account, JsonService
 
 DEFAULT_PORT = 4566
@@ -20,7 +21,7 @@ SECONDS_TO_FINISH = 1.0
 class Endpoint:
     """One address for all services.
 
-    `services` maps a signing name to the services that share it (`bedrock` to bedrock and bedrock-runtime);
+    `site` are pages for people; `services` maps a signing name to the services that share it (`bedrock` to bedrock and bedrock-runtime);
     `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one. Requests that wait (a chat, a
     synchronous execution) each hold one of `threads` threads.
     """
@@ -35,6 +36,7 @@ class Endpoint:
         *,
         functions: Invoker | None = None,
         account: Account | None = None,
+        site: Site | None = None,
     ) -> None:
         if http_api is not None and functions is None:
             raise ValueError("An HTTP API needs the functions that it invokes: pass functions=.")
@@ -43,7 +45,7 @@ class Endpoint:
         self.host = host
         self.port = port
         self._threads = threads
-        self._router = Router(services, gateway, MotoApp(account.account_id), host)
+        self._router = Router(services, gateway, MotoApp(account.account_id), host, site)
         self._server: Any = None
         self._thread: threading.Thread | None = None
 
