@@ -8,7 +8,7 @@ from chalice.app import Chalice, Request, Response
 
 from functions.adapters.telemetry import observed_route, observed_stage
 from functions.core.callers import read_caller
-from functions.handlers import chat_api
+from functions.handlers import chat_api, executions_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
 from functions.handlers.invoke_model import invoke_model
@@ -16,6 +16,7 @@ from functions.handlers.invoke_model import invoke_model
 app = Chalice(app_name="stepguard")
 app.debug = False
 chat = chat_api.ChatApi()
+executions = executions_api.ExecutionsApi()
 
 
 @app.lambda_function(name="guard_input")
@@ -50,6 +51,37 @@ def get_chat(execution: str) -> Response:
     return _response(observed_route("GET /chat", caller.id, lambda: chat.get_chat(execution, caller)))
 
 
+@app.route("/executions", methods=["GET"])
+def get_executions() -> Response:
+    """The newest executions, filtered."""
+    caller = read_caller(_request().context)
+    return _response(observed_route("GET /executions", caller.id, lambda: executions.search(_query(), caller)))
+
+
+@app.route("/executions/{execution}", methods=["GET"])
+def get_execution(execution: str) -> Response:
+    """The trace of an execution."""
+    caller = read_caller(_request().context)
+    route = "GET /executions/{execution}"
+    return _response(observed_route(route, caller.id, lambda: executions.get(execution, _query(), caller)))
+
+
+@app.route("/executions/{execution}/events", methods=["GET"])
+def get_events(execution: str) -> Response:
+    """The events of an execution."""
+    caller = read_caller(_request().context)
+    route = "GET /executions/{execution}/events"
+    return _response(observed_route(route, caller.id, lambda: executions.events(execution, _query(), caller)))
+
+
+@app.route("/executions/{execution}/replay", methods=["POST"])
+def post_replay(execution: str) -> Response:
+    """The same request again."""
+    caller = read_caller(_request().context)
+    route = "POST /executions/{execution}/replay"
+    return _response(observed_route(route, caller.id, lambda: executions.replay(execution, caller)))
+
+
 @app.route("/health", methods=["GET"])
 def get_health() -> Response:
     """Whether the deployment is whole."""
@@ -59,6 +91,10 @@ def get_health() -> Response:
 def _request() -> Request:
     assert app.current_request is not None
     return app.current_request
+
+
+def _query() -> dict[str, str]:
+    return dict(_request().query_params or {})
 
 
 def _response(reply: chat_api.Reply) -> Response:
