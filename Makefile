@@ -46,6 +46,7 @@ lint: setup ## formatting, style, types, import contracts, state machines
 	@echo "statelint";    $(BIN)/statelint --ignore=URI statemachine/*.asl.json
 
 train: setup ## train the detectors' weights again from the public data sets
+	@$(BIN)/pip install --quiet -r requirements-train.txt
 	@$(BIN)/python -m local.train
 
 package: setup ## build the Lambda zip and the CloudFormation template in build/package
