@@ -15,9 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli import project
+from cli.site import Site
 from functions.adapters.deployment import put_state_machine
 from functions.adapters.executions import Executions
 from functions.adapters.guardrail_admin import GuardrailAdmin
+from functions.core.callers import ANONYMOUS
 from functions.core.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
 from functions.core.verdict import Layer
 from local.awslambda.config import FunctionConfig
@@ -34,7 +36,15 @@ PATIENCE_SECONDS = 300.0
 
 HTTP_API = HttpApi(
     function=f"{PREFIX}-api_handler",
-    routes=(("POST", "/chat"), ("GET", "/chat/{execution}"), ("GET", "/health")),
+    routes=(
+        ("POST", "/chat"),
+        ("GET", "/chat/{execution}"),
+        ("GET", "/executions"),
+        ("GET", "/executions/{execution}"),
+        ("GET", "/executions/{execution}/events"),
+        ("POST", "/executions/{execution}/replay"),
+        ("GET", "/health"),
+    ),
 )
 """The routes of app.py."""
 
@@ -88,8 +98,10 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) -> EmbeddedCloud:
     """The folder's cloud in this process; another command that uses the folder is waited for."""
 
+    site = Site() if serve else None
+
     def start(patience: float) -> EmbeddedCloud:
-        cloud = EmbeddedCloud(home, HTTP_API, host=host, port=port, announce=serve, patience=patience)
+        cloud = EmbeddedCloud(home, HTTP_API, host=host, port=port, announce=serve, site=site, patience=patience)
         return opened.enter_context(cloud)
 
     try:
@@ -140,6 +152,7 @@ def _published() -> dict[Layer, GuardrailRef]:
 
 def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    environment["CHAT_OPERATORS"] = ANONYMOUS  # who reaches this machine's own cloud may see all: nobody signs here
     for layer, ref in layers.items():
         id_variable, version_variable = VARIABLES[layer]
         environment |= {id_variable: ref.id, version_variable: ref.version}
