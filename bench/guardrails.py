@@ -1,7 +1,9 @@
-"""Error rates and speed of the embedded guardrail's semantic policies: `python bench/guardrails.py [--json] [--data FOLDER]`.
+"""Error rates and speed of the embedded guardrail's semantic policies: `python bench/guardrails.py [--json] [--data
+FOLDER]`.
 
-"held out" is the fixed 15 % of each training source (a third of the topics) that training never sees; "unseen set" is data of which
-nothing was trained on. Confidence intervals are 95 %: bootstrap for AUC, Wilson for rates. Needs the public data sets.
+"held out" is the fixed 15 % of each training source (a third of the topics) that training never sees; "unseen set" is
+data of which nothing was trained on. Confidence intervals are 95 %: bootstrap for AUC, Wilson for rates. Needs the
+public data sets.
 """
 
 import argparse
@@ -40,7 +42,9 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One policy on one set of positives and negatives. `flagged`: share of positives and of negatives found, by confidence level."""
+    """One policy on one set of positives and negatives. `flagged`: share of positives and of negatives found, by
+    confidence level.
+    """
 
     policy: str
     data: str
@@ -106,9 +110,15 @@ def graded(data: Path) -> list[Result]:
     """Content filters and prompt attack."""
     known = examples(data)
     loaded = heads.load()
-    limits = {name: dict(zip(LEVELS, map(float, loaded.thresholds[loaded.names.index(name)]), strict=True)) for name in HEADS}
+    limits = {
+        name: dict(zip(LEVELS, map(float, loaded.thresholds[loaded.names.index(name)]), strict=True)) for name in HEADS
+    }
     held = [example for example in known if example.held_out and example.positive]
-    scores, benign, general = head_scores([e.text for e in held]), head_scores(benign_held_out(known)), head_scores(questions(data))
+    scores, benign, general = (
+        head_scores([e.text for e in held]),
+        head_scores(benign_held_out(known)),
+        head_scores(questions(data)),
+    )
     found = []
     for column, name in enumerate(HEADS):
         mine = scores[[name in example.positive for example in held], column]
@@ -138,7 +148,12 @@ def unseen(data: Path) -> list[tuple[str, str, list[str], list[str]]]:
     attacks = [row["data"] for row in map(json.loads, demo) if row["expected_triggers"].get("Jailbreak")]
     return [
         ("MISCONDUCT", "malicious_instruct / unseen questions", [line for line in lines if line.strip()], []),
-        ("HATE", "ethos hate / ethos other comments", [t for t, hate in ethos if hate], [t for t, hate in ethos if not hate]),
+        (
+            "HATE",
+            "ethos hate / ethos other comments",
+            [t for t, hate in ethos if hate],
+            [t for t, hate in ethos if not hate],
+        ),
         ("PROMPT_ATTACK", "openai demo jailbreaks / unseen questions", attacks, []),
     ]
 
@@ -170,7 +185,9 @@ def grounded(data: Path) -> list[Result]:
     for item in map(json.loads, lines[:250]):
         good.append(1 - grounding.scores(item["knowledge"], item["question"], item["right_answer"]).grounding)
         bad.append(1 - grounding.scores(item["knowledge"], item["question"], item["hallucinated_answer"]).grounding)
-    results = [measure("GROUNDING", "halueval multi-turn (length confounds)", np.array(bad), np.array(good), thresholds)]
+    results = [
+        measure("GROUNDING", "halueval multi-turn (length confounds)", np.array(bad), np.array(good), thresholds)
+    ]
     supported, unsupported = expert_claims(data)
     good = [1 - grounding.scores(source, "", claim).grounding for source, claim in supported]
     bad = [1 - grounding.scores(source, "", claim).grounding for source, claim in unsupported]
@@ -179,14 +196,17 @@ def grounded(data: Path) -> list[Result]:
 
 def expert_claims(data: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(evidence, claim) pairs that experts called completely supported, and those called incomplete or missing."""
-    supported, unsupported = [], []
+    supported: list[tuple[str, str]] = []
+    unsupported: list[tuple[str, str]] = []
     for line in (data / "expertqa" / "rand_test.jsonl").read_text(encoding="utf-8").splitlines():
         for answer in json.loads(line)["answers"].values():
             for claim in answer["claims"]:
                 source = " ".join(claim["evidence"])
                 if len(source) < 200 or claim["support"] not in {"Complete", "Incomplete", "Missing"}:
                     continue
-                (supported if claim["support"] == "Complete" else unsupported).append((source[:20000], claim["claim_string"]))
+                (supported if claim["support"] == "Complete" else unsupported).append(
+                    (source[:20000], claim["claim_string"])
+                )
     return supported[:300], unsupported[:300]
 
 
@@ -216,7 +236,9 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
 
 
 def speed(data: Path, repeats: int = 40) -> dict[str, float]:
-    """Median milliseconds for all semantic policies on texts never seen before (no cache hit): about 200 and 5,000 characters."""
+    """Median milliseconds for all semantic policies on texts never seen before (no cache hit): about 200 and 5,000
+    characters.
+    """
     corpus = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))
     pages = [document["paragraphs"][0]["context"] for document in corpus["data"]]
     topic = topics.Topic("Medical Advice", "Specific medical advice or diagnosis", ("Stop taking your medication.",))
@@ -247,14 +269,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=data_folder())
     given = parser.parse_args(arguments)
     if not (given.data / "README.md").is_file():
-        print(f"skipped: {given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr)
+        print(
+            f"skipped: {given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr
+        )
         return 1
     embedding.embed(["warm up"])
     times = speed(given.data)
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
     told = paraphrases(given.data)
     if given.json:
-        print(json.dumps({"results": [asdict(result) for result in results], "paraphrases": told, "milliseconds": times}))
+        print(
+            json.dumps({"results": [asdict(result) for result in results], "paraphrases": told, "milliseconds": times})
+        )
         return 0
     for result in results:
         print_result(result)
@@ -267,16 +293,16 @@ def main(arguments: list[str] | None = None) -> int:
 def print_result(result: Result) -> None:
     """Two lines of the table."""
     low, high = result.auc_interval
+    at_1, at_2 = result.recall_at_1_percent.value, result.recall_at_2_percent.value
     print(
-        f"{result.policy:14} {result.data:44} {result.positives:5}/{result.negatives:<5} AUC {result.auc:.3f} [{low:.3f}, {high:.3f}]"
-        f"  R@1% {result.recall_at_1_percent.value:.2f}  R@2% {result.recall_at_2_percent.value:.2f}  F1 {result.best_f1:.2f}"
+        f"{result.policy:14} {result.data:44} {result.positives:5}/{result.negatives:<5} AUC {result.auc:.3f} "
+        f"[{low:.3f}, {high:.3f}]  R@1% {at_1:.2f}  R@2% {at_2:.2f}  F1 {result.best_f1:.2f}"
     )
-    print(
-        " " * 15 + "  ".join(
-            f"{name}: recall {result.recall[name].value:.2f} FPR {result.false_positives[name].value:.3f} "
-            f"[{result.false_positives[name].low:.3f}, {result.false_positives[name].high:.3f}]" for name in result.recall
-        )
-    )  # fmt: skip
+    levels = []
+    for name, found in result.recall.items():
+        wrong = result.false_positives[name]
+        levels.append(f"{name}: recall {found.value:.2f} FPR {wrong.value:.3f} [{wrong.low:.3f}, {wrong.high:.3f}]")
+    print(" " * 15 + "  ".join(levels))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Train the guardrail detectors' weights: `python -m local.train [--data FOLDER] [--cache FILE] [--only PART]`.
 
-Fixed seeds: the same data and library versions give the same weights. The data folder is an argument, the environment variable
-STEPGUARD_DATA, or `../shared/data` beside the project.
+Fixed seeds: the same data and library versions give the same weights. The data folder is an argument, the environment
+variable STEPGUARD_DATA, or `../shared/data` beside the project.
 """
 
 import argparse
@@ -40,7 +40,9 @@ def benign_held_out(given: list[Example]) -> list[str]:
     return [
         example.text
         for example in given
-        if example.held_out and not (example.positive or example.unknown) and example.source not in {"authored", "hatecheck"}
+        if example.held_out
+        and not (example.positive or example.unknown)
+        and example.source not in {"authored", "hatecheck"}
     ]
 
 

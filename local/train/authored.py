@@ -1,4 +1,6 @@
-"""The project's own examples: templates filled with slots (authored/*.txt), so that every class has close harmless neighbours."""
+"""The project's own examples: templates filled with slots (authored/*.txt), so that every class has close harmless
+neighbours.
+"""
 
 import random
 import re

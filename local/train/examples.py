@@ -9,7 +9,9 @@ HOLD_OUT_PERCENT = 15
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with the heads it is positive for, the heads it says nothing about, and how much it counts (noisy labels less)."""
+    """A text with the heads it is positive for, the heads it says nothing about, and how much it counts (noisy labels
+    less).
+    """
 
     text: str
     source: str

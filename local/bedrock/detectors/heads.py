@@ -1,10 +1,11 @@
 """Heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
 
-A head's logit is the mean of two models' logits: logistic regression on embedding and n-grams, which knows words, and a small network
-with one hidden layer on the embedding, which knows that "kill a process" is not "kill a man".
+A head's logit is the mean of two models' logits: logistic regression on embedding and n-grams, which knows words, and
+a small network with one hidden layer on the embedding, which knows that "kill a process" is not "kill a man".
 
-A text is scored as a whole and per window (sentences.windows), and the worst score wins, so that one bad sentence in a long harmless
-text is found. Weights come from `python -m local.train` and are plain arrays in an .npz file, never pickles.
+A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a
+long harmless text is found. Weights come from `python -m local.train` and are plain arrays in an .npz file, never
+pickles.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from local.bedrock.detectors.embedding import Embeddings, embed
 from local.bedrock.detectors.grades import Grade
 from local.bedrock.detectors.ngrams import Indices, Values, ngrams, weighted
-from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, windows
+from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 
 WEIGHTS = Path(__file__).with_name("weights") / "heads.npz"
 EMBEDDING_SCALE = 4.0  # relative weight of the dense part under one L2 penalty
@@ -73,9 +74,10 @@ class Heads:
 def features(text: str) -> Features:
     """Embeddings and n-grams of a text and of its windows.
 
-    A text longer than one embedding can see (1,000 characters) gets the length-weighted mean of its windows' vectors as its own.
+    A text longer than one embedding can see (1,000 characters) gets the length-weighted mean of its windows' vectors
+    as its own.
     """
-    parts = windows(text)
+    parts = sentences(text)
     if not parts:
         return Features(np.empty((0, 384), dtype=np.float32), ())
     if len(parts) == 1:

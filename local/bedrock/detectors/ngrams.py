@@ -1,7 +1,7 @@
 """Hashed character and word n-grams: a sparse vector of a text, computed in numpy without a vocabulary.
 
-The hashing trick (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206) with a polynomial hash over code points, so that a whole
-document is hashed in a few vectorised passes.
+The hashing trick (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206) with a polynomial hash over code points,
+so that a whole document is hashed in a few vectorised passes.
 """
 
 import unicodedata

@@ -1,6 +1,7 @@
 """Prompt attacks: jailbreaks, injections and attempts to leak the system prompt, graded with AWS's confidence levels.
 
-Long documents are scored per window as well, so that an injection hidden in a page is found. See docs/model-card.md for its error rates.
+Long documents are scored per window as well, so that an injection hidden in a page is found. See docs/model-card.md
+for its error rates.
 """
 
 from local.bedrock.detectors import heads

@@ -1,8 +1,10 @@
-"""Windows of a text for embedding: sentences, or groups of sentences, short enough for the model and small enough to localise a finding."""
+"""Sentences: the windows in which a text is embedded besides the whole, so that one bad sentence is not lost among
+good ones.
+"""
 
 import re
 
-WINDOW_CHARACTERS = 300  # about 70 tokens
+WINDOW_CHARACTERS = 300  # about 70 tokens; longer sentences are cut
 WHOLE_CHARACTERS = 1000  # about 230 tokens: what one embedding (256 tokens) can see
 MIN_CHARACTERS = 12  # shorter sentences ("Yes.") join their neighbour
 _END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|\s*\n\s*")
@@ -20,23 +22,6 @@ def sentences(text: str) -> list[str]:
                     continue
             found.append(piece)
     return found
-
-
-def windows(text: str) -> list[str]:
-    """What is embedded besides the whole text: the sentences of a short text, groups of sentences up to 300 characters of a long one.
-
-    A text of one sentence has one window, the stripped text; an empty text has none.
-    """
-    parts = sentences(text)
-    if len(text) <= WHOLE_CHARACTERS:
-        return parts
-    groups: list[str] = []
-    for part in parts:
-        if groups and len(groups[-1]) + 1 + len(part) <= WINDOW_CHARACTERS:
-            groups[-1] = f"{groups[-1]} {part}"
-        else:
-            groups.append(part)
-    return groups
 
 
 def _pieces(sentence: str) -> list[str]:

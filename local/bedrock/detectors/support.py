@@ -1,9 +1,10 @@
 """How well a statement is supported by a source text: the features of the grounding detector.
 
-Lexical agreement (words, word pairs, numbers, names, negation) and the similarity of embeddings, each against the source's best matching
-window, as facts taken from two places of a source need not be true together.
+Lexical agreement (words, word pairs, numbers, names, negation) and the similarity of embeddings, each against the
+source's best matching window, as facts taken from two places of a source need not be true together.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +23,19 @@ FEATURES = (
 MAX_EMBEDDED = 48  # of a long source, only the windows that share most words with the statements are embedded
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATIONS = frozenset("no not never none nobody nothing neither nor cannot without n't".split())
-_STOPWORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it its may me more most "
-    "my no not of on one or our s she should so some such than that the their them then there these they this those to was we were what "
-    "when where which who whom whose why will with would you your also about all any because before after between both each other over "
-    "under up down out only own same very just now t".split()
+_NEGATIONS = frozenset(
+    {"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "n't"}
 )
+_STOPWORDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
+    "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "may",
+    "me", "more", "most", "my", "no", "not", "of", "on", "one", "or", "our", "s", "she", "should", "so", "some",
+    "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to",
+    "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would",
+    "you", "your", "also", "about", "all", "any", "because", "before", "after", "between", "both", "each",
+    "other", "over", "under", "up", "down", "out", "only", "own", "same", "very", "just", "now", "t",
+})  # fmt: skip
+
 
 Array = NDArray[np.float32]
 _T = TypeVar("_T")
@@ -50,7 +57,7 @@ class Source:
 def read_source(text: str) -> Source:
     """Cut and index a source text of any length."""
     parts = sentences(text)
-    pairs = [f"{a} {b}" for a, b in zip(parts, parts[1:], strict=False)] or parts
+    pairs = [f"{a} {b}" for a, b in itertools.pairwise(parts)] or parts
     words = [content_words(window) for window in pairs]
     found = [frozenset(word_pairs(window)) for window in pairs]
     return Source(
@@ -67,7 +74,9 @@ def features(source: Source, statements: Sequence[str]) -> Array:
     chosen = _closest(source, statements)
     windows = embed([source.windows[index] for index in chosen])
     vectors = embed(statements)
-    return np.stack([_row(source, chosen, windows, text, vector) for text, vector in zip(statements, vectors, strict=True)])
+    return np.stack(
+        [_row(source, chosen, windows, text, vector) for text, vector in zip(statements, vectors, strict=True)]
+    )
 
 
 def content_words(text: str) -> list[str]:
@@ -78,7 +87,7 @@ def content_words(text: str) -> list[str]:
 def word_pairs(text: str) -> list[tuple[str, str]]:
     """Neighbouring content words."""
     words = content_words(text)
-    return list(zip(words, words[1:], strict=False))
+    return list(itertools.pairwise(words))
 
 
 def _row(source: Source, chosen: Sequence[int], windows: Embeddings, text: str, vector: Embeddings) -> Array:
@@ -91,7 +100,8 @@ def _row(source: Source, chosen: Sequence[int], windows: Embeddings, text: str, 
     names = _names(text)
     return np.array(
         [
-            similar.max(), _share(words, source.all_words), max(local_words), _share(pairs, source.all_pairs), max(local_pairs),
+            similar.max(), _share(words, source.all_words), max(local_words),
+            _share(pairs, source.all_pairs), max(local_pairs),
             1.0 - _share(numbers, source.numbers), 1.0 - _share(names, source.all_words),
             float(_negated(text) != source.negated[chosen[best]]),
         ],
@@ -105,7 +115,9 @@ def _closest(source: Source, statements: Sequence[str]) -> list[int]:
         return list(range(len(source.windows)))
     wanted = [frozenset(content_words(text)) for text in statements]
     best = sorted(
-        range(len(source.windows)), key=lambda index: max(len(source.words[index] & words) for words in wanted), reverse=True
+        range(len(source.windows)),
+        key=lambda index: max(len(source.words[index] & words) for words in wanted),
+        reverse=True,
     )
     return sorted(best[:MAX_EMBEDDED])
 

@@ -1,21 +1,23 @@
 """Denied topics, zero-shot: a text is compared with a topic's name, definition and examples by embedding.
 
-Raw cosine similarity cannot be compared between topics (a wide definition is near everything), so each similarity is measured against
-what a bank of generic harmless texts has with the same topic: (similarity - median) / standard deviation. The same is done in a space
-whitened by the bank's covariance, which removes what all requests have in common (Su et al. 2021, https://arxiv.org/abs/2103.15316).
-A logistic combination of these, trained on public intent sets with whole topics left out, gives the score; 0.5 is the threshold.
+Raw cosine similarity cannot be compared between topics (a wide definition is near everything), so each similarity is
+measured against what a bank of generic harmless texts has with the same topic: (similarity - median) / standard
+deviation. The same is done in a space whitened by the bank's covariance, which removes what all requests have in
+common (Su et al. 2021, https://arxiv.org/abs/2103.15316). A logistic combination of these, trained on public intent
+sets with whole topics left out, gives the score; 0.5 is the threshold.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from local.bedrock.detectors.embedding import DIMENSIONS, Embeddings, embed
-from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, windows
+from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 
 WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 SHRINKAGE = 0.6  # towards a round covariance: 2,000 texts estimate 384 dimensions poorly
@@ -43,7 +45,9 @@ class TopicScore:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The bank of generic texts and what follows from it: mean (384,), whitening (384, 384), the bank's vectors in both spaces."""
+    """The bank of generic texts and what follows from it: mean (384,), whitening (384, 384), the bank's vectors in
+    both spaces.
+    """
 
     mean: Array
     whitening: Array
@@ -71,7 +75,7 @@ class _Prepared:
 
 def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
     """Score a text, whole and by sentence (the best counts), for each topic; keys are the topics' names."""
-    parts = windows(text)
+    parts = sentences(text)
     if not parts:
         return {topic.name: TopicScore(0.0, False) for topic in topics}
     texts = parts if len(parts) == 1 or len(text) > WHOLE_CHARACTERS else [text.strip(), *parts]
@@ -86,7 +90,9 @@ def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
 def score_vectors(vectors: Embeddings, topic: Topic) -> Array:
     """Scores of embedded texts for one topic, shape (n,)."""
     combination = _stored()[1]
-    logits = topic_features(vectors, whiten(vectors, _space()), _prepared(topic)) @ combination.weights + combination.bias
+    logits = (
+        topic_features(vectors, whiten(vectors, _space()), _prepared(topic)) @ combination.weights + combination.bias
+    )
     result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
     return result
 
@@ -130,8 +136,8 @@ def _similarities(vectors: Embeddings, white: Embeddings, plain_topic: Embedding
     return result
 
 
-def _unit(vectors: Embeddings) -> Embeddings:
-    unit: Embeddings = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+def _unit(vectors: NDArray[Any]) -> Embeddings:
+    unit: Embeddings = (vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)).astype(np.float32)
     return unit
 
 

@@ -1,0 +1,75 @@
+"""Contextual grounding and relevance."""
+
+import numpy as np
+import pytest
+
+from local.bedrock.detectors.grounding import GroundingScores, scores
+from local.bedrock.detectors.support import FEATURES, features, read_source
+
+SOURCE = (
+    "The clinic in Leeds opens at 8 am from Monday to Friday. Appointments with Dr. Emily Chen can be booked by phone. "
+    "A blood test costs 40 pounds and takes 15 minutes. Patients do not need a referral for blood tests."
+)
+QUERY = "How much does a blood test cost?"
+
+
+def test_the_sources_own_words_are_grounded_and_relevant() -> None:
+    """A quoted answer to the question scores high on both."""
+    found = scores(SOURCE, QUERY, "A blood test costs 40 pounds and takes 15 minutes.")
+    assert found.grounding > 0.8
+    assert found.relevance > 0.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The Eiffel Tower stands in Paris and was built for a world fair.",
+        "Our dentists offer implants at a discount in Manchester.",
+        "A blood test costs 95 pounds and takes 70 minutes.",
+    ],
+)
+def test_invented_facts_are_less_grounded_than_kept_ones(answer: str) -> None:
+    """Facts from elsewhere and changed numbers score under the usual threshold of 0.5."""
+    assert scores(SOURCE, QUERY, answer).grounding < 0.5
+
+
+def test_one_invented_sentence_lowers_the_whole_answer() -> None:
+    """The worst sentence counts, however much is quoted around it."""
+    kept = "A blood test costs 40 pounds and takes 15 minutes."
+    mixed = f"{kept} The Eiffel Tower was built in 1889 by French engineers."
+    assert scores(SOURCE, QUERY, mixed).grounding < scores(SOURCE, QUERY, kept).grounding - 0.3
+
+
+def test_an_answer_to_another_question_is_less_relevant() -> None:
+    """Relevance compares with the query, whatever the source says."""
+    fitting = scores(SOURCE, QUERY, "A blood test costs 40 pounds.").relevance
+    assert scores(SOURCE, QUERY, "Giraffes live in Africa and eat leaves.").relevance < fitting
+
+
+def test_nothing_said_is_neither_grounded_nor_relevant() -> None:
+    """An empty answer scores zero; an empty source supports nothing."""
+    assert scores(SOURCE, QUERY, "  ") == GroundingScores(0.0, 0.0)
+    assert scores("", QUERY, "A blood test costs 40 pounds.").grounding < 0.5
+
+
+def test_features_tell_numbers_names_and_negation() -> None:
+    """A changed number, an unknown name and a lost negation each show in their own feature."""
+    source = read_source(SOURCE)
+    kept, number, name, negated = features(
+        source,
+        [
+            "A blood test costs 40 pounds.", "A blood test costs 41 pounds.",
+            "Appointments with Dr. Robert Miller can be booked by phone.", "Patients need a referral for blood tests.",
+        ],
+    )  # fmt: skip
+    columns = {feature: index for index, feature in enumerate(FEATURES)}
+    assert kept[columns["numbers missing"]] == 0
+    assert number[columns["numbers missing"]] == 1
+    assert name[columns["names missing"]] > 0
+    assert negated[columns["negation differs"]] == 1
+
+
+def test_a_source_of_100_000_characters_is_read_in_part() -> None:
+    """Only windows that share words with the answer are embedded, so that a full-size source stays quick."""
+    source = read_source("Trains leave every hour from the main station. " * 2200 + SOURCE)
+    assert np.isfinite(features(source, ["A blood test costs 40 pounds."])).all()
