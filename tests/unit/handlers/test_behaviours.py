@@ -254,7 +254,7 @@ def test_h_a_model_that_says_it_does_not_know_gives_dont_know(text: str) -> None
     reply["output"]["message"]["content"][0]["text"] = text
     result = ask_model(reply)
 
-    assert result["has_answer"] is False
+    assert (result["has_answer"], result["text"]) == (False, "")
     assert (result["answer"]["outcome"], result["answer"]["source"]) == ("dont_know", "LLM")
 
 

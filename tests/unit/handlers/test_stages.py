@@ -46,6 +46,7 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "outcome": "passed",
         "findings": [],
         "text_units": {"contentPolicyUnits": 2},
+        "scores": [],
         "blocked": False,
         "needs_model": needs_model,
         "text": looked_at,
