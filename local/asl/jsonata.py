@@ -121,8 +121,8 @@ def _expression(text: str, location: str) -> Field:
 
 
 def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
-    from jsonata import Jsonata  # type: ignore[import-untyped]  # untyped, and slow to load
-    from jsonata.utils import Utils  # type: ignore[import-untyped]  # untyped
+    from jsonata import Jsonata  # slow to load
+    from jsonata.utils import Utils
 
     try:
         compiled = Jsonata(text, timeout=_MILLISECONDS, stack=_DEPTH)

@@ -38,7 +38,7 @@ class Timer:
 class Scheduler:
     """A pool of daemon threads with timers."""
 
-    def __init__(self, clock: Clock, workers: int = 64) -> None:
+    def __init__(self, clock: Clock, workers: int = 32) -> None:
         self.clock = clock
         self._workers = workers
         self._changed = threading.Condition()

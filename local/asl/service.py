@@ -63,7 +63,7 @@ class StepFunctions(
         account: Account = Account(),  # noqa: B008  frozen, so one default serves all
         *,
         clock: Clock | None = None,
-        workers: int = 64,
+        workers: int = 32,
         clients: AwsClients | None = None,
         mocks: TaskMocks | None = None,
         mock_config: Path | None = None,
