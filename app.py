@@ -12,6 +12,8 @@ from functions.handlers import chat_api, executions_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
 from functions.handlers.invoke_model import invoke_model
+from functions.handlers.prepare_corpus import prepare_corpus
+from functions.handlers.summarize_corpus import summarize_corpus
 
 app = Chalice(app_name="stepguard")
 app.debug = False
@@ -35,6 +37,18 @@ def invoke_model_lambda(event: dict[str, Any], context: object) -> dict[str, Any
 def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state GuardAnswer."""
     return observed_stage("GuardAnswer", guard_answer, event)
+
+
+@app.lambda_function(name="prepare_corpus")
+def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The state PrepareCorpus of an evaluation."""
+    return prepare_corpus(event)
+
+
+@app.lambda_function(name="summarize_corpus")
+def summarize_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The state SummarizeCorpus of an evaluation."""
+    return summarize_corpus(event)
 
 
 @app.route("/chat", methods=["POST"], content_types=["application/json"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from functions.core import definition
 from functions.core.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,14 +35,27 @@ def chat_definition(function_arns: Mapping[str, str]) -> str:
 
     `function_arns` maps a Lambda's name (guard_input) to its ARN. Raises ConfigurationError for one without an ARN.
     """
-    text = (ROOT / "statemachine" / "chat.asl.json").read_text(encoding="utf-8")
+    return _substituted(_definition("chat"), "chat", function_arns)
+
+
+def evaluation_definition(function_arns: Mapping[str, str]) -> str:
+    """statemachine/evaluate.asl.json around the chat's states, with the Lambdas' ARNs. Raises ConfigurationError."""
+    text = definition.evaluation_definition(_definition("evaluate"), _definition("chat"))
+    return _substituted(text, "evaluate", function_arns)
+
+
+def _definition(name: str) -> str:
+    return (ROOT / "statemachine" / f"{name}.asl.json").read_text(encoding="utf-8")
+
+
+def _substituted(text: str, name: str, function_arns: Mapping[str, str]) -> str:
     substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
 
     def replace(placeholder: re.Match[str]) -> str:
         try:
             return substitutions[placeholder.group(1)]
         except KeyError:
-            raise ConfigurationError(f"statemachine/chat.asl.json: no Lambda stands for {placeholder[0]}.") from None
+            raise ConfigurationError(f"statemachine/{name}.asl.json: no Lambda stands for {placeholder[0]}.") from None
 
     return re.sub(r"\$\{(\w+)\}", replace, text)
 

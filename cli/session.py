@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from cli import project
 from cli.site import Site
 from functions.adapters.deployment import put_state_machine
+from functions.adapters.evaluations import Evaluations
 from functions.adapters.executions import Executions
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.core.callers import ANONYMOUS
@@ -27,6 +28,9 @@ from local.cloud import EmbeddedCloud, FolderInUseError, announced
 from local.endpoint import HttpApi
 
 PREFIX = "stepguard-local"
+EVALUATION_BUCKET = "stepguard-evaluations"
+"""Corpora and results; the embedded cloud keeps it in the state folder, so that a run survives its process."""
+
 SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
 """Which of the user's variables the embedded Lambdas see, beside the guardrails'."""
 
@@ -57,6 +61,7 @@ class Session:
     layers: Mapping[Layer, GuardrailRef] = field(default_factory=dict)
     url: str | None = None
     cloud: EmbeddedCloud | None = None
+    evaluations: Evaluations = field(default_factory=Evaluations)
 
 
 def home_of(choice: str | None) -> Path:
@@ -92,7 +97,8 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
                 url = error.endpoint
         _point_at(cloud.url if cloud else str(url))
         layers = deploy(cloud) if cloud else read_guardrails(os.environ) or _published()
-        yield Session(Executions(_machine_arn()), layers, cloud.url if cloud else url, cloud)
+        evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
+        yield Session(Executions(_machine_arn()), layers, cloud.url if cloud else url, cloud, evaluations)
 
 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) -> EmbeddedCloud:
@@ -101,7 +107,16 @@ def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) 
     site = Site() if serve else None
 
     def start(patience: float) -> EmbeddedCloud:
-        cloud = EmbeddedCloud(home, HTTP_API, host=host, port=port, announce=serve, site=site, patience=patience)
+        cloud = EmbeddedCloud(
+            home,
+            HTTP_API,
+            host=host,
+            port=port,
+            announce=serve,
+            site=site,
+            patience=patience,
+            buckets=(EVALUATION_BUCKET,),
+        )
         return opened.enter_context(cloud)
 
     try:
@@ -133,9 +148,9 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
         for entry in settings
     )
     arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
-    put_state_machine(
-        _machine_arn(), project.chat_definition(arns), f"arn:aws:iam::{cloud.account.account_id}:role/local"
-    )
+    role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
+    put_state_machine(_machine_arn(), project.chat_definition(arns), role)
+    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns), role)
     return layers
 
 
@@ -156,7 +171,13 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
     for layer, ref in layers.items():
         id_variable, version_variable = VARIABLES[layer]
         environment |= {id_variable: ref.id, version_variable: ref.version}
-    return environment | _CREDENTIALS | {"AWS_ENDPOINT_URL": url, "STATE_MACHINE_ARN": _machine_arn()}
+    places = {
+        "AWS_ENDPOINT_URL": url,
+        "STATE_MACHINE_ARN": _machine_arn(),
+        "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),
+        "EVALUATION_BUCKET": EVALUATION_BUCKET,
+    }
+    return environment | _CREDENTIALS | places
 
 
 _CREDENTIALS = {
@@ -177,5 +198,5 @@ def _point_at(url: str) -> None:
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), urlsplit(url).hostname)))
 
 
-def _machine_arn() -> str:
-    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-chat"
+def _machine_arn(name: str = "chat") -> str:
+    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-{name}"

@@ -25,6 +25,7 @@ from local.awslambda.functions import Functions
 from local.awslambda.service import LambdaBackend
 from local.bedrock.service import Bedrock
 from local.endpoint import Endpoint, HttpApi
+from local.endpoint.buckets import BucketClient, Buckets, BucketService
 from local.endpoint.site import Site
 from local.wire import Account, JsonService, ServiceError
 
@@ -60,8 +61,9 @@ class EmbeddedCloud:
         announce: bool = False,
         patience: float = 0.0,
         site: Site | None = None,
+        buckets: tuple[str, ...] = (),
     ) -> None:
-        """`http_api` is the application's own API, if it has one.
+        """`http_api` is the application's own API, if it has one; `buckets` are kept in the folder, not in memory.
 
         `announce` writes endpoint.json for other processes; `patience` is how long to wait for the folder, in seconds.
         """
@@ -74,6 +76,7 @@ class EmbeddedCloud:
         self._workers = workers
         self._announce = announce
         self._patience = patience
+        self._buckets = buckets
         self._registered = threading.Event()
         self._open = ExitStack()
 
@@ -95,7 +98,11 @@ class EmbeddedCloud:
         self.functions = Functions(self.account, self.home / "logs", self._workers)
         opened.callback(self.functions.close)
         opened.callback(self._registered.set)
-        self.states = StepFunctions(self.home / "states.sqlite3", self._invoke, self.account)
+        buckets = Buckets(self.home / "buckets", self._buckets)
+        s3 = BucketClient(buckets)
+        self.states = StepFunctions(
+            self.home / "states.sqlite3", self._invoke, self.account, clients=lambda service: _client(service, s3)
+        )
         opened.callback(self.states.close)
         self.endpoint = Endpoint(
             {
@@ -106,6 +113,7 @@ class EmbeddedCloud:
                 ],
                 "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
                 "lambda": [JsonService("lambda", LambdaBackend(self.functions))],
+                "s3": [BucketService(buckets)],
             },
             self._http_api,
             host=self._address[0],
@@ -142,6 +150,13 @@ class EmbeddedCloud:
         except ServiceError as error:
             raise LambdaInvokeError(error.code, error.message, error.status) from None
         return LambdaResult(result.payload, result.status, result.function_error, result.executed_version)
+
+
+def _client(service: str, s3: BucketClient) -> BucketClient:
+    """What the engine's Distributed Maps read from and write to: the buckets of the state folder."""
+    if service != "s3":
+        raise ServiceError("NotImplemented", f"The embedded Step Functions does not call {service}.", 501)
+    return s3
 
 
 def announced(home: Path) -> str | None:

@@ -23,10 +23,11 @@ class GuardrailClient(Protocol):
 
 
 class Guardrails:
-    """Applies guardrails through `bedrock-runtime`."""
+    """Applies guardrails through `bedrock-runtime`; with `scores` a verdict also tells what stayed under its limit."""
 
-    def __init__(self, runtime: GuardrailClient | None = None) -> None:
+    def __init__(self, runtime: GuardrailClient | None = None, *, scores: bool = False) -> None:
         self._runtime = runtime
+        self._scope = {"outputScope": "FULL"} if scores else {}
 
     def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction) -> Verdict:
         """The verdict of a layer on a text; skipped when the layer is off or there is nothing to look at.
@@ -66,7 +67,11 @@ class Guardrails:
         runtime = self._runtime or client("bedrock-runtime")
         with aws_errors("ApplyGuardrail"):
             return runtime.apply_guardrail(
-                guardrailIdentifier=ref.id, guardrailVersion=ref.version, source=str(source), content=list(content)
+                guardrailIdentifier=ref.id,
+                guardrailVersion=ref.version,
+                source=str(source),
+                content=list(content),
+                **self._scope,
             )
 
 

@@ -50,6 +50,11 @@ class Request:
         return Question(self.text, self.passages)
 
     @property
+    def for_study(self) -> bool:
+        """Whether an evaluation or a replay asks: they name the guardrails, and want every score."""
+        return self.guardrails is not None
+
+    @property
     def input_text(self) -> str:
         """What the input layer looks at: the question, the document, or the query of a given response."""
         return (self.query or "") if self.kind is Kind.RESPONSE else self.text

@@ -77,7 +77,8 @@ class Verdict:
     """What a layer decided on a text.
 
     `text` is what to go on with: the text itself, the masked text, or nothing after a block. `message` is the
-    guardrail's own answer after a block. `text_units` counts billed units by policy.
+    guardrail's own answer after a block. `text_units` counts billed units by policy. `scores` are what content filters
+    and grounding measured and found under their limits; only an evaluation asks for them.
     """
 
     outcome: Outcome
@@ -85,6 +86,7 @@ class Verdict:
     message: str | None = None
     findings: tuple[Finding, ...] = ()
     text_units: Mapping[str, int] = field(default_factory=dict)
+    scores: tuple[Finding, ...] = ()
 
     @property
     def blocked(self) -> bool:
@@ -97,6 +99,7 @@ class Verdict:
             "outcome": str(self.outcome),
             "findings": [finding.to_dict() for finding in self.findings],
             "text_units": dict(self.text_units),
+            "scores": [score.to_dict() for score in self.scores],
         }
 
 
@@ -130,7 +133,8 @@ def merge(verdicts: Sequence[Verdict], text: str) -> Verdict:
     for verdict in verdicts:
         units.update(verdict.text_units)
     findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
-    return Verdict(outcome, "" if outcome is Outcome.BLOCKED else text, message, findings, dict(units))
+    scores = tuple(dict.fromkeys(score for verdict in verdicts for score in verdict.scores))
+    return Verdict(outcome, "" if outcome is Outcome.BLOCKED else text, message, findings, dict(units), scores)
 
 
 def findings_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
@@ -138,11 +142,23 @@ def findings_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, directio
 
     With outputScope FULL an assessment also lists what was looked for and not found (`detected: false`).
     """
+    return _listed(assessments, layer, direction, detected=True)
+
+
+def scores_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
+    """What content filters and grounding measured and did not find: entries that only outputScope FULL lists."""
+    undetected = _listed(assessments, layer, direction, detected=False)
+    return tuple(entry for entry in undetected if entry.confidence is not None or entry.score is not None)
+
+
+def _listed(
+    assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction, *, detected: bool
+) -> tuple[Finding, ...]:
     found = []
     for assessment in assessments:
         for policy, name, entry in _entries(assessment):
             action = str(entry.get("action", "NONE"))
-            if action == "NONE" and entry.get("detected") is False:
+            if (action == "NONE" and entry.get("detected") is False) is detected:
                 continue
             found.append(
                 Finding(

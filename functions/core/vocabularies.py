@@ -11,6 +11,7 @@ API_runtime_Converse.html, and https://docs.aws.amazon.com/bedrock/latest/usergu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from functions.core.errors import UnreadableVerdict
@@ -23,6 +24,7 @@ from functions.core.verdict import (
     Verdict,
     decide,
     findings_of,
+    scores_of,
 )
 
 INVOKE_ACTION = "amazon-bedrock-guardrailAction"
@@ -41,7 +43,8 @@ def read_apply_guardrail(response: Mapping[str, Any], text: str, layer: Layer, d
     masked_text = outputs[0] if outputs else None
     findings = findings_of(response.get("assessments") or (), layer, direction)
     units = _units([response.get("usage")])
-    return _verdict(action != "NONE", findings, text, masked_text, masked_text, units)
+    verdict = _verdict(action != "NONE", findings, text, masked_text, masked_text, units)
+    return replace(verdict, scores=scores_of(response.get("assessments") or (), layer, direction))
 
 
 def read_converse(response: Mapping[str, Any], layer: Layer = Layer.MODEL) -> Verdict:

@@ -28,7 +28,7 @@ def guard_answer(
         raise InvalidRequest("The document holds no result of a stage in front of GuardAnswer.")
     text = str(before[-1]["text"])
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
-    verdict = (guardrails or Guardrails()).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
+    verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
     if verdict.blocked:
         answer = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.POSTPROCESS)
     else:

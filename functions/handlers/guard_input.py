@@ -20,7 +20,9 @@ def guard_input(
     settings = settings or environment()
     request = from_document(event.get("request"))
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails)
-    verdict = (guardrails or Guardrails()).check(ref, request.input_text, Layer.PREPROCESS, Direction.INPUT)
+    verdict = (guardrails or Guardrails(scores=request.for_study)).check(
+        ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
+    )
     refusal = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.PREPROCESS)
     return {
         **verdict.to_dict(),

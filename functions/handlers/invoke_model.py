@@ -30,7 +30,7 @@ def invoke_model(
     question = Question(str(event["text"]), request.passages)
     ref = settings.guardrail(Layer.MODEL, request.guardrails)
     if request.kind is Kind.RESPONSE:
-        guards = guardrails or Guardrails()
+        guards = guardrails or Guardrails(scores=request.for_study)
         verdict = guards.check_grounded(ref, request.completion or "", question, Layer.MODEL)
         completion = Completion(verdict, "given")
     else:

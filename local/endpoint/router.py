@@ -14,7 +14,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from local.endpoint.caller import Caller, read_caller
@@ -22,11 +22,21 @@ from local.endpoint.guard import refusal
 from local.endpoint.http_api import Gateway
 from local.endpoint.moto_app import WsgiApp
 from local.endpoint.site import Site
-from local.wire import HttpRequest, HttpResponse, JsonService
+from local.wire import HttpRequest, HttpResponse
 
 _log = logging.getLogger(__name__)
 # More than any of our services takes (Bedrock: 25 MB); what moto serves is bounded by the server alone.
 BODY_LIMIT = 32 * 1024 * 1024
+
+
+class Service(Protocol):
+    """One of our services on the wire."""
+
+    def owns(self, request: HttpRequest) -> bool:
+        """Whether the request is for it."""
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """The answer; failures are answers, too."""
 
 
 class Router:
@@ -34,7 +44,7 @@ class Router:
 
     def __init__(
         self,
-        services: Mapping[str, Sequence[JsonService]],
+        services: Mapping[str, Sequence[Service]],
         gateway: Gateway | None,
         other_services: WsgiApp,
         listens_on: str,
@@ -85,7 +95,7 @@ class Router:
         request = _request(environ, path, query, headers)
         return _too_large() if request is None else service.handle(request)
 
-    def _service(self, request: HttpRequest, caller: Caller) -> JsonService | None:
+    def _service(self, request: HttpRequest, caller: Caller) -> Service | None:
         if caller.service:
             candidates = self._services.get(caller.service, ())
         else:

@@ -10,9 +10,9 @@ from typing import Any
 
 from local.endpoint.http_api import Gateway, HttpApi, Invoker
 from local.endpoint.moto_app import MotoApp
-from local.endpoint.router import Router
+from local.endpoint.router import Router, Service
 from local.endpoint.site import Site
-from local.wire import Account, JsonService
+from local.wire import Account
 
 DEFAULT_PORT = 4566
 SECONDS_TO_FINISH = 1.0
@@ -28,7 +28,7 @@ class Endpoint:
 
     def __init__(
         self,
-        services: Mapping[str, Sequence[JsonService]],
+        services: Mapping[str, Sequence[Service]],
         http_api: HttpApi | None = None,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,

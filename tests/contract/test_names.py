@@ -14,7 +14,11 @@ import app
 from functions.core.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
-STATES = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text(encoding="utf-8"))["States"]
+STATES = {
+    name: state
+    for machine in ("chat", "evaluate")
+    for name, state in json.loads((ROOT / "statemachine" / f"{machine}.asl.json").read_text("utf-8"))["States"].items()
+}
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]["dev"]
 LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}

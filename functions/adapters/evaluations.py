@@ -1,0 +1,132 @@
+"""Evaluations: started, followed by their Map Run, read from S3."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.adapters.aws import aws_errors, client
+from functions.adapters.executions import Execution, Executions
+from functions.adapters.objects import Address, Objects
+from functions.core.errors import ConfigurationError, InvalidRequest, UnknownExecution
+from functions.core.runs import RUN_ID, Run
+
+WORK = "runs"
+"""Everything of a run is under `runs/ID/` in the evaluations' bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `total` is None until the corpus is read; `lines` are items, or parts of long documents."""
+
+    status: str
+    total: int | None
+    succeeded: int
+    failed: int
+    running: int
+
+    @property
+    def done(self) -> int:
+        """Lines that have ended, well or badly."""
+        return self.succeeded + self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "status": self.status,
+            "total": self.total,
+            "done": self.done,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "running": self.running,
+        }
+
+
+class Evaluations:
+    """The runs of one evaluation state machine."""
+
+    def __init__(
+        self,
+        state_machine_arn: str | None = None,
+        bucket: str | None = None,
+        states: Any = None,
+        objects: Objects | None = None,
+    ) -> None:
+        self._arn = state_machine_arn
+        self._bucket = bucket
+        self._given = states
+        self.objects = objects or Objects()
+
+    @property
+    def _states(self) -> Any:
+        return self._given or client("stepfunctions")
+
+    @property
+    def bucket(self) -> str:
+        """From the constructor, or EVALUATION_BUCKET. Raises ConfigurationError."""
+        return self._bucket or _setting("EVALUATION_BUCKET", "the bucket of corpora and results")
+
+    @property
+    def executions(self) -> Executions:
+        """The runs as executions; the state machine is the constructor's, or EVALUATION_STATE_MACHINE_ARN."""
+        arn = self._arn or _setting("EVALUATION_STATE_MACHINE_ARN", "the evaluation state machine")
+        return Executions(arn, self._given)
+
+    def work(self, run: str) -> Address:
+        """Where everything of a run is. Raises InvalidRequest for what cannot be a run's id."""
+        if not RUN_ID.fullmatch(run):
+            raise InvalidRequest("A run's id has 1 to 64 letters, digits, hyphens and underscores.")
+        return Address(self.bucket, f"{WORK}/{run}")
+
+    def object(self, run: str, name: str) -> Address:
+        """One of a run's objects."""
+        work = self.work(run)
+        return Address(work.bucket, f"{work.key}/{name}")
+
+    def start(self, run: Run) -> str:
+        """Start a run; its execution's ARN. The same id with the same parameters is the same run."""
+        return self.executions.start(run.id, {"run": run.to_document()})
+
+    def describe(self, run: str) -> Execution:
+        """The run's execution. Raises UnknownExecution."""
+        self.work(run)
+        executions = self.executions
+        try:
+            return executions.describe(executions.arn_of(run))
+        except UnknownExecution:
+            raise UnknownExecution(f"There is no evaluation {run}.") from None
+
+    def redrive(self, run: str) -> None:
+        """Take a run up again that failed or was aborted: what its items have done already is kept."""
+        with aws_errors("RedriveExecution"):
+            self._states.redrive_execution(executionArn=self.describe(run).arn)
+
+    def progress(self, run: str) -> Progress:
+        """How far the run is, from DescribeMapRun."""
+        execution = self.describe(run)
+        prepared = self._prepared(run)
+        with aws_errors("ListMapRuns"):
+            listed = self._states.list_map_runs(executionArn=execution.arn, maxResults=1)["mapRuns"]
+        if not listed:
+            return Progress(execution.status, prepared, 0, 0, 0)
+        with aws_errors("DescribeMapRun"):
+            counts: Mapping[str, int] = self._states.describe_map_run(mapRunArn=listed[0]["mapRunArn"])["itemCounts"]
+        failed = counts["failed"] + counts["timedOut"] + counts["aborted"]
+        return Progress(execution.status, prepared, counts["succeeded"], failed, counts["running"])
+
+    def _prepared(self, run: str) -> int | None:
+        try:
+            with self.objects.open(self.object(run, "corpus.json")) as stream:
+                return int(json.loads(stream.read())["lines"])
+        except InvalidRequest:
+            return None  # the corpus is still being read
+
+
+def _setting(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigurationError(f"{name} is not set: it names {what}.")
+    return value

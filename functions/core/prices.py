@@ -1,0 +1,46 @@
+"""What AWS charges, in US dollars: list prices of us-east-1, as published on the day below.
+
+Guardrails: https://aws.amazon.com/bedrock/pricing/ (per 1,000 text units of up to 1,000 characters; word filters and
+regular expressions are free). Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and differ
+between regions: they are here to compare guardrails with one another, not to foresee a bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+AS_OF = "2025-06-30"
+
+PER_THOUSAND_UNITS = {
+    "contentPolicyUnits": 0.15,
+    "topicPolicyUnits": 0.15,
+    "sensitiveInformationPolicyUnits": 0.10,
+    "contextualGroundingPolicyUnits": 0.10,
+    "wordPolicyUnits": 0.0,
+    "sensitiveInformationPolicyFreeUnits": 0.0,
+}
+
+PER_MILLION_EXPRESS_REQUESTS = 1.00
+PER_THOUSAND_TRANSITIONS = 0.025
+
+
+def guardrail_cost(units: Mapping[str, int]) -> dict[str, Any]:
+    """Text units and dollars by policy, and in all; units of a policy without a known price cost None."""
+    policies = {name: {"text_units": count, "dollars": _dollars(name, count)} for name, count in sorted(units.items())}
+    known = [entry["dollars"] for entry in policies.values() if entry["dollars"] is not None]
+    return {"prices_as_of": AS_OF, "policies": policies, "dollars": round(sum(known), 6)}
+
+
+def _dollars(name: str, count: int) -> float | None:
+    price = PER_THOUSAND_UNITS.get(name)
+    return None if price is None else round(price * count / 1000, 6)
+
+
+def workflow_cost(children: int, transitions: int) -> dict[str, Any]:
+    """What the children cost as EXPRESS (requests; their memory-seconds come on top) or as STANDARD executions."""
+    return {
+        "state_transitions": transitions,
+        "express_requests_dollars": round(children * PER_MILLION_EXPRESS_REQUESTS / 1_000_000, 6),
+        "standard_dollars": round(transitions * PER_THOUSAND_TRANSITIONS / 1000, 6),
+    }

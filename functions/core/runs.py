@@ -1,0 +1,96 @@
+"""What an evaluation is started with: the `run` of its execution's input, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.core.errors import InvalidRequest
+from functions.core.mapitems import Guardrails, guardrails_of
+from functions.core.request import Kind
+
+MAX_CONCURRENCY = 1000
+"""More children at a time than any guardrail quota could serve."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One evaluation. `corpus` and `work` are `(bucket, key)`; everything of the run is written under `work`.
+
+    `tolerated_failures` is a percentage. `guardrails` by layer; None is those of the deployment. `sample` items are
+    chosen by `seed`. `kind` is that of rows which do not say.
+    """
+
+    id: str
+    corpus: tuple[str, str]
+    work: tuple[str, str]
+    guardrails: Guardrails | None = None
+    concurrency: int = 10
+    tolerated_failures: float = 5.0
+    sample: int | None = None
+    seed: int = 0
+    kind: Kind = Kind.DOCUMENT
+
+    def to_document(self) -> dict[str, Any]:
+        """The `run` of an execution's input; the state machine reads its two limits."""
+        document: dict[str, Any] = {
+            "id": self.id,
+            "corpus": {"bucket": self.corpus[0], "key": self.corpus[1]},
+            "work": {"bucket": self.work[0], "key": self.work[1]},
+            "max_concurrency": self.concurrency,
+            "tolerated_failure_percentage": self.tolerated_failures,
+            "seed": self.seed,
+            "kind": str(self.kind),
+        }
+        if self.guardrails is not None:
+            document["guardrails"] = {layer: dict(ref) for layer, ref in self.guardrails.items()}
+        if self.sample is not None:
+            document["sample"] = self.sample
+        return document
+
+    def key(self, name: str) -> str:
+        """The key of one of the run's objects."""
+        return f"{self.work[1].rstrip('/')}/{name}"
+
+
+def run_of(document: object) -> Run:
+    """Read `Run.to_document`. Raises InvalidRequest naming the member that is wrong."""
+    if not isinstance(document, Mapping):
+        raise InvalidRequest("The execution's input must be {'run': {...}}.")
+    identifier = document.get("id")
+    if not isinstance(identifier, str) or not RUN_ID.fullmatch(identifier):
+        raise InvalidRequest("run.id must be 1 to 64 letters, digits, hyphens and underscores.")
+    try:
+        kind = Kind(document.get("kind", "document"))
+    except ValueError:
+        raise InvalidRequest(f"run.kind must be one of {', '.join(Kind)}.") from None
+    given = document.get("guardrails")
+    return Run(
+        id=identifier,
+        corpus=_address(document, "corpus"),
+        work=_address(document, "work"),
+        guardrails=None if given is None else guardrails_of(given),
+        concurrency=int(_number(document, "max_concurrency", 1, MAX_CONCURRENCY, 10)),
+        tolerated_failures=_number(document, "tolerated_failure_percentage", 0, 100, 5.0),
+        sample=None if document.get("sample") is None else int(_number(document, "sample", 1, 10**9, 1)),
+        seed=int(_number(document, "seed", -(2**53), 2**53, 0)),
+        kind=kind,
+    )
+
+
+def _address(document: Mapping[str, Any], name: str) -> tuple[str, str]:
+    value = document.get(name)
+    if not isinstance(value, Mapping) or not all(isinstance(value.get(part), str) for part in ("bucket", "key")):
+        raise InvalidRequest(f"run.{name} must be {{'bucket', 'key'}}.")
+    return value["bucket"], value["key"]
+
+
+def _number(document: Mapping[str, Any], name: str, least: float, most: float, default: float) -> float:
+    value = document.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise InvalidRequest(f"run.{name} must be a number from {least:g} to {most:g}.")
+    return value
