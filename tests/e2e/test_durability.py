@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.product import EXECUTIONS, SCRIPTS, alive, children, environment, run, serve
@@ -22,6 +23,19 @@ def _eventually(happened: Callable[[], bool], seconds: float = PROMPTLY) -> bool
             return False
         time.sleep(0.05)
     return True
+
+
+@contextmanager
+def _running(command: list[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A command in the background, ended with the test if not before."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(env)
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
@@ -65,18 +79,16 @@ def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
 def test_interrupted_chat_ends_at_once(tmp_path: Path) -> None:
     """Ctrl-C: exit code 130 without a traceback, no process left, and the execution can be looked at."""
     home = tmp_path / "state"
-    process = subprocess.Popen(
-        [str(SCRIPTS / "stepguard"), "chat", QUESTION, "--home", str(home)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment(tmp_path, LLM_MODEL_ID="test.not-ready"),
-    )  # fmt: skip
+    command = [str(SCRIPTS / "stepguard"), "chat", QUESTION, "--home", str(home)]
+    env = environment(tmp_path, LLM_MODEL_ID="test.not-ready")
     log = home / "logs" / "stepguard-local-invoke_model.log"
-    assert _eventually(lambda: log.exists() and "ModelNotReady" in log.read_text())
-    workers = children(process.pid)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    with _running(command, env) as process:
+        assert _eventually(lambda: log.exists() and "ModelNotReady" in log.read_text())
+        workers = children(process.pid)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert "Traceback" not in out + err
+    assert b"Traceback" not in out + err
     assert _eventually(lambda: not any(alive(worker) for worker in workers), 5)
 
 
@@ -84,8 +96,9 @@ def test_chats_at_the_same_time_share_a_folder(tmp_path: Path) -> None:
     """Two commands on one folder without a server: one waits for the other, both answer, both stay readable."""
     command = [str(SCRIPTS / "stepguard"), "chat", QUESTION, "--json", "--home", str(tmp_path / "state")]
     env = environment(tmp_path)
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, env=env, stderr=subprocess.PIPE) for _ in range(2)]
-    told = [json.loads(process.communicate(timeout=60)[0]) for process in started]
+    with _running(command, env) as one, _running(command, env) as other:
+        started = (one, other)
+        told = [json.loads(process.communicate(timeout=60)[0]) for process in started]
     assert [process.returncode for process in started] == [0, 0]
     assert [document["answer"]["outcome"] for document in told] == ["answered", "answered"]
     assert len({document["execution"] for document in told}) == 2
