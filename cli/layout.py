@@ -22,7 +22,7 @@ CHARACTER = 7.6
 
 _OPTIONS: dict[str, Any] = {
     "direction": "topbottom",
-    "spacing": {"layer_gap": 44.0, "node_gap": 34.0, "compound_padding": 24.0, "compound_header": 22.0},
+    "spacing": {"layer_gap": 56.0, "node_gap": 34.0, "compound_padding": 24.0, "compound_header": 22.0},
 }
 
 
@@ -58,15 +58,27 @@ def _layout(nodes: list[Any], edges: list[Any]) -> dict[str, Any]:
         drawn.node(node["id"], width=width, height=CIRCLE if circle else HEIGHT, **inside)
     for edge in edges:
         words = edge.get("label")
-        size: dict[str, Any] = {"label_size": {"width": 6.2 * min(len(words), 34), "height": 14.0}} if words else {}
+        size: dict[str, Any] = {"label_size": {"width": _label_width(words), "height": 14.0}} if words else {}
         drawn.edge(edge["source"], edge["target"], weight=0.2 if edge["kind"] == "catch" else 1.0, **size)
     raw = json.loads(graphlay.layout(drawn, options=_OPTIONS).to_json())
-    return _document(raw, nodes)
+    return _document(raw, nodes, edges)
 
 
-def _document(raw: Mapping[str, Any], nodes: list[Any]) -> dict[str, Any]:
+def _label_width(label: str) -> float:
+    return 6.2 * min(len(label), 34)
+
+
+def _document(raw: Mapping[str, Any], nodes: list[Any], wanted_edges: list[Any]) -> dict[str, Any]:
     least, most = raw["bounds"]["min"], raw["bounds"]["max"]
-    left, top = least["x"] - MARGIN, least["y"] - MARGIN
+    # The bounds leave out the words at the arrows.
+    words = [
+        (edge["label_anchor"]["x"], _label_width(wanted["label"]) / 2)
+        for edge, wanted in zip(raw["edges"], wanted_edges, strict=True)
+        if edge.get("label_anchor")
+    ]
+    left = min([least["x"], *(middle - half for middle, half in words)]) - MARGIN
+    right = max([most["x"], *(middle + half for middle, half in words)]) + MARGIN
+    top = least["y"] - MARGIN
 
     def moved(point: Mapping[str, float]) -> list[float]:
         return [round(point["x"] - left, 1), round(point["y"] - top, 1)]
@@ -80,7 +92,7 @@ def _document(raw: Mapping[str, Any], nodes: list[Any]) -> dict[str, Any]:
         for edge in raw["edges"]
     ]
     return {
-        "width": round(most["x"] - left + MARGIN, 1),
+        "width": round(right - left, 1),
         "height": round(most["y"] - top + MARGIN, 1),
         "nodes": {node["id"]: box for node, box in zip(nodes, boxes, strict=True)},
         "edges": edges,

@@ -72,7 +72,7 @@ _KINDS = ("String", "Numeric", "Boolean", "Timestamp")
 
 
 def condition(rule: Mapping[str, Any]) -> str:
-    """A Choice rule in a few words, e.g. `input_guard.blocked = true`."""
+    """A Choice rule in a few words, e.g. `blocked = true`."""
     if isinstance(rule.get("Condition"), str):
         return _short(str(rule["Condition"]).removeprefix("{%").removesuffix("%}").strip())
     for key, word in (("And", " and "), ("Or", " or ")):
@@ -83,7 +83,8 @@ def condition(rule: Mapping[str, Any]) -> str:
             return _short(word.join(condition(part) for part in telling or parts))
     if isinstance(rule.get("Not"), Mapping):
         return _short(f"not ({condition(rule['Not'])})")
-    variable = str(rule.get("Variable", "")).removeprefix("$.")
+    # The last member tells enough in a picture; the rule itself stands in the definition.
+    variable = str(rule.get("Variable", "")).rpartition(".")[2]
     for key, value in rule.items():
         if key in ("Variable", "Next", "Comment", "Assign", "Output"):
             continue

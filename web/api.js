@@ -1,0 +1,73 @@
+// Where the data comes from: the executions API of this origin, or the traces inside of a single-file page.
+
+import { nameOf } from "./words.js";
+
+const held = document.getElementById("traces");
+const traces = held ? JSON.parse(held.textContent) : null;
+
+/** Whether this is a page that was saved with its traces: no server, nothing to chat with. */
+export const SAVED = traces !== null;
+
+const layouts = new Map();
+
+async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { "Content-Type": "application/json" }, ...options });
+  } catch {
+    throw new Error("The server does not answer. Is stepguard serve still running?");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(body.error?.message ?? body.message ?? `The server answered with ${response.status}.`);
+  return body;
+}
+
+const part = encodeURIComponent;
+
+export async function listExecutions(filters) {
+  if (SAVED) {
+    const all = traces.map((trace) => ({ ...trace, name: nameOf(trace.execution), findings: [], stages: [] }));
+    return { executions: all, searched: all.length, more: false };
+  }
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
+  return ask(`../executions?${query}`);
+}
+
+/** The trace with its graph, laid out. */
+export async function getExecution(name, other = null) {
+  if (SAVED) {
+    const trace = traces.find((item) => nameOf(item.execution) === name);
+    if (!trace) throw new Error("This file does not hold that execution.");
+    if (other && !trace.comparison) throw new Error("This file does not hold that comparison.");
+    return trace;
+  }
+  const trace = await ask(`../executions/${part(name)}${other ? `?compare=${part(other)}` : ""}`);
+  trace.layout = await layoutOf(trace.graph);
+  return trace;
+}
+
+async function layoutOf(graph) {
+  const key = JSON.stringify(graph);
+  if (!layouts.has(key)) layouts.set(key, await ask("layout", { method: "POST", body: key }).catch(() => null));
+  return layouts.get(key);
+}
+
+export function getEvents(name, after = 0) {
+  return ask(`../executions/${part(name)}/events?after=${after}`);
+}
+
+export function replay(name) {
+  return ask(`../executions/${part(name)}/replay`, { method: "POST" });
+}
+
+export async function chat(question) {
+  const token = crypto.randomUUID?.() ?? String(Math.random());
+  let reply = await ask("../chat", { method: "POST", body: JSON.stringify({ question, client_token: token }) })
+    .catch((error) => ({ failed: error }));
+  while (reply.status === "RUNNING") {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    reply = await ask(`../chat/${part(nameOf(reply.execution))}`).catch((error) => ({ failed: error }));
+  }
+  if (reply.failed) throw reply.failed;
+  return reply;
+}

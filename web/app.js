@@ -1,0 +1,96 @@
+// The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME.
+
+import { SAVED } from "./api.js";
+import { chatBox } from "./chat.js";
+import { comparePage } from "./compare.js";
+import { el, put, show } from "./dom.js";
+import { executionPage } from "./execution.js";
+import { listPage } from "./list.js";
+
+const main = document.getElementById("main");
+const themes = ["auto", "light", "dark"];
+let turn = 0;
+let here = { name: null, open: null };
+
+async function route() {
+  const hash = location.hash || "#/";
+  if (!hash.startsWith("#/")) return; // a link inside of the page, such as "skip to the content"
+  const [path, query = ""] = hash.slice(2).split("?");
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  const number = parts.length > 2 && /^\d+$/.test(parts[2]) ? Number(parts[2]) : null;
+  if (parts[0] === "executions" && parts[1] && here.name === parts[1] && here.open && number !== null) {
+    here.open(number);
+    return;
+  }
+  turn += 1;
+  const mine = turn;
+  const alive = () => mine === turn;
+  here = { name: null, open: null };
+  if (parts[0] === "executions" && parts[1]) {
+    title(parts[1]);
+    show(main, el("h1", {}, "Execution"), el("p", { class: "quiet" }, "Reading the history…"));
+    const open = await executionPage(main, parts[1], number, alive);
+    if (alive()) here = { name: parts[1], open };
+  } else if (parts[0] === "compare" && parts[1] && parts[2]) {
+    title("Compare");
+    show(main, el("h1", {}, "Compare"), el("p", { class: "quiet" }, "Reading both histories…"));
+    await comparePage(main, parts[1], parts[2], alive);
+  } else if (parts.length === 0) {
+    title("Executions");
+    listPage(main, Object.fromEntries(new URLSearchParams(query)), alive);
+  } else {
+    show(main, el("h1", {}, "There is no such page"), el("p", {}, el("a", { href: "#/" }, "All executions")));
+  }
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function title(text) {
+  document.title = `${text} · stepguard`;
+}
+
+function themed() {
+  const button = document.getElementById("theme");
+  let theme = "auto";
+  try {
+    theme = localStorage.getItem("theme") ?? "auto";
+  } catch {
+    // a file of its own may have no storage
+  }
+  const apply = () => {
+    document.documentElement.dataset.theme = theme;
+    button.textContent = `Theme: ${theme}`;
+  };
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+    try {
+      localStorage.setItem("theme", theme);
+    } catch {
+      // the theme lasts as long as the page, then
+    }
+    apply();
+  });
+  apply();
+}
+
+put(document.getElementById("pages"), el("a", { href: "#/" }, "Executions"));
+themed();
+if (SAVED) document.getElementById("chat").remove();
+else chatBox(document.getElementById("chat"));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+window.addEventListener("hashchange", route);
+if (SAVED && !location.hash) {
+  const traces = JSON.parse(document.getElementById("traces").textContent);
+  const name = (trace) => encodeURIComponent(trace.execution.split(":").pop());
+  if (traces.length === 1) location.replace(`#/executions/${name(traces[0])}`);
+}
+route();

@@ -1,0 +1,82 @@
+// Two executions side by side.
+
+import { getExecution } from "./api.js";
+import { announce, el, show } from "./dom.js";
+import { badge, changesList, facts, failure, findingsLine, head, scroller, segmentsText } from "./parts.js";
+import { dollars, milliseconds, nameOf } from "./words.js";
+
+export async function comparePage(main, first, second, alive) {
+  let trace;
+  try {
+    trace = await getExecution(first, second);
+    const other = trace.comparison.outcome[1];
+    if (other === "running") setTimeout(() => alive() && comparePage(main, first, second, alive), 1000);
+  } catch (error) {
+    if (alive()) show(main, el("h1", {}, "Compare"), failure(error));
+    return;
+  }
+  if (!alive()) return;
+  const both = trace.comparison;
+  show(
+    main,
+    el("h1", {}, "Compare"),
+    el("p", { class: "reason" }, both.same ? "Both went the same way to the same answer." : "They differ."),
+    el(
+      "div",
+      { class: "pair" },
+      [0, 1].map((side) =>
+        el(
+          "section",
+          { "aria-label": side ? "Second" : "First" },
+          el("h2", {}, link(both.executions[side]), " ", badge(both.outcome[side])),
+          el("p", {}, both.reason[side]),
+          facts([["took", milliseconds(both.milliseconds[side])], ["estimated cost", dollars(both.usd[side])]]),
+        ),
+      ),
+    ),
+    el("h2", {}, "Path"),
+    scroller(
+      "Path",
+      el(
+        "table",
+        { class: "paths" },
+        head("state", "first", "second", "only the first found", "only the second found"),
+        el("tbody", {}, both.path.map((row) => pathRow(row, both))),
+      ),
+    ),
+    el("h2", {}, "Question"),
+    both.input.length ? changesList(both.input) : el("p", { class: "quiet" }, "The inputs are the same."),
+    el("h2", {}, "Answer"),
+    both.answer.length ? segmentsText(both.answer) : el("p", { class: "quiet" }, "Neither has an answer."),
+  );
+  announce("Comparison shown");
+}
+
+function link(arn) {
+  return el("a", { href: `#/executions/${encodeURIComponent(nameOf(arn))}` }, nameOf(arn));
+}
+
+function pathRow(row, both) {
+  const cell = (side, index) => {
+    if (index === null) return el("td", { class: "quiet" }, "not passed");
+    const name = encodeURIComponent(nameOf(both.executions[side]));
+    const outcome = row.error?.[side] ? "error" : row.outcome?.[side];
+    return el(
+      "td",
+      {},
+      el("a", { href: `#/executions/${name}/${index}` }, milliseconds(row.milliseconds[side])),
+      " ",
+      outcome ? badge(outcome) : null,
+      row.attempts?.[side] > 1 ? ` ↻ ${row.attempts[side]}` : "",
+    );
+  };
+  return el(
+    "tr",
+    { class: row.differs ? "differs" : null },
+    el("th", { scope: "row" }, row.differs ? "≠ " : "", row.state),
+    cell(0, row.first),
+    cell(1, row.second),
+    el("td", {}, findingsLine(row.findings?.only_first) || "–"),
+    el("td", {}, findingsLine(row.findings?.only_second) || "–"),
+  );
+}

@@ -1,0 +1,240 @@
+// The page of one execution: why, the graph, the timeline, one state in detail, the raw events.
+
+import { getEvents, getExecution, replay, SAVED } from "./api.js";
+import { announce, el, put, show } from "./dom.js";
+import { drawGraph, markSelected } from "./graph.js";
+import { badge, facts, failure, findingsLine, jsonFold } from "./parts.js";
+import { visitPanel } from "./visit.js";
+import { dollars, milliseconds, moment, nameOf, plural, visitOutcome } from "./words.js";
+
+const ROWS = 200;
+
+/** Show an execution; `number` is the visit to open. Returns a function that opens another visit of it. */
+export async function executionPage(main, name, number, alive) {
+  let trace;
+  try {
+    trace = await getExecution(name);
+  } catch (error) {
+    if (alive()) show(main, el("h1", {}, "Execution"), failure(error), el("p", {}, el("a", { href: "#/" }, "All executions")));
+    return null;
+  }
+  if (!alive()) return null;
+  const open = drawn(main, name, trace);
+  open(number ?? decisive(trace), number !== null);
+  announce(`${trace.reason}`);
+  if (trace.status === "RUNNING" && !SAVED) followed(main, name, alive);
+  return open;
+}
+
+async function followed(main, name, alive) {
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  if (alive()) await executionPage(main, name, null, alive);
+}
+
+/** The visit that tells most: the one that blocked or failed, else one that masked, else the first. */
+function decisive(trace) {
+  for (const outcomes of [["blocked"], ["failed", "timed_out", "aborted", "caught"], ["masked"], ["running"]]) {
+    const found = trace.visits.find((visit) => outcomes.includes(visitOutcome(visit)) && visit.type !== "Fail");
+    if (found) return found.index;
+  }
+  return trace.visits.length ? 0 : null;
+}
+
+function drawn(main, name, trace) {
+  const byState = new Map();
+  for (const visit of trace.visits) {
+    if (!byState.has(visit.state)) byState.set(visit.state, []);
+    byState.get(visit.state).push(visit.index);
+  }
+  const panel = el("section", { class: "panel", "aria-label": "State" });
+  const go = (index) => {
+    location.hash = `#/executions/${encodeURIComponent(name)}/${index}`;
+  };
+  const picture = trace.layout ? drawGraph(trace, (state) => go(byState.get(state).at(-1))) : null;
+  const line = timeline(trace, name);
+  show(
+    main,
+    el("h1", {}, "Execution ", badge(trace.outcome)),
+    el("p", { class: "reason" }, trace.reason),
+    answer(trace),
+    totals(trace),
+    actions(name, trace),
+    trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large to show here.`),
+    el(
+      "div",
+      { class: "split" },
+      picture
+        ? el("div", { class: "picture", role: "region", tabindex: "0", "aria-label": "Graph" }, picture)
+        : el("p", { class: "note" }, "The graph cannot be drawn here."),
+      panel,
+    ),
+    el("h2", {}, "Timeline"),
+    line.element,
+    !SAVED && eventsFold(name),
+    trace.input && jsonFold("Input of the execution", trace.input),
+  );
+  return (index, focus = true) => {
+    const visit = trace.visits[index];
+    if (!visit) {
+      show(panel, el("p", { class: "note" }, "No state has been entered yet."));
+      return;
+    }
+    show(panel, visitPanel(trace, visit, byState.get(visit.state), go));
+    if (picture) markSelected(picture, visit.state);
+    line.mark(index);
+    if (focus) panel.querySelector("h2").focus({ preventScroll: window.innerWidth > 900 });
+  };
+}
+
+function answer(trace) {
+  const question = trace.input?.request?.query ?? trace.input?.request?.text;
+  return el(
+    "div",
+    { class: "exchange" },
+    typeof question === "string" && el("blockquote", { class: "question" }, el("span", { class: "who" }, "Question"), question),
+    trace.answer?.text &&
+      el("blockquote", { class: "answer" }, el("span", { class: "who" }, `Answer · ${trace.answer.source ?? "no source"}`), trace.answer.text),
+    trace.error && el("p", { class: "failure" }, trace.error, trace.cause ? `: ${trace.cause}` : ""),
+  );
+}
+
+function totals(trace) {
+  const sums = trace.totals;
+  return facts([
+    ["started", moment(trace.started)],
+    ["took", milliseconds(trace.milliseconds)],
+    ["in guards", milliseconds(sums.guards)],
+    ["in the model", milliseconds(sums.model)],
+    ["waiting to retry", sums.waiting ? milliseconds(sums.waiting) : null],
+    ["orchestration", sums.orchestration === null ? null : milliseconds(sums.orchestration)],
+    ["transitions", `${sums.transitions}${sums.retries ? `, ${plural(sums.retries, "retry", "retries")}` : ""}`],
+    ["redrives", sums.redrives || null],
+    ["estimated cost", `${dollars(sums.usd.total)} without model and Lambda`],
+    ["events", sums.events.toLocaleString("en")],
+    ["execution", nameOf(trace.execution)],
+  ]);
+}
+
+function actions(name, trace) {
+  if (SAVED) return null;
+  const message = el("span", { role: "status" });
+  const again = el(
+    "button",
+    {
+      type: "button",
+      on: {
+        click: async () => {
+          again.disabled = true;
+          message.textContent = " Starting…";
+          try {
+            const started = await replay(name);
+            location.hash = `#/compare/${encodeURIComponent(name)}/${encodeURIComponent(nameOf(started.execution))}`;
+          } catch (error) {
+            message.textContent = ` ${error.message}`;
+            again.disabled = false;
+          }
+        },
+      },
+    },
+    "Replay with today’s guardrails",
+  );
+  return el("p", { class: "actions" }, trace.input?.request ? again : null, message);
+}
+
+/** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */
+function timeline(trace, name) {
+  const whole = trace.milliseconds || Math.max(1, ...trace.visits.map((visit) => visit.at + (visit.milliseconds ?? 0)));
+  const list = el("ol", { class: "timeline" });
+  const rows = new Map();
+  let chosen = null;
+  let shown = 0;
+  const more = el("button", { type: "button", on: { click: () => fill(shown + ROWS) } });
+  const fill = (most) => {
+    for (; shown < Math.min(most, trace.visits.length); shown += 1) {
+      const visit = trace.visits[shown];
+      const link = row(visit, whole, name);
+      rows.set(shown, link);
+      list.append(el("li", {}, link));
+    }
+    more.hidden = shown >= trace.visits.length;
+    more.textContent = `Show ${Math.min(ROWS, trace.visits.length - shown)} of ${trace.visits.length - shown} more`;
+  };
+  fill(ROWS);
+  return {
+    element: el("div", {}, list, more),
+    mark: (index) => {
+      rows.get(chosen)?.removeAttribute("aria-current");
+      rows.get(index)?.setAttribute("aria-current", "true");
+      chosen = index;
+    },
+  };
+}
+
+function row(visit, whole, name) {
+  const from = Math.min(100, (visit.at / whole) * 100);
+  const length = Math.max(0.5, Math.min(100 - from, ((visit.milliseconds ?? 0) / whole) * 100));
+  const outcome = visitOutcome(visit);
+  const depth = visit.parent === undefined ? "" : " inside";
+  const bar = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  bar.setAttribute("class", "bar");
+  bar.setAttribute("viewBox", "0 0 100 8");
+  bar.setAttribute("preserveAspectRatio", "none");
+  bar.setAttribute("aria-hidden", "true");
+  const piece = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  for (const [key, value] of Object.entries({ x: from, y: 0, width: length, height: 8 })) piece.setAttribute(key, value);
+  bar.append(piece);
+  const retried = visit.attempts?.length > 1 ? `↻ ${plural(visit.attempts.length, "attempt")}. ` : "";
+  return el(
+    "a",
+    { class: `row${depth}`, href: `#/executions/${encodeURIComponent(name)}/${visit.index}` },
+    el("span", { class: "row-name" }, visit.state),
+    el("span", { class: "row-time" }, milliseconds(visit.milliseconds)),
+    bar,
+    el(
+      "span",
+      { class: "row-what" },
+      visit.outcome || visit.status !== "succeeded" ? badge(outcome) : null,
+      " ",
+      retried,
+      findingsLine(visit.findings),
+      visit.error ? ` ${visit.error}` : "",
+    ),
+  );
+}
+
+/** The raw events, read when they are asked for. */
+function eventsFold(name) {
+  const body = el("div");
+  const fold = el("details", {}, el("summary", {}, "Raw events"), body);
+  const list = el("ul", { class: "events" });
+  const filter = el("input", { type: "search", id: "event-filter", on: { input: () => narrow() } });
+  const more = el("button", { type: "button", hidden: true, on: { click: () => read() } }, "More events");
+  let next = 0;
+  const narrow = () => {
+    const wanted = filter.value.toLowerCase();
+    for (const item of list.children) item.hidden = !item.dataset.type.includes(wanted);
+  };
+  const read = async () => {
+    more.hidden = true;
+    try {
+      const page = await getEvents(name, next);
+      for (const event of page.events) {
+        list.append(
+          el("li", { "data-type": event.type.toLowerCase() }, jsonFold(`${event.id} ${event.type}`, event)),
+        );
+      }
+      next = page.next;
+      more.hidden = next === null;
+      narrow();
+    } catch (error) {
+      put(body, failure(error));
+    }
+  };
+  fold.addEventListener("toggle", () => {
+    if (fold.open && !body.firstChild) {
+      put(body, el("label", { for: "event-filter" }, "Type contains "), filter, list, more);
+      read();
+    }
+  });
+  return fold;
+}

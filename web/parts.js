@@ -1,0 +1,110 @@
+// The pieces that several pages show: badges, findings, JSON, differences.
+
+import { el } from "./dom.js";
+import { findingWords, outcomeWords, policyWords, sureness } from "./words.js";
+
+export function badge(outcome) {
+  const [tone, sign, words] = outcomeWords(outcome);
+  return el("span", { class: `badge tone-${tone}` }, el("span", { "aria-hidden": "true" }, `${sign} `), words);
+}
+
+export function findingsTable(findings) {
+  if (!findings?.length) return el("p", { class: "quiet" }, "No findings.");
+  const rows = findings.map((finding) =>
+    el(
+      "tr",
+      {},
+      el("td", {}, badgeOfAction(finding.action)),
+      el("td", {}, policyWords(finding.policy)),
+      el("td", {}, el("strong", {}, finding.name)),
+      el("td", {}, sureness(finding) || "–"),
+      el("td", {}, finding.direction === "OUTPUT" ? "in the answer" : "in the question"),
+    ),
+  );
+  return scroller(
+    "Findings",
+    el("table", {}, head("action", "policy", "what", "how sure", "where"), el("tbody", {}, rows)),
+  );
+}
+
+function badgeOfAction(action) {
+  const outcome = { BLOCKED: "blocked", ANONYMIZED: "masked" }[action];
+  return outcome ? badge(outcome) : el("span", { class: "badge tone-skipped" }, action === "NONE" ? "seen" : action);
+}
+
+export function head(...names) {
+  return el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name))));
+}
+
+/** Wide things scroll by themselves, also with the keyboard. */
+export function scroller(label, ...children) {
+  return el("div", { class: "scroller", role: "region", "aria-label": label, tabindex: "0" }, children);
+}
+
+/** A JSON value, folded; its text is made when it is opened. */
+export function jsonFold(title, value, open = false) {
+  const body = el("div");
+  const fold = el("details", {}, el("summary", {}, title), body);
+  const fill = () => {
+    if (fold.open && !body.firstChild) {
+      body.append(scroller(title, el("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))));
+    }
+  };
+  fold.addEventListener("toggle", fill);
+  fold.open = open;
+  return fold;
+}
+
+/** What a state changed, one line a change. */
+export function changesList(changes) {
+  if (!changes?.length) return el("p", { class: "quiet" }, "It changed nothing in the document.");
+  const signs = { add: ["+", "added"], remove: ["−", "removed"], replace: ["±", "changed"] };
+  return el(
+    "ul",
+    { class: "changes" },
+    changes.map((change) => {
+      const [sign, words] = signs[change.op];
+      return el(
+        "li",
+        {},
+        el("span", { class: `sign ${change.op}`, title: words }, sign, el("span", { class: "unseen" }, ` ${words} `)),
+        " ",
+        el("code", {}, change.path || "the whole document"),
+        change.op === "replace" && ["before" in change ? inline(change.before, "del") : null, " → "],
+        change.op === "remove" ? inline(change.before, "del") : inline(change.value, "ins"),
+      );
+    }),
+  );
+}
+
+function inline(value, name) {
+  const text = JSON.stringify(value);
+  if (text.length <= 160) return el(name, {}, text);
+  return jsonFold(`${text.slice(0, 60)}…`, value);
+}
+
+/** A text with what was taken out of it and put into it. */
+export function segmentsText(segments) {
+  return el(
+    "p",
+    { class: "text" },
+    segments.map(([op, text]) => (op === "=" ? text : el(op === "-" ? "del" : "ins", {}, text))),
+  );
+}
+
+export function findingsLine(findings) {
+  return [...new Set((findings ?? []).filter((item) => item.action !== "NONE").map(findingWords))].join("; ");
+}
+
+export function facts(pairs) {
+  return el(
+    "dl",
+    { class: "facts" },
+    pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+  );
+}
+
+export function failure(error) {
+  return el("p", { class: "failure", role: "alert" }, error.message);
+}

@@ -1,0 +1,68 @@
+// One visit of a state: what it decided, found, masked, changed; what it got and what it gave.
+
+import { el } from "./dom.js";
+import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
+import { milliseconds, visitOutcome } from "./words.js";
+
+const STAGES = ["GuardInput", "InvokeModel", "GuardAnswer"];
+
+/** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
+export function visitPanel(trace, visit, others, open) {
+  const place = others.indexOf(visit.index);
+  const guarded = STAGES.includes(visit.state) && visit.outcome;
+  return [
+    el("h2", { tabindex: "-1", id: "visit" }, visit.state, " ", badge(visitOutcome(visit))),
+    others.length > 1 &&
+      el(
+        "p",
+        { class: "steps" },
+        step("Previous", others[place - 1], open),
+        ` visit ${place + 1} of ${others.length} `,
+        step("Next", others[place + 1], open),
+      ),
+    facts([
+      ["type", visit.type],
+      ["entered after", milliseconds(visit.at)],
+      ["took", milliseconds(visit.milliseconds)],
+      ["attempts", visit.attempts?.length || null],
+      ["error", visit.error],
+      ["cause", visit.cause],
+      ["in", visit.parent === undefined ? null : `${trace.visits[visit.parent].state}, item or branch ${visit.branch ?? "?"}`],
+      ["items", visit.items && Object.entries(visit.items).map(([name, count]) => `${count} ${name}`).join(", ")],
+      ["Map Run", visit.map_run],
+      ["events", `${visit.events[0]} to ${visit.events[1]}`],
+    ]),
+    visit.truncated && el("p", { class: "note" }, "The history holds this visit’s data cut short."),
+    guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
+    visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
+    visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
+    visit.output !== undefined && [el("h3", {}, "What it changed"), changesList(visit.changes)],
+    visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
+      el("p", { class: "note" }, "Input and output are not shown here: the raw events hold them."),
+    visit.input !== undefined && jsonFold("Input", visit.input),
+    visit.output !== undefined && jsonFold("Output", visit.output),
+    visit.variables && jsonFold("Variables", visit.variables),
+  ];
+}
+
+function step(words, index, open) {
+  return el("button", { type: "button", disabled: index === undefined, on: { click: () => open(index) } }, words);
+}
+
+function attemptsTable(attempts) {
+  const rows = attempts.map((attempt, number) =>
+    el(
+      "tr",
+      {},
+      el("td", {}, number + 1),
+      el("td", {}, badge(attempt.outcome)),
+      el("td", {}, attempt.waited === undefined ? "–" : milliseconds(attempt.waited)),
+      el("td", {}, attempt.milliseconds === undefined ? "…" : milliseconds(attempt.milliseconds)),
+      el("td", {}, attempt.error ?? "–"),
+      el("td", {}, attempt.resource ?? "–"),
+      el("td", { class: "small" }, attempt.request_id ?? "–"),
+    ),
+  );
+  const names = ["#", "outcome", "waited before", "took", "error", "integration", "request id"];
+  return scroller("Attempts", el("table", {}, head(...names), el("tbody", {}, rows)));
+}

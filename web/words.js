@@ -1,0 +1,81 @@
+// Names, numbers and times as people read them.
+
+export const OUTCOMES = {
+  answered: ["passed", "✓", "answered"],
+  passed: ["passed", "✓", "passed"],
+  succeeded: ["passed", "✓", "succeeded"],
+  masked: ["masked", "▒", "masked"],
+  blocked: ["blocked", "■", "blocked"],
+  dont_know: ["blocked", "?", "don’t know"],
+  caught: ["failed", "!", "failed, caught"],
+  failed: ["failed", "!", "failed"],
+  error: ["failed", "!", "failed"],
+  unavailable: ["failed", "!", "unavailable"],
+  timed_out: ["failed", "!", "timed out"],
+  aborted: ["failed", "!", "aborted"],
+  running: ["running", "…", "running"],
+  skipped: ["skipped", "–", "skipped: no guardrail set"],
+};
+
+const POLICIES = {
+  content: "content filter",
+  topic: "denied topic",
+  word: "word filter",
+  sensitive_information: "sensitive information",
+  contextual_grounding: "grounding check",
+};
+
+/** [tone, sign, words] of an outcome or status; an unknown one is shown as it is. */
+export function outcomeWords(outcome) {
+  return (Object.hasOwn(OUTCOMES, outcome) && OUTCOMES[outcome]) || ["skipped", "·", String(outcome)];
+}
+
+export function policyWords(policy) {
+  return (Object.hasOwn(POLICIES, policy) && POLICIES[policy]) || String(policy).replaceAll("_", " ");
+}
+
+/** The verdict of a guard stage; for any other state how it went. */
+export function visitOutcome(visit) {
+  if (visit.outcome && !["error", "running"].includes(visit.outcome)) return visit.outcome;
+  return visit.status;
+}
+
+export function milliseconds(value) {
+  if (value === null || value === undefined) return "…";
+  if (value < 10) return `${Math.round(value * 10) / 10} ms`;
+  if (value < 10000) return `${Math.round(value).toLocaleString("en")} ms`;
+  return `${(value / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} s`;
+}
+
+export function dollars(value) {
+  return `$${value.toFixed(6)}`;
+}
+
+export function moment(text) {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** How sure the policy was: "confidence HIGH", "score 0.42 of 0.70". */
+export function sureness(finding) {
+  if (finding.confidence) return `confidence ${finding.confidence}`;
+  if (typeof finding.score === "number") {
+    return `score ${finding.score.toFixed(2)} of ${(finding.threshold ?? 0).toFixed(2)}`;
+  }
+  return "";
+}
+
+export function findingWords(finding) {
+  const sure = sureness(finding);
+  const action = finding.action === "NONE" ? "seen" : finding.action;
+  return `${policyWords(finding.policy)} ${finding.name} ${action}${sure ? ` (${sure})` : ""}`;
+}
+
+/** The last part of an ARN: the execution's name, by which the page's addresses know it. */
+export function nameOf(arn) {
+  return String(arn).split(":").pop();
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
