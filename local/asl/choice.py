@@ -37,10 +37,6 @@ def _number(value: Json) -> Json:
     return value if is_number(value) else None
 
 
-def _string(value: Json) -> Json:
-    return value if isinstance(value, str) else None
-
-
 def _utf16(value: Json) -> Json:
     """Java compares strings by UTF-16 code units; only characters beyond the BMP sort otherwise in Python."""
     return value.encode("utf-16-be", "surrogatepass") if isinstance(value, str) else None
@@ -102,8 +98,8 @@ def _comparison(variable: Path, operator: str, wanted: Json) -> Predicate:
         test = TYPE_TESTS[operator]
         return lambda env: test(_required(variable, env)) is wanted
     if operator == "StringMatches":
-        pattern = wildcard(wanted)
-        return lambda env: pattern.fullmatch(_string(_required(variable, env)) or "") is not None
+        matches = wildcard(wanted)
+        return lambda env: matches(_required(variable, env))
     reader, compare = COMPARISONS[operator.removesuffix("Path")]
     if operator.endswith("Path"):
         other = parse(wanted)
@@ -133,14 +129,37 @@ def _present(path: Path, env: Env) -> bool:
     return path.definite or bool(found)
 
 
-def wildcard(text: str) -> re.Pattern[str]:
-    """StringMatches: `*` stands for any run of characters, `\\*` for a star and `\\\\` for a backslash."""
-    out, at = [], 0
+def wildcard(text: str) -> Callable[[Json], bool]:
+    """StringMatches: `*` stands for any run of characters, `\\*` for a star and `\\\\` for a backslash.
+
+    The pieces between the stars are looked for from left to right: no pattern makes that slow.
+    """
+    pieces = [""]
+    at = 0
     while at < len(text):
         if text[at] == "\\" and text[at + 1 : at + 2] in ("*", "\\"):
-            out.append(re.escape(text[at + 1]))
-            at += 2
-        else:
-            out.append(".*" if text[at] == "*" else re.escape(text[at]))
+            pieces[-1] += text[at + 1]
             at += 1
-    return re.compile("".join(out), re.DOTALL)
+        elif text[at] == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += text[at]
+        at += 1
+    first, *middle, last = pieces if len(pieces) > 1 else (pieces[0], "")
+
+    def matches(value: Json) -> bool:
+        if not isinstance(value, str):
+            return False
+        if len(pieces) == 1:
+            return value == first
+        if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
+            return False
+        here, end = len(first), len(value) - len(last)
+        for piece in middle:
+            found = value.find(piece, here, end)
+            if found < 0:
+                return False
+            here = found + len(piece)
+        return True
+
+    return matches

@@ -117,6 +117,15 @@ class _Compiler:
             return jsonata_field(body[name], name)
         return template(body[name], name)
 
+    def typed(self, name: str, wanted: str, source: Mapping[str, Json] | None = None) -> Field | None:
+        """A template that must give a value of one type; JSONPath's constants were validated."""
+        body = self.body if source is None else source
+        if not self.jsonata or name not in body:
+            return self.template(name, body)
+        from local.asl.jsonata import typed  # loaded only by definitions that use the language
+
+        return typed(body[name], name, wanted)
+
     def path(self, name: str) -> Field | None:
         """InputPath and OutputPath: absent is the whole value, null an empty object."""
         if name not in self.body:
@@ -133,7 +142,7 @@ class _Compiler:
         body = self.body if source is None else source
         if f"{name}Path" in body:
             return (read or integer_path)(f"{name}Path", body[f"{name}Path"])
-        return self.template(name, body)
+        return self.typed(name, "number", body)
 
     def common(self) -> dict[str, Any]:
         return {
@@ -205,8 +214,8 @@ class _Compiler:
             if key in self.body:
                 value = self.body[key]
                 is_path = key.endswith("Path")
-                field = path_field(value) if is_path else self.template(key)
                 seconds = key.startswith("Seconds")
+                field = path_field(value) if is_path else self.typed(key, "number" if seconds else "string")
                 return Wait(
                     **self.common(),
                     seconds=field if seconds else None,
@@ -301,14 +310,12 @@ class _Compiler:
             return path_field(self.body["ItemsPath"]) if "ItemsPath" in self.body else None
         if "Items" not in self.body:
             return None
-        from local.asl.jsonata import array  # loaded only by definitions that use the language
-
-        return array(self.body["Items"], "Items")
+        return self.typed("Items", "array")
 
     def text(self, name: str) -> Field | None:
         path = self.body.get(f"{name}Path")
         if path is None:
-            return self.template(name)
+            return self.typed(name, "string")
         return expression(path, f"{name}Path") if path.startswith("States.") else path_field(path)
 
 

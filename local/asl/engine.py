@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,12 +29,16 @@ from local.asl.effects import (
 from local.asl.errors import RUNTIME, StateError
 from local.asl.execution import Ending, Execution
 from local.asl.frame import Frame
+from local.asl.history import HistoryFullError
 from local.asl.interpreter import run_machine
 from local.asl.jsontext import Json, dump
 from local.asl.mailbox import TaskMailbox
 from local.asl.scheduler import Scheduler, Timer
 
 _log = logging.getLogger(__name__)
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
+EXPRESS_SECONDS = 300.0
 
 
 @dataclass(eq=False, slots=True)
@@ -103,14 +108,17 @@ class Engine:
         """
         execution.stop = lambda ending: self.end(execution, ending)
         timeout = execution.machine.timeout
-        if timeout is not None:
-            spent = self._scheduler.clock.now() - (since or execution.who.started)
-            execution.deadline = self._scheduler.call_later(
-                max(0.0, timeout - spent), lambda: self.end(execution, Ending("TIMED_OUT"))
-            )
+        if execution.who.express:
+            timeout = min(timeout or EXPRESS_SECONDS, EXPRESS_SECONDS)
         steps = run_machine(execution.machine, execution.frame, execution.input, inside)
         strand = _Strand(execution, steps, execution.frame)
-        self._scheduler.submit(lambda: self._run(_Answer(strand)))
+        with self._scheduler.holding_time():
+            if timeout is not None:
+                spent = self._scheduler.clock.now() - (since or execution.who.started)
+                execution.deadline = self._scheduler.call_later(
+                    max(0.0, timeout - spent), lambda: self.end(execution, Ending("TIMED_OUT"))
+                )
+            self._scheduler.submit(lambda: self._run(_Answer(strand)))
 
     def end(self, execution: Execution, ending: Ending) -> bool:
         """Stop an execution from outside; False when it had ended already."""
@@ -264,7 +272,8 @@ class Engine:
         group.active.discard(strand)
         group.fork.frame.last = strand.frame.last
         if strand.branch is not None and strand.branch.index is None:
-            strand.frame.aborted()
+            with suppress(HistoryFullError):
+                strand.frame.aborted()
         for other in sorted(group.active, key=lambda item: item.position):
             self._abort(other)
         group.parent.children = None
@@ -278,8 +287,9 @@ class Engine:
         if strand.children is not None:
             for child in sorted(strand.children.active, key=lambda item: item.position):
                 self._abort(child)
-        strand.frame.aborted()
         branch = strand.branch
-        if branch is not None and branch.index is not None:
-            which: dict[str, Any] = {"name": branch.name, "index": branch.index}
-            strand.frame.event("MapIterationAborted", which, link=False)
+        with suppress(HistoryFullError):
+            strand.frame.aborted()
+            if branch is not None and branch.index is not None:
+                which: dict[str, Any] = {"name": branch.name, "index": branch.index}
+                strand.frame.event("MapIterationAborted", which, link=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import cache
+from math import isfinite
 from typing import Any
 from uuid import uuid4
 
@@ -48,17 +49,17 @@ def condition(value: Json) -> Callable[[Env], bool]:
     return test
 
 
-def array(value: Json, location: str) -> Field:
-    """A Map's Items: an array, or an expression that gives one."""
+def typed(value: Json, location: str, wanted: str) -> Field:
+    """A field whose value must be of one type: "array", "number" or "string"."""
     field = jsonata_field(value, location)
 
-    def items(env: Env) -> Json:
+    def evaluate(env: Env) -> Json:
         answer = field(env)
-        if not isinstance(answer, list):
-            raise unexpected(value, location, "array", answer)
+        if type_name(answer) != wanted:
+            raise unexpected(value, location, wanted, answer)
         return answer
 
-    return items
+    return evaluate
 
 
 def unexpected(value: Json, location: str, wanted: str, answer: Json) -> FaultError:
@@ -156,9 +157,11 @@ def _plain(value: Any) -> Json:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, range)):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise TypeError("not a JSON number")
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if value is None or isinstance(value, (str, bool, int)):
         return value
     if type(value).__name__ == "NullValue":
         return None

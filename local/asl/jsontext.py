@@ -6,22 +6,38 @@ https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
 MAX_BYTES = 262_144
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_decoder = json.JSONDecoder(parse_constant=lambda name: _refuse(name))
+_escaping = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+_decoder = json.JSONDecoder(parse_constant=lambda name: _refuse(name), parse_float=lambda text: _finite(text))
 
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
 def dump(value: Json) -> str:
-    """Compact JSON text."""
-    return _encoder.encode(value)
+    """Compact JSON text; characters that UTF-8 cannot hold (lone surrogates) are escaped."""
+    text = _encoder.encode(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _escaping.encode(value)
+    return text
 
 
 def load(text: str | bytes) -> Json:

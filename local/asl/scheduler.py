@@ -12,7 +12,8 @@ import itertools
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from local.asl.ports import Clock
@@ -47,6 +48,7 @@ class Scheduler:
         self._order = itertools.count()
         self._threads = 0
         self._idle = 0
+        self._holds = 0
         self._closed = False
         self._timekeeper: threading.Thread | None = None
 
@@ -61,6 +63,18 @@ class Scheduler:
                 threading.Thread(target=self._work, name=f"asl-{self._threads}", daemon=True).start()
             else:
                 self._changed.notify()
+
+    @contextmanager
+    def holding_time(self) -> Iterator[None]:
+        """While this lasts a virtual clock does not jump: for timers and jobs that belong together."""
+        with self._changed:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                self._changed.notify_all()
 
     def call_later(self, seconds: float, job: Callable[[], object]) -> Timer:
         """Run `job` after so many seconds of the clock."""
@@ -115,7 +129,7 @@ class Scheduler:
                         # In slices: the system's clock may be set while we wait.
                         self._changed.wait(min(left, 60.0))
                         continue
-                    if self._ready or self._idle < self._threads:
+                    if self._ready or self._holds or self._idle < self._threads:
                         self._changed.wait()
                         continue
                     self.clock.jump(self._timers[0].when)

@@ -7,6 +7,7 @@ nothing committed; a power failure may lose the last moments but never consisten
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -58,6 +59,8 @@ CREATE TABLE IF NOT EXISTS tags (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
 ) STRICT;
 """
+
+_log = logging.getLogger(__name__)
 
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _PERIOD = 0.005
@@ -137,6 +140,18 @@ class Store:
             pending, self._pending = self._pending, []
         if not pending:
             return
+        try:
+            try:
+                self._commit(pending)
+            except UnicodeEncodeError:
+                self._commit([(sql, [_storable(value) for value in values]) for sql, values in pending])
+        except sqlite3.Error:
+            # A full disk, say: nothing is lost while the process lives, and the caller hears of it.
+            with self._pending_lock:
+                self._pending = pending + self._pending
+            raise
+
+    def _commit(self, pending: list[tuple[str, Sequence[Any]]]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for sql, group in groupby(pending, key=lambda item: item[0]):
@@ -153,8 +168,16 @@ class Store:
             # The pause collects the events of many executions into one transaction.
             if self._closed.wait(_PERIOD):
                 return
-            self.flush()
+            try:
+                self.flush()
+            except sqlite3.Error:
+                _log.exception("The state could not be written; it is tried again with the next change.")
 
 
 def _values(group: Iterable[tuple[str, Sequence[Any]]]) -> Iterable[Sequence[Any]]:
     return (values for _, values in group)
+
+
+def _storable(value: Any) -> Any:
+    """Text that UTF-8 cannot hold (a hostile client's lone surrogates) with replacement characters instead."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

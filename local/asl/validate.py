@@ -219,6 +219,7 @@ class _State:
         for name in _EXCLUSIVE:
             if name in self.body and f"{name}Path" in self.body:
                 yield _bad(self.where, f"Only one of these fields is allowed: ['{name}', '{name}Path']")
+        yield from _variables(self.body.get("Assign"), self.where)
         if not self.jsonata:
             yield from self.paths()
         yield from getattr(self, f"_{kind.lower()}", lambda: ())()
@@ -385,6 +386,22 @@ class _State:
             yield from self.target(item.get("Next"), f"{here}/Next")
             if item.get("ResultPath") is not None:
                 yield from _path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)
+
+
+_VARIABLE = re.compile(r"[^\W\d]\w*")
+
+
+def _variables(assign: Json, where: str) -> Iterator[Finding]:
+    """The names of variables: an identifier of up to 80 characters, not the reserved `states`."""
+    if assign is None:
+        return
+    if not isinstance(assign, dict):
+        yield _bad(f"{where}/Assign", "The value of the field 'Assign' must be an object")
+        return
+    for key in assign:
+        name = key.removesuffix(".$")
+        if name == "states" or len(name) > 80 or not _VARIABLE.fullmatch(name):
+            yield _bad(f"{where}/Assign", f"The variable name '{name}' is not valid")
 
 
 # The optimised integrations: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html

@@ -276,7 +276,7 @@ def test_bad_requests_have_awss_error_codes(cloud: Cloud, operation: str, params
     assert raised.value.code == code
 
 
-@pytest.mark.parametrize("text", ["{", "", "NaN", '{"a":' * 5000])
+@pytest.mark.parametrize("text", ["{", "", "NaN", "1e999", '"\ud800"', '{"a":' * 5000])
 def test_input_that_is_no_json_is_refused(cloud: Cloud, text: str) -> None:
     """InvalidExecutionInput; an empty input is the empty object."""
     machine = cloud.machine({"P": {"Type": "Pass", "End": True}})
@@ -285,6 +285,25 @@ def test_input_that_is_no_json_is_refused(cloud: Cloud, text: str) -> None:
         return
     with pytest.raises(ServiceError, match="InvalidExecutionInput"):
         cloud.call("StartExecution", stateMachineArn=machine, input=text)
+
+
+def test_a_lone_surrogate_harms_nothing(cloud: Cloud) -> None:
+    """Text that UTF-8 cannot hold is escaped in payloads and replaced in messages; the store goes on."""
+    machine = cloud.machine({"P": {"Type": "Pass", "End": True}})
+    done = cloud.finish(machine, {"text": "\ud800"})
+    assert json.loads(done["output"]) == {"text": "\ud800"}
+    waiting = cloud.start(cloud.machine({"T": task("hold")}, name="hold"))
+    cloud.call("StopExecution", executionArn=waiting, error="\udfff", cause="x")
+    assert cloud.finish(machine)["status"] == "SUCCEEDED"
+
+
+def test_an_express_execution_ends_after_five_minutes(cloud: Cloud) -> None:
+    """TIMED_OUT, whatever the machine's own time-out says."""
+    states = {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}
+    machine = cloud.machine(states, kind="EXPRESS", TimeoutSeconds=7200)
+    answer = cloud.call("StartSyncExecution", stateMachineArn=machine)
+    assert answer["status"] == "TIMED_OUT"
+    assert (answer["stopDate"] - answer["startDate"]).total_seconds() == pytest.approx(300)
 
 
 def test_tags_are_kept_and_removed(cloud: Cloud) -> None:
