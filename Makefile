@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DATA ?= ../shared/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## print this list
@@ -45,8 +46,12 @@ lint: setup ## formatting, style, types, import contracts, state machines
 	@echo "import-linter"; report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
 	@echo "statelint";    $(BIN)/statelint --ignore=URI statemachine/*.asl.json
 
-train: setup ## train the detectors' weights again from the public data sets
+train: setup ## train the detectors' weights again from the public data sets (DATA=folder)
 	@$(BIN)/pip install --quiet -r requirements-train.txt
+	@$(BIN)/python -m local.train.pii_gazetteer
+	@$(BIN)/python -m local.train.pii_profanity $(DATA)
+	@$(BIN)/python -m local.train.pii_tagger $(DATA) --words-only
+	@$(BIN)/python -m local.train.pii_tagger $(DATA) --epochs 6
 	@$(BIN)/python -m local.train
 
 package: setup ## build the Lambda zip and the CloudFormation template in build/package

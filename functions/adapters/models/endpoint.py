@@ -48,7 +48,8 @@ def ask(
         ),
     )
     generation, stop_reason = _generate(guarded, model, sagemaker or client("sagemaker-runtime"))
-    text = answer_of(generation, thought_opened=True, cut_short=stop_reason == "length")
+    # A container that does not say why it stopped may have stopped inside the thought.
+    text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))
     after = guardrails.check_grounded(guardrail, text, guarded, Layer.MODEL)
     verdict = merge([*before, after], after.text)
     return Completion(verdict, stop_reason)
@@ -70,6 +71,6 @@ def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClien
     try:
         reply = json.loads(raw)
         first = reply[0] if isinstance(reply, list) else reply
-        return str(first["generated_text"]), str((first.get("details") or {}).get("finish_reason", "stop"))
+        return str(first["generated_text"]), str((first.get("details") or {}).get("finish_reason", "unknown"))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UnreadableVerdict("InvokeEndpoint answered in a body without 'generated_text'.") from None
