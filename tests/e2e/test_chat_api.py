@@ -65,12 +65,19 @@ def test_client_token_makes_a_question_idempotent(server: Server) -> None:
 
 def test_failed_execution_is_never_a_200(server: Server) -> None:
     """503 with the error message for a person, which no guardrail's name stands on."""
-    ended = server.start("fails-at-once", {"request": {"text": QUESTION, "guardrails": UNKNOWN_GUARDRAIL}})
+    request = {"text": QUESTION, "guardrails": UNKNOWN_GUARDRAIL, "caller": "anonymous"}
+    ended = server.start("fails-at-once", {"request": request})
     assert (ended["status"], ended["error"]) == ("FAILED", "AnswerUnavailable")
     status, body = server.request("/chat/fails-at-once")
     assert (status, body["status"]) == (503, "FAILED")
     assert (body["answer"]["outcome"], body["answer"]["source"], body["answer"]["got_hits"]) == ("unavailable", None, 0)
     assert "Please ask me again later" in body["answer"]["text"]
+
+
+def test_execution_of_somebody_else_is_not_there(server: Server) -> None:
+    """404, as for one that does not exist: who asks through the API reads the API's own answers to them."""
+    assert server.start("of-somebody-else", {"request": {"text": QUESTION, "caller": "cli"}})["status"] == "SUCCEEDED"
+    assert server.request("/chat/of-somebody-else") == server.request("/chat/nobody")
 
 
 def test_health_says_which_layers_are_on(server: Server) -> None:

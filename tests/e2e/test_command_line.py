@@ -34,8 +34,8 @@ def test_chat_prints_one_json_object(server: Server) -> None:
         assert stage["outcome"] == "passed"
         assert stage["findings"] == []
         assert stage["milliseconds"] >= 0
-    status, body = server.request("/chat/" + document["execution"].rpartition(":")[2])
-    assert (status, body["answer"]["text"]) == (200, QUESTION)
+    seen = server.aws_json("stepfunctions", "describe-execution", "--execution-arn", document["execution"])
+    assert seen["status"] == "SUCCEEDED"
 
 
 def test_chat_shows_answer_path_and_verdicts(server: Server) -> None:
