@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = _command(commands, "demo", "ask the demo's questions and show each path and verdict", _in_session("demo"))
     _timeout(demo)
 
+    _evaluate_command(commands)
+
     serve = _command(commands, "serve", "serve the embedded cloud to any AWS client", _serve, place=False)
     serve.add_argument("--port", type=_port, default=4566, help="default 4566; 0 takes any free one")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
@@ -79,6 +81,48 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "doctor", "say what is configured, reachable, half set", _doctor)
     _guardrail_commands(commands)
     return parser
+
+
+def _evaluate_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _command(commands, "evaluate", "run a corpus through the workflow and score it", _evaluate)
+    evaluate.add_argument("corpus", nargs="?", help="a .jsonl, .csv or .json file, a folder of documents, s3://…")
+    evaluate.add_argument("--guardrails", type=Path, metavar="DIR", help="guardrails to evaluate: a folder, or a file")
+    evaluate.add_argument("--out", metavar="DIR", help="where results and report go; default HOME/evaluations/RUN")
+    evaluate.add_argument("--sample", type=_natural, metavar="N", help="evaluate N items only")
+    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
+    kinds = ("document", "prompt", "response")
+    evaluate.add_argument("--kind", choices=kinds, default="document", help="of rows that do not say; default document")
+    evaluate.add_argument("--concurrency", type=_natural, metavar="N", help="items at a time; default by the quotas")
+    evaluate.add_argument(
+        "--tolerate", type=_percentage, default=5.0, metavar="PERCENT", help="failed items; default 5"
+    )
+    evaluate.add_argument("--fail-under", metavar="METRIC=LIMIT,…", help="exit code 1 under a limit, e.g. recall=0.9")
+    evaluate.add_argument("--resume", metavar="RUN", help="go on with a run, or fetch its results again")
+    evaluate.add_argument("--compare", nargs=2, metavar=("A", "B"), help="what changed between the folders of two runs")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.compare:
+        from cli import evaluate_compare
+
+        return evaluate_compare.run(arguments)
+    return _in_session("evaluate")(arguments)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 10**9:
+        raise argparse.ArgumentTypeError("must be a whole number above 0")
+    return int(text)
+
+
+def _percentage(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 100:
+        raise argparse.ArgumentTypeError("must be a percentage from 0 to 100")
+    return share
 
 
 def _guardrail_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,8 @@ class EmbeddedCloud:
         self._announce = announce
         self._patience = patience
         self._buckets = buckets
+        self.watch: Callable[[str, bytes], None] | None = None
+        """Told of every function that a state machine has called, and what it answered."""
         self._registered = threading.Event()
         self._open = ExitStack()
 
@@ -149,6 +151,8 @@ class EmbeddedCloud:
             result = self.functions.invoke(function, payload, timeout)
         except ServiceError as error:
             raise LambdaInvokeError(error.code, error.message, error.status) from None
+        if self.watch is not None:
+            self.watch(function, result.payload)
         return LambdaResult(result.payload, result.status, result.function_error, result.executed_version)
 
 

@@ -75,7 +75,7 @@ class Scorecard:
     correct: Counter[bool] = field(default_factory=Counter)
     policies: dict[str, _Policy] = field(default_factory=lambda: defaultdict(_Policy))
     policy_labelled: int = 0
-    policy_positive: int = 0
+    policy_stated: int = 0
     pii: dict[str, _Spans] = field(default_factory=lambda: defaultdict(_Spans))
     sweep: Sweep = field(default_factory=Sweep)
     units: Counter[str] = field(default_factory=Counter)
@@ -120,6 +120,7 @@ class Scorecard:
         for name in seen:
             self.policies[name].seen += 1
         if truth is not None:
+            self.policy_stated += result.labels.policies is not None
             self._judge_policies(truth, acted)
         self.sweep.add(result, truth)
         if result.labels.pii is not None and result.found is not None:
@@ -217,7 +218,11 @@ class Scorecard:
             "only_seen": counts.seen,
             "labelled": counts.tp + counts.fn,
         }
-        return about | (confusion.to_dict() if judged else {})
+        rates = confusion.to_dict() if judged else {}
+        if not self.policy_stated:
+            # Of items that should pass only the needless interventions of a policy are known.
+            rates |= dict.fromkeys(("precision", "recall", "f1"))
+        return about | rates
 
 
 def truth_of(result: Result) -> frozenset[str] | None:

@@ -1,0 +1,156 @@
+"""`stepguard evaluate CORPUS`: a corpus through the chat's own states, scored. docs/evaluation.md tells how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cli import evaluate_corpus, evaluate_output, evaluate_run, project, render
+from cli.evaluate_gate import Gate, gates_of
+from cli.evaluate_summary import lines_of
+from cli.session import Session, home_of
+from functions.adapters.guardrail_admin import GuardrailAdmin
+from functions.adapters.objects import Address
+from functions.core.errors import AccessDenied, InvalidRequest
+from functions.core.quotas import concurrency_for
+from functions.core.request import Kind
+from functions.core.runs import Run
+from functions.core.verdict import Layer
+
+EMBEDDED_CONCURRENCY = 4
+"""Two processors are busy with four children at a time; the embedded Bedrock throttles nobody."""
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Evaluate a corpus, or take a run up again. Returns the exit code."""
+    gates = gates_of(arguments.fail_under)
+    try:
+        identifier = arguments.resume or _start(arguments, session)
+        return _finish(arguments, session, identifier, gates)
+    except AccessDenied as error:
+        raise InvalidRequest(str(error)) from None  # the caller's to put right
+
+
+def _start(arguments: argparse.Namespace, session: Session) -> str:
+    if not arguments.corpus:
+        raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
+    identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+    evaluate_output.check_target(_target(arguments, identifier))
+    kind = Kind(arguments.kind)
+    corpus = evaluate_corpus.check(arguments.corpus, kind)
+    guardrails = _guardrails(arguments, session)
+    evaluations = session.evaluations
+    work = evaluations.work(identifier)
+    if isinstance(corpus, Address):
+        address, name = corpus, str(corpus)
+    else:
+        address, name = evaluate_corpus.upload(corpus, evaluations, identifier, kind), corpus.path.name
+        _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
+        for row in corpus.bad_rows[:5]:
+            _tell(arguments, f"  {render.plain(row.file)}, line {row.line}: {row.reason}")
+    about = {
+        "run": identifier,
+        "corpus": name,
+        "guardrails": guardrails,
+        "sample": arguments.sample,
+        "seed": arguments.seed,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    evaluations.objects.put(evaluations.object(identifier, evaluate_output.RUN), json.dumps(about).encode())
+    evaluations.start(
+        Run(
+            id=identifier,
+            corpus=(address.bucket, address.key),
+            work=(work.bucket, work.key),
+            guardrails=guardrails or None,
+            concurrency=_concurrency(arguments, session, corpus),
+            tolerated_failures=arguments.tolerate,
+            sample=arguments.sample,
+            seed=arguments.seed,
+            kind=kind,
+        )
+    )
+    _tell(arguments, f"run {identifier}; interrupted, it goes on with: stepguard evaluate --resume {identifier}")
+    return identifier
+
+
+def _concurrency(arguments: argparse.Namespace, session: Session, corpus: Any) -> int:
+    if arguments.concurrency:
+        return int(arguments.concurrency)
+    if session.url is not None:
+        return EMBEDDED_CONCURRENCY
+    return concurrency_for(1000.0 if isinstance(corpus, Address) else corpus.mean_characters)
+
+
+def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, dict[str, str]]:
+    """The guardrail of each layer: those of --guardrails, else the deployment's."""
+    layers = dict(session.layers)
+    if arguments.guardrails is not None:
+        admin = GuardrailAdmin()
+        files = project.guardrail_files([arguments.guardrails])
+        applied = {file.stem: admin.apply(configuration).ref for file, configuration in files.items()}
+        if set(applied) <= set(Layer):
+            layers = {Layer(stem): ref for stem, ref in applied.items()}
+        elif len(applied) == 1:  # one guardrail for every layer, as the peers' samples have it
+            layers = dict.fromkeys(Layer, next(iter(applied.values())))
+        else:
+            raise InvalidRequest(f"{arguments.guardrails}: the files must be named {', '.join(Layer)}, or be one file.")
+    return {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
+
+
+def _finish(arguments: argparse.Namespace, session: Session, identifier: str, gates: list[Gate]) -> int:
+    evaluations = session.evaluations
+    execution = evaluations.describe(identifier)
+    target = _target(arguments, identifier)
+    evaluate_output.check_target(target, identifier)
+    if arguments.resume and execution.finished and execution.status != "SUCCEEDED":
+        evaluations.redrive(identifier)
+    try:
+        execution = evaluate_run.follow(session, identifier, quiet=arguments.json)
+    except KeyboardInterrupt:
+        _tell(arguments, f"\ninterrupted; nothing is lost: stepguard evaluate --resume {identifier}")
+        return 130
+    broken = evaluate_run.failure(execution)
+    if broken is not None and execution.error != "States.ExceedToleratedFailureThreshold":
+        raise broken
+    with evaluations.objects.open(evaluations.object(identifier, evaluate_output.RUN)) as stream:
+        about = json.loads(stream.read())
+    if execution.stopped is not None:
+        about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
+    scorecard = evaluate_output.write(evaluations, identifier, about, target)
+    missed = [gate for gate in gates if not gate.passes(scorecard)]
+    _show(arguments, about, scorecard, target, missed)
+    if broken is not None:
+        raise broken
+    return 1 if missed else 0
+
+
+def _show(
+    arguments: argparse.Namespace, about: Mapping[str, Any], scorecard: dict[str, Any], target: Path, missed: list[Gate]
+) -> None:
+    if arguments.json:
+        under = [gate.told(scorecard) for gate in missed]
+        print(render.as_json({"run": about, "out": str(target), "under": under, "scorecard": scorecard}))
+        return
+    for line in lines_of(scorecard):
+        print(render.plain(line))
+    print(f"Results and report: {target}")
+    for gate in missed:
+        print(f"under its limit: {gate.told(scorecard)}", file=sys.stderr)
+
+
+def _target(arguments: argparse.Namespace, identifier: str) -> Path:
+    if arguments.out is not None:
+        return Path(arguments.out).expanduser().resolve()
+    return home_of(arguments.home) / "evaluations" / identifier
+
+
+def _tell(arguments: argparse.Namespace, line: str) -> None:
+    if not arguments.json:
+        print(line, file=sys.stderr)

@@ -1,0 +1,73 @@
+"""The folder of results of a run: all of its files, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cli.evaluate_corpus import LOCAL_BAD_ROWS
+from functions.adapters.evaluations import Evaluations
+from functions.core.errors import InvalidRequest
+
+RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
+    "results.jsonl",
+    "scorecard.json",
+    "items.csv",
+    "report.html",
+    "run.json",
+    "bad_rows.jsonl",
+)
+
+
+def check_target(folder: Path, run: str | None = None) -> None:
+    """Raise InvalidRequest when the folder holds something that is not this run's."""
+    if folder.exists() and not folder.is_dir():
+        raise InvalidRequest(f"{folder}: is not a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and read_run(folder).get("run") != run:
+        raise InvalidRequest(f"{folder}: is not empty. Choose another --out.")
+
+
+def read_run(folder: Path) -> Mapping[str, Any]:
+    """run.json of a folder of results; empty when it has none."""
+    with suppress(OSError, ValueError):
+        value = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return value if isinstance(value, dict) else {}
+    return {}
+
+
+def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Fetch a run's results, draw its report, and put the folder in place at once. Gives the scorecard."""
+    from cli.report.page import write_report
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in (RESULTS, SCORECARD, TABLE):
+            evaluations.objects.download(evaluations.object(run, name), unfinished / name)
+        _bad_rows(evaluations, run, unfinished / BAD_ROWS)
+        (unfinished / RUN).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        scorecard: dict[str, Any] = json.loads((unfinished / SCORECARD).read_text(encoding="utf-8"))
+        write_report(unfinished / REPORT, about, scorecard, unfinished / RESULTS)
+        evaluations.objects.upload(evaluations.object(run, REPORT), unfinished / REPORT, "text/html; charset=utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.chmod(0o755)
+        os.replace(unfinished, folder)  # noqa: PTH105  Path.replace refuses nothing more
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return scorecard
+
+
+def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:
+    pieces = []
+    for name in (LOCAL_BAD_ROWS, BAD_ROWS):
+        with suppress(InvalidRequest), evaluations.objects.open(evaluations.object(run, name)) as stream:
+            pieces.append(stream.read())
+    if pieces:
+        file.write_bytes(b"".join(pieces))

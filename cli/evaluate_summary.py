@@ -1,0 +1,43 @@
+"""A scorecard in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
+    """The lines."""
+    counts = ", ".join(f"{count} {name}" for name, count in card["actions"].items())
+    yield f"{card['items']} items: {counts}; {card['bad_rows']} bad rows"
+    for name, count in list(card["errors"].items())[:5]:
+        yield f"  {count} failed with {name}"
+    if card["labelled"]:
+        found = card["intervention"]
+        yield f"{card['labelled']} with an expectation: {told(card['correct'])} as expected"
+        yield f"  intervening:  precision {told(found['precision'])}, recall {told(found['recall'])}"
+        yield f"  missed {found['fn']}, intervened without need {found['fp']}"
+    rows = [row for row in card["policies"] if "/" in row["policy"]]
+    if rows:
+        yield "policy                                        acted  missed  needless  precision  recall"
+    for row in sorted(rows, key=lambda row: (-row["intervened"], row["policy"]))[:20]:
+        values = (_short(row.get("precision")), _short(row.get("recall")))
+        yield (
+            f"  {row['policy'][:42]:<42} {row['intervened']:>6}  {row.get('fn', ''):>6}  {row.get('fp', ''):>8}"
+            f"  {values[0]:>9}  {values[1]:>6}"
+        )
+    spent = card["timings"].get("item") or {}
+    if spent:
+        yield f"an item takes {spent['p50']} ms in the middle, {spent['p95']} ms at the 95th percentile"
+    cost = card["cost"]["guardrails"]
+    units = sum(item["text_units"] for item in cost["policies"].values())
+    yield f"{units} text units, on AWS some ${cost['dollars']:.4f}"
+
+
+def told(value: Mapping[str, float] | None) -> str:
+    """A rate with its interval."""
+    return "–" if value is None else f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
+
+
+def _short(value: Mapping[str, float] | None) -> str:
+    return "–" if value is None else f"{value['value']:.2f}"
