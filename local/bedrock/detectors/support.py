@@ -22,6 +22,7 @@ FEATURES = (
 )  # fmt: skip
 MAX_EMBEDDED = 48  # of a long source, only the windows that share most words with the statements are embedded
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_CITATION = re.compile(r"\[\d+(?:\s*[,–-]\s*\d+)*\]")  # "[2]": points at the source, says no number
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NEGATIONS = frozenset(
     {"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "n't"}
@@ -91,13 +92,14 @@ def word_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _row(source: Source, chosen: Sequence[int], windows: Embeddings, text: str, vector: Embeddings) -> Array:
-    words, pairs = content_words(text), word_pairs(text)
+    bare = _CITATION.sub(" ", text)
+    words, pairs = content_words(bare), word_pairs(bare)
     similar = windows @ vector
     local_words = [_share(words, source.words[index]) for index in chosen]
     local_pairs = [_share(pairs, source.pairs[index]) for index in chosen]
     best = int(np.argmax(similar + np.asarray(local_words)))
-    numbers = _NUMBER.findall(text)
-    names = _names(text)
+    numbers = _NUMBER.findall(bare)
+    names = _names(bare)
     return np.array(
         [
             similar.max(), _share(words, source.all_words), max(local_words),
