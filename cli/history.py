@@ -1,40 +1,194 @@
-"""`stepguard history EXECUTION`: the path of states with durations and verdicts."""
+"""`stepguard history`: why an answer is what it is; without an execution, which ones there are."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from cli import render
 from cli.chat import find
 from cli.session import Session
-from functions.core import answer as answers
-from functions.core.trace import read_history
+from functions.adapters.executions import Executions
+from functions.core.errors import InvalidRequest, UnknownExecution
+from functions.core.trace import read_export, read_history, to_document
+from functions.core.trace.compare import compare
+from functions.core.trace.graph import graph
+from functions.core.trace.listing import Filters, summarize
+from functions.core.trace.redact import redact
+
+SECONDS = 1.0
+"""How often `--watch` and `--follow` look again."""
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
-    """Print the story of one execution. Returns the exit code."""
-    arn = find(session.executions, arguments.execution)
-    execution = session.executions.describe(arn)
-    trace = read_history(session.executions.history(arn))
-    output = execution.output or {}
-    answer = answers.from_document(output, arn) if "answer" in output else None
-    if arguments.json:
-        record = {
-            "execution": arn,
-            "status": trace.status,
-            "milliseconds": trace.milliseconds,
-            "error": trace.error,
-            "answer": None if answer is None else answer.to_document(),
-            "path": trace.path,
-            "stages": trace.stages(),
-        }
-        print(render.as_json(record))
+    """List executions, or show one, or compare two. Returns the exit code."""
+    executions = _of_machine(session.executions, arguments.state_machine)
+    if arguments.diff:
+        return _compare(arguments, executions)
+    if arguments.execution is None:
+        return _list(arguments, executions)
+    arn = _find(executions, arguments.execution)
+    if arguments.follow:
+        return _follow(arguments, executions, arn)
+    if arguments.events:
+        return _events(arguments, list(executions.history(arn)))
+    return _show(arguments, document_of(executions, arn, with_graph=arguments.html is not None))
+
+
+def show_file(arguments: argparse.Namespace) -> int:
+    """Show the history that a file holds: an export of GetExecutionHistory, or log lines of an EXPRESS execution."""
+    raw = read_export(_text(arguments.file))
+    if arguments.events:
+        return _events(arguments, raw)
+    named = next((item["execution_arn"] for item in raw if isinstance(item.get("execution_arn"), str)), None)
+    document = to_document(read_history(raw), named or arguments.file.name)
+    document["graph"] = graph({})
+    return _show(arguments, document)
+
+
+def document_of(executions: Executions, arn: str, *, with_graph: bool = False) -> dict[str, Any]:
+    """The trace of an execution as a document. Raises StepguardError."""
+    document = to_document(read_history(executions.history(arn)), arn)
+    if with_graph:
+        document["graph"] = graph(executions.definition(arn))
+    return document
+
+
+def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
+    if arguments.redact:
+        document = redact(document)
+    if arguments.html is not None:
+        from cli.site import single_file
+
+        _write(arguments.html, single_file([document]))
+        print(f"{arguments.html}: {document['reason']}")
         return 0
-    print(arn)
-    for line in render.story(trace):
+    if arguments.json:
+        print(render.as_json(document))
+        return 0
+    for line in render.execution(document):
         print(line)
-    if answer is not None:
-        print(f"  {answer.outcome}" + (f", from {answer.source}" if answer.source else ""))
-        print()
-        print(render.plain(answer.text))
     return 0
+
+
+def _events(arguments: argparse.Namespace, events: list[Mapping[str, Any]]) -> int:
+    if arguments.redact:
+        raise InvalidRequest("--events shows the raw history, which cannot be redacted; leave one of the two out.")
+    if arguments.json:
+        print(render.as_json({"events": events}))
+        return 0
+    for event in events:
+        print(render.event(event))
+    return 0
+
+
+def _compare(arguments: argparse.Namespace, executions: Executions) -> int:
+    first, second = (document_of(executions, _find(executions, name)) for name in arguments.diff)
+    if arguments.redact:
+        first, second = redact(first), redact(second)
+    both = compare(first, second)
+    if arguments.json:
+        print(render.as_json(both))
+    else:
+        for line in render.comparison(both):
+            print(line)
+    return 0
+
+
+def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> int:
+    """Print each state when it was left, until the execution has ended; then the whole story."""
+    shown = 0
+    while True:
+        document = document_of(executions, arn)
+        if document["status"] != "RUNNING":
+            return _show(arguments, document)
+        if not arguments.json:
+            left = [visit for visit in document["visits"] if visit["status"] != "running"]
+            for visit in left[shown:]:
+                print(render.visit_line(visit, 20), flush=True)
+            shown = len(left)
+        time.sleep(SECONDS)
+
+
+def _list(arguments: argparse.Namespace, executions: Executions) -> int:
+    filters = Filters(arguments.outcome, arguments.stage, arguments.policy, _since(arguments.since), arguments.text)
+    before: list[str] = []
+    while True:
+        found: list[dict[str, Any]] = []
+        searched = 0
+        for execution in executions.recent(arguments.search, filters.since):
+            searched += 1
+            summary = summarize(
+                execution.arn, execution.status, execution.started, execution.stopped, execution.input,
+                execution.output, execution.error,
+            )  # fmt: skip
+            if filters.match(summary) and len(found) < arguments.limit:
+                found.append({**summary, "question": None} if arguments.redact else summary)
+        if arguments.json and not arguments.watch:
+            print(render.as_json({"executions": found, "searched": searched}))
+            return 0
+        lines = render.listing(found)
+        for line in lines if not before else [line for line in lines if line not in before]:
+            print(line, flush=True)
+        before = lines
+        if not arguments.watch:
+            print(f"{len(found)} of the {searched} newest executions searched.")
+            return 0
+        time.sleep(SECONDS)
+
+
+def _since(text: str | None) -> datetime | None:
+    """`30m`, `12h`, `7d` ago, or a time. Raises InvalidRequest."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if ago:
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+        try:
+            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+        except OverflowError:
+            return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise InvalidRequest("--since takes 30m, 12h, 7d, or a time such as 2026-11-22T10:00.") from None
+
+
+def _of_machine(executions: Executions, choice: str | None) -> Executions:
+    """The executions of another state machine, given by ARN or by its name beside ours."""
+    if choice is None:
+        return executions
+    if choice.startswith("arn:"):
+        return Executions(choice)
+    return Executions(f"{executions.state_machine_arn.rpartition(':')[0]}:{choice}")
+
+
+def _find(executions: Executions, name: str) -> str:
+    own = executions.state_machine_arn.rpartition(":")[2]
+    parts = name.split(":")
+    if len(parts) == 8 and parts[5] == "execution" and parts[6].partition("/")[0] != own:
+        raise UnknownExecution(
+            f"This is an execution of another state machine; add --state-machine {parts[6].partition('/')[0]}."
+        )
+    return find(executions, name)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or 'cannot be read'}.") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{path}: is not UTF-8 text.") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or 'cannot be written'}.") from None

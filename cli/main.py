@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cli.streams import finish_output, open_streams
+from cli import options
 from functions.core.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
 
 Command = Callable[[argparse.Namespace], int]
@@ -65,8 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--passages", type=Path, metavar="FILE", help="texts to answer from: .json, .jsonl or plain text")
     _timeout(chat)
 
-    history = _command(commands, "history", "show why an answer is what it is", _in_session("history"))
-    history.add_argument("execution", help="an execution's ARN or name")
+    history = _command(commands, "history", "show why an answer is what it is, or list executions", _history)
+    options.history(history)
+    replay = _command(commands, "replay", "ask again: what today's guardrails would change", _in_session("replay"))
+    replay.add_argument("execution", help="an execution's ARN or name")
+    options.redact(replay)
+    _timeout(replay)
+    record = _command(commands, "record", "turn an execution into a regression test", _in_session("record"))
+    options.record(record)
+    _timeout(record)
 
     demo = _command(commands, "demo", "ask the demo's questions and show each path and verdict", _in_session("demo"))
     _timeout(demo)
@@ -213,6 +221,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     home = session.home_of(arguments.home)
     with session.embedded(home, host=arguments.host, port=arguments.port, serve=True) as place:
         return serve.run(arguments, place)
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    if arguments.file is not None:
+        from cli import history
+
+        return history.show_file(arguments)
+    return _in_session("history")(arguments)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

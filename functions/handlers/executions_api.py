@@ -32,6 +32,7 @@ from functions.core.trace.compare import compare
 from functions.core.trace.graph import graph
 from functions.core.trace.listing import OUTCOMES, Filters, summarize
 from functions.core.trace.redact import redact
+from functions.core.trace.replay import replayed
 
 SEARCHED = 200
 """How many of the newest executions a list looks into at most."""
@@ -160,14 +161,6 @@ _STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
     (StepguardError, 503, "Unavailable"),
 )
 _PLAIN = {"AccessDenied": "This service may not read the execution: its role or credentials lack the permission."}
-
-
-def replayed(document: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """The input of a replay: the same request without pinned guardrails. Raises InvalidRequest when there is none."""
-    request = document.get("request")
-    if not isinstance(request, Mapping):
-        raise InvalidRequest("This execution's input has no request to replay.")
-    return {"request": {key: value for key, value in request.items() if key != "guardrails"} | {"caller": caller}}
 
 
 def read_filters(query: Query) -> Filters:

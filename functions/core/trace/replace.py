@@ -1,0 +1,75 @@
+"""Personal data replaced, the same value by the same stand-in everywhere, so that a history can be kept as a test.
+
+A stand-in has the form of what it stands for, so that the guardrails decide on it as on the original.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# Reserved for examples where something is reserved: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
+_NAMES = ("Maria Lopez", "James Miller", "Anna Schmidt", "David Brown", "Laura Wilson", "Peter Clark", "Emma Davis")
+_FORMS = {
+    "EMAIL": "person{n}@example.com",
+    "PHONE": "(555) 555-01{n:02d}",
+    "ADDRESS": "{n}1 Oak Street, Riverton, OH 43085",
+    "IP_ADDRESS": "192.0.2.{n}",
+    "URL": "https://example.com/{n}",
+    "US_SOCIAL_SECURITY_NUMBER": "219-09-99{n:02d}",
+    "USERNAME": "person{n}",
+}
+
+
+class Replacements:
+    """Raw values and their stand-ins. `add` decides them in the order they come, so that a run can be repeated."""
+
+    def __init__(self, found: Iterable[tuple[str, str]] = ()) -> None:
+        self._known: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+        for value, kind in found:
+            self.add(value, kind)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, value: str, kind: str) -> None:
+        """Replace a value of a PII type from now on."""
+        if not value.strip() or value in self._known:
+            return
+        number = self._counts[kind] = self._counts.get(kind, 0) + 1
+        if kind == "NAME":
+            self._known[value] = _NAMES[(number - 1) % len(_NAMES)]
+        elif kind in _FORMS:
+            self._known[value] = _FORMS[kind].format(n=number)
+        else:
+            self._known[value] = _same_form(value, number)
+
+    def text(self, text: str) -> str:
+        """A text with every known value replaced, the longest first."""
+        if not self._known:
+            return text
+        values = sorted(self._known, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, values)), lambda match: self._known[match[0]], text)
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with every string in it replaced."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return value
+
+
+def _same_form(value: str, number: int) -> str:
+    """Other digits and letters at the same places."""
+
+    def other(match: re.Match[str]) -> str:
+        char = match[0]
+        base, size = ("0", 10) if char.isdigit() else ("A" if char.isupper() else "a", 26)
+        return chr(ord(base) + (ord(char) - ord(base) + 3 + number) % size)
+
+    return re.sub(r"[0-9A-Za-z]", other, value)
