@@ -40,10 +40,12 @@ class ActivityOperations:
         return {"activityArn": arn, "creationDate": moment(now)}
 
     def describe_activity(self, params: Params) -> Params:
+        """ActivityDoesNotExist when there is none."""
         row = self._activity(params["activityArn"])
         return {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}
 
     def list_activities(self, params: Params) -> Params:
+        """Sorted by name (AWS promises no order)."""
         most = params.get("maxResults") or 100
         start = decode_token(params.get("nextToken")) or 0
         rows = self.core.store.read("SELECT * FROM activities ORDER BY name LIMIT ? OFFSET ?", most + 1, start)
@@ -58,6 +60,7 @@ class ActivityOperations:
         return response
 
     def delete_activity(self, params: Params) -> Params:
+        """Idempotent. A task that waits for it goes on waiting, until its time-out."""
         check_arn(params["activityArn"], "activity")
         self.core.store.write("DELETE FROM activities WHERE arn = ?", params["activityArn"])
         self.core.store.flush()
@@ -79,6 +82,7 @@ class ActivityOperations:
         return {}
 
     def send_task_success(self, params: Params) -> Params:
+        """End a waiting task with a result; InvalidToken or TaskTimedOut when nobody waits."""
         if size(params["output"]) > MAX_BYTES:
             raise ServiceError("InvalidOutput", "Invalid Output: 'the output exceeds 262144 bytes'")
         try:
@@ -88,10 +92,12 @@ class ActivityOperations:
         return self._tell(params["taskToken"], Done(output))
 
     def send_task_failure(self, params: Params) -> Params:
+        """End a waiting task with a failure."""
         failure = StateError(params.get("error"), params.get("cause"))
         return self._tell(params["taskToken"], Done(failure=failure))
 
     def send_task_heartbeat(self, params: Params) -> Params:
+        """Say that the worker is alive."""
         return self._tell(params["taskToken"], Heartbeat())
 
     def _tell(self, token: str, message: Message) -> Params:

@@ -106,7 +106,6 @@ class Engine:
 
         Its time-out counts from `since`, by default from its start.
         """
-        execution.stop = lambda ending: self.end(execution, ending)
         timeout = execution.machine.timeout
         if execution.who.express:
             timeout = min(timeout or EXPRESS_SECONDS, EXPRESS_SECONDS)

@@ -65,7 +65,6 @@ class Execution:
     """An execution in memory, from its start to its ending.
 
     `lock` is held whenever its interpreter steps or its history is written; it is free while a task is called.
-    `stop` ends it from outside (the engine sets it).
     """
 
     def __init__(
@@ -81,7 +80,6 @@ class Execution:
         self.ended = threading.Event()
         self.deadline: Timer | None = None
         self.sleeping: set[Timer] = set()
-        self.stop: Callable[[Ending], object] = lambda ending: None
         self.listeners: list[Callable[[], object]] = []
 
     @property

@@ -79,6 +79,7 @@ class ExecutionOperations:
         return {"stopDate": moment(row["stopped"])}
 
     def describe_execution(self, params: Params) -> Params:
+        """What an execution is and what became of it. STANDARD only."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         row = self._row(arn)
@@ -153,6 +154,7 @@ class ExecutionOperations:
         return response
 
     def get_execution_history(self, params: Params) -> Params:
+        """Events in pages, oldest first unless `reverseOrder`. STANDARD only."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         row = self._row(arn)

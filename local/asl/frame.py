@@ -23,6 +23,9 @@ def iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_JITTER = random.Random()  # noqa: S311  spreads retries, guards nothing
+
+
 class Run:
     """What all frames of one execution share. `context` holds $$.Execution and $$.StateMachine."""
 
@@ -33,7 +36,7 @@ class Run:
         self.clock = clock
         self.context = context
         self.region = region
-        self.jitter = random.Random()  # noqa: S311  spreads retries, guards nothing
+        self.jitter = _JITTER
 
 
 class Frame:

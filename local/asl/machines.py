@@ -11,10 +11,11 @@ from local.asl.arns import check_arn, check_name
 from local.asl.compiler import compile_machine, processor_definition
 from local.asl.core import Core, decode_token, encode_token, moment, new_id
 from local.asl.errors import DefinitionError
+from local.asl.findings import Finding, parse_definition
 from local.asl.jsontext import dump, load
 from local.asl.lookup import find_machine, find_revision
 from local.asl.tags import replace_tags
-from local.asl.validate import Finding, parse_definition, validate
+from local.asl.validate import validate
 from local.asl.versions import publish, resolve
 from local.wire import ServiceError
 
@@ -162,6 +163,7 @@ class MachineOperations:
         return {}
 
     def describe_state_machine_for_execution(self, params: Params) -> Params:
+        """The definition that an execution runs, however it was changed since."""
         check_arn(params["executionArn"], "execution")
         execution = self.core.store.one("SELECT * FROM executions WHERE arn = ?", params["executionArn"])
         if execution is None:
@@ -182,6 +184,7 @@ class MachineOperations:
         }
 
     def validate_state_machine_definition(self, params: Params) -> Params:
+        """Every finding; FAIL when one is an error."""
         findings = check_definition(params["definition"], params.get("type") or "STANDARD")
         if params.get("severity", "ERROR") == "ERROR":
             findings = [finding for finding in findings if finding.severity == "ERROR"]

@@ -59,8 +59,9 @@ class Counts:
 class MapRun:
     """One Map Run in this process.
 
-    `launch(index, input)` starts a child and gives its execution; `collect` gives the Map state's output at the end;
-    `finished` holds the children that an earlier process finished: number -> status and how many items it held.
+    `launch(index, input)` starts a child and gives its execution, `stop` ends one; `collect` gives the Map state's
+    output at the end; `finished` holds the children that an earlier process finished: number -> status and how many
+    items it held.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class MapRun:
         scheduler: Scheduler,
         read: ReadItems,
         launch: Callable[[int, Json], Execution],
+        stop: Callable[[Execution, Ending], object],
         collect: Callable[[], Json],
         ended: Callable[[str, Counts], None],
         finished: dict[int, tuple[str, int]],
@@ -80,6 +82,7 @@ class MapRun:
         self._scheduler = scheduler
         self._read = read
         self._launch = launch
+        self._stop = stop
         self._collect = collect
         self._ended = ended
         self._finished = finished
@@ -106,7 +109,7 @@ class MapRun:
             over, self._over = self._over, True
             children = list(self._running.values())
         for child in children:
-            child.stop(Ending("ABORTED"))
+            self._stop(child, Ending("ABORTED"))
         if not over:
             self._ended("ABORTED", self.counts)
 
@@ -208,7 +211,7 @@ class MapRun:
             failure = self._failure
             children = list(self._running.values())
         for child in children:
-            child.stop(Ending("ABORTED"))
+            self._stop(child, Ending("ABORTED"))
         result: Json = None
         try:
             # Results are written out even when the run has failed.

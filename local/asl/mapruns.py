@@ -76,6 +76,7 @@ class MapRuns:
             self._scheduler,
             self._read,
             launch=partial(self._launch, parent, plan, arn, machine),
+            stop=self._engine.end,
             collect=partial(self._collect, plan, arn, machine),
             ended=partial(self._ended, arn),
             finished=self._finished(arn, plan) if known is not None else {},

@@ -23,6 +23,7 @@ class MapRunOperations:
     core: Core
 
     def describe_map_run(self, params: Params) -> Params:
+        """Status, limits and counts, of items and of executions."""
         row = self._map_run(params["mapRunArn"])
         limits = Limits(**load(row["limits"]))
         live = self.core.map_runs.live(row["arn"])

@@ -39,6 +39,7 @@ class RedriveOperations:
     core: Core
 
     def redrive_execution(self, params: Params) -> Params:
+        """Let a failed, timed-out or aborted execution go on; ExecutionNotRedrivable says why not."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         store = self.core.store

@@ -31,11 +31,13 @@ class TagOperations:
     core: Core
 
     def list_tags_for_resource(self, params: Params) -> Params:
+        """The tags of a state machine or an activity."""
         arn = self._taggable(params["resourceArn"])
         rows = self.core.store.read("SELECT key, value FROM tags WHERE arn = ? ORDER BY key", arn)
         return {"tags": [{"key": row["key"], "value": row["value"]} for row in rows]}
 
     def tag_resource(self, params: Params) -> Params:
+        """Add tags, or change their values; TooManyTags beyond 50."""
         arn = self._taggable(params["resourceArn"])
         rows = self.core.store.read("SELECT key FROM tags WHERE arn = ?", arn)
         keys = {row["key"] for row in rows} | {tag.get("key", "") for tag in params["tags"]}
@@ -46,6 +48,7 @@ class TagOperations:
         return {}
 
     def untag_resource(self, params: Params) -> Params:
+        """Remove tags; those that are not there are no error."""
         arn = self._taggable(params["resourceArn"])
         for key in params["tagKeys"]:
             self.core.store.write("DELETE FROM tags WHERE arn = ? AND key = ?", arn, key)

@@ -16,6 +16,7 @@ from local.asl.core import Core, new_id
 from local.asl.effects import Call, TaskTimeoutError
 from local.asl.errors import TIMEOUT, TOLERANCE, FaultError, StateError
 from local.asl.execution import Execution, Identity
+from local.asl.findings import parse_definition
 from local.asl.frame import Frame, iso
 from local.asl.interpreter import step_instant
 from local.asl.jsontext import Json, dump, load
@@ -23,7 +24,7 @@ from local.asl.mapstate import concurrency, find_items, map_env, selected
 from local.asl.mockcheck import check_context, check_result
 from local.asl.model import Machine, Map, Parallel, Pass, State, Task, Wait, Working
 from local.asl.retry import catcher_for, matches
-from local.asl.validate import parse_definition, validate
+from local.asl.validate import validate
 from local.wire import ServiceError
 
 Params = dict[str, Any]

@@ -159,6 +159,7 @@ class VersionOperations:
         return {"stateMachineAliasArn": arn, "creationDate": moment(now)}
 
     def update_state_machine_alias(self, params: Params) -> Params:
+        """Change routing or description; what is not given stays."""
         with self.core.starting:
             row = self._alias(params["stateMachineAliasArn"])
             routing, description = params.get("routingConfiguration"), params.get("description")
@@ -180,6 +181,7 @@ class VersionOperations:
         return {"updateDate": moment(now)}
 
     def describe_state_machine_alias(self, params: Params) -> Params:
+        """ResourceNotFound when there is none."""
         row = self._alias(params["stateMachineAliasArn"])
         return {
             "stateMachineAliasArn": row["arn"],
@@ -191,6 +193,7 @@ class VersionOperations:
         }
 
     def list_state_machine_aliases(self, params: Params) -> Params:
+        """The aliases of a state machine, or those that route to a version."""
         arn = params["stateMachineArn"]
         version = check_arn(arn, "stateMachine").partition(":")[2]
         machine = arn.rpartition(":")[0] if version else arn
@@ -213,6 +216,7 @@ class VersionOperations:
         return response
 
     def delete_state_machine_alias(self, params: Params) -> Params:
+        """The versions stay."""
         row = self._alias(params["stateMachineAliasArn"])
         self.core.store.write("DELETE FROM aliases WHERE arn = ?", row["arn"])
         self.core.store.flush()
