@@ -21,6 +21,7 @@ from functions.adapters.evaluations import Evaluations
 from functions.adapters.executions import Executions
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.core.callers import ANONYMOUS
+from functions.core.errors import ConfigurationError
 from functions.core.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
 from functions.core.verdict import Layer
 from local.awslambda.config import FunctionConfig
@@ -65,8 +66,15 @@ class Session:
 
 
 def home_of(choice: str | None) -> Path:
-    """The state folder: the flag, STEPGUARD_HOME, or .stepguard in the project."""
-    return Path(choice or os.environ.get("STEPGUARD_HOME") or project.ROOT / ".stepguard").expanduser().resolve()
+    """The state folder: the flag, STEPGUARD_HOME, or .stepguard in the project.
+
+    Raises ConfigurationError for one that leads nowhere.
+    """
+    home = Path(choice or os.environ.get("STEPGUARD_HOME") or project.ROOT / ".stepguard")
+    try:
+        return home.expanduser().resolve()
+    except (OSError, RuntimeError):  # the home of nobody; links in a circle
+        raise ConfigurationError(f"The state folder {home} cannot be used: it leads nowhere.") from None
 
 
 @contextmanager

@@ -305,6 +305,17 @@ def test_unusable_state_folder_is_told(tmp_path: Path) -> None:
         assert ran.err.count("\n") == 1
 
 
+def test_state_folder_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    """The home of an unknown user, links in a circle: exit code 2 and one line."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for home in ("~nobody-of-this-name/state", str(loop)):
+        ran = run("stepguard", "history", "any", "--home", home, env=environment(tmp_path))
+        assert ran.code in (1, 2)
+        assert ran.err.startswith("stepguard: The state folder ")
+        assert ran.err.count("\n") == 1
+
+
 def test_taken_port_is_told(tmp_path: Path) -> None:
     """Exit code 1, one line that names the port, and nothing is left behind that says somebody serves."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
