@@ -47,17 +47,19 @@ def finish(state: Working, frame: Frame, data: Json, result: Json) -> Outcome:
     return output, _assigned(state.assign, env)
 
 
-def forward(
-    state: State, frame: Frame, data: Json, *, assign: Field | None = None, output: Field | None = None
-) -> Outcome:
+def forward(state: State, frame: Frame, data: Json) -> Outcome:
     """The output of a state without a result (Choice, Wait, Succeed): its input through InputPath and OutputPath."""
+    return forward_by(state, frame, data, state.assign, state.output)
+
+
+def forward_by(state: State, frame: Frame, data: Json, assign: Field | None, output: Field | None) -> Outcome:
+    """The same with the Assign and Output of the choice rule that matched: then the state's own do not count."""
     value = read_input(state, frame, data)
     env = frame.env(value)
     env.input = data
-    assigned = _assigned(assign or state.assign, env)
+    assigned = _assigned(assign, env)
     if state.jsonata:
-        made = output or state.output
-        return (data if made is None else made(env)), assigned
+        return (data if output is None else output(env)), assigned
     return (value if state.output_path is None else state.output_path(env)), assigned
 
 

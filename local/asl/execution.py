@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from local.asl.executionlog import LogTarget
 from local.asl.frame import Frame
 from local.asl.history import NOT_TRUNCATED, Details
-from local.asl.jsontext import Json, dump
+from local.asl.jsontext import Json
 from local.asl.model import Machine
 from local.asl.scheduler import Timer
 
@@ -89,9 +89,10 @@ class Execution:
 
     def record_start(self) -> None:
         """ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
+        self.frame.remember(self.input, self.who.text)
         self.frame.run.history.record(
             "ExecutionStarted",
-            {"input": dump(self.input), "inputDetails": NOT_TRUNCATED, "roleArn": self.who.role},
+            {"input": self.who.text, "inputDetails": NOT_TRUNCATED, "roleArn": self.who.role},
             0,
         )
 

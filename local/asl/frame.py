@@ -97,6 +97,10 @@ class Frame:
             self._memo = (value, text)
         return text
 
+    def remember(self, value: Json, text: str) -> None:
+        """The text that a value was given as: it is shown as it came, blanks and all."""
+        self._memo = (value, text)
+
     def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
         """Record an event after the last one; without `link` the next event ignores it as a predecessor."""
         number = self.run.history.record(kind, details, self.last)

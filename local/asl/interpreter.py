@@ -140,7 +140,7 @@ def _choice(state: State, frame: Frame, data: Json) -> Next:
                 "Failed to transition out of the state. The state does not point to a next state.", NO_CHOICE
             )
         chosen, assign, output_field = state.default, state.assign, state.output
-    output, assigned = dataflow.forward(state, frame, data, assign=assign, output=output_field)
+    output, assigned = dataflow.forward_by(state, frame, data, assign, output_field)
     frame.leave(state, output, assigned)
     return output, chosen
 

@@ -206,8 +206,6 @@ class Path:
 
     def _misfit(self, segment: Segment, value: Json, position: int) -> str:
         if isinstance(segment, Index):
-            if value is None:
-                return f"The path {self._location(position - 1)} is null"
             return f"Filter: {segment} can only be applied to arrays. Current context is: {dump(value)}"
         return (
             f"Expected to find an object with property {segment} in path {self._location(position - 1)} but found "
@@ -232,7 +230,7 @@ class Path:
 
 def _java_class(value: Json) -> str:
     if value is None:
-        return "null"
+        return "com.fasterxml.jackson.databind.node.NullNode"
     kinds = {bool: "BooleanNode", int: "IntNode", float: "DoubleNode", str: "TextNode", list: "ArrayNode"}
     return "com.fasterxml.jackson.databind.node." + kinds.get(type(value), "ObjectNode")
 
