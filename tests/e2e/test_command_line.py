@@ -127,7 +127,7 @@ _INPUTS: dict[str, tuple[list[str], str, str]] = {
     "no such passages": (["chat", QUESTION, "--passages", "missing.json"], "", "missing.json"),
     "passages that are a folder": (["chat", QUESTION, "--passages", "/"], "", "/: "),
     "execution that nobody started": (["history", "nobody"], "", "no execution nobody"),
-    "execution of another machine": (["history", EXECUTIONS.replace("chat", "x") + ":y"], "", "chat state machine"),
+    "execution of another machine": (["history", EXECUTIONS.replace("chat", "x") + ":y"], "", "another state machine"),
     "empty text for a guardrail": (["guardrail", "test", ""], "", "text is empty"),
     "bytes for a guardrail": (["guardrail", "test", "-"], "\udcff", "not valid Unicode"),
     "guardrail that is not there": (["guardrail", "show", "nosuchguard1"], "", "does not exist"),

@@ -21,7 +21,8 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
     del env["LLM_MODEL_ID"]
     ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=240)
     told = ran.document
-    assert (ran.code, told["as_expected"], len(told["demo"])) == (0, 8, 8), [row["unexpected"] for row in told["demo"]]
+    assert {row["question"]: row["unexpected"] for row in told["demo"] if row["unexpected"]} == {}
+    assert (ran.code, told["as_expected"], len(told["demo"])) == (0, 8, 8)
     outcomes = [row["answer"]["outcome"] for row in told["demo"]]
     assert outcomes[:4] == ["blocked", "blocked", "blocked", "masked"]
     assert outcomes[4] in ("blocked", "dont_know")
