@@ -42,13 +42,13 @@ def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any
 @app.lambda_function(name="prepare_corpus")
 def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state PrepareCorpus of an evaluation."""
-    return prepare_corpus(event)
+    return observed_stage("PrepareCorpus", prepare_corpus, event)
 
 
 @app.lambda_function(name="summarize_corpus")
 def summarize_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state SummarizeCorpus of an evaluation."""
-    return summarize_corpus(event)
+    return observed_stage("SummarizeCorpus", summarize_corpus, event)
 
 
 @app.route("/chat", methods=["POST"], content_types=["application/json"])

@@ -1,12 +1,13 @@
 """Builds the package: `chalice package`, the guardrails, a reproducible zip, the state machine's definition.
 
 Offline and without credentials: Chalice only needs a region. The result is a folder that
-`aws cloudformation package` takes as it is: sam.yaml, deployment.zip, chat.asl.json.
+`aws cloudformation package` takes as it is: sam.yaml, which holds the state machines' definitions, and deployment.zip.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,10 +20,12 @@ from typing import Any
 import yaml
 
 from deploy import archive, guardrails
+from functions.core.definition import evaluation_definition
 
 STAGE = "dev"
 RESOURCES = Path("statemachine/resources.yaml")
-DEFINITION = Path("statemachine/chat.asl.json")
+DEFINITIONS = Path("statemachine")
+CHAT, EVALUATION = "chat.asl.json", "evaluate.asl.json"
 GUARDRAILS = Path("guardrails")
 MUST_HOLD = ("app.py", "chalice/app.py", "functions/__init__.py")
 
@@ -52,7 +55,7 @@ def build(root: Path, folder: Path) -> Package:
     """
     out = root / folder
     layers = configurations(root)
-    for name in ("deployment.zip", "sam.yaml", DEFINITION.name):
+    for name in ("deployment.zip", "sam.yaml"):
         (out / name).unlink(missing_ok=True)  # what an earlier build left must not pass for this one's
     # Chalice would reuse a zip of the same sources that holds another version of its own runtime.
     shutil.rmtree(root / ".chalice" / "deployments", ignore_errors=True)
@@ -64,8 +67,7 @@ def build(root: Path, folder: Path) -> Package:
             f"The zip lacks {', '.join(missing)}. Chalice packs functions/ through the symbolic link vendor/functions: "
             "check that it is a link and not a file (git config core.symlinks true, then check it out again)."
         )
-    _finish_template(out / "sam.yaml", layers)
-    shutil.copyfile(root / DEFINITION, out / DEFINITION.name)
+    _finish_template(out / "sam.yaml", layers, root / DEFINITIONS)
     content = (out / "deployment.zip").read_bytes()
     return Package(
         folder / "deployment.zip", folder / "sam.yaml", len(names), len(content), hashlib.sha256(content).hexdigest()
@@ -106,10 +108,58 @@ def _chalice(root: Path, out: Path) -> None:
         raise PackagingError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
 
 
-def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]]) -> None:
+def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], definitions: Path) -> None:
     document = guardrails.point_at_versions(yaml.safe_load(template.read_text(encoding="utf-8")), layers)
     document["Resources"] |= guardrails.resources(layers)
+    _embed_definitions(document["Resources"], definitions)
+    _allow_network_interfaces(document["Resources"])
+    _close_api(document["Resources"])
     template.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True, width=120), encoding="utf-8")
+
+
+def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
+    """Put each state machine's definition where its file is named: cfn-lint and CloudFormation then read it."""
+    for name, resource in resources.items():
+        if resource.get("Type") == "AWS::StepFunctions::StateMachine":
+            file = folder / str(resource["Properties"]["Definition"])
+            try:
+                text = file.read_text(encoding="utf-8")
+                if file.name == EVALUATION:  # its item processor is the chat's own states
+                    text = evaluation_definition(text, (folder / CHAT).read_text(encoding="utf-8"))
+                resource["Properties"]["Definition"] = json.loads(text)
+            except (OSError, ValueError) as error:
+                raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
+
+
+def _close_api(resources: Mapping[str, Any]) -> None:
+    """Every route of app.py asks for a signature, or for a token of the user pool: a new one cannot be forgotten.
+
+    SAM's own DefaultAuthorizer cannot depend on a parameter.
+    """
+    for path in resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        for route in path.values():
+            route["security"] = {"Fn::If": ["CallersAreCognitoUsers", [{"UserPool": []}], [{"Signature": []}]]}
+
+
+def _allow_network_interfaces(resources: Mapping[str, Any]) -> None:
+    """A Lambda in a VPC makes its own network interfaces; EC2 knows no resource for these actions before they exist.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    for resource in resources.values():
+        if resource.get("Type") == "AWS::Serverless::Function":
+            role = resources[resource["Properties"]["Role"]["Fn::GetAtt"][0]]
+            role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(
+                {"Fn::If": ["InVpc", dict(_NETWORK_INTERFACES), {"Ref": "AWS::NoValue"}]}
+            )
+
+
+_NETWORK_INTERFACES = {
+    "Sid": "UseNetworkInterfaces",
+    "Effect": "Allow",
+    "Action": ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"],
+    "Resource": "*",
+}
 
 
 class _Plain(yaml.SafeDumper):

@@ -65,7 +65,8 @@ class Staging:
         )
         if result.returncode:
             raise StagingError(f"The embedded Bedrock takes no guardrails: {result.stderr.strip()}")
-        values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock}
+        # MiniStack knows no alarms on a formula over metrics.
+        values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock, "Alarms": "no"}
         for item in json.loads(result.stdout)["guardrails"]:
             layer = _LAYERS[Path(item["file"]).stem]
             values |= {f"{layer}GuardrailIdentifier": item["id"], f"{layer}GuardrailVersion": item["version"]}
@@ -105,8 +106,8 @@ def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> S
     staging = Staging(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bedrock_port}", groups, str(folder))
     (folder / "staging.json").write_text(json.dumps(asdict(staging)), encoding="utf-8")
     try:
-        _await(f"{staging.endpoint}/_ministack/health", folder / "ministack.log")
-        _await(f"{staging.bedrock}/health", folder / "bedrock.log")
+        _await(f"{staging.endpoint}/_ministack/health", groups[0], folder / "ministack.log")
+        _await(f"{staging.bedrock}/health", groups[1], folder / "bedrock.log")
     except StagingError:
         down(folder)
         raise
@@ -176,9 +177,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await(url: str, log: Path) -> None:
+def _await(url: str, group: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and _ours(group):
         try:
             with urllib.request.urlopen(url, timeout=10):  # noqa: S310 - our own server
                 return

@@ -45,7 +45,7 @@ def stage_lines(
     dimensions = {
         "Stack": stack,
         "Stage": stage,
-        "Outcome": "error" if error else str(result.get("outcome", "unknown")),
+        "Outcome": "error" if error else str(result.get("outcome", "done")),
     }
     first: dict[str, Any] = {
         "level": "ERROR" if error else "INFO",

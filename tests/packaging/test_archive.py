@@ -98,15 +98,13 @@ def test_two_builds_are_the_same_bytes(built: Built, rebuilt: Built) -> None:
     """Another folder, other file times and stray compiled files change nothing in what is deployed."""
     assert built.package.sha256 == rebuilt.package.sha256
     assert built.folder != rebuilt.folder
-    for name in ("deployment.zip", "sam.yaml", "chat.asl.json"):
+    for name in ("deployment.zip", "sam.yaml"):
         assert (built.folder / name).read_bytes() == (rebuilt.folder / name).read_bytes()
 
 
 def test_the_folder_holds_all_that_is_deployed(built: Built) -> None:
-    """The template names its two companions and nothing outside the folder."""
-    assert sorted(file.name for file in built.folder.iterdir()) == ["chat.asl.json", "deployment.zip", "sam.yaml"]
-    definition = built.root / "statemachine" / "chat.asl.json"
-    assert (built.folder / "chat.asl.json").read_bytes() == definition.read_bytes()
+    """The template names its one companion and nothing outside the folder."""
+    assert sorted(file.name for file in built.folder.iterdir()) == ["deployment.zip", "sam.yaml"]
 
 
 def test_normalising_forgets_order_time_and_compression(tmp_path: Path) -> None:
@@ -139,6 +137,13 @@ def test_a_broken_application_is_reported_with_chalices_words(project: Path) -> 
     """When app.py cannot be imported, packaging fails and tells why."""
     (project / "app.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(PackagingError, match="nothing_of_this_name"):
+        build(project, Path("build/package"))
+
+
+def test_a_definition_that_cannot_be_read_is_named(project: Path) -> None:
+    """A state machine without its definition is not packaged."""
+    (project / "statemachine" / "chat.asl.json").write_text("{")
+    with pytest.raises(PackagingError, match=r"definition \w+\.asl\.json cannot be read"):
         build(project, Path("build/package"))
 
 

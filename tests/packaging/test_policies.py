@@ -7,65 +7,111 @@ from typing import Any
 
 from tests.packaging.conftest import Built
 
+NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
+LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"} | NETWORK
+"""What every Lambda may do: write its own log and, in a VPC, have network interfaces."""
+
+KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
+MACHINE = KEY | {
+    "lambda:InvokeFunction",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
 ACTIONS = {
-    "ApiHandlerRole": {
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
+    "ApiHandlerRole": LAMBDA
+    | KEY
+    | {
+        "dynamodb:UpdateItem",
+        "states:DescribeExecution",
+        "states:DescribeStateMachineForExecution",
+        "states:GetExecutionHistory",
+        "states:ListExecutions",
+        "states:StartExecution",
+        "states:StartSyncExecution",
+    },
+    "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "InvokeModelRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
+    "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "PrepareCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "ChatStateMachineRole": MACHINE,
+    "EvaluateStateMachineRole": MACHINE
+    | {
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
         "states:DescribeExecution",
         "states:StartExecution",
-    },
-    "GuardInputRole": {"bedrock:ApplyGuardrail", "logs:CreateLogStream", "logs:PutLogEvents"},
-    "InvokeModelRole": {
-        "bedrock:ApplyGuardrail",
-        "bedrock:InvokeModel",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "sagemaker:InvokeEndpoint",
-    },
-    "GuardAnswerRole": {"bedrock:ApplyGuardrail", "logs:CreateLogStream", "logs:PutLogEvents"},
-    "ChatStateMachineRole": {
-        "lambda:InvokeFunction",
-        "logs:CreateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:DescribeLogGroups",
-        "logs:DescribeResourcePolicies",
-        "logs:GetLogDelivery",
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:UpdateLogDelivery",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-        "xray:PutTelemetryRecords",
-        "xray:PutTraceSegments",
+        "states:StopExecution",
     },
 }
 """Everything that any role of the stack may do."""
 
+LAMBDAS = ("ApiHandler", "GuardAnswer", "GuardInput", "InvokeModel", "PrepareCorpus", "SummarizeCorpus")
+_EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:"
+
 EXPLAINED = {
-    ("ChatStateMachineRole", "DeliverLogs", "*"): "AWS: these actions know no resource (Step Functions guide, cw-logs)",
-    ("ChatStateMachineRole", "WriteTraces", "*"): "AWS: X-Ray knows no resource for these actions",
-    (
-        "ApiHandlerRole",
-        "ReadChats",
-        "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${ChatStateMachine.Name}:*",
-    ): "the executions of this one state machine; their names are made at run time",
+    **{
+        (f"{name}Role", sid, "*"): reason
+        for name in ("ChatStateMachine", "EvaluateStateMachine")
+        for sid, reason in (
+            ("DeliverLogs", "AWS: these actions know no resource (Step Functions guide, cw-logs)"),
+            ("WriteTraces", "AWS: X-Ray knows no resource for these actions"),
+        )
+    },
+    **{
+        (f"{name}Role", "UseNetworkInterfaces", "*"): "AWS: the interfaces do not exist before; only in a VPC"
+        for name in LAMBDAS
+    },
+    ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
+        "the executions of this one state machine; their names are made at run time"
+    ),
+    ("EvaluateStateMachineRole", "FollowChildren", _EXECUTIONS + "${EvaluateStateMachine.Name}/*"): (
+        "the Map's own children; their names are made at run time"
+    ),
     (
         "InvokeModelRole",
         "InvokeModelBehindProfile",
         "arn:${AWS::Partition}:bedrock:*::foundation-model/${FoundationModelId}",
     ): "one model in every region, because the inference profile chooses the region; only through that profile",
+    **{
+        (f"{role}Role", sid, f"${{{bucket}.Arn}}/*"): "the objects of one of the stack's buckets"
+        for role, sid, bucket in (
+            ("PrepareCorpus", "ReadEvaluations", "CorpusBucket"),
+            ("PrepareCorpus", "ReadEvaluations", "ResultsBucket"),
+            ("PrepareCorpus", "WriteEvaluations", "ResultsBucket"),
+            ("SummarizeCorpus", "ReadEvaluations", "ResultsBucket"),
+            ("SummarizeCorpus", "WriteEvaluations", "ResultsBucket"),
+            ("EvaluateStateMachine", "ReadItemsAndWriteResults", "ResultsBucket"),
+        )
+    },
 }
 """The wildcards, each with its reason."""
 
 
 def statements(built: Built) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every statement of every role, whichever branch of a condition it stands in."""
-    for role, properties in built.resources("AWS::IAM::Role").items():
-        for policy in properties["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                for branch in statement["Fn::If"][1:] if "Fn::If" in statement else [statement]:
-                    if branch != {"Ref": "AWS::NoValue"}:
-                        yield role, branch
+    """Every statement of every role, whichever branch of a condition it stands in, and wherever its policy stands."""
+    policies = [
+        (role, policy) for role, item in built.resources("AWS::IAM::Role").items() for policy in item["Policies"]
+    ]
+    policies += [(role["Ref"], item) for item in built.resources("AWS::IAM::Policy").values() for role in item["Roles"]]
+    for role, policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for branch in statement["Fn::If"][1:] if "Fn::If" in statement else [statement]:
+                if branch != {"Ref": "AWS::NoValue"}:
+                    yield role, branch
 
 
 def resources(value: Any) -> Iterator[str]:
@@ -107,15 +153,54 @@ def test_every_wildcard_resource_is_explained(built: Built) -> None:
     assert found == set(EXPLAINED)
 
 
-def test_the_model_behind_a_profile_is_called_only_through_it(built: Built) -> None:
-    """The wide statement has the condition that narrows it."""
-    conditions = {
-        statement["Sid"]: statement["Condition"] for _, statement in statements(built) if "Condition" in statement
+PROFILE = {
+    "StringEquals": {
+        "bedrock:InferenceProfileArn": {
+            "Fn::Sub": "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:inference-profile/${ModelId}"
+        }
     }
-    profile = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:inference-profile/${ModelId}"
-    assert conditions == {
-        "InvokeModelBehindProfile": {"StringEquals": {"bedrock:InferenceProfileArn": {"Fn::Sub": profile}}}
-    }
+}
+
+
+def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None:
+    """While the model layer is on, IAM refuses a call without its guardrail, in whatever way the model is reached.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+    """
+    invoking = [item for _, item in statements(built) if "bedrock:InvokeModel" in item["Action"]]
+    assert len(invoking) == 4
+    for statement in invoking:
+        condition, guarded, otherwise = statement["Condition"]["Fn::If"]
+        through: dict[str, Any] = PROFILE if statement["Sid"] == "InvokeModelBehindProfile" else {}
+        assert condition == "ModelLayerOn"
+        assert otherwise == (through or {"Ref": "AWS::NoValue"})
+        assert {key: value for key, value in guarded.items() if key != "StringLike"} == through
+        (value,) = guarded["StringLike"].values()
+        assert list(guarded["StringLike"]) == ["bedrock:GuardrailIdentifier"]
+        assert value == invoking[0]["Condition"]["Fn::If"][1]["StringLike"]["bedrock:GuardrailIdentifier"]
+    text, parts = value["Fn::Split"][1]["Fn::Sub"]
+    created, given = parts["Own"]["Fn::If"][1:]
+    version = created["Fn::Sub"][1]["Version"]["Fn::GetAtt"]
+    assert (value["Fn::Split"][0], text) == (",", "${Own}${Others}")
+    assert created["Fn::Sub"][0] == "${GuardrailModel.GuardrailArn}:${Version}"
+    assert version[0].startswith("GuardrailModelVersion")
+    assert version[0] in built.template["Resources"]
+    assert given["Fn::Sub"][0].endswith(":guardrail/${BedrockGuardrailIdentifier}${Version}")
+    assert given["Fn::Sub"][1]["Version"]["Fn::If"] == [
+        "ModelGuardrailIsDraft",
+        "",
+        {"Fn::Sub": ":${BedrockGuardrailVersion}"},
+    ]
+    assert parts["Others"]["Fn::If"][0] == "OtherGuardrailsAllowed"
+
+
+def test_a_key_is_used_only_through_its_services(built: Built) -> None:
+    """Nobody decrypts anything with the key itself."""
+    using = [(role, item) for role, item in statements(built) if KEY & set(item["Action"])]
+    assert len(using) == 5
+    for _, statement in using:
+        assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
+        assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
 
 
 def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
@@ -157,8 +242,9 @@ def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
     """Lambda takes the Lambdas' roles; Step Functions takes its own, for this account only."""
     for name, role in built.resources("AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        service = "states.amazonaws.com" if name == "ChatStateMachineRole" else "lambda.amazonaws.com"
+        machine = name.endswith("StateMachineRole")
+        service = "states.amazonaws.com" if machine else "lambda.amazonaws.com"
         assert trust["Principal"] == {"Service": service}
         assert trust["Action"] == "sts:AssumeRole"
-        if name == "ChatStateMachineRole":
+        if machine:
             assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

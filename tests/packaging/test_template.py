@@ -49,28 +49,116 @@ def test_cfn_lint_checks_the_guardrails(built: Built, cfn_lint: Callable[[Path],
 
 def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> None:
     """`${GuardInputFunctionArn}` is the Lambda GuardInput's ARN, and so on; none is missing or idle."""
-    definition = (built.folder / "chat.asl.json").read_text(encoding="utf-8")
-    machine = built.resources("AWS::Serverless::StateMachine")["ChatStateMachine"]
-    lambdas = built.resources("AWS::Serverless::Function")
-    placeholders = set(re.findall(r"\$\{(\w+)\}", definition))
-    expected = {name: {"Fn::GetAtt": [name.removesuffix("FunctionArn"), "Arn"]} for name in placeholders}
-    assert machine["DefinitionSubstitutions"] == expected
-    assert {target["Fn::GetAtt"][0] for target in expected.values()} == set(lambdas) - {"APIHandler"}
-    states = json.loads(definition)["States"]
-    assert {name for name, state in states.items() if state["Type"] == "Task"} == set(lambdas) - {"APIHandler"}
+    lambdas, called = built.resources("AWS::Serverless::Function"), set()
+    for machine in built.resources("AWS::StepFunctions::StateMachine").values():
+        placeholders = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine["Definition"])))
+        expected = {name: {"Fn::GetAtt": [name.removesuffix("FunctionArn"), "Arn"]} for name in placeholders}
+        assert machine["DefinitionSubstitutions"] == expected
+        called |= {target["Fn::GetAtt"][0] for target in expected.values()}
+    assert called == set(lambdas) - {"APIHandler"}
+
+
+def test_the_definitions_are_the_files(built: Built) -> None:
+    """The chat's, twice; the evaluation's with the chat's own states as its item processor."""
+    chat = json.loads((built.root / "statemachine" / "chat.asl.json").read_text(encoding="utf-8"))
+    machines = built.resources("AWS::StepFunctions::StateMachine")
+    assert machines["ChatStateMachine"]["Definition"] == machines["ChatExpressStateMachine"]["Definition"] == chat
+    items = machines["EvaluateStateMachine"]["Definition"]["States"]["EvaluateItems"]["ItemProcessor"]
+    assert set(items["States"]) == set(chat["States"])
 
 
 def test_the_state_machine_keeps_a_history_and_logs_no_text(built: Built) -> None:
     """STANDARD, so that GetExecutionHistory works; the log has errors without the execution's data."""
-    machine = built.resources("AWS::Serverless::StateMachine")["ChatStateMachine"]
+    machines = built.resources("AWS::StepFunctions::StateMachine")
     group = built.resources("AWS::Logs::LogGroup")["ChatLogGroup"]
-    assert machine["Type"] == "STANDARD"
-    assert machine["Tracing"] == {"Enabled": True}
-    assert (machine["Logging"]["Level"], machine["Logging"]["IncludeExecutionData"]) == ("ERROR", False)
-    destinations = machine["Logging"]["Destinations"]
+    for name in ("ChatStateMachine", "EvaluateStateMachine"):
+        machine = machines[name]
+        logging = machine["LoggingConfiguration"]
+        assert machine["StateMachineType"] == "STANDARD"
+        assert machine["TracingConfiguration"] == {"Enabled": True}
+        assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    destinations = machines["ChatStateMachine"]["LoggingConfiguration"]["Destinations"]
     assert destinations == [{"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["ChatLogGroup", "Arn"]}}}]
     assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_express_twin_is_the_one_that_logs_texts(built: Built) -> None:
+    """It is off unless asked for; its log group is encrypted with the customer's key, if any, and expires."""
+    twin = built.template["Resources"]["ChatExpressStateMachine"]
+    group = built.template["Resources"]["ChatExpressLogGroup"]
+    logging = twin["Properties"]["LoggingConfiguration"]
+    assert built.template["Parameters"]["Express"]["Default"] == "no"
+    assert twin["Condition"] == group["Condition"] == "ExpressOn"
+    assert twin["Properties"]["StateMachineType"] == "EXPRESS"
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", True)
+    assert logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"] == {
+        "Fn::GetAtt": ["ChatExpressLogGroup", "Arn"]
+    }
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_with_a_customers_key_everything_that_rests_is_under_it(built: Built) -> None:
+    """Histories, log groups, buckets and table; the queue holds names of executions only."""
+    key = {"Ref": "KmsKeyArn"}
+    for machine in built.resources("AWS::StepFunctions::StateMachine").values():
+        condition, given, _ = machine["EncryptionConfiguration"]["Fn::If"]
+        assert (condition, given["KmsKeyId"]) == ("CustomerKey", key)
+    for group in built.resources("AWS::Logs::LogGroup").values():
+        assert group["KmsKeyId"] == {"Fn::If": ["CustomerKey", key, {"Ref": "AWS::NoValue"}]}
+    for bucket in built.resources("AWS::S3::Bucket").values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        condition, given, otherwise = rule["ServerSideEncryptionByDefault"]["Fn::If"]
+        assert (condition, given["KMSMasterKeyID"], otherwise) == ("CustomerKey", key, {"SSEAlgorithm": "AES256"})
+    for table in built.resources("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"]["Fn::If"][1]["KMSMasterKeyId"] == key
+
+
+def test_buckets_are_private_and_speak_tls_only(built: Built) -> None:
+    """Public access is blocked four times over, and a policy denies plain HTTP to everybody."""
+    policies = built.resources("AWS::S3::BucketPolicy")
+    for name, bucket in built.resources("AWS::S3::Bucket").items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        (statement,) = policies[f"{name}Policy"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+
+
+def test_failed_chats_are_queued_without_their_texts(built: Built) -> None:
+    """The event carries the execution's input and output; only its name, status and time go on."""
+    rule = built.resources("AWS::Events::Rule")["FailedChatsRule"]
+    (target,) = rule["Targets"]
+    paths = target["InputTransformer"]["InputPathsMap"]
+    assert paths == {"execution": "$.detail.executionArn", "status": "$.detail.status", "time": "$.time"}
+    assert set(target) == {"Id", "Arn", "InputTransformer"}  # no dead-letter queue that would get the whole event
+    assert json.loads(target["InputTransformer"]["InputTemplate"]) == {name: f"<{name}>" for name in paths}
+
+
+def test_every_alarm_is_in_the_runbook(built: Built) -> None:
+    """docs/operations.md tells each alarm: what it means, where to look first, how to mend it."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^### (\w+Alarm)$", text, re.MULTILINE)) == set(built.resources("AWS::CloudWatch::Alarm"))
+
+
+def test_the_dashboard_is_json(built: Built) -> None:
+    """And looks at the metrics that the Lambdas write."""
+    body = built.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    assert len(widgets) == 6
+    assert {"Runs", "Interventions", "Milliseconds", "TextUnits"} <= set(re.findall(r'MetricName=\\"(\w+)\\"', body))
+
+
+def test_the_stage_is_throttled(built: Built) -> None:
+    """All callers together; one caller is counted by the API's Lambda. Bodies are never traced."""
+    (setting,) = built.resources("AWS::Serverless::Api")["RestAPI"]["MethodSettings"]
+    assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == (
+        {"Ref": "ThrottlingRate"},
+        {"Ref": "ThrottlingBurst"},
+    )
+    assert setting["DataTraceEnabled"] is False
+    assert built.template["Parameters"]["CallerQuestionsPerMinute"]["Default"] > 0
 
 
 def test_the_runtime_is_this_python(built: Built) -> None:
@@ -81,7 +169,10 @@ def test_the_runtime_is_this_python(built: Built) -> None:
 
 def test_the_template_names_no_account_and_no_region(built: Built) -> None:
     """One template for every account, region and partition."""
-    fixed = [text for text in strings(built.template["Resources"]) if re.search(r"\b\d{12}\b|us-east-1|arn:aws:", text)]
+    resources = {name: dict(item) for name, item in built.template["Resources"].items()}
+    for item in resources.values():  # a Task's Resource names an integration, which is the same in all of them
+        item["Properties"] = {key: value for key, value in item["Properties"].items() if key != "Definition"}
+    fixed = [text for text in strings(resources) if re.search(r"\b\d{12}\b|us-east-1|arn:aws:", text)]
     assert fixed == []
 
 
@@ -117,6 +208,7 @@ def test_the_lambdas_are_told_every_setting_and_no_other(built: Built) -> None:
     """The template sets exactly the variables that settings.py reads, and by default to what is the default there."""
     variables = dict(built.template["Globals"]["Function"]["Environment"]["Variables"])
     parameters = built.template["Parameters"]
+    assert variables.pop("STEPGUARD_STACK") == {"Ref": "AWS::StackName"}
     elsewhere = variables.pop("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")  # botocore reads it, not the settings
     assert elsewhere == {"Fn::If": ["BedrockElsewhere", {"Ref": "BedrockEndpointUrl"}, {"Ref": "AWS::NoValue"}]}
     environment = Recorder({name: given(value, parameters) for name, value in variables.items()})
@@ -131,7 +223,16 @@ def test_only_the_api_knows_the_state_machine(built: Built) -> None:
         for name, item in built.resources("AWS::Serverless::Function").items()
         if "Environment" in item
     }
-    assert variables == {"APIHandler": {"STATE_MACHINE_ARN": {"Ref": "ChatStateMachine"}}}
+    nothing = {"Ref": "AWS::NoValue"}
+    assert variables == {
+        "APIHandler": {
+            "STATE_MACHINE_ARN": {"Ref": "ChatStateMachine"},
+            "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
+            "CHAT_OPERATORS": {"Ref": "Operators"},
+            "CALLER_TABLE": {"Fn::If": ["CallersAreCounted", {"Ref": "CallerTable"}, nothing]},
+            "CALLER_QUESTIONS_PER_MINUTE": {"Ref": "CallerQuestionsPerMinute"},
+        }
+    }
 
 
 @pytest.mark.parametrize(("parameter", "choices"), [("ModelApi", ModelApi), ("ImportedBody", ImportedBody)])
@@ -169,9 +270,12 @@ def test_after_sam_the_template_is_valid_and_the_api_closed(
     routes = {
         (path, method): route["security"] for path, item in body["paths"].items() for method, route in item.items()
     }
-    assert set(routes) == {("/chat", "post"), ("/chat/{execution}", "get"), ("/health", "get")}
-    assert all(security == [{"AWS_IAM": []}] for security in routes.values())
-    assert body["securityDefinitions"]["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert {("/chat", "post"), ("/chat/{execution}", "get"), ("/health", "get")} <= set(routes)
+    closed = {"Fn::If": ["CallersAreCognitoUsers", [{"UserPool": []}], [{"Signature": []}]]}
+    assert all(security == closed for security in routes.values())
+    assert body["securityDefinitions"]["Signature"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    pool = body["securityDefinitions"]["UserPool"]["Fn::If"][1]["x-amazon-apigateway-authorizer"]
+    assert pool == {"type": "cognito_user_pools", "providerARNs": [{"Ref": "CognitoUserPoolArn"}]}
     stages = [
         item["Properties"]["StageName"] for item in resources.values() if item["Type"] == "AWS::ApiGateway::Stage"
     ]
