@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from cli import project, session
 from cli.chat import wait
+from functions.adapters.aws import client
 from functions.core.trace import read_history
 from functions.core.trace.record import differences, expectation
 from functions.core.trace.replace import Replacements
@@ -77,8 +78,10 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
     """The recorded model settings, and after it the environment as it was: a session changes it."""
     before = dict(os.environ)
     os.environ.update(settings)
+    client.cache_clear()  # a client keeps the endpoint that it was made for
     try:
         yield
     finally:
+        client.cache_clear()
         os.environ.clear()
         os.environ.update(before)

@@ -78,7 +78,7 @@ def execution(document: Mapping[str, Any]) -> list[str]:
     """The story of one execution, of a document of `core.trace.to_document`."""
     visits = document["visits"]
     width = max((len(visit["state"]) for visit in visits), default=0)
-    lines = [plain(str(document["execution"])), f"{plain(document['outcome'])}: {plain(document['reason'])}", ""]
+    lines = [plain(str(document["execution"])), plain(document["reason"]), ""]
     for visit in visits:
         lines.append(visit_line(visit, width))
         lines += [f"      {line}" for line in _details(visit)]

@@ -81,7 +81,27 @@ def text_changes(before: str, after: str) -> list[Segment]:
             else:
                 segments += [("-", "".join(middle_old[a:b])), ("+", "".join(middle_new[c:d]))]
     segments.append(("=", "".join(old[len(old) - tail :])))
-    return [segment for segment in segments if segment[1]]
+    return _joined([segment for segment in segments if segment[1]])
+
+
+def _joined(segments: list[Segment]) -> list[Segment]:
+    """One change for changes that only white space keeps apart."""
+    joined: list[Segment] = []
+    old = new = ""
+    for position, (op, text) in enumerate(segments):
+        between = old + new and op == "=" and text.isspace() and position + 1 < len(segments)
+        if op == "=" and not between:
+            joined += [*_change(old, new), ("=", text)]
+            old = new = ""
+            continue
+        old += text if op != "+" else ""
+        new += text if op != "-" else ""
+    return [*joined, *_change(old, new)]
+
+
+def _change(old: str, new: str) -> list[Segment]:
+    both: list[Segment] = [("-", old), ("+", new)]
+    return [segment for segment in both if segment[1]]
 
 
 def masked_texts(segments: list[Segment]) -> dict[str, str]:
