@@ -1,8 +1,9 @@
-"""How fast the embedded Step Functions is, beside moto's interpreter.
+"""How fast the embedded Step Functions is, beside moto's interpreter and other emulators.
 
-`python -m bench.engine [--json] [--items N] [--executions N]` measures, with handlers that answer at once:
+`python -m bench.engine [--json] [--items N] [--executions N] [--endpoint URL]` measures, with handlers that answer at
+once:
 - chat: statemachine/chat.asl.json, one execution after another (p50 and p95 in milliseconds) and many at the same
-  time (executions per second), here and in moto;
+  time (executions per second), here and in moto, and with --endpoint in another emulator that runs there (MiniStack);
 - map: a Distributed Map over a JSONL object whose EXPRESS children have one task each, at two sizes: items per second
   and growth of resident memory. moto's interpreter cannot run it.
 """
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import re
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +110,51 @@ def bench_moto(definition: dict[str, Any], executions: int) -> dict[str, Any]:
     return {"status": status, "events": events, **_times(times), "executions_per_second": round(rate, 1)}
 
 
+def bench_endpoint(definition: dict[str, Any], executions: int, url: str) -> dict[str, Any]:
+    """The same machine with the same answers, as Python functions, in an emulator at `url`."""
+    import boto3
+
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    code = f"import json\nANSWER = json.loads({json.dumps(json.dumps(handler_answer(definition)))})\n"
+    code += "def handler(event, context):\n    return ANSWER\n"
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", code)
+    functions = boto3.client("lambda", endpoint_url=url, **keys)
+    suffix = str(time.time_ns())
+    arns = {}
+    for name in ("GuardInput", "InvokeModel", "GuardAnswer"):
+        arns[name] = functions.create_function(
+            FunctionName=f"{name}-{suffix}",
+            Runtime="python3.12",
+            Role=ROLE,
+            Handler="app.handler",
+            Code={"ZipFile": package.getvalue()},
+        )["FunctionArn"]
+    states = boto3.client("stepfunctions", endpoint_url=url, **keys)
+    text = json.dumps(definition)
+    for name, arn in arns.items():
+        text = text.replace(f'"FunctionName": "{name}"', f'"FunctionName": "{arn}"')
+    machine = states.create_state_machine(name=f"chat-{suffix}", definition=text, roleArn=ROLE)["stateMachineArn"]
+
+    def run() -> tuple[str, str]:
+        arn = states.start_execution(stateMachineArn=machine, input=INPUT)["executionArn"]
+        while (status := states.describe_execution(executionArn=arn)["status"]) == "RUNNING":
+            time.sleep(0.001)
+        return arn, status
+
+    arn, status = run()
+    times = []
+    begun = time.perf_counter()
+    for _ in range(executions):
+        started = time.perf_counter()
+        arn, status = run()
+        times.append((time.perf_counter() - started) * 1000)
+    rate = executions / (time.perf_counter() - begun)
+    events = len(states.get_execution_history(executionArn=arn, maxResults=1000)["events"])
+    return {"status": status, "events": events, **_times(times), "executions_per_second": round(rate, 1)}
+
+
 def _times(times: list[float]) -> dict[str, float]:
     ordered = sorted(times)
     return {"p50_ms": round(statistics.median(ordered), 3), "p95_ms": round(ordered[int(len(ordered) * 0.95)], 3)}
@@ -194,22 +242,25 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--items", type=int, default=100_000, help="items of the larger map")
     parser.add_argument("--executions", type=int, default=500, help="chat executions here (moto runs a tenth)")
+    parser.add_argument("--endpoint", help="URL of another emulator to measure beside, e.g. http://127.0.0.1:4566")
     options = parser.parse_args()
     definition = chat_definition()
-    ours = bench_ours(definition, options.executions)
-    moto = bench_moto(definition, max(10, options.executions // 10))
-    ratio = round(ours["executions_per_second"] / moto["executions_per_second"], 1)
-    chat = {"ours": ours, "moto": moto, "times_moto": ratio}
+    few = max(10, options.executions // 10)
+    chat = {"ours": bench_ours(definition, options.executions), "moto": bench_moto(definition, few)}
+    if options.endpoint:
+        chat["endpoint"] = bench_endpoint(definition, few, options.endpoint)
+    for row in chat.values():
+        row["ours_is_times"] = round(chat["ours"]["executions_per_second"] / row["executions_per_second"], 1)
     maps = [bench_map(1000), bench_map(options.items)]
     if options.json:
         print(json.dumps({"chat": chat, "map": maps}, indent=2))
         return
-    for name, row in (("ours", ours), ("moto", moto)):
+    for name, row in chat.items():
         print(
-            f"chat  {name:5} {row['status']:9} {row['events']:3} events   p50 {row['p50_ms']:8.2f} ms   "
-            f"p95 {row['p95_ms']:8.2f} ms   {row['executions_per_second']:8.1f} executions/s"
+            f"chat  {name:8} {row['status']:9} {row['events']:3} events   p50 {row['p50_ms']:8.2f} ms   "
+            f"p95 {row['p95_ms']:8.2f} ms   {row['executions_per_second']:8.1f} executions/s   "
+            f"(ours is {row['ours_is_times']} times that)"
         )
-    print(f"chat  ours is {ratio} times moto")
     for row in maps:
         print(
             f"map   {row['items']:7} items   {row['items_per_second']:6} items/s   "
