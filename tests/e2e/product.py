@@ -174,6 +174,10 @@ _CLIENT = {
 """What a user of the aws command sets beside AWS_ENDPOINT_URL."""
 
 
+HAS_PROC = Path("/proc/self/stat").exists()
+"""Linux: the two functions below can tell."""
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; a dead one that nobody has waited for does not."""
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.product import EXECUTIONS, SCRIPTS, alive, children, environment, run, serve
+from tests.e2e.product import EXECUTIONS, HAS_PROC, SCRIPTS, alive, children, environment, run, serve
 
 QUESTION = "Which vitamins are in an orange?"
 PROMPTLY = 20
@@ -57,7 +57,7 @@ def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
 
         assert _eventually(retrying)
         workers = children(first.process.pid)
-        assert workers
+        assert workers or not HAS_PROC
         first.process.kill()
         first.process.wait()
         assert _eventually(lambda: not any(alive(worker) for worker in workers), 5)
