@@ -124,13 +124,15 @@ def _policies(card: Mapping[str, Any]) -> str:
 
 
 def _sweep(card: Mapping[str, Any]) -> str:
-    rows = [
-        (name, row["strength"], row["acts_on"], row.get("tp", ""), row.get("fp", ""), told(row.get("recall")))
-        for name, several in card["sweep"]["content"].items()
-        for row in several
-    ]
-    head = ("filter", "strength", "would act on", "rightly", "needlessly", "recall")
-    return _table("What other strengths would have done", head, rows)
+    def cell(row: Mapping[str, Any]) -> str:
+        known = "tp" in row
+        return f"{row['acts_on']}" + (f" ({row['tp']} rightly, {row['fp']} needlessly)" if known else "")
+
+    rows: list[tuple[Any, ...]] = []
+    for name, several in card["sweep"]["content"].items():
+        by_strength = {row["strength"]: row for row in several}
+        rows.append((name, *(cell(by_strength[strength]) for strength in ("LOW", "MEDIUM", "HIGH"))))
+    return _table("Items that other strengths would have acted on", ("filter", "LOW", "MEDIUM", "HIGH"), rows)
 
 
 def _look_first(card: Mapping[str, Any]) -> str:

@@ -73,12 +73,16 @@ def _confusion(axes: Any, matrix: Mapping[str, Mapping[str, int]]) -> None:
     rows, columns = list(matrix), list(next(iter(matrix.values())))
     counts = [[matrix[row][column] for column in columns] for row in rows]
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    # Not imshow: it would put a bitmap into the SVG, and the page loads no images.
+    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
+    axes.invert_yaxis()
     for y, row in enumerate(counts):
         for x, count in enumerate(row):
-            axes.text(x, y, str(count), ha="center", va="center", color="white" if shares[y][x] > 0.6 else "black")
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows)
+            shade = "white" if shares[y][x] > 0.6 else "black"
+            axes.text(x + 0.5, y + 0.5, str(count), ha="center", va="center", color=shade)
+    axes.set_xticks([place + 0.5 for place in range(len(columns))], columns)
+    axes.set_yticks([place + 0.5 for place in range(len(rows))], rows)
+    axes.tick_params(length=0)
     axes.set_xlabel("found")
     axes.set_ylabel("expected")
 

@@ -1,0 +1,172 @@
+"""Batch evaluation against a plain loop, side by side: speed, overhead, memory, completeness.
+
+    python -m bench.evaluate [--json] [--items 1000] [--scale 10000] [--data ../shared/data]
+
+The loop makes the very calls that the workflow makes, one after the other, through boto3 and the same endpoint. Both
+run in one process on the same rows, in alternating order, so that a busy machine burdens both. Rows are public data
+(BANKING77 and AdvBench) from the data folder, which is not part of the project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from cli.session import Session, embedded
+from functions.adapters.guardrails import Guardrails
+from functions.core.runs import Run
+from functions.core.verdict import Direction, Layer
+
+DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def rows_of(data: Path, count: int) -> list[dict[str, Any]]:
+    """Harmless and harmful requests, mixed; repeated with another id if the sets are too small."""
+    with (data / "banking77" / "train.csv").open(encoding="utf-8") as file:
+        rows = [{"text": row["text"], "expected": "passed"} for row in csv.DictReader(file)]
+    with (data / "advbench" / "harmful_behaviors.csv").open(encoding="utf-8") as file:
+        rows += [{"text": row["goal"], "expected": "blocked"} for row in csv.DictReader(file)]
+    random.Random(1).shuffle(rows)
+    return [{"id": f"row-{index}", **rows[index % len(rows)]} for index in range(count)]
+
+
+def loop(session: Session, rows: list[dict[str, Any]]) -> float:
+    """Seconds for the guards of each row, one call after the other."""
+    guardrails = Guardrails(scores=True)
+    started = time.perf_counter()
+    for row in rows:
+        verdict = guardrails.check(session.layers[Layer.PREPROCESS], row["text"], Layer.PREPROCESS, Direction.INPUT)
+        if not verdict.blocked:
+            guardrails.check(session.layers[Layer.POSTPROCESS], verdict.text, Layer.POSTPROCESS, Direction.OUTPUT)
+    return time.perf_counter() - started
+
+
+def evaluation(session: Session, rows: list[dict[str, Any]], name: str, concurrency: int) -> dict[str, Any]:
+    """Seconds of the Map and of the whole run, and whether each row came out once."""
+    evaluations = session.evaluations
+    corpus = evaluations.object(name, "corpus.jsonl")
+    evaluations.objects.put(corpus, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    work = evaluations.work(name)
+    started = time.perf_counter()
+    run = Run(name, (corpus.bucket, corpus.key), (work.bucket, work.key), None, concurrency)
+    evaluations.start(run)
+    while not (execution := evaluations.describe(name)).finished:
+        time.sleep(0.05)
+    seconds = time.perf_counter() - started
+    if execution.status != "SUCCEEDED":
+        sys.exit(f"The run failed: {execution.error} {execution.cause}")
+    with evaluations.objects.open(evaluations.object(name, "results.jsonl")) as stream:
+        ids = [json.loads(line)["id"] for line in stream]
+    history = list(evaluations.executions.history(execution.arn))
+    moments = {event["type"]: event["timestamp"] for event in history}
+    inside = (moments["MapRunSucceeded"] - moments["MapRunStarted"]).total_seconds()
+    whole = sorted(ids) == sorted(row["id"] for row in rows)
+    return {"seconds": seconds, "map_seconds": inside, "each_row_once": whole}
+
+
+class Memory:
+    """This process's resident memory in MB, sampled; the workers' is theirs."""
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        page = resource.getpagesize()
+        while not self._stop.wait(0.2):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.peak = max(self.peak, pages * page / 1e6)
+
+
+def measure(session: Session, data: Path, items: int, scale: int, rounds: int) -> dict[str, Any]:
+    """All figures."""
+    rows = rows_of(data, items)
+    loop(session, rows[:50])
+    evaluation(session, rows[:50], "warm", 4)
+    pairs = []
+    for number in range(rounds):
+        alone = loop(session, rows)
+        one = evaluation(session, rows, f"one-{number}", 1)
+        four = evaluation(session, rows, f"four-{number}", 4)
+        pairs.append({"loop": alone, "one_at_a_time": one["map_seconds"], "four_at_a_time": four["map_seconds"]})
+    middle = {name: statistics.median(pair[name] for pair in pairs) for name in pairs[0]}
+    overhead = statistics.median(pair["one_at_a_time"] / pair["loop"] - 1 for pair in pairs)
+    speedup = statistics.median(pair["loop"] / pair["four_at_a_time"] for pair in pairs)
+    sizes = []
+    for size in sorted({min(1000, scale), scale}) if scale else ():
+        with Memory() as memory:
+            result = evaluation(session, rows_of(data, size), f"scale-{size}", 4)
+        sizes.append(
+            {
+                "items": size,
+                "seconds": round(result["seconds"], 1),
+                "items_per_second": round(size / result["map_seconds"], 1),
+                "peak_memory_mb": round(memory.peak),
+                "each_row_once": result["each_row_once"],
+            }
+        )
+    return {
+        "rows": items,
+        "rounds": rounds,
+        "seconds": {name: round(value, 2) for name, value in middle.items()},
+        "pairs": pairs,
+        "overhead_one_at_a_time": round(overhead, 3),
+        "speedup_over_loop": round(speedup, 2),
+        "scale": sizes,
+        "promptfoo": "not measured" if shutil.which("npm") is None else "npm is there; not measured by this version",
+    }
+
+
+def main() -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--scale", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    if not (arguments.data / "banking77").is_dir():
+        print(f"{arguments.data}: no data there; set STEPGUARD_DATA or --data.", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as home, embedded(Path(home)) as session:
+        figures = measure(session, arguments.data, arguments.items, arguments.scale, arguments.rounds)
+    if arguments.json:
+        print(json.dumps(figures))
+        return 0
+    for name, seconds in figures["seconds"].items():
+        print(f"{name:<16} {seconds:>8.2f} s  {figures['rows'] / seconds:>7.1f} items/s")
+    print(f"overhead of workflow and engine, one item at a time: {figures['overhead_one_at_a_time']:+.1%}")
+    print(f"four at a time: {figures['speedup_over_loop']:.2f} times the loop's speed")
+    for size in figures["scale"]:
+        print(
+            f"{size['items']:>7} items: {size['items_per_second']:.1f}/s, peak {size['peak_memory_mb']} MB, "
+            f"each row once: {size['each_row_once']}"
+        )
+    print(f"promptfoo: {figures['promptfoo']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
