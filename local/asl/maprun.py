@@ -22,7 +22,13 @@ from local.asl.scheduler import Scheduler
 _log = logging.getLogger(__name__)
 
 MAX_CONCURRENCY = 10_000
-_NAMES = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timedOut", "ABORTED": "aborted"}
+_NAMES = {
+    "PENDING": "pending",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timedOut",
+    "ABORTED": "aborted",
+}
 
 
 @dataclass(slots=True)
@@ -60,8 +66,8 @@ class MapRun:
     """One Map Run in this process.
 
     `launch(index, input)` starts a child and gives its execution, `stop` ends one; `collect` gives the Map state's
-    output at the end; `finished` holds the children that an earlier process finished: number -> status and how many
-    items it held.
+    output at the end, given the inputs of the children that were never started; `finished` holds the children that an
+    earlier process finished: number -> status and how many items it held.
     """
 
     def __init__(
@@ -72,7 +78,7 @@ class MapRun:
         read: ReadItems,
         launch: Callable[[int, Json], Execution],
         stop: Callable[[Execution, Ending], object],
-        collect: Callable[[], Json],
+        collect: Callable[[Iterator[Json]], Json],
         ended: Callable[[str, Counts], None],
         finished: dict[int, tuple[str, int]],
     ) -> None:
@@ -131,7 +137,10 @@ class MapRun:
         return sum(map(self._weight, list(self._running.values())))
 
     def _weight(self, child: Execution) -> int:
-        return len(child.input["Items"]) if self._plan.distributed.batcher is not None else 1
+        return self._weigh(child.input)
+
+    def _weigh(self, data: Json) -> int:
+        return len(data["Items"]) if self._plan.distributed.batcher is not None else 1
 
     # --- lanes
 
@@ -172,6 +181,19 @@ class MapRun:
             if index not in self._finished:
                 return index, data
         return None
+
+    def _rest(self, failure: StateError | None) -> Iterator[Json]:
+        """The inputs of the children that a failed run never started."""
+        if failure is None or failure.error == ITEM_READER:
+            return
+        try:
+            for index, data in self._items or ():
+                if index not in self._finished:
+                    self.counts.executions["pending"] += 1
+                    self.counts.items["pending"] += self._weigh(data)
+                    yield data
+        except StateError:
+            return
 
     def _child_ended(self, index: int, child: Execution) -> None:
         assert child.ending is not None
@@ -215,7 +237,7 @@ class MapRun:
         result: Json = None
         try:
             # Results are written out even when the run has failed.
-            result = self._collect()
+            result = self._collect(self._rest(failure))
         except StateError as error:
             failure = failure or error
         self._ended("SUCCEEDED" if failure is None else "FAILED", self.counts)

@@ -20,7 +20,7 @@ from local.asl.ledger import Ledger
 from local.asl.mailbox import TaskMailbox
 from local.asl.maprun import Counts, Limits, MapRun
 from local.asl.ports import AwsClients, Clock
-from local.asl.resultwriter import ChildResult, transformed, write_results
+from local.asl.resultwriter import ChildResult, pending_records, transformed, write_results
 from local.asl.scheduler import Scheduler
 from local.asl.store import Store
 from local.wire import Account
@@ -181,13 +181,17 @@ class MapRuns:
         self._engine.start(child)
         return child
 
-    def _collect(self, plan: MapPlan, arn: str, machine: str) -> Json:
+    def _collect(self, plan: MapPlan, arn: str, machine: str, pending: Iterator[Json]) -> Json:
         writer = plan.distributed.writer
         results = self.results(arn, machine)
         if writer is not None and plan.bucket is not None:
             if self._clients is None:
                 raise StateError(RESULT_WRITER, "No S3 client is configured for the ResultWriter.")
-            return write_results(self._clients("s3"), writer, plan.bucket, plan.prefix, arn, results)
+            return write_results(
+                self._clients("s3"), writer, plan.bucket, plan.prefix, arn, results, pending_records(pending, machine)
+            )
+        for _ in pending:
+            pass  # counts them
         values: list[Json] = []
         total = 2
         for value in transformed(results, "COMPACT" if writer is None else writer.transformation):

@@ -124,7 +124,6 @@ class MapRunOperations:
 def _numbers(ended: dict[str, int], running: int, status: str) -> Params:
     done = sum(ended.values())
     return {
-        "pending": 0,
         "running": running,
         **ended,
         "total": done + running,

@@ -53,6 +53,19 @@ class ChildResult:
         }
 
 
+def pending_records(inputs: Iterable[Json], machine: str) -> Iterator[Json]:
+    """The records of children that were never started."""
+    for data in inputs:
+        yield {
+            "Input": dump(data),
+            "InputDetails": {"Included": True},
+            "RedriveCount": 0,
+            "RedriveStatus": "REDRIVABLE_BY_MAP_RUN",
+            "StateMachineArn": machine,
+            "Status": "PENDING",
+        }
+
+
 def transformed(results: Iterable[ChildResult], transformation: str) -> Iterator[Json]:
     """NONE: records; COMPACT: outputs; FLATTEN: outputs, lists among them spread. A failed child is always a record."""
     for result in results:
@@ -97,16 +110,23 @@ class _Parts:
 
 
 def write_results(
-    s3: Any, writer: Writer, bucket: str, prefix: str, run: str, results: Iterable[ChildResult]
+    s3: Any,
+    writer: Writer,
+    bucket: str,
+    prefix: str,
+    run: str,
+    results: Iterable[ChildResult],
+    pending: Iterable[Json],
 ) -> dict[str, Json]:
     """Write result files and manifest.json; gives the Map state's output. States.ResultWriterFailed when S3 refuses.
 
-    `run` is the Map Run's ARN. Files: PREFIX/ID/SUCCEEDED_0.json, FAILED_0.json, manifest.json.
+    `run` is the Map Run's ARN. Files: PREFIX/ID/SUCCEEDED_0.json, FAILED_0.json, PENDING_0.json, manifest.json.
     """
     folder = "/".join(part for part in (prefix.strip("/"), run.rpartition(":")[2]) if part)
     lines = writer.output_type == "JSONL"
     succeeded = _Parts(s3, bucket, f"{folder}/SUCCEEDED", lines)
     failed = _Parts(s3, bucket, f"{folder}/FAILED", lines)
+    waiting = _Parts(s3, bucket, f"{folder}/PENDING", lines)
     try:
         for result in results:
             if result.status == "SUCCEEDED":
@@ -114,12 +134,14 @@ def write_results(
                     succeeded.add(value)
             else:
                 failed.add(result.record())
-        succeeded.close()
-        failed.close()
+        for record in pending:
+            waiting.add(record)
+        for parts in (succeeded, failed, waiting):
+            parts.close()
         manifest = {
             "DestinationBucket": bucket,
             "MapRunArn": run,
-            "ResultFiles": {"FAILED": failed.written, "PENDING": [], "SUCCEEDED": succeeded.written},
+            "ResultFiles": {"FAILED": failed.written, "PENDING": waiting.written, "SUCCEEDED": succeeded.written},
         }
         key = f"{folder}/manifest.json"
         s3.put_object(Bucket=bucket, Key=key, Body=dump(manifest).encode("utf-8", "surrogatepass"))

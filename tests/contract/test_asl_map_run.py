@@ -184,6 +184,24 @@ def test_results_are_written_with_a_true_manifest(cloud: Cloud) -> None:
     assert (record["Status"], record["Error"], record["Input"]) == ("FAILED", "Bad", "0")
 
 
+def test_a_failed_run_writes_what_was_never_started(cloud: Cloud) -> None:
+    """Every item is in exactly one of the files SUCCEEDED, FAILED and PENDING."""
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out", "Prefix": "p"}}
+    done = cloud.finish(
+        cloud.machine(distributed(processor=failing(1), MaxConcurrency=1, ResultWriter=writer)), [1, 0, 2, 3]
+    )
+    assert done["error"] == "States.ExceedToleratedFailureThreshold"
+    files = {key.rpartition("/")[2]: key for _, key in cloud.s3.objects if key.startswith("p/")}
+    inputs = {
+        name: [json.loads(record["Input"]) for record in cloud.s3.json("out", files[f"{name}_0.json"])]
+        for name in ("SUCCEEDED", "FAILED", "PENDING")
+    }
+    assert inputs == {"SUCCEEDED": [1], "FAILED": [0], "PENDING": [2, 3]}
+    run = cloud.call("ListMapRuns", executionArn=done["executionArn"])["mapRuns"][0]["mapRunArn"]
+    counts = cloud.call("DescribeMapRun", mapRunArn=run)["itemCounts"]
+    assert (counts["succeeded"], counts["failed"], counts["pending"], counts["total"]) == (1, 1, 2, 4)
+
+
 @pytest.mark.parametrize(
     ("config", "body"),
     [
