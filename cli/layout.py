@@ -72,7 +72,7 @@ def _document(raw: Mapping[str, Any], nodes: list[Any], wanted_edges: list[Any])
     least, most = raw["bounds"]["min"], raw["bounds"]["max"]
     # The bounds leave out the words at the arrows.
     words = [
-        (edge["label_anchor"]["x"], _label_width(wanted["label"]) / 2)
+        (edge["label_anchor"]["x"], _label_width(wanted.get("label") or "") / 2)
         for edge, wanted in zip(raw["edges"], wanted_edges, strict=True)
         if edge.get("label_anchor")
     ]

@@ -114,7 +114,7 @@ _EVENTS = st.lists(
 @given(_EVENTS)
 def test_no_sequence_of_events_is_too_strange(rows: list[tuple[str, int, dict[str, Any], int]]) -> None:
     """Cut, foreign and malformed histories are read as far as they go, and told."""
-    events = [
+    events: list[dict[str, Any]] = [
         {"id": number, "previousEventId": previous, "type": kind, "timestamp": at, details_member(kind): details}
         for number, (kind, previous, details, at) in enumerate(rows, 1)
     ]
