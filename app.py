@@ -8,7 +8,7 @@ from chalice.app import Chalice, Request, Response
 
 from functions.adapters.telemetry import observed_route, observed_stage
 from functions.core.callers import read_caller
-from functions.handlers import chat_api, executions_api
+from functions.handlers import chat_api, evaluations_api, executions_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
 from functions.handlers.invoke_model import invoke_model
@@ -19,6 +19,7 @@ app = Chalice(app_name="stepguard")
 app.debug = False
 chat = chat_api.ChatApi()
 executions = executions_api.ExecutionsApi()
+evaluations = evaluations_api.EvaluationsApi()
 
 
 @app.lambda_function(name="guard_input")
@@ -94,6 +95,29 @@ def post_replay(execution: str) -> Response:
     caller = read_caller(_request().context)
     route = "POST /executions/{execution}/replay"
     return _response(observed_route(route, caller.id, lambda: executions.replay(execution, caller)))
+
+
+@app.route("/evaluations", methods=["POST"], content_types=["application/json"])
+def post_evaluation() -> Response:
+    """Evaluate a corpus."""
+    caller = read_caller(_request().context)
+    body = _request().raw_body
+    return _response(observed_route("POST /evaluations", caller.id, lambda: evaluations.post(body, caller)))
+
+
+@app.route("/evaluations/{run}", methods=["GET"])
+def get_evaluation(run: str) -> Response:
+    """How far an evaluation is."""
+    caller = read_caller(_request().context)
+    return _response(observed_route("GET /evaluations/{run}", caller.id, lambda: evaluations.get(run, caller)))
+
+
+@app.route("/evaluations/{run}/report", methods=["GET"])
+def get_evaluation_report(run: str) -> Response:
+    """Links to what an evaluation left."""
+    caller = read_caller(_request().context)
+    route = "GET /evaluations/{run}/report"
+    return _response(observed_route(route, caller.id, lambda: evaluations.report(run, caller)))
 
 
 @app.route("/health", methods=["GET"])

@@ -48,6 +48,9 @@ HTTP_API = HttpApi(
         ("GET", "/executions/{execution}"),
         ("GET", "/executions/{execution}/events"),
         ("POST", "/executions/{execution}/replay"),
+        ("POST", "/evaluations"),
+        ("GET", "/evaluations/{run}"),
+        ("GET", "/evaluations/{run}/report"),
         ("GET", "/health"),
     ),
 )

@@ -22,7 +22,7 @@ class Run:
     """One evaluation. `corpus` and `work` are `(bucket, key)`; everything of the run is written under `work`.
 
     `tolerated_failures` is a percentage. `guardrails` by layer; None is those of the deployment. `sample` items are
-    chosen by `seed`. `kind` is that of rows which do not say.
+    chosen by `seed`. `kind` is that of rows which do not say; `caller` may read the run.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Run:
     sample: int | None = None
     seed: int = 0
     kind: Kind = Kind.DOCUMENT
+    caller: str = "cli"
 
     def to_document(self) -> dict[str, Any]:
         """The `run` of an execution's input; the state machine reads its two limits."""
@@ -45,6 +46,7 @@ class Run:
             "tolerated_failure_percentage": self.tolerated_failures,
             "seed": self.seed,
             "kind": str(self.kind),
+            "caller": self.caller,
         }
         if self.guardrails is not None:
             document["guardrails"] = {layer: dict(ref) for layer, ref in self.guardrails.items()}
@@ -79,6 +81,7 @@ def run_of(document: object) -> Run:
         sample=None if document.get("sample") is None else int(_number(document, "sample", 1, 10**9, 1)),
         seed=int(_number(document, "seed", -(2**53), 2**53, 0)),
         kind=kind,
+        caller=str(document.get("caller", "unknown")),
     )
 
 

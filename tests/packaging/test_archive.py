@@ -74,6 +74,7 @@ FILES = [
     "functions/core/vocabularies.py",
     "functions/handlers/__init__.py",
     "functions/handlers/chat_api.py",
+    "functions/handlers/evaluations_api.py",
     "functions/handlers/executions_api.py",
     "functions/handlers/guard_answer.py",
     "functions/handlers/guard_input.py",

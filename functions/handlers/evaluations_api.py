@@ -1,0 +1,154 @@
+"""The evaluations API: `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`.
+
+A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request never names others.
+A caller sees what it started itself; an operator sees every run. Results are handed out as presigned URLs, since they
+outgrow what an API may answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from functions.adapters.environment import operators
+from functions.adapters.evaluations import Evaluations
+from functions.adapters.executions import Execution
+from functions.adapters.objects import Address, address_of
+from functions.core.callers import Caller
+from functions.core.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    StepguardError,
+    Throttled,
+    UnknownExecution,
+)
+from functions.core.runs import Run, run_of
+
+FILES = ("scorecard.json", "results.jsonl", "items.csv", "report.html", "bad_rows.jsonl")
+"""What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
+
+TOKEN_CHARACTERS = 256
+
+_log = logging.getLogger(__name__)
+
+Reply = tuple[int, dict[str, Any], dict[str, str]]
+
+
+class EvaluationsApi:
+    """The routes, on the runs of one evaluation state machine."""
+
+    def __init__(
+        self, evaluations: Evaluations | None = None, operators: Callable[[], frozenset[str]] = operators
+    ) -> None:
+        self._evaluations = evaluations or Evaluations()
+        self._operators = operators
+
+    def post(self, body: bytes, caller: Caller) -> Reply:
+        """Start a run: 202 with its id. With a client_token the same request is the same run."""
+        return _guarded(lambda: self._start(_parse(body), caller))
+
+    def get(self, run: str, caller: Caller) -> Reply:
+        """How far a run is, and its scorecard's address once it has ended."""
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            body: dict[str, Any] = {"id": run, **self._evaluations.progress(run).to_dict()}
+            if execution.status == "SUCCEEDED" and execution.output is not None:
+                body["summary"] = {name: execution.output["summary"][name] for name in ("items", "failed", "lost")}
+            elif execution.finished:
+                body["error"] = execution.error
+            return 200, body, {}
+
+        return _guarded(reply)
+
+    def report(self, run: str, caller: Caller) -> Reply:
+        """Links to what the run left, good for an hour: 409 while it goes on."""
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            if not execution.finished:
+                raise Conflict("The evaluation has not ended yet.")
+            work = self._evaluations.work(run)
+            there = {found.key for found in self._evaluations.objects.list(Address(work.bucket, f"{work.key}/"))}
+            links = {
+                name: self._evaluations.objects.link(self._evaluations.object(run, name), f"{run}-{name}")
+                for name in FILES
+                if f"{work.key}/{name}" in there
+            }
+            if not links:
+                raise UnknownExecution("The evaluation ended without results.")
+            return 200, {"id": run, "status": execution.status, "files": links}, {}
+
+        return _guarded(reply)
+
+    def _start(self, wanted: Mapping[str, Any], caller: Caller) -> Reply:
+        token = wanted.get("client_token")
+        seed = uuid4().hex if token is None else json.dumps([caller.id, token])
+        identifier = f"api-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+        corpus = address_of(wanted["corpus"])
+        if corpus.bucket not in {self._evaluations.bucket, os.environ.get("EVALUATION_CORPUS_BUCKET")}:
+            raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
+        work = self._evaluations.work(identifier)
+        limits = {name: wanted[name] for name in _LIMITS if name in wanted}
+        address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}
+        run: Run = run_of({"id": identifier, "corpus": address, "work": place, "caller": caller.id, **limits})
+        self._evaluations.start(run)
+        location = {"Location": f"/evaluations/{identifier}", "Retry-After": "5"}
+        return 202, {"id": identifier, "status": "RUNNING"}, location
+
+    def _owned(self, run: str, caller: Caller) -> Execution:
+        execution = self._evaluations.describe(run)
+        owner = execution.input.get("run", {}).get("caller")
+        if owner != caller.id and not caller.is_operator(self._operators()):
+            raise UnknownExecution(f"There is no evaluation {run}.")
+        return execution
+
+
+_LIMITS = ("sample", "seed", "kind", "max_concurrency", "tolerated_failure_percentage")
+_MEMBERS = {"corpus", "client_token", *_LIMITS}
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        wanted = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON.") from None
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("corpus"), str):
+        raise InvalidRequest('The body must be a JSON object such as {"corpus": "s3://BUCKET/KEY"}.')
+    if not set(wanted) <= _MEMBERS:
+        raise InvalidRequest(f"The body has unknown members; known are {', '.join(sorted(_MEMBERS))}.")
+    token = wanted.get("client_token")
+    if token is not None and (not isinstance(token, str) or not 0 < len(token) <= TOKEN_CHARACTERS):
+        raise InvalidRequest(f"'client_token' must be a string of 1 to {TOKEN_CHARACTERS} characters.")
+    return wanted
+
+
+_STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
+    (InvalidRequest, 400, "InvalidRequest"),
+    (UnknownExecution, 404, "UnknownEvaluation"),
+    (Conflict, 409, "Conflict"),
+    (Throttled, 429, "Throttled"),
+    (ConfigurationError, 500, "ConfigurationError"),
+    (AccessDenied, 500, "ConfigurationError"),
+    (StepguardError, 503, "Unavailable"),
+)
+
+
+def _guarded(reply: Callable[[], Reply]) -> Reply:
+    try:
+        return reply()
+    except StepguardError as error:
+        status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+        message = str(error)
+        if status >= 500:
+            # What went wrong on our side is for the log, not for the caller.
+            _log.error("%s: %s", type(error).__name__, message)
+            message = "The service cannot answer now. Try again later."
+        return status, {"error": {"code": code, "message": message}}, {}
