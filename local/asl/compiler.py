@@ -106,15 +106,18 @@ class _Compiler:
 
     # --- fields
 
-    def template(self, name: str, source: Mapping[str, Json] | None = None) -> Field | None:
-        """A payload template (JSONPath) or a value with {% %} expressions in it (JSONata)."""
+    def template(self, name: str, source: Mapping[str, Json] | None = None, inside: str = "") -> Field | None:
+        """A payload template (JSONPath) or a value with {% %} expressions in it (JSONata).
+
+        `inside` says where `source` stands in the state, e.g. "Catch[0]/".
+        """
         body = self.body if source is None else source
         if name not in body:
             return None
         if self.jsonata:
             from local.asl.jsonata import jsonata_field  # loaded only by definitions that use the language
 
-            return jsonata_field(body[name], name)
+            return jsonata_field(body[name], inside + name)
         return template(body[name], name)
 
     def typed(self, name: str, wanted: str, source: Mapping[str, Json] | None = None) -> Field | None:
@@ -164,16 +167,18 @@ class _Compiler:
             "selector": None if self.jsonata else self.template("ResultSelector"),
             "result_path": None if result_path is None else parse(result_path),
             "retry": tuple(_retrier(item) for item in self.body.get("Retry") or ()),
-            "catch": tuple(self.catcher(item) for item in self.body.get("Catch") or ()),
+            "catch": tuple(
+                self.catcher(item, f"Catch[{number}]/") for number, item in enumerate(self.body.get("Catch") or ())
+            ),
         }
 
-    def catcher(self, body: Mapping[str, Json]) -> Catcher:
+    def catcher(self, body: Mapping[str, Json], inside: str) -> Catcher:
         return Catcher(
             tuple(body["ErrorEquals"]),
             body["Next"],
             body.get("ResultPath", "$"),
-            self.template("Assign", body),
-            self.template("Output", body) if self.jsonata else None,
+            self.template("Assign", body, inside),
+            self.template("Output", body, inside) if self.jsonata else None,
         )
 
     # --- states
@@ -193,21 +198,21 @@ class _Compiler:
     def choice_state(self) -> State:
         rules = tuple(
             Rule(
-                self.condition(body),
+                self.condition(body, f"Choices[{number}]/Condition"),
                 body["Next"],
-                self.template("Assign", body),
-                self.template("Output", body) if self.jsonata else None,
+                self.template("Assign", body, f"Choices[{number}]/"),
+                self.template("Output", body, f"Choices[{number}]/") if self.jsonata else None,
             )
-            for body in self.body["Choices"]
+            for number, body in enumerate(self.body["Choices"])
         )
         return Choice(**self.common(), rules=rules, default=self.body.get("Default"))
 
-    def condition(self, body: Mapping[str, Json]) -> Callable[[Env], bool]:
+    def condition(self, body: Mapping[str, Json], location: str) -> Callable[[Env], bool]:
         if "Condition" not in body:
             return compile_rule(body)
         from local.asl.jsonata import condition  # loaded only by definitions that use the language
 
-        return condition(body["Condition"])
+        return condition(body["Condition"], location)
 
     def wait_state(self) -> State:
         for key in ("Seconds", "Timestamp", "SecondsPath", "TimestampPath"):

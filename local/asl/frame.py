@@ -169,6 +169,7 @@ class Frame:
             details: Details = {"error": fault.error, "cause": cause, "state": name}
             if fault.location:
                 details["location"] = fault.location
-            previous = self.entered if fault.late else self.before
+            # Nothing has happened in the state yet: the event follows what the state itself followed.
+            previous = self.before if self.last == self.entered and not fault.late else self.last
             self.last = self.run.history.record("EvaluationFailed", details, previous)
         return StateError(fault.error, cause)

@@ -36,14 +36,14 @@ def jsonata_field(value: Json, location: str) -> Field:
     return constant(value) if compiled is None else compiled
 
 
-def condition(value: Json) -> Callable[[Env], bool]:
+def condition(value: Json, location: str) -> Callable[[Env], bool]:
     """A Choice rule's Condition: a boolean."""
-    field = jsonata_field(value, "Condition")
+    field = jsonata_field(value, location)
 
     def test(env: Env) -> bool:
         answer = field(env)
         if not isinstance(answer, bool):
-            raise unexpected(value, "Condition", "boolean", answer)
+            raise unexpected(value, location, "boolean", answer)
         return answer
 
     return test
@@ -106,6 +106,10 @@ def _expression(text: str, location: str) -> Field:
     def field(env: Env) -> Json:
         try:
             answer = evaluate(env)
+        except ZeroDivisionError:
+            # Python has no infinity here; JSONata has, and refuses it.
+            message = f"{about} threw an error during evaluation. D1001: Number out of range: Infinity"
+            raise FaultError(message, QUERY, location) from None
         except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
             code = getattr(error, "error", None)
             raise FaultError(
