@@ -60,6 +60,10 @@ class Api:
             url = f"{endpoint.rstrip('/')}/restapis/{outputs['RestAPIId']}/{stage}/_user_request_"
         return cls(url, credentials, region)
 
+    def as_caller(self, credentials: Credentials) -> Api:
+        """The same API, asked by somebody else."""
+        return Api(self._url, credentials, self._region)
+
     def post(self, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """POST /chat. Raises ApiError."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -44,6 +44,10 @@ CREDENTIALS = {
 _LAYERS = {"preprocess": "Preprocess", "model": "Bedrock", "postprocess": "Postprocess"}
 
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""The servers that this process started itself, to be waited for when they end."""
+
+
 class StagingError(Exception):
     """The staging area could not be started; the message says what to do."""
 
@@ -137,6 +141,9 @@ def down(folder: Path = FOLDER) -> None:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and any(_ours(group) for group in groups):
             time.sleep(0.1)
+    for group in groups:
+        if group in _children:
+            _children.pop(group).wait(timeout=10)
     (folder / "staging.json").unlink()
     shutil.rmtree(folder / "tmp", ignore_errors=True)
 
@@ -152,6 +159,7 @@ def _start(command: Sequence[str], folder: Path, name: str, directory: Path, env
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     return process.pid
 
 

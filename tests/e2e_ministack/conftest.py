@@ -1,0 +1,104 @@
+"""The packaged application on an AWS that is not ours: MiniStack, with the embedded Bedrock behind the Lambdas.
+
+`make e2e` runs this tier. It needs MiniStack in build/ministack and some two minutes: `make test` leaves it out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from deploy import staging
+from deploy.api import Api, Reply
+from deploy.aws import AwsCli
+from deploy.stack import Stack
+from deploy.stage import deploy
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "build" / "staging-e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without `make e2e` this tier is skipped, and says why."""
+    if not os.environ.get("STEPGUARD_E2E"):
+        reason = "deploys to MiniStack, which takes minutes and an installation of its own: make e2e"
+        for item in items:
+            if "e2e_ministack" in str(item.path):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@dataclass
+class Deployed:
+    """The stack on MiniStack. `said` holds what the last deployment printed."""
+
+    area: staging.Staging
+    aws: AwsCli
+    stack: Stack
+    outputs: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def deploy(self, **parameters: str) -> None:
+        """`make deploy-local`, with these parameters changed."""
+        self.said.clear()
+        self.outputs = deploy(self.stack, self.aws, ROOT, parameters, lambda question: True, self.said.append)
+
+    def api(self, credentials: Credentials | None = None) -> Api:
+        """The chat API, asked by these credentials; by the deployer's without."""
+        whole = Api.of_stack(self.outputs, self.area.endpoint)
+        return whole if credentials is None else whole.as_caller(credentials)
+
+    def ask(self, question: str, api: Api | None = None, **members: Any) -> Reply:
+        """POST /chat."""
+        return (api or self.api()).post({"question": question, **members})
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """The packaged template, deployed through CloudFormation with the demo's guardrails."""
+    before = dict(os.environ)
+    os.environ.update(staging.CREDENTIALS)
+    area = staging.up(FOLDER)
+    try:
+        aws = AwsCli(area.endpoint)
+        place = Deployed(area, aws, Stack("stepguard-e2e", aws))
+        place.deploy(**area.parameters())
+        yield place
+    finally:
+        staging.down(FOLDER)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def mallory(deployed: Deployed) -> Credentials:
+    """Another caller of the same account."""
+    deployed.aws("iam", "create-user", "--user-name", "mallory")
+    key = deployed.aws("iam", "create-access-key", "--user-name", "mallory")["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+@pytest.fixture(scope="session")
+def logs(deployed: Deployed) -> Callable[[], dict[str, str]]:
+    """Everything in CloudWatch Logs, by log group, and the two servers' own logs."""
+
+    def read() -> dict[str, str]:
+        groups = deployed.aws("logs", "describe-log-groups")["logGroups"]
+        found = {
+            group["logGroupName"]: "\n".join(
+                event["message"]
+                for event in deployed.aws("logs", "filter-log-events", "--log-group-name", group["logGroupName"])[
+                    "events"
+                ]
+            )
+            for group in groups
+        }
+        files = {file.name: file.read_text(errors="replace") for file in FOLDER.glob("*.log")}
+        return found | files
+
+    return read
