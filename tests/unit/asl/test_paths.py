@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonpath_ng.ext.parser import parse as parse_elsewhere
 
 from local.asl.errors import PathError
 from local.asl.paths import PathSyntaxError, insert, parse
@@ -90,3 +91,20 @@ def test_what_is_inserted_is_found_again(data: Any, path: str, value: Any) -> No
         return
     assert compiled.find(changed) == value
     assert repr(data) == before
+
+
+STEPS = st.sampled_from([".a", ".b", "['c']", "[0]", "[1]", "[*]", ".*", "[0:2]", "..a"])
+
+
+@given(JSON, st.lists(STEPS, min_size=1, max_size=4))
+def test_paths_agree_with_another_library(data: Any, steps: list[str]) -> None:
+    """jsonpath-ng, which moto uses, selects the same values in the same order, wherever something is found."""
+    text = "$" + "".join(steps)
+    compiled = parse(text)
+    theirs = [match.value for match in parse_elsewhere(text).find(data)]
+    try:
+        found = compiled.find(data)
+    except PathError:
+        assert theirs == []
+        return
+    assert ([found] if compiled.definite else found) == theirs
