@@ -1,4 +1,4 @@
-"""`stepguard demo`: real questions through the real workflow, each with its path of states and verdicts."""
+"""`stepguard demo`: real questions through the real workflow, each with its path and verdicts; then a corpus."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli import render
+from cli import project, render
 from cli.chat import Result, ask
+from cli.evaluate import demonstrate
+from cli.evaluate_output import REPORT
+from cli.evaluate_summary import lines_of
 from cli.session import Session
 
 QUESTIONS = Path(__file__).with_name("demo.json")
+CORPUS = project.ROOT / "corpora" / "healthcare.jsonl"
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
@@ -28,13 +32,26 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         if not arguments.json:
             _show(number, question, result, wrong)
     if arguments.json:
-        print(render.as_json({"demo": rows, "as_expected": len(rows) - surprises}))
+        done = demonstrate(session, CORPUS, arguments.home, quiet=True)
+        evaluation = {"out": str(done.folder), "scorecard": done.scorecard}
+        told = {"demo": rows, "as_expected": len(rows) - surprises, "evaluation": evaluation}
+        print(render.as_json(told))
     else:
         _table(rows)
-        print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.")
+        print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.\n")
+        _evaluate(session, arguments.home)
         print("Look at one again:  .venv/bin/stepguard history EXECUTION")
         print('Ask your own:       make chat Q="What is a healthy blood pressure?"')
     return 1 if surprises else 0
+
+
+def _evaluate(session: Session, home: str | None) -> None:
+    """The second use: a corpus of documents through the same states, scored."""
+    print(f"Now the documents of corpora/{CORPUS.name}, through the same states:", flush=True)
+    done = demonstrate(session, CORPUS, home, quiet=False)
+    for line in lines_of(done.scorecard):
+        print(f"  {render.plain(line)}")
+    print(f"Read the report:    {done.folder / REPORT}")
 
 
 def unexpected(question: Mapping[str, Any], result: Result) -> list[str]:

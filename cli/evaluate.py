@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cli.evaluate_summary import lines_of
 from cli.session import Session, home_of
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.objects import Address
-from functions.core.errors import AccessDenied, InvalidRequest
+from functions.core.errors import AccessDenied, InvalidRequest, StepguardError
 from functions.core.quotas import concurrency_for
 from functions.core.request import Kind
 from functions.core.runs import Run
@@ -31,13 +32,31 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or take a run up again. Returns the exit code."""
     gates = gates_of(arguments.fail_under)
     try:
-        identifier = arguments.resume or _start(arguments, session)
-        return _finish(arguments, session, identifier, gates)
+        identifier = arguments.resume or start(arguments, session)
+        try:
+            done = finish(arguments, session, identifier)
+        except KeyboardInterrupt:
+            _tell(arguments, f"\ninterrupted; nothing is lost: stepguard evaluate --resume {identifier}")
+            return 130
     except AccessDenied as error:
         raise InvalidRequest(str(error)) from None  # the caller's to put right
+    missed = [gate for gate in gates if not gate.passes(done.scorecard)]
+    _show(arguments, done, missed)
+    if done.broken is not None:
+        raise done.broken
+    return 1 if missed else 0
 
 
-def _start(arguments: argparse.Namespace, session: Session) -> str:
+def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
+    """Evaluate a corpus as the command does without any option."""
+    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
+    options |= {"corpus": str(corpus), "seed": 0, "kind": "document", "tolerate": 5.0, "home": home, "json": quiet}
+    arguments = argparse.Namespace(**options)
+    return finish(arguments, session, start(arguments, session))
+
+
+def start(arguments: argparse.Namespace, session: Session) -> str:
+    """Check the corpus, then start its run; the run's id. Raises StepguardError, and then nothing was started."""
     if not arguments.corpus:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
     identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
@@ -104,18 +123,25 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
     return {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
 
 
-def _finish(arguments: argparse.Namespace, session: Session, identifier: str, gates: list[Gate]) -> int:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A run that has ended and was scored: what it was, its scorecard, its folder; why it is no success."""
+
+    about: Mapping[str, Any]
+    scorecard: dict[str, Any]
+    folder: Path
+    broken: StepguardError | None
+
+
+def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> Evaluated:
+    """Follow a run to its end and fetch its results. Raises StepguardError when it has none."""
     evaluations = session.evaluations
     execution = evaluations.describe(identifier)
     target = _target(arguments, identifier)
     evaluate_output.check_target(target, identifier)
     if arguments.resume and execution.finished and execution.status != "SUCCEEDED":
         evaluations.redrive(identifier)
-    try:
-        execution = evaluate_run.follow(session, identifier, quiet=arguments.json)
-    except KeyboardInterrupt:
-        _tell(arguments, f"\ninterrupted; nothing is lost: stepguard evaluate --resume {identifier}")
-        return 130
+    execution = evaluate_run.follow(session, identifier, quiet=arguments.json)
     broken = evaluate_run.failure(execution)
     if broken is not None and execution.error != "States.ExceedToleratedFailureThreshold":
         raise broken
@@ -124,25 +150,20 @@ def _finish(arguments: argparse.Namespace, session: Session, identifier: str, ga
     if execution.stopped is not None:
         about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
     scorecard = evaluate_output.write(evaluations, identifier, about, target)
-    missed = [gate for gate in gates if not gate.passes(scorecard)]
-    _show(arguments, about, scorecard, target, missed)
-    if broken is not None:
-        raise broken
-    return 1 if missed else 0
+    return Evaluated(about, scorecard, target, broken)
 
 
-def _show(
-    arguments: argparse.Namespace, about: Mapping[str, Any], scorecard: dict[str, Any], target: Path, missed: list[Gate]
-) -> None:
+def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) -> None:
+    under = [gate.told(done.scorecard) for gate in missed]
     if arguments.json:
-        under = [gate.told(scorecard) for gate in missed]
-        print(render.as_json({"run": about, "out": str(target), "under": under, "scorecard": scorecard}))
+        document = {"run": done.about, "out": str(done.folder), "under": under, "scorecard": done.scorecard}
+        print(render.as_json(document))
         return
-    for line in lines_of(scorecard):
+    for line in lines_of(done.scorecard):
         print(render.plain(line))
-    print(f"Results and report: {target}")
-    for gate in missed:
-        print(f"under its limit: {gate.told(scorecard)}", file=sys.stderr)
+    print(f"Results and report: {done.folder}")
+    for line in under:
+        print(f"under its limit: {line}", file=sys.stderr)
 
 
 def _target(arguments: argparse.Namespace, identifier: str) -> Path:
