@@ -133,5 +133,5 @@ function table(executions, picked, compare) {
     );
   });
   const names = ["outcome", "question", "what acted", "started", "took"];
-  return scroller("Executions", el("table", { class: "list" }, head(...(SAVED ? names : ["", ...names])), el("tbody", {}, rows)));
+  return scroller("Executions", el("table", { class: "list" }, head(...(SAVED ? names : ["compare", ...names])), el("tbody", {}, rows)));
 }

@@ -1,0 +1,278 @@
+"""The page in a browser: chat, list, graph, differences, addresses, dark mode, accessibility, hostile texts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.conftest import start
+from tests.e2e.product import Server, run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+XSS = [
+    "<script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "\"'><svg onload=document.title='owned'>",
+    "</script><script>document.title='owned'</script>",
+    "javascript:document.title='owned'",
+    "{{constructor.constructor('document.title=1')()}} ${document.title=1}",
+    "<a href=javascript:alert(1)>x</a><style>*{display:none}</style>",
+    "<iframe srcdoc='<script>parent.document.title=1</script>'>",
+]  # fmt: skip
+
+
+def show(page: Page, server: Server, address: str = "") -> None:
+    """Open an address of the page."""
+    page.goto(f"{server.url}/ui/#/{address}")
+
+
+def show_execution(page: Page, server: Server, name: str) -> None:
+    """Open an execution and wait for its graph."""
+    show(page, server, f"executions/{name}")
+    page.wait_for_selector("svg.graph")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.2 A and AA, each with the element."""
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    return [
+        f"{item['id']}: {node['html'][:120]} {node['failureSummary'][:200]}" for item in found for node in item["nodes"]
+    ]
+
+
+def test_a_question_is_answered_and_leads_to_its_execution(page: Page, server: Server) -> None:
+    """Ask in the chat, follow "Why?", see the reason."""
+    show(page, server)
+    page.get_by_label("Ask a question").fill("Which vitamins are in an orange?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("link", name="Why?").click()
+
+    page.wait_for_selector("svg.graph")
+    assert "Answered: all 3 layers passed it." in page.inner_text("main")
+    assert "#/executions/chat-" in page.url
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("answered", ["Answered: all 3 layers passed it."]),
+        ("masked", ["EMAIL masked in the question", "ann.lee@example.com", "{EMAIL}", "sensitive information"]),
+        ("blocked", ["Blocked before the model by content filter", "PROMPT_ATTACK", "confidence HIGH", "GuardInput"]),
+        ("unavailable", ["No answer: GuardInput failed with InvalidRequest"]),
+    ],
+)
+def test_stage_policy_and_confidence_are_seen_without_opening_anything(
+    page: Page, server: Server, asked: dict[str, str], outcome: str, words: list[str]
+) -> None:
+    """The page opens at the state that decided."""
+    show_execution(page, server, asked[outcome])
+    text = page.inner_text("main")
+
+    for word in words:
+        assert word in text
+
+
+def test_the_list_is_filtered_and_searched(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """By outcome and by text; the filter stands in the address."""
+    show(page, server)
+    page.wait_for_selector("table.list")
+    page.locator("#filter-outcome").select_option("blocked")
+    page.wait_for_function("() => document.querySelectorAll('table.list tbody tr').length === 1")
+    assert "outcome=blocked" in page.url
+    assert page.locator("table.list tbody tr").count() == 1
+
+    show(page, server, "?text=insulin")
+    page.wait_for_function("() => document.querySelectorAll('table.list tbody tr').length === 1")
+    assert "insulin" in page.inner_text("table.list")
+
+
+def test_the_list_shows_new_executions_by_itself(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """Without a reload."""
+    show(page, server)
+    page.wait_for_selector("table.list")
+    server.chat("Is an apple a fruit that appears by itself?")
+
+    page.get_by_role("link", name="Is an apple a fruit that appears by itself?").wait_for(timeout=15_000)
+
+
+def test_a_state_of_the_graph_is_chosen_by_click_and_by_key(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """Its panel opens, the address follows, the arrow keys go along the path."""
+    show_execution(page, server, asked["masked"])
+    page.locator("svg.graph [data-state=InvokeModel]").click()
+    page.get_by_role("heading", name="InvokeModel").wait_for()
+    assert page.url.endswith("/3")
+
+    page.locator("svg.graph [data-state=InvokeModel]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="GuardAnswer").wait_for()
+    assert page.locator("svg.graph .selected").get_attribute("data-state") == "GuardAnswer"
+
+
+def test_differences_and_documents_are_shown(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """What was masked, what a state added, and its input as JSON."""
+    show_execution(page, server, asked["masked"])
+    assert page.inner_text(".panel del") == "ann.lee@example.com"
+    assert page.inner_text(".panel ins").strip() == "{EMAIL}"
+    assert "/input_guard" in page.inner_text(".changes")
+
+    page.locator(".panel summary", has_text="Input").click()
+    assert '"ann.lee@example.com' in page.inner_text(".panel pre") or "ann.lee@example.com" in page.inner_text(
+        ".panel pre"
+    )
+
+
+def test_an_address_leads_to_a_state_and_back(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """Deep links open where they say; the browser's Back returns."""
+    show(page, server, f"executions/{asked['answered']}/5")
+    page.get_by_role("heading", name="GuardAnswer").wait_for()
+    page.locator(".timeline a").first.click()
+    page.get_by_role("heading", name="GuardInput").wait_for()
+    page.go_back()
+    page.get_by_role("heading", name="GuardAnswer").wait_for()
+
+
+def test_two_executions_are_compared(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """Chosen in the list; the differing states are marked."""
+    show(page, server, "?text=insulin")
+    page.get_by_role("checkbox", name=re.compile("to compare")).first.check()
+    show(page, server, f"compare/{asked['answered']}/{asked['blocked']}")
+    page.wait_for_selector("table.paths")
+    text = page.inner_text("main")
+
+    assert "They differ." in text
+    assert "not passed" in text
+    assert "≠ GuardInput" in text
+
+
+def test_a_replay_is_compared_with_the_original(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """One click: the same question today."""
+    show_execution(page, server, asked["blocked"])
+    page.get_by_role("button", name="Replay").click()
+    page.get_by_text("Both went the same way to the same answer.").wait_for()
+
+
+def test_raw_events_can_be_read_and_filtered(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """All of them, by type."""
+    show_execution(page, server, asked["answered"])
+    page.locator("summary", has_text="Raw events").click()
+    page.wait_for_selector(".events li")
+    assert page.locator(".events li").count() == 27
+    page.get_by_label("Type contains").fill("ExecutionS")
+    assert page.locator(".events li:visible").count() == 2
+
+
+@pytest.mark.parametrize("name", ["nosuch", "arn%3Aaws%3Astates%3Aus-east-1%3A1%3Aexecution%3Aother%3Ax"])
+def test_an_execution_that_is_not_ours_is_told_in_words(page: Page, server: Server, name: str) -> None:
+    """Unknown, or of another state machine."""
+    show(page, server, f"executions/{name}")
+    page.get_by_text("No execution of this name belongs to the chat state machine.").wait_for()
+
+
+def test_dark_mode_follows_the_system_and_the_button(browser: Browser, server: Server) -> None:
+    """And the choice lasts."""
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    show(page, server)
+    dark = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(dark) == "rgb(13, 17, 23)"
+    page.get_by_role("button", name="Theme").click()
+    assert page.evaluate(dark) == "rgb(255, 255, 255)"
+    page.reload()
+    assert page.evaluate(dark) == "rgb(255, 255, 255)"
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(browser: Browser, server: Server, asked: dict[str, str], scheme: Any, width: int) -> None:
+    """Every page, light and dark, on a desk and on a phone; and nothing is wider than the phone."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844}, bypass_csp=True)
+    page = context.new_page()
+    found: list[str] = []
+    pages = ["", *(f"executions/{name}" for name in asked.values()), f"compare/{asked['answered']}/{asked['blocked']}"]
+    for address in pages:
+        show(page, server, address)
+        page.wait_for_selector("table.list, svg.graph, table.paths")
+        found += [f"{address}: {line}" for line in violations(page)]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("number", range(len(XSS)))
+def test_hostile_text_stays_text(page: Page, server: Server, number: int) -> None:
+    """In the question, the caller, passages, the list, the panel, the comparison: it is shown and does nothing."""
+    text = XSS[number]
+    request = {"kind": "prompt", "text": text, "caller": text, "passages": [{"id": "p", "text": text}]}
+    name = f"xss-{number}"
+    start(server, name, {"request": request, text: {text: [text]}})
+    for address in (f"executions/{name}", f"executions/{name}/0", f"compare/{name}/{name}", "?text=" + "owned"):
+        show(page, server, address)
+        page.wait_for_selector("table.list, svg.graph, table.paths, main p")
+        if address == f"executions/{name}":
+            page.wait_for_selector("svg.graph")
+            for summary in page.locator("summary").all():
+                summary.click()
+            assert text in page.inner_text("main")
+        page.wait_for_timeout(150)
+        assert "owned" not in page.title().replace(text, "")
+        assert page.locator("main script, main iframe, main img, main style, main a[href^=javascript]").count() == 0
+
+
+def test_hostile_text_in_the_chat_stays_text(page: Page, server: Server) -> None:
+    """What was asked and what the echoing model answers."""
+    show(page, server)
+    page.get_by_label("Ask a question").fill(XSS[1])
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("link", name="Why?").wait_for()
+
+    assert XSS[1] in page.inner_text("#chat")
+    assert page.locator("#chat img").count() == 0
+    assert "owned" not in page.title()
+
+
+def test_a_saved_page_shows_its_execution_without_a_server(
+    page: Page, server: Server, asked: dict[str, str], tmp_path: Path
+) -> None:
+    """`history --html`: graph, panel, timeline; redacted, it holds no text of the question."""
+    for redacted in (False, True):
+        file = tmp_path / f"{redacted}.html"
+        options = ["--redact"] if redacted else []
+        done = run(
+            "stepguard",
+            "history",
+            asked["masked"],
+            "--home",
+            str(server.home),
+            "--html",
+            str(file),
+            *options,
+            env=server.env,
+        )
+        assert done.code == 0, done.err
+        page.goto(file.as_uri())
+        page.wait_for_selector("svg.graph")
+        page.locator("svg.graph [data-state=InvokeModel]").click()
+        page.get_by_role("heading", name="InvokeModel").wait_for()
+        assert "EMAIL masked in the question" in page.inner_text("main")
+        assert ("ann.lee@example.com" in file.read_text()) is not redacted
+
+
+@pytest.mark.parametrize("path", ["/ui/", "/ui/app.js"])
+def test_the_policy_reaches_the_browser(page: Page, server: Server, path: str) -> None:
+    """As a header of every file, without unsafe-inline."""
+    response = page.goto(server.url + path)
+    assert response is not None
+    assert "unsafe" not in response.headers["content-security-policy"]
+    assert json.dumps(response.headers).count("nosniff") == 1
