@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +62,15 @@ class Session:
     """A place where executions run. `url` is the embedded cloud's endpoint, None on AWS."""
 
     executions: Executions
-    layers: Mapping[Layer, GuardrailRef] = field(default_factory=dict)
+    find_layers: Callable[[], Mapping[Layer, GuardrailRef]] = dict
     url: str | None = None
     cloud: EmbeddedCloud | None = None
     evaluations: Evaluations = field(default_factory=Evaluations)
+
+    @property
+    def layers(self) -> Mapping[Layer, GuardrailRef]:
+        """The guard layers that are on. Few commands ask, so a server is only asked then. Raises StepguardError."""
+        return self.find_layers()
 
 
 def home_of(choice: str | None) -> Path:
@@ -85,7 +90,8 @@ def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Sess
     """A session on the AWS account of the user's own credentials, or on another endpoint."""
     if endpoint_url:
         os.environ["AWS_ENDPOINT_URL"] = endpoint_url
-    yield Session(Executions(state_machine), read_guardrails(os.environ), endpoint_url)
+    layers = read_guardrails(os.environ)
+    yield Session(Executions(state_machine), lambda: layers, endpoint_url)
 
 
 @contextmanager
@@ -107,9 +113,13 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
                     raise
                 url = error.endpoint
         _point_at(cloud.url if cloud else str(url))
-        layers = deploy(cloud) if cloud else read_guardrails(os.environ) or _published()
+        deployed = deploy(cloud) if cloud else None
+
+        def find_layers() -> Mapping[Layer, GuardrailRef]:
+            return deployed if deployed is not None else read_guardrails(os.environ) or _published()
+
         evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
-        yield Session(Executions(_machine_arn()), layers, cloud.url if cloud else url, cloud, evaluations)
+        yield Session(Executions(_machine_arn()), find_layers, cloud.url if cloud else url, cloud, evaluations)
 
 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) -> EmbeddedCloud:

@@ -48,8 +48,9 @@ def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
     finished = run("stepguard", "chat", QUESTION, "--json", "--home", str(home), env=echo).document
     with serve(tmp_path / "first", home=home, LLM_MODEL_ID="test.not-ready") as first:
         status, body = first.chat("Which vitamins are in an apple?", wait_seconds=0)
-        assert status == 202
+        assert (status, body["status"]) == (202, "RUNNING")
         name = body["execution"].rpartition(":")[2]
+        assert first.request(f"/chat/{name}") == (202, body)
 
         def retrying() -> bool:
             story = first.aws_json("stepfunctions", "get-execution-history", "--execution-arn", body["execution"])
