@@ -14,7 +14,8 @@ COLOURS = {
     "blocked": "#d1495b",
     "failed": "#59395f",
 }
-_DECLARATION = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+_UNWANTED = re.compile(r"\A.*?(?=<svg)|<metadata>.*?</metadata>", re.DOTALL)
+"""What only a file of its own needs: the XML declaration, and metadata."""
 
 
 def plots_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -53,7 +54,7 @@ def _svg(draw: Callable[[Any, Any], None], numbers: Any, height: float) -> str:
         draw(axes, numbers)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return _DECLARATION.sub("", out.getvalue(), count=1)
+    return _UNWANTED.sub("", out.getvalue())
 
 
 def _funnel(axes: Any, stages: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,118 @@
+"""The buckets of the state folder, asked by boto3 itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.endpoint import Endpoint
+from local.endpoint.buckets import BucketClient, Buckets, BucketService
+
+BUCKET = "kept"
+
+
+@pytest.fixture
+def buckets(tmp_path: Path) -> Buckets:
+    """One bucket in a folder."""
+    return Buckets(tmp_path / "buckets", (BUCKET,))
+
+
+@pytest.fixture
+def s3(buckets: Buckets) -> Iterator[Any]:
+    """A client of an endpoint that keeps the bucket."""
+    endpoint = Endpoint({"s3": [BucketService(buckets)]}, host="127.0.0.1", port=0)
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=10, s3={"addressing_style": "path"})
+    try:
+        yield boto3.client(
+            "s3",
+            endpoint_url=endpoint.start(),
+            region_name="us-east-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            config=config,
+        )
+    finally:
+        endpoint.stop()
+
+
+KEYS = ["a b/ü+%.txt", "../../etc/passwd", ".hidden", "x//y", "runs/1/items.jsonl", "."]
+
+
+def test_objects_come_back_under_any_key(s3: Any, buckets: Buckets, tmp_path: Path) -> None:
+    """Also keys that look like ways out of the folder; another process sees the same."""
+    for number, key in enumerate(KEYS):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=f"body {number}".encode())
+    assert [s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in KEYS] == [
+        f"body {number}".encode() for number in range(len(KEYS))
+    ]
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == sorted(KEYS, key=str.encode)
+    assert all(tmp_path / "buckets" / BUCKET in file.parents for file in (tmp_path / "buckets").rglob("*.txt"))
+    again = BucketClient(Buckets(tmp_path / "buckets", (BUCKET,)))
+    assert again.get_object(Bucket=BUCKET, Key=KEYS[0])["Body"].read() == b"body 0"
+
+
+def test_large_files_go_up_in_parts_and_come_down_in_ranges(s3: Any, tmp_path: Path) -> None:
+    """As boto3's transfers do both."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 80_000)
+    s3.upload_file(str(source), BUCKET, "large")
+    s3.download_file(BUCKET, "large", str(target))
+    assert target.read_bytes() == source.read_bytes()
+    assert s3.head_object(Bucket=BUCKET, Key="large")["ContentLength"] == source.stat().st_size
+    assert s3.get_object(Bucket=BUCKET, Key="large", Range="bytes=256-258")["Body"].read() == b"\x00\x01\x02"
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["large"]
+
+
+def test_an_upload_that_is_given_up_leaves_nothing(s3: Any, buckets: Buckets) -> None:
+    """Neither an object nor its parts."""
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    s3.upload_part(Bucket=BUCKET, Key="k", UploadId=upload, PartNumber=1, Body=b"part")
+    s3.abort_multipart_upload(Bucket=BUCKET, Key="k", UploadId=upload)
+    assert buckets.keys(BUCKET) == []
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        s3.upload_part(Bucket=BUCKET, Key="k", UploadId=upload, PartNumber=1, Body=b"part")
+
+
+def test_listings_have_pages_and_folders(s3: Any) -> None:
+    """Every key once, in order."""
+    for number in range(7):
+        s3.put_object(Bucket=BUCKET, Key=f"a/{number}", Body=b"x")
+    s3.put_object(Bucket=BUCKET, Key="b/c/1", Body=b"x")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, PaginationConfig={"PageSize": 3})
+    assert [item["Key"] for page in pages for item in page["Contents"]] == [*(f"a/{n}" for n in range(7)), "b/c/1"]
+    listed = s3.list_objects_v2(Bucket=BUCKET, Delimiter="/")
+    assert [item["Prefix"] for item in listed["CommonPrefixes"]] == ["a/", "b/"]
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="nothing")["KeyCount"] == 0
+
+
+def test_a_presigned_link_is_enough(s3: Any) -> None:
+    """A report can be handed to somebody without credentials."""
+    s3.put_object(Bucket=BUCKET, Key="report.html", Body=b"<p>")
+    parameters = {"Bucket": BUCKET, "Key": "report.html", "ResponseContentDisposition": "attachment"}
+    link = s3.generate_presigned_url("get_object", parameters)
+    with build_opener(ProxyHandler({})).open(link) as response:
+        assert response.read() == b"<p>"
+        assert response.headers["Content-Disposition"] == "attachment"
+
+
+def test_what_is_missing_has_the_names_of_s3(s3: Any) -> None:
+    """Clients match on these codes."""
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=BUCKET, Key="gone")
+    with pytest.raises(ClientError, match="NotImplemented"):
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.delete_object(Bucket=BUCKET, Key="gone")
+    s3.head_bucket(Bucket=BUCKET)
+
+
+def test_other_buckets_are_not_its_own(buckets: Buckets) -> None:
+    """They are moto's."""
+    with pytest.raises(Exception, match="NoSuchBucket"):
+        buckets.put("other", "k", b"")

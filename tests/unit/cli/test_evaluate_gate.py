@@ -1,0 +1,163 @@
+"""--fail-under, comparisons of runs, and what the report does with hostile text."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import evaluate_compare
+from cli.evaluate_corpus import LocalCorpus, check, entries
+from cli.evaluate_gate import gates_of
+from cli.evaluate_output import check_target
+from cli.evaluate_summary import lines_of
+from cli.report.page import write_report
+from functions.core.corpus import BadRow
+from functions.core.errors import InvalidRequest
+from functions.core.items import Item
+from functions.core.request import Kind
+from functions.core.results import result_of
+from functions.core.scorecard import scorecard_of
+from tests.unit.core.test_scorecard import VIOLENCE, finding, record
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x07\u202e$x$ {{7*7}}"
+
+
+def card(*records: dict[str, Any]) -> dict[str, Any]:
+    """A scorecard as SummarizeCorpus writes it."""
+    return {"bad_rows": 0, **scorecard_of(result_of(entry)[0] for entry in records).to_dict()}
+
+
+SOME = (
+    record(0, labels={"expected": "blocked", "policies": ["VIOLENCE"]}, findings=[VIOLENCE]),
+    record(1, labels={"expected": "blocked"}),
+    record(2, labels={"expected": "passed"}),
+)
+
+
+def test_a_gate_passes_from_its_limit_on() -> None:
+    """Half of the expected interventions came."""
+    half, more, policy = gates_of("recall=0.5, recall=0.51,content/VIOLENCE:recall=1")
+    assert half.passes(card(*SOME))
+    assert not more.passes(card(*SOME))
+    assert "recall is 0.5000, not at least 0.51" in more.told(card(*SOME))
+    assert policy.metric == "recall"
+
+
+def test_a_gate_without_a_value_does_not_pass() -> None:
+    """Nothing was labelled: that is no proof of anything."""
+    (gate,) = gates_of("topic/None:precision=0.0")
+    assert not gate.passes(card(record(0)))
+
+
+@pytest.mark.parametrize("text", ["recall", "recall=2", "speed=0.5", "recall=x", "a:correct=0.5", "=0.5"])
+def test_a_gate_that_means_nothing_is_refused(text: str) -> None:
+    """Before the run, not after it."""
+    with pytest.raises(InvalidRequest, match="--fail-under"):
+        gates_of(text)
+
+
+def folder(path: Path, *records: dict[str, Any]) -> Path:
+    """A folder of results."""
+    path.mkdir()
+    lines = (json.dumps(result_of(entry)[0].to_dict()) + "\n" for entry in records)
+    (path / "results.jsonl").write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Item by item, with the filters that came and went, and McNemar's test on who was right."""
+    first = folder(tmp_path / "a", *SOME)
+    second = folder(tmp_path / "b", SOME[0], record(1, labels={"expected": "blocked"}, findings=[VIOLENCE]), SOME[2])
+    arguments = argparse.Namespace(compare=[str(first), str(second)], json=True, home=str(tmp_path))
+    assert evaluate_compare.run(arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["both"], told["changes"]) == (3, {"passed -> blocked": 1})
+    assert told["mcnemar"] == {"only_first_right": 0, "only_second_right": 1, "p": 1.0}
+    assert told["items"][0]["new"] == ["content/VIOLENCE"]
+    arguments.json = False
+    assert evaluate_compare.run(arguments) == 0
+    assert "passed -> blocked" in capsys.readouterr().out
+
+
+def test_a_comparison_needs_two_runs(tmp_path: Path) -> None:
+    """A folder without results is named."""
+    with pytest.raises(InvalidRequest, match="nothing-here"):
+        evaluate_compare.run(argparse.Namespace(compare=["nothing-here", "x"], json=True, home=str(tmp_path)))
+
+
+def test_the_report_holds_no_markup_of_others(tmp_path: Path) -> None:
+    """Hostile text is data in a JSON island or escaped; nothing is loaded, no other script can run."""
+    hostile = finding("topic", HOSTILE)
+    entries_ = [record(0, HOSTILE, {"expected": "blocked"}, [hostile]), *SOME]
+    results = folder(tmp_path / "a", *entries_) / "results.jsonl"
+    write_report(tmp_path / "report.html", {"run": HOSTILE, "corpus": HOSTILE}, card(*entries_), results)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    assert "\x07" not in page
+    assert "default-src 'none'" in page
+    assert "http://" not in page.replace("http://www.w3.org/", "")  # SVG's namespaces
+    assert "<image" not in page  # the policy of the page lets none be shown
+    island = page.split('id="items">')[1].split("</script>")[0]
+    assert json.loads(island)[0]["text"].startswith("</script>")
+
+
+def test_the_report_is_the_same_for_the_same_run(tmp_path: Path) -> None:
+    """Plots hold no dates and no random names."""
+    results = folder(tmp_path / "a", *SOME) / "results.jsonl"
+    for name in ("one", "two"):
+        write_report(tmp_path / name, {"run": "r"}, card(*SOME), results)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_the_summary_tells_the_counts() -> None:
+    """In lines that a terminal can show."""
+    text = "\n".join(lines_of(card(*SOME)))
+    assert "3 items: 2 passed, 0 masked, 1 blocked, 0 failed; 0 bad rows" in text
+    assert "content/VIOLENCE" in text
+
+
+def test_a_folder_of_documents_is_read_by_name(tmp_path: Path) -> None:
+    """Text, Markdown and HTML; what is none of them is reported, hidden files are left alone."""
+    (tmp_path / "sub").mkdir()
+    for name, text in {"b.md": "# B", "a.txt": "A", "sub/c.html": "<p>C</p>", "d.xlsx": "?", ".git": "x"}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "e.pdf").write_bytes(b"%PDF-1.4 broken")
+    found = list(entries(tmp_path, Kind.DOCUMENT))
+    assert [(item.id, item.request.text) for item in found if isinstance(item, Item)] == [
+        ("a.txt", "A"),
+        ("b.md", "# B"),
+        ("sub/c.html", "C"),
+    ]
+    assert [bad.file for bad in found if isinstance(bad, BadRow)] == ["d.xlsx", "e.pdf"]
+
+
+def test_a_pdf_is_read_as_its_text(tmp_path: Path) -> None:
+    """By a maintained library; matplotlib makes one here."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    FigureCanvasPdf(figure)
+    figure.text(0.1, 0.5, "Discharge letter of the ward")
+    figure.savefig(tmp_path / "letter.pdf")
+    corpus = check(str(tmp_path / "letter.pdf"), Kind.DOCUMENT)
+    assert isinstance(corpus, LocalCorpus)
+    assert (corpus.items, corpus.bad_rows) == (1, [])
+    (item,) = entries(tmp_path / "letter.pdf", Kind.DOCUMENT)
+    assert isinstance(item, Item)
+    assert "Discharge letter" in item.request.text
+
+
+def test_results_never_go_over_other_files(tmp_path: Path) -> None:
+    """A folder that is not this run's own is refused before anything starts."""
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InvalidRequest, match="not empty"):
+        check_target(tmp_path, "run")
+    with pytest.raises(InvalidRequest, match="not a folder"):
+        check_target(tmp_path / "mine.txt", "run")
+    check_target(tmp_path / "new")
