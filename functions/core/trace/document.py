@@ -9,8 +9,8 @@ from functions.core.trace.model import Trace, Visit, parsed, rounded
 from functions.core.trace.reason import outcome_of, reason
 from functions.core.trace.totals import totals
 
-BYTES = 3_500_000
-"""The most text of inputs and outputs in a document: Lambda answers with 6 MB at most."""
+BYTES = 2_000_000
+"""The most text of inputs and outputs in a document: Lambda answers with 6 MB at most, and a body is escaped in it."""
 
 
 def to_document(trace: Trace, execution: str | None = None, *, data: bool = True) -> dict[str, Any]:
