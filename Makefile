@@ -73,6 +73,10 @@ smoke: setup ## ask the demo's questions of the deployed API: make smoke STAGE=l
 e2e: setup ministack ## deploy the package to MiniStack, ask, attack, update, roll back, remove
 	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack
 
+sfn-local: setup ## run the mocked cases on AWS Step Functions Local (needs docker)
+	@docker compose up --detach --wait || { echo "Step Functions Local needs docker: the same cases run on the engine in make test"; exit 1; }
+	@SFN_LOCAL_URL=http://127.0.0.1:8083 $(BIN)/python -m pytest -q tests/sfn_local; code=$$?; docker compose down; exit $$code
+
 ministack: setup ## install MiniStack into build/ministack (some 90 MB; a test target, not a dependency)
 	@test -x build/ministack/bin/python || { $(BIN)/python -m venv build/ministack && build/ministack/bin/pip install --quiet -r deploy/staging-requirements.txt; }
 
@@ -80,4 +84,4 @@ clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test check lint train package deploy destroy deploy-local smoke e2e ministack clean
+.PHONY: help setup demo chat serve doctor test check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

@@ -1,0 +1,204 @@
+"""One mock configuration, three interpreters: the embedded cloud's engine, Step Functions Local, AWS's TestState.
+
+statemachine/mocks/chat.json is a MockConfigFile.json of Step Functions Local: what each Task answers in each case. The
+engine runs every case in the normal tests. `make sfn-local` runs them on Step Functions Local, where docker is; with
+STEPGUARD_TEST_STATE=1 and credentials every Task goes through AWS's TestState as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from cli.project import chat_definition
+from functions.core.trace import read_history
+from local.asl.ports import LambdaResult, VirtualClock
+from local.asl.service import StepFunctions
+
+ROOT = Path(__file__).parents[2]
+MOCKS = ROOT / "statemachine" / "mocks" / "chat.json"
+ROLE = "arn:aws:iam::123456789012:role/test"
+REQUEST = {"request": {"kind": "prompt", "text": "What are some of the causes for Diabetes?", "caller": "test"}}
+NAMES = ("guard_input", "invoke_model", "guard_answer")
+DEFINITION = chat_definition({name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES})
+
+ANSWER = ["GuardInput", "InputIntervened?", "NeedsModel?", "InvokeModel", "ModelIntervened?"]
+GUARDED = ["GuardAnswer", "AnswerIntervened?"]
+CASES: dict[str, tuple[str, str | None, list[str]]] = {
+    "Answered": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "AnswerDelivered"]),
+    "AnswerMasked": ("SUCCEEDED", "masked", [*ANSWER, *GUARDED, "AnswerDelivered"]),
+    "QuestionBlocked": ("SUCCEEDED", "blocked", [*ANSWER[:2], "QuestionRefused", "AnswerDontKnow"]),
+    "ModelBlocked": ("SUCCEEDED", "dont_know", [*ANSWER, "NoAnswerFound", "AnswerDontKnow"]),
+    "ModelDoesNotKnow": ("SUCCEEDED", "dont_know", [*ANSWER, "NoAnswerFound", "AnswerDontKnow"]),
+    "AnswerBlocked": ("SUCCEEDED", "blocked", [*ANSWER, *GUARDED, "AnswerRefused", "AnswerDontKnow"]),
+    "Document": ("SUCCEEDED", "answered", [*ANSWER[:3], *GUARDED, "AnswerDelivered"]),
+    "RetriedToAnAnswer": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "AnswerDelivered"]),
+    "Denied": ("FAILED", None, ["GuardInput", "AnswerUnavailable"]),
+    "VerdictMissing": ("FAILED", None, [*ANSWER[:2], "VerdictMissing", "AnswerUnavailable"]),
+}
+"""Status, outcome and path of every case."""
+
+Run = Callable[[str], tuple[Mapping[str, Any], list[Mapping[str, Any]]]]
+"""Runs a case; gives DescribeExecution's answer and the events."""
+
+
+def mocks() -> dict[str, Any]:
+    """The configuration."""
+    loaded: dict[str, Any] = json.loads(MOCKS.read_text(encoding="utf-8"))
+    return loaded
+
+
+def check(run: Run, case: str) -> None:
+    """A case ends as the table says."""
+    described, events = run(case)
+    status, outcome, path = CASES[case]
+    trace = read_history(events)
+    output = json.loads(described.get("output") or "{}")
+
+    assert (described["status"], trace.path) == (status, path)
+    assert output.get("answer", {}).get("outcome") == outcome
+
+
+def test_every_case_and_every_response_is_used() -> None:
+    """The table here and the configuration are of the same cases; no response lies idle."""
+    cases = mocks()["StateMachines"]["chat"]["TestCases"]
+
+    assert list(cases) == list(CASES)
+    assert {name for case in cases.values() for name in case.values()} == set(mocks()["MockedResponses"])
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Run]:
+    """The embedded cloud's engine; a Task that is not mocked fails."""
+
+    def unmocked(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        raise AssertionError(f"{function} is not mocked")
+
+    states = StepFunctions(tmp_path / "s.sqlite3", unmocked, clock=VirtualClock(), mock_config=MOCKS)
+    machine = states.create_state_machine({"name": "chat", "definition": DEFINITION, "roleArn": ROLE})[
+        "stateMachineArn"
+    ]
+
+    def run(case: str) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+        started = states.start_execution({"stateMachineArn": f"{machine}#{case}", "input": json.dumps(REQUEST)})
+        arn = started["executionArn"]
+        described = _ended(lambda: states.describe_execution({"executionArn": arn}))
+        return described, states.get_execution_history({"executionArn": arn, "maxResults": 1000})["events"]
+
+    try:
+        yield run
+    finally:
+        states.close()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_on_the_engine(engine: Run, case: str) -> None:
+    """Every case on the embedded cloud."""
+    check(engine, case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_on_step_functions_local(case: str) -> None:
+    """The same on AWS's own emulator, where docker is."""
+    url = os.environ.get("SFN_LOCAL_URL")
+    if not url:
+        pytest.skip("needs amazon/aws-stepfunctions-local in docker: make sfn-local")
+    check(lambda name: _on_sfn_local(url, name), case)
+
+
+def _on_sfn_local(url: str, case: str) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    client, machine = _sfn_local(url)
+    arn = client.start_execution(stateMachineArn=f"{machine}#{case}", input=json.dumps(REQUEST))["executionArn"]
+    described = _ended(lambda: client.describe_execution(executionArn=arn))
+    return described, client.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+
+
+@cache
+def _sfn_local(url: str) -> tuple[Any, str]:
+    client = boto3.client(
+        "stepfunctions",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(inject_host_prefix=False),
+    )
+    # Step Functions Local is not developed on: it refuses what the language got after it.
+    older = json.loads(DEFINITION)
+    for state in older["States"].values():
+        for retrier in state.get("Retry", ()):
+            retrier.pop("JitterStrategy", None)
+            retrier.pop("MaxDelaySeconds", None)
+        if "CausePath" in state:
+            state["Cause"] = state.pop("CausePath")
+    made = client.create_state_machine(name="chat", definition=json.dumps(older), roleArn=ROLE)
+    return client, made["stateMachineArn"]
+
+
+RESPONSES = sorted(mocks()["MockedResponses"])
+
+
+def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None:
+    """A Task's first mocked answer through TestState: it goes on where the definition says, retries, or is caught."""
+    cases = mocks()["StateMachines"]["chat"]["TestCases"].values()
+    state = next(state for case in cases for state, response in case.items() if response == name)
+    first = next(iter(mocks()["MockedResponses"][name].values()))
+    error = first.get("Throw", {}).get("Error")
+    mock = (
+        {"result": json.dumps(first["Return"])}
+        if error is None
+        else {"errorOutput": {"error": error, "cause": first["Throw"]["Cause"]}}
+    )
+    document = REQUEST | {"input_guard": {"text": "x"}}
+    told = test_state(
+        definition=DEFINITION,
+        stateName=state,
+        input=json.dumps(document),
+        mock=mock,
+        inspectionLevel="DEBUG",
+        context=json.dumps({"Execution": {"Id": "arn:aws:states:us-east-1:123456789012:execution:chat:test"}}),
+    )
+    definition = json.loads(DEFINITION)["States"][state]
+    if error is None:
+        assert (told["status"], told["nextState"]) == ("SUCCEEDED", definition["Next"])
+    elif any(error in retrier["ErrorEquals"] for retrier in definition["Retry"]):
+        assert told["status"] == "RETRIABLE"
+    else:
+        assert (told["status"], told["nextState"]) == ("CAUGHT_ERROR", "AnswerUnavailable")
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_states_on_the_engine(tmp_path: Path, name: str) -> None:
+    """Each state alone, through the embedded cloud's TestState."""
+    states = StepFunctions(tmp_path / "s.sqlite3", lambda *_: LambdaResult(b"", function_error="Unhandled"))
+    try:
+        check_state(lambda **request: states.test_state(request), name)
+    finally:
+        states.close()
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_states_on_aws(name: str) -> None:
+    """The same through AWS's own TestState: opt-in, since it calls an account."""
+    if not os.environ.get("STEPGUARD_TEST_STATE"):
+        pytest.skip("calls AWS with your credentials: STEPGUARD_TEST_STATE=1")
+    check_state(boto3.client("stepfunctions").test_state, name)
+
+
+def _ended(look: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    deadline = time.monotonic() + 60
+    while True:
+        described = look()
+        if described["status"] != "RUNNING":
+            return described
+        assert time.monotonic() < deadline, "the execution does not end"
+        time.sleep(0.01)
