@@ -152,7 +152,7 @@ class Core:
             version=version,
             alias=alias,
         )
-        target = log_target(load(machine["settings"])["loggingConfiguration"], machine["name"], who.started)
+        target = log_target(load(machine["settings"])["loggingConfiguration"], machine["name"], who.started, self.log)
         compiled = self.machine(machine["arn"], revision["revision"])
         execution = self.ledger.execution(who, compiled, data, target=target)
         self.running[arn] = execution
@@ -193,7 +193,9 @@ class Core:
         settings = self.store.one("SELECT name, settings FROM machines WHERE arn = ?", row["machine"])
         target = None
         if settings is not None:
-            target = log_target(load(settings["settings"])["loggingConfiguration"], settings["name"], self.now())
+            target = log_target(
+                load(settings["settings"])["loggingConfiguration"], settings["name"], self.now(), self.log
+            )
         execution = self.ledger.execution(who, machine, load(row["input"]), here.last, target)
         frame = execution.frame
         frame.variables.update(here.variables)

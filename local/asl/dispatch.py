@@ -18,6 +18,9 @@ from local.asl.lambdatask import call_lambda
 from local.asl.mailbox import TaskMailbox
 from local.asl.ports import AwsClients, InvokeLambda, Mocked, TaskMocks
 
+# Tokens are remembered after their tasks have ended, to tell a late answer from a wrong one; but not for ever.
+_MAX_TOKENS = 100_000
+
 
 class Backstage(Protocol):
     """What the dispatcher asks of the service around it."""
@@ -93,6 +96,8 @@ class Dispatcher:
         if resource.kind == "activity" or resource.pattern == "waitForTaskToken":
             with self._lock:
                 self._tokens[effect.token] = mailbox
+                if len(self._tokens) > _MAX_TOKENS:
+                    del self._tokens[next(iter(self._tokens))]
         if resource.kind == "activity":
             if not self._backstage.offer_activity(resource.arn, effect.token, dump(call.arguments)):
                 raise FaultError(f"The activity {resource.arn} does not exist.")

@@ -26,7 +26,7 @@ from local.asl.effects import (
     Submit,
     TaskTimeoutError,
 )
-from local.asl.errors import RUNTIME, StateError
+from local.asl.errors import RUNTIME, StateError, defect
 from local.asl.execution import Ending, Execution
 from local.asl.frame import Frame
 from local.asl.history import HistoryFullError
@@ -170,7 +170,7 @@ class Engine:
         except StateError as failure:
             return None, self._failed(answer.strand, failure)
         except Exception as failure:  # noqa: BLE001  a defect of the interpreter ends one execution, visibly
-            _log.exception("The interpreter failed unexpectedly.")
+            _log.error("The interpreter failed unexpectedly: %s", defect(failure))
             cause = f"Internal error of the engine: {type(failure).__name__}."
             return None, self._failed(answer.strand, StateError(RUNTIME, cause))
 
@@ -180,7 +180,7 @@ class Engine:
         except (StateError, TaskTimeoutError) as failure:
             return _Answer(strand, error=failure)
         except Exception as failure:  # noqa: BLE001  a defect in a port fails the task, not the whole service
-            _log.exception("The task of state %s failed unexpectedly.", strand.frame.state and strand.frame.state.type)
+            _log.error("A task failed unexpectedly: %s", defect(failure))
             return _Answer(strand, error=StateError(RUNTIME, f"The task could not be run: {type(failure).__name__}."))
 
     def _sleep(self, strand: _Strand, seconds: float, mailbox: TaskMailbox | None = None) -> None:

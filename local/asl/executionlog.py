@@ -41,7 +41,7 @@ class LogTarget:
         return self.level == "ALL" or kind in _FATAL or (self.level == "ERROR" and kind.endswith(_ERROR))
 
 
-def log_target(configuration: Mapping[str, Json], machine: str, now: float) -> LogTarget | None:
+def log_target(configuration: Mapping[str, Json], machine: str, now: float, log: ExecutionLog) -> LogTarget | None:
     """What a state machine's loggingConfiguration means for an execution that starts now; None: no log."""
     level = configuration.get("level", "OFF")
     destinations = configuration.get("destinations") or []
@@ -50,7 +50,7 @@ def log_target(configuration: Mapping[str, Json], machine: str, now: float) -> L
     arn = destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"]
     group = arn.partition(":log-group:")[2].removesuffix(":*")
     minute = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d-%H-%M")
-    stream = f"states/{machine}/{minute}/{uuid4().hex[:8]}"
+    stream = f"states/{machine}/{minute}/{log.nonce}"
     return LogTarget(group, stream, level, bool(configuration.get("includeExecutionData")))
 
 
@@ -85,6 +85,8 @@ class ExecutionLog:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._streams: set[tuple[str, str]] = set()
+        # Executions that start in the same minute share a stream, as on AWS.
+        self.nonce = uuid4().hex[:8]
 
     def write(self, target: LogTarget, execution: str, redrives: int, events: list[Event]) -> None:
         """Queue the lines of some events."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from local.asl.effects import Done, MapPlan, ReadItems
-from local.asl.errors import ITEM_READER, TOLERANCE, StateError
+from local.asl.errors import ITEM_READER, TOLERANCE, StateError, defect
 from local.asl.execution import Ending, Execution
 from local.asl.jsontext import Json
 from local.asl.mailbox import TaskMailbox
@@ -155,7 +155,7 @@ class MapRun:
             except StateError as failure:
                 self._failure, drawn = failure, None
             except Exception as error:  # noqa: BLE001  a defect in reading items fails the run, not the service
-                _log.exception("Reading items failed unexpectedly.")
+                _log.error("Reading items failed unexpectedly: %s", defect(error))
                 self._failure, drawn = StateError(ITEM_READER, f"Unable to read the items: {error}"), None
             if drawn is None:
                 self._lanes -= 1

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from local.asl.errors import defect
 from local.asl.ports import Clock
 
 _log = logging.getLogger(__name__)
@@ -131,8 +132,8 @@ class Scheduler:
                 job = self._ready.popleft()
             try:
                 job()
-            except Exception:  # noqa: BLE001  a thread that dies would take its executions with it, unseen
-                _log.exception("A step of an execution failed unexpectedly.")
+            except Exception as error:  # noqa: BLE001  a thread that dies would take its executions with it, unseen
+                _log.error("A step of an execution failed unexpectedly: %s", defect(error))
 
     def _keep_time(self) -> None:
         with self._times:

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from local.asl.errors import defect
 from local.asl.history import Event
 from local.asl.jsontext import dump
 
@@ -170,8 +171,8 @@ class Store:
                 return
             try:
                 self.flush()
-            except sqlite3.Error:
-                _log.exception("The state could not be written; it is tried again with the next change.")
+            except sqlite3.Error as error:
+                _log.error("The state could not be written, it is tried again with the next change: %s", defect(error))
 
 
 def _values(group: Iterable[tuple[str, Sequence[Any]]]) -> Iterable[Sequence[Any]]:

@@ -86,6 +86,21 @@ def test_an_unknown_function_fails_with_lambdas_error_name(cloud: Cloud) -> None
     assert "Function not found: nobody (Service: Lambda, Status Code: 404, Request ID: " in done["cause"]
 
 
+def test_a_defect_of_a_port_fails_the_task_and_no_log_tells_what_users_wrote(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The execution ends; the log names the exception's type and place, not its text."""
+
+    def defective(event: Any) -> Any:
+        raise LookupError(event["secret"])
+
+    cloud.functions.functions["defective"] = defective
+    done = cloud.finish(cloud.machine({"Ask": task("defective")}), {"secret": "s3cret"})
+    assert (done["status"], done["error"]) == ("FAILED", "States.Runtime")
+    assert "LookupError" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
 def test_a_task_that_is_too_slow_times_out(cloud: Cloud) -> None:
     """TimeoutSeconds reaches the invocation; its TimeoutError is States.Timeout."""
 
