@@ -1,0 +1,114 @@
+"""`stepguard evaluate` as a user runs it: killed and resumed, with the peers' files, with bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.product import SCRIPTS, Ran, environment, run, wait_until
+
+PEERS = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[3] / "shared" / "data"))
+SAMPLES = PEERS / "aws_samples_guardrail_tests"
+
+
+def evaluate(home: Path, *arguments: str) -> Ran:
+    """Run the command on a state folder of its own."""
+    return run("stepguard", "evaluate", *arguments, "--home", str(home / "state"), env=environment(home), seconds=180)
+
+
+def corpus(folder: Path, items: int) -> Path:
+    """Documents, some of which are masked, some long, one row bad."""
+    rows = []
+    for number in range(items):
+        text = f"Letter {number}: the ward is open. " + ("Write to ann@example.com. " if number % 3 == 0 else "")
+        rows.append({"id": f"i{number}", "text": text * (400 if number == 5 else 1), "expected": "passed"})
+    file = folder / "letters.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{\n", encoding="utf-8")
+    return file
+
+
+def scorecard(folder: Path) -> dict[str, Any]:
+    """Without what depends on the clock."""
+    card: dict[str, Any] = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    del card["timings"]
+    return card
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """kill -9 in the middle, --resume: the same scorecard, each item once; and its results can be fetched again."""
+    for name in ("killed", "whole"):
+        (tmp_path / name).mkdir()
+    file = corpus(tmp_path, 400)
+    out = tmp_path / "killed" / "stderr"
+    with out.open("wb") as stderr:
+        process = subprocess.Popen(
+            [str(SCRIPTS / "stepguard"), "evaluate", str(file), "--home", str(tmp_path / "killed" / "state")],
+            env=environment(tmp_path / "killed"),
+            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            identifier = wait_until(out, r"--resume (\S+)", process)
+            log = tmp_path / "killed" / "state" / "logs" / "stepguard-local-guard_answer.log"
+            while not log.exists() or log.read_text(encoding="utf-8").count("START") < 40:
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
+    resumed = evaluate(tmp_path / "killed", "--resume", identifier, "--out", str(tmp_path / "a"))
+    assert resumed.code == 0, resumed.err
+    assert evaluate(tmp_path / "whole", str(file), "--out", str(tmp_path / "b")).code == 0
+    first, second = (json.dumps(scorecard(tmp_path / name)) for name in "ab")
+    assert first == second
+    lines = [json.loads(line) for line in (tmp_path / "a" / "results.jsonl").read_text("utf-8").splitlines()]
+    assert sorted(line["number"] for line in lines) == list(range(400))
+    assert all(re.fullmatch(r"arn:aws:states:.*:express:.*", line["execution"]) for line in lines)
+    assert scorecard(tmp_path / "a")["bad_rows"] == 1
+    again = evaluate(tmp_path / "killed", "--resume", identifier, "--out", str(tmp_path / "c"), "--json")
+    assert again.document["scorecard"]["items"] == 400
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public data is not here")
+def test_the_peers_files_run_as_they_are(tmp_path: Path) -> None:
+    """With the guardrails that those samples define; a limit that is not reached is exit code 1."""
+    for name, guardrail, items in (
+        ("tdd_guardrail_tests.csv", "tdd_create_guardrail.json", 54),
+        ("optimizer_sample_test_inputs.csv", "optimizer_create_guardrail.json", 50),
+    ):
+        arguments = (str(SAMPLES / name), "--guardrails", str(SAMPLES / guardrail), "--json", "--fail-under", "f1=1")
+        ran = evaluate(tmp_path, *arguments)
+        card = ran.document["scorecard"]
+        assert (ran.code, card["items"], card["labelled"], card["actions"]["failed"]) == (1, items, items, 0)
+        assert ran.document["under"]
+
+
+def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
+    """Exit code 2, and nothing half-written."""
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "latin.jsonl").write_bytes('{"text": "é"}'.encode("latin-1"))
+    (tmp_path / "twice.jsonl").write_text('{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}\n')
+    (tmp_path / "label.jsonl").write_text('{"text": "a", "expected": "perhaps"}\n')
+    (tmp_path / "long.jsonl").write_bytes(b'{"text": "' + b"a" * 9_000_000 + b'"}')
+    cases = {
+        "empty.jsonl": "no item",
+        "latin.jsonl": "not UTF-8",
+        "twice.jsonl": "line 2: this id",
+        "label.jsonl": "line 1: 'expected' must be",
+        "long.jsonl": "longer than 8 MB",
+        "nowhere": "no such file",
+        "s3://no-such-bucket/x.jsonl": "no bucket",
+        "s3://stepguard-evaluations/gone.jsonl": "no object",
+    }
+    for name, words in cases.items():
+        place = name if name.startswith("s3:") else str(tmp_path / name)
+        ran = evaluate(tmp_path, place, "--out", str(tmp_path / "out"))
+        assert (ran.code, words in ran.err) == (2, True), (name, ran.err)
+        assert not (tmp_path / "out").exists()

@@ -1,0 +1,163 @@
+"""The evaluations API: who may start and read what, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.adapters.evaluations import Evaluations, Progress
+from functions.adapters.objects import Objects
+from functions.core.callers import Caller
+from functions.core.errors import ConfigurationError
+from functions.handlers.evaluations_api import EvaluationsApi
+from tests.fakes.states import FakeStates
+from tests.unit.handlers.test_corpus_handlers import FakeS3
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stepguard-chat"
+ANN, BOB = Caller("ann"), Caller("bob", frozenset({"ops"}))
+BODY = {"corpus": "s3://b/corpora/c.jsonl", "client_token": "t"}
+SUMMARY = {"summary": {"items": 3, "failed": 0, "lost": 0, "results": "k"}}
+
+
+class Links(FakeS3):
+    """S3 that also signs links."""
+
+    def generate_presigned_url(self, operation: str, parameters: dict[str, str], **_: object) -> str:
+        return f"https://signed/{operation}/{parameters['Key']}"
+
+
+class FollowedStates(FakeStates):
+    """Step Functions that also knows Map Runs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.runs = [{"mapRunArn": "map-1"}]
+        for name in ("start_execution", "describe_execution"):
+            setattr(self, name, getattr(self.fake.client, name))
+
+    def list_map_runs(self, **_: object) -> dict[str, Any]:
+        return {"mapRuns": self.runs}
+
+    def describe_map_run(self, **_: object) -> dict[str, Any]:
+        return {"itemCounts": {"succeeded": 5, "failed": 1, "timedOut": 1, "aborted": 0, "running": 2}}
+
+    def redrive_execution(self, **request: str) -> None:
+        self.redriven = request["executionArn"]
+
+
+def api(states: FollowedStates, s3: FakeS3 | None = None) -> EvaluationsApi:
+    """The routes on fakes."""
+    evaluations = Evaluations(MACHINE, "b", states, Objects(s3 or Links()))
+    return EvaluationsApi(evaluations, lambda: frozenset({"ops"}))
+
+
+def post(routes: EvaluationsApi, body: object = BODY, caller: Caller = ANN) -> tuple[int, dict[str, Any]]:
+    """Start a run."""
+    status, answer, _ = routes.post(json.dumps(body).encode(), caller)
+    return status, answer
+
+
+def test_a_run_is_started_once_for_a_token() -> None:
+    """With its caller, its limits, and never with guardrails of the request."""
+    states = FollowedStates()
+    routes = api(states)
+    status, first = post(routes, BODY | {"sample": 10, "max_concurrency": 3})
+    again = post(routes, BODY | {"sample": 10, "max_concurrency": 3})
+    assert (status, again) == (202, (202, first))
+    (document,) = states.inputs.values()
+    run = document["run"]
+    assert (run["caller"], run["sample"], run["max_concurrency"]) == ("ann", 10, 3)
+    assert run["work"] == {"bucket": "b", "key": f"runs/{first['id']}"}
+    assert "guardrails" not in run
+    assert post(routes, BODY | {"sample": 11})[0] == 409
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"corpus": 5},
+        {"corpus": "/etc/passwd"},
+        {"corpus": "s3://elsewhere/c.jsonl"},
+        BODY | {"guardrails": {"model": {"id": "a", "version": "1"}}},
+        BODY | {"sample": -1},
+        BODY | {"client_token": ""},
+    ],
+)
+def test_what_cannot_be_started_is_a_400(body: object) -> None:
+    """A clear error, and no run."""
+    states = FollowedStates()
+    status, answer = post(api(states), body)
+    assert (status, answer["error"]["code"]) == (400, "InvalidRequest")
+    assert not states.inputs
+    assert api(states).post(b"{", ANN)[0] == 400
+
+
+def test_progress_is_the_map_runs() -> None:
+    """Failed, timed out and aborted ones count as failed; the total is the corpus's."""
+    states = FollowedStates(looks=100)
+    routes = api(states, Links())
+    identifier = post(routes)[1]["id"]
+    assert routes.get(identifier, ANN)[1]["total"] is None
+    routes = api(states, Links(**{f"runs/{identifier}/corpus.json": b'{"lines": 40}'}))
+    status, body, _ = routes.get(identifier, ANN)
+    told = {name: body[name] for name in ("status", "total", "done", "failed", "running")}
+    assert (status, told) == (200, {"status": "RUNNING", "total": 40, "done": 7, "failed": 2, "running": 2})
+    assert routes.report(identifier, ANN)[0] == 409
+    states.runs = []
+    assert routes.get(identifier, ANN)[1]["done"] == 0
+
+
+def test_results_are_links() -> None:
+    """To the files that are there; a run that failed early has none."""
+    states = FollowedStates(output=SUMMARY)
+    routes = api(states)
+    identifier = post(routes)[1]["id"]
+    assert routes.report(identifier, ANN)[0] == 404
+    s3 = Links(**{f"runs/{identifier}/{name}": b"" for name in ("scorecard.json", "results.jsonl", "items.jsonl")})
+    routes = api(states, s3)
+    status, body, _ = routes.report(identifier, ANN)
+    assert (status, set(body["files"])) == (200, {"scorecard.json", "results.jsonl"})
+    assert body["files"]["scorecard.json"] == f"https://signed/get_object/runs/{identifier}/scorecard.json"
+    assert routes.get(identifier, ANN)[1]["summary"] == {"items": 3, "failed": 0, "lost": 0}
+
+
+def test_a_failed_run_says_why() -> None:
+    """By the name of its error."""
+    states = FollowedStates(status="FAILED", error="InvalidRequest")
+    routes = api(states)
+    assert routes.get(post(routes)[1]["id"], ANN)[1]["error"] == "InvalidRequest"
+
+
+def test_another_callers_run_does_not_exist() -> None:
+    """But for operators."""
+    states = FollowedStates(output=SUMMARY)
+    routes = api(states)
+    identifier = post(routes)[1]["id"]
+    assert routes.get(identifier, Caller("eve"))[0] == 404
+    assert routes.report(identifier, Caller("eve"))[0] == 404
+    assert routes.get(identifier, BOB)[0] == 200
+    assert routes.get("unknown", ANN)[0] == 404
+    assert routes.get("../x", ANN)[0] == 400
+
+
+def test_a_run_is_redriven_by_its_execution() -> None:
+    """What its items have done already is kept."""
+    states = FollowedStates(output=SUMMARY)
+    identifier = post(api(states))[1]["id"]
+    Evaluations(MACHINE, "b", states, Objects(Links())).redrive(identifier)
+    assert states.redriven.endswith(f":{identifier}")
+    assert Progress("RUNNING", None, 1, 2, 3).to_dict()["done"] == 3
+
+
+def test_settings_that_are_missing_are_named(environment: pytest.MonkeyPatch) -> None:
+    """Both of them."""
+    environment.delenv("EVALUATION_BUCKET", raising=False)
+    environment.delenv("EVALUATION_STATE_MACHINE_ARN", raising=False)
+    with pytest.raises(ConfigurationError, match="EVALUATION_BUCKET"):
+        _ = Evaluations().bucket
+    with pytest.raises(ConfigurationError, match="EVALUATION_STATE_MACHINE_ARN"):
+        _ = Evaluations().executions
