@@ -52,7 +52,7 @@ def test_every_format_reads_the_same_item(name: str) -> None:
 
     assert (item.id, item.request.kind, item.request.text) == ("a", Kind.DOCUMENT, "Call 555-0100")
     assert item.labels.expected is Expected.MASKED
-    assert item.labels.policies == {"sensitive_information/PHONE"}
+    assert item.labels.policies == frozenset({"sensitive_information/PHONE"})
     assert item.labels.pii == (Span(5, 13, "PHONE"),)
 
 

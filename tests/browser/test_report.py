@@ -1,0 +1,120 @@
+"""The evaluation's report in a real browser: no console error, nothing loaded, filter and sort work, it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.unit.cli.test_evaluate_gate import HOSTILE, card, folder
+from tests.unit.core.test_scorecard import VIOLENCE, failed, finding, record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def records() -> list[dict[str, Any]]:
+    """More than one page of items, of every kind of outcome."""
+    score = finding("contextual_grounding", "GROUNDING", "NONE", score=0.4, threshold=0.7)
+    made = [record(number, f"letter {number}", {"expected": "passed"}, scores=[score]) for number in range(150)]
+    made.append(record(150, HOSTILE, {"expected": "blocked", "policies": ["VIOLENCE"]}, [VIOLENCE]))
+    made.append(record(151, "missed one", {"expected": "blocked", "policies": ["VIOLENCE"]}))
+    return [*made, failed(152)]
+
+
+@pytest.fixture(name="told", scope="module")
+def _told() -> list[str]:
+    """What the page has complained about, or asked for."""
+    return []
+
+
+@pytest.fixture(name="report", scope="module")
+def _report(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Page]:
+    """The report, opened from its file."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium, or name it in STEPGUARD_CHROMIUM")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -r requirements-dev.txt")
+    from cli.report.page import write_report
+
+    home = tmp_path_factory.mktemp("report")
+    results = folder(home / "results", *records()) / "results.jsonl"
+    file: Path = home / "report.html"
+    write_report(file, {"run": HOSTILE, "corpus": HOSTILE}, card(*records()), results)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page()
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("dialog", lambda dialog: told.append("a script of the corpus ran"))
+        page.on("request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None)
+        page.goto(file.as_uri())
+        yield page
+        browser.close()
+
+
+def rows(page: Page) -> list[str]:
+    """The ids that the table shows."""
+    return page.locator("#table tbody tr td:nth-child(2)").all_inner_texts()
+
+
+def test_items_come_page_by_page(report: Page) -> None:
+    """A browser stays quick with thousands."""
+    assert len(rows(report)) == 100
+    report.click("#more")
+    assert len(rows(report)) == 153
+    assert report.locator("#more").is_hidden()
+
+
+def test_filters_work(report: Page) -> None:
+    """By words, by what was found, by whether it was expected."""
+    report.fill("#search", "LETTER 149")
+    assert rows(report) == ["item-149"]
+    report.fill("#search", "")
+    report.select_option("#action", "blocked")
+    assert rows(report) == ["item-150"]
+    report.select_option("#action", "")
+    report.select_option("#correct", "false")
+    assert rows(report) == ["item-151"]
+    report.select_option("#correct", "")
+    assert report.inner_text("#count") == "153 of 153 items"
+
+
+def test_columns_sort_both_ways(report: Page) -> None:
+    """By a click, or from the keyboard; the header says which way."""
+    report.click("button[data-key=number]")
+    assert rows(report)[0] == "item-152"
+    report.locator("button[data-key=number]").press("Enter")
+    assert rows(report)[0] == "item-0"
+    report.click("button[data-key=action]")
+    assert rows(report)[0] == "item-150"
+    assert report.locator("th[aria-sort=ascending]").inner_text() == "found"
+
+
+def test_hostile_text_is_text(report: Page, told: list[str]) -> None:
+    """Shown as it was written; no script of it ran, nothing was loaded, nothing complained."""
+    report.fill("#search", "onerror")
+    assert "</script><script>alert(1)</script><img src=x onerror=alert(2)>" in report.inner_text("#table tbody")
+    assert report.locator("main img").count() == 0
+    report.fill("#search", "")
+    assert told == []
+
+
+def test_every_plot_is_drawn(report: Page) -> None:
+    """Funnel, confusion, thresholds, strengths, latency."""
+    assert report.locator("figure svg").count() == 5
+    for plot in report.locator("figure svg").all():
+        box = plot.bounding_box()
+        assert box is not None
+        assert box["width"] > 300
+
+
+def test_it_prints(report: Page, tmp_path: Path) -> None:
+    """Without the controls; as PDF."""
+    report.emulate_media(media="print")
+    assert report.locator("#filters").is_hidden()
+    report.pdf(path=str(tmp_path / "report.pdf"))
+    assert (tmp_path / "report.pdf").stat().st_size > 20_000
+    report.emulate_media(media="screen")
