@@ -17,9 +17,11 @@ from functions.adapters.executions import Executions
 from functions.core.errors import InvalidRequest, UnknownExecution
 from functions.core.trace import read_export, read_history, to_document
 from functions.core.trace.compare import compare
+from functions.core.trace.events import read_documents
 from functions.core.trace.graph import graph
 from functions.core.trace.listing import Filters, summarize
 from functions.core.trace.redact import redact
+from functions.core.trace.result import is_result, read_result
 
 SECONDS = 1.0
 """How often `--watch` and `--follow` look again."""
@@ -41,14 +43,32 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def show_file(arguments: argparse.Namespace) -> int:
-    """Show the history that a file holds: an export of GetExecutionHistory, or log lines of an EXPRESS execution."""
-    raw = read_export(_text(arguments.file))
-    if arguments.events:
-        return _events(arguments, raw)
-    named = next((item["execution_arn"] for item in raw if isinstance(item.get("execution_arn"), str)), None)
-    document = to_document(read_history(raw), named or arguments.file.name)
+    """Show the history that a file holds.
+
+    An export of GetExecutionHistory, log lines of an EXPRESS execution, or results.jsonl of an evaluation, whose item
+    the argument names.
+    """
+    text = _text(arguments.file)
+    results = [line for line in read_documents(text) if is_result(line)]
+    if results:
+        line = _item(results, arguments.execution)
+        document = to_document(read_result(line), str(line.get("execution") or line.get("id")))
+    else:
+        raw = read_export(text)
+        if arguments.events:
+            return _events(arguments, raw)
+        named = next((item["execution_arn"] for item in raw if isinstance(item.get("execution_arn"), str)), None)
+        document = to_document(read_history(raw), named or arguments.file.name)
     document["graph"] = graph({})
     return _show(arguments, document)
+
+
+def _item(results: list[Mapping[str, Any]], name: str | None) -> Mapping[str, Any]:
+    found = [line for line in results if name is None or name in (line.get("id"), str(line.get("number")))]
+    if len(found) != 1:
+        wanted = f"{len(found)} items are called {name}" if name else f"the file holds {len(found)} items"
+        raise InvalidRequest(f"{wanted[0].upper()}{wanted[1:]}; name one by its id or number.")
+    return found[0]
 
 
 def document_of(executions: Executions, arn: str, *, with_graph: bool = False) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 def history(parser: argparse.ArgumentParser) -> None:
     """Options of `stepguard history`."""
     parser.add_argument("execution", nargs="?", help="an execution's ARN or name; without it the newest are listed")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="an exported history, or log lines, in place of one")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="an exported history, log lines, or results.jsonl")
     parser.add_argument("--diff", nargs=2, metavar=("A", "B"), help="compare two executions")
     shown = parser.add_argument_group("one execution")
     shown.add_argument("--events", action="store_true", help="the raw events")

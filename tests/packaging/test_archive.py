@@ -69,6 +69,7 @@ FILES = [
     "functions/core/trace/redact.py",
     "functions/core/trace/replace.py",
     "functions/core/trace/replay.py",
+    "functions/core/trace/result.py",
     "functions/core/trace/totals.py",
     "functions/core/verdict.py",
     "functions/core/vocabularies.py",

@@ -96,7 +96,7 @@ def read_export(text: str) -> list[Mapping[str, Any]]:
     Log entries may be those of FilterLogEvents and GetLogEvents, with the event's JSON as `message`. Raises
     InvalidRequest when the text holds no history, or the events of several executions.
     """
-    found = list(_unwrapped(_documents(text)))
+    found = list(_unwrapped(read_documents(text)))
     if not found:
         raise InvalidRequest("The file holds no events of an execution.")
     executions = {item["execution_arn"] for item in found if isinstance(item.get("execution_arn"), str)}
@@ -105,7 +105,8 @@ def read_export(text: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def _documents(text: str) -> list[Any]:
+def read_documents(text: str) -> list[Any]:
+    """The JSON documents of a text: one, or one a line. Raises InvalidRequest."""
     try:
         return [json.loads(text)]
     except RecursionError:

@@ -1,26 +1,18 @@
 """Where the time went, and what it cost.
 
 A STANDARD workflow pays for each state transition: every state entered, every retry, every redrive
-(https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html). Guardrails pay for text units of
-1,000 characters by policy (https://aws.amazon.com/bedrock/pricing/). Prices are those of us-east-1, in US dollars, and
-leave out free tiers, Lambda and the model, whose price depends on which it is: its tokens are counted.
+(https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html). Prices are those of
+`functions.core.prices` and leave out free tiers, Lambda and the model, whose price depends on which it is: its tokens
+are counted.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from functions.core.prices import PER_THOUSAND_TRANSITIONS, guardrail_cost
 from functions.core.trace.diff import mapping
 from functions.core.trace.model import Trace, rounded
-
-USD_PER_TRANSITION = 0.025 / 1000
-USD_PER_TEXT_UNIT = {
-    "contentPolicyUnits": 0.15 / 1000,
-    "topicPolicyUnits": 0.15 / 1000,
-    "sensitiveInformationPolicyUnits": 0.10 / 1000,
-    "contextualGroundingPolicyUnits": 0.10 / 1000,
-    "automatedReasoningPolicyUnits": 0.17 / 1000,
-}
 
 
 def totals(trace: Trace) -> dict[str, Any]:
@@ -43,7 +35,8 @@ def totals(trace: Trace) -> dict[str, Any]:
     wall = trace.milliseconds
     # Branches of a Parallel or Map run side by side: their times may add up to more than the wall's.
     rest = None if wall is None else max(wall - guards - model - waiting, 0.0)
-    guarded = sum(USD_PER_TEXT_UNIT.get(name, 0.0) * count for name, count in units.items())
+    guarded = float(guardrail_cost(units)["dollars"])
+    moved = transitions * PER_THOUSAND_TRANSITIONS / 1000
     return {
         "wall": rounded(wall),
         "guards": rounded(guards),
@@ -57,9 +50,9 @@ def totals(trace: Trace) -> dict[str, Any]:
         "text_units": units,
         "tokens": tokens,
         "usd": {
-            "transitions": round(transitions * USD_PER_TRANSITION, 8),
+            "transitions": round(moved, 8),
             "guardrails": round(guarded, 8),
-            "total": round(transitions * USD_PER_TRANSITION + guarded, 8),
+            "total": round(moved + guarded, 8),
         },
     }
 
