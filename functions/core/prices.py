@@ -1,4 +1,4 @@
-"""What AWS charges, in US dollars: list prices of us-east-1, as published on the day below.
+"""What AWS charges, in US dollars: list prices of us-east-1, as they were quoted at the time below.
 
 Guardrails: https://aws.amazon.com/bedrock/pricing/ (per 1,000 text units of up to 1,000 characters; word filters and
 regular expressions are free). Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and differ
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-AS_OF = "2025-06-30"
+AS_OF = "mid-2025"
 
 PER_THOUSAND_UNITS = {
     "contentPolicyUnits": 0.15,
