@@ -77,7 +77,7 @@ def _place(arguments: argparse.Namespace) -> Iterator[Check]:
     home = home_of(arguments.home)
     yield Check("state folder", True, str(home))
     try:
-        with embedded(home) as session:
+        with embedded(home, recover=False) as session:
             yield Check("embedded cloud", True, f"answers at {session.url}")
             yield from _reachable(session.executions)
     except (StepguardError, FolderInUseError, StateFolderError) as error:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cli.streams import finish_output, open_streams
 from cli import options
+from cli.streams import finish_output, open_streams
 from functions.core.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
 
 Command = Callable[[argparse.Namespace], int]
@@ -197,19 +197,23 @@ def _seconds(text: str) -> float:
 # Commands import what they need when they run: `stepguard --help` must not load a cloud.
 
 
-def _session(arguments: argparse.Namespace) -> AbstractContextManager[object]:
+RUNNING = frozenset({"chat", "demo", "evaluate", "replay"})
+"""The commands that run executions, and so take up what a killed process left behind; all others only look."""
+
+
+def _session(arguments: argparse.Namespace, module: str) -> AbstractContextManager[object]:
     from cli import session
 
     if arguments.aws or arguments.endpoint_url:
         return session.on_aws(arguments.endpoint_url, arguments.state_machine)
-    return session.embedded(session.home_of(arguments.home))
+    return session.embedded(session.home_of(arguments.home), recover=module in RUNNING)
 
 
 def _in_session(module: str, function: str = "run") -> Command:
     def run(arguments: argparse.Namespace) -> int:
         from importlib import import_module
 
-        with _session(arguments) as session:
+        with _session(arguments, module) as session:
             return int(getattr(import_module(f"cli.{module}"), function)(arguments, session))
 
     return run

@@ -95,11 +95,14 @@ def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Sess
 
 
 @contextmanager
-def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False) -> Iterator[Session]:
+def embedded(
+    home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False, recover: bool = True
+) -> Iterator[Session]:
     """A session on the embedded cloud of a state folder.
 
     If another process serves the folder, its cloud is used; otherwise one is started here and everything is deployed
-    into it. Raises FolderInUseError, StateFolderError, StepguardError.
+    into it. Without `recover`, what a killed process left behind is not taken up. Raises FolderInUseError,
+    StateFolderError, StepguardError.
     """
     read_settings(os.environ)  # half a pair must fail here, before anything starts
     url = None if serve else announced(home)
@@ -107,7 +110,7 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
         cloud = None
         if url is None:
             try:
-                cloud = _start(opened, home, host, port, serve=serve)
+                cloud = _start(opened, home, host, port, serve=serve, recover=recover)
             except FolderInUseError as error:
                 if serve or not error.endpoint:
                     raise
@@ -122,7 +125,7 @@ def embedded(home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool 
         yield Session(Executions(_machine_arn()), find_layers, cloud.url if cloud else url, cloud, evaluations)
 
 
-def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) -> EmbeddedCloud:
+def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
     """The folder's cloud in this process; another command that uses the folder is waited for."""
 
     site = Site() if serve else None
@@ -137,6 +140,7 @@ def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool) 
             site=site,
             patience=patience,
             buckets=(EVALUATION_BUCKET,),
+            recover=recover,
         )
         return opened.enter_context(cloud)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -16,7 +17,10 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
+
+from botocore.config import Config
+from botocore.session import Session
 
 from local.asl.ports import LambdaInvokeError, LambdaResult
 from local.asl.service import StepFunctions
@@ -62,10 +66,12 @@ class EmbeddedCloud:
         patience: float = 0.0,
         site: Site | None = None,
         buckets: tuple[str, ...] = (),
+        recover: bool = True,
     ) -> None:
         """`http_api` is the application's own API, if it has one; `buckets` are kept in the folder, not in memory.
 
         `announce` writes endpoint.json for other processes; `patience` is how long to wait for the folder, in seconds.
+        Without `recover`, executions that a killed process left behind are left alone: for a process that only looks.
         """
         self.account = account or Account()
         self.home = home
@@ -77,9 +83,12 @@ class EmbeddedCloud:
         self._announce = announce
         self._patience = patience
         self._buckets = buckets
+        self._recover = recover
         self.watch: Callable[[str, bytes], None] | None = None
         """Told of every function that a state machine has called, and what it answered."""
         self._registered = threading.Event()
+        self._clients: dict[str, Any] = {}
+        self._making_clients = threading.Lock()
         self._open = ExitStack()
 
     def __enter__(self) -> EmbeddedCloud:
@@ -102,8 +111,14 @@ class EmbeddedCloud:
         opened.callback(self._registered.set)
         buckets = Buckets(self.home / "buckets", self._buckets)
         s3 = BucketClient(buckets)
+        mocks = os.environ.get("SFN_MOCK_CONFIG")
         self.states = StepFunctions(
-            self.home / "states.sqlite3", self._invoke, self.account, clients=lambda service: _client(service, s3)
+            self.home / "states.sqlite3",
+            self._invoke,
+            self.account,
+            clients=lambda service: s3 if service == "s3" else self._client(service),
+            mock_config=Path(mocks) if mocks else None,
+            recover=self._recover,
         )
         opened.callback(self.states.close)
         self.endpoint = Endpoint(
@@ -145,6 +160,27 @@ class EmbeddedCloud:
         for config in self.functions.configs():
             self.functions.prewarm(config.name)
 
+    def _client(self, service: str) -> Any:
+        """A client of any other service at this cloud's own endpoint, for service integrations and execution logs."""
+        self._registered.wait(REGISTRATION_SECONDS)
+        with self._making_clients:
+            if service not in self._clients:
+                config = Config(
+                    retries={"total_max_attempts": 1},
+                    inject_host_prefix=False,
+                    proxies={},
+                    s3={"addressing_style": "path"},
+                )
+                self._clients[service] = Session().create_client(
+                    service,
+                    region_name=self.account.region,
+                    endpoint_url=self.url,
+                    aws_access_key_id="stepguard",
+                    aws_secret_access_key="stepguard",  # noqa: S106  the embedded cloud checks no signature
+                    config=config,
+                )
+            return self._clients[service]
+
     def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
         self._registered.wait(REGISTRATION_SECONDS)
         try:
@@ -154,13 +190,6 @@ class EmbeddedCloud:
         if self.watch is not None:
             self.watch(function, result.payload)
         return LambdaResult(result.payload, result.status, result.function_error, result.executed_version)
-
-
-def _client(service: str, s3: BucketClient) -> BucketClient:
-    """What the engine's Distributed Maps read from and write to: the buckets of the state folder."""
-    if service != "s3":
-        raise ServiceError("NotImplemented", f"The embedded Step Functions does not call {service}.", 501)
-    return s3
 
 
 def announced(home: Path) -> str | None:

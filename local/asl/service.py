@@ -53,7 +53,8 @@ class StepFunctions(
 
     `workers` bounds how many tasks block at the same time. `clients` gives boto3-like clients for tasks that call
     other AWS services, for S3 in a Distributed Map, and for logs. `mocks` may answer tasks instead of what they call;
-    `mock_config` is a MockConfigFile.json of Step Functions Local (its variable is SFN_MOCK_CONFIG).
+    `mock_config` is a MockConfigFile.json of Step Functions Local (its variable is SFN_MOCK_CONFIG). Without `recover`,
+    executions that a killed process left behind stay as they are: for a process that only looks.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class StepFunctions(
         clients: AwsClients | None = None,
         mocks: TaskMocks | None = None,
         mock_config: Path | None = None,
+        recover: bool = True,
     ) -> None:
         self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks, mock_config)
         self.core.nested = NestedExecutions(self.start_execution, self.describe_execution, self.core.running.get)
-        self.core.recover()
+        if recover:
+            self.core.recover()
 
     def close(self) -> None:
         """Stop the engine cleanly. Executions that still run are taken up by the next process on the same file."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol, cast
 
-import re2  # type: ignore[import-untyped]  # the wheel carries no type information
+import re2
 
 from local.bedrock.detectors.spans import Span
 
