@@ -8,6 +8,7 @@ Values of parameters come from deploy/stages/STAGE.yaml, if there is one, and fr
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -24,6 +25,7 @@ from deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = Path("deploy/stages")
 PACKAGE = Path("build/package")
+POOL = "CognitoUserPoolArn"
 Confirm = Callable[[str], bool]
 Say = Callable[[str], object]
 
@@ -63,7 +65,7 @@ def deploy(
     package = build(root, PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
     template = root / package.template
-    declared = list(yaml.safe_load(template.read_text(encoding="utf-8"))["Parameters"])
+    declared = _stamp(template, _user_pool(stack, parameters))
     bucket = ensure_bucket(aws)
     packaged = template.with_name("packaged.yaml")
     aws(
@@ -85,6 +87,29 @@ def deploy(
         raise StackError("Nothing was changed.")
     stack.execute(change_set)
     return stack.outputs()
+
+
+def _user_pool(stack: Stack, parameters: Mapping[str, str]) -> str:
+    """The pool whose users may call the API: as given, or as the stack has it."""
+    if POOL in parameters:
+        return parameters[POOL]
+    existing = stack.describe() or {}
+    found = [item["ParameterValue"] for item in existing.get("Parameters", ()) if item["ParameterKey"] == POOL]
+    return str(found[0]) if found else ""
+
+
+def _stamp(template: Path, user_pool: str) -> list[str]:
+    """Let the API's text tell who may call it; gives the names of the template's parameters.
+
+    SAM publishes the API again only when its text changes (the deployment's logical id is a digest of it), and a
+    parameter is not in the text: without this, IAM callers would still get in after a change to Cognito.
+    """
+    document = yaml.safe_load(template.read_text(encoding="utf-8"))
+    if user_pool:
+        info = document["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
+        info["version"] = hashlib.sha256(user_pool.encode()).hexdigest()[:12]
+        template.write_text(yaml.safe_dump(document, allow_unicode=True, width=120), encoding="utf-8")
+    return list(document["Parameters"])
 
 
 def describe(change_set: ChangeSet) -> list[str]:

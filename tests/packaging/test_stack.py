@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.aws import AwsError
+from deploy.package import build
 from deploy.stack import Change, ChangeSet, Stack, StackError
 from deploy.stage import deploy, describe, destroy, ensure_bucket, main, parameters_of, stack_name
-from tests.packaging.conftest import Built
+from tests.packaging.conftest import Built, copy_project, read
 
 NAME = "stepguard-test"
 
@@ -92,6 +94,13 @@ def stack(aws: FakeAws) -> Stack:
     return Stack(NAME, aws, lambda: 0.0, lambda seconds: None)
 
 
+@pytest.fixture(name="built", scope="module")
+def _built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A package of its own: deploying writes into it."""
+    root = copy_project(tmp_path_factory.mktemp("stack") / "project")
+    return read(root, build(root, Path("build/package")))
+
+
 def run(aws: FakeAws, built: Built, *, yes: bool, parameters: Mapping[str, str] | None = None) -> list[str]:
     """`make deploy`; what it said."""
     said: list[str] = []
@@ -165,6 +174,26 @@ def test_parameters_that_are_not_given_keep_their_values(built: Built) -> None:
         {"ParameterKey": "ErrorMessage", "ParameterValue": "y"},
         {"ParameterKey": "EmptyMessage", "UsePreviousValue": True},
     ]
+
+
+def test_a_change_of_who_may_call_publishes_the_api_again(built: Built) -> None:
+    """SAM's deployment of the API follows the API's text: the text follows the user pool, given or kept."""
+    sam = built.root / "build" / "package" / "sam.yaml"
+
+    def version(aws: FakeAws, **parameters: str) -> str:
+        run(aws, built, yes=True, parameters=parameters)
+        document = yaml.safe_load(sam.read_text(encoding="utf-8"))
+        return str(document["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]["version"])
+
+    with_pool = FakeAws("CREATE_COMPLETE")
+    with_pool.previous = [{"ParameterKey": "CognitoUserPoolArn", "ParameterValue": "pool-a"}]
+    signed = version(FakeAws())
+    kept = version(with_pool)
+    other = version(FakeAws(), CognitoUserPoolArn="pool-b")
+
+    assert len({signed, kept, other}) == 3
+    assert kept == version(FakeAws(), CognitoUserPoolArn="pool-a")
+    assert version(with_pool, CognitoUserPoolArn="") == signed
 
 
 def test_an_unknown_parameter_is_named(built: Built) -> None:
