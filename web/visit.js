@@ -25,6 +25,7 @@ export function visitPanel(trace, visit, others, open) {
       ["entered after", milliseconds(visit.at)],
       ["took", milliseconds(visit.milliseconds)],
       ["attempts", visit.attempts?.length || null],
+      ["guardrail", visit.guardrail && `${visit.guardrail.id} version ${visit.guardrail.version}`],
       ["error", visit.error],
       ["cause", visit.cause],
       ["in", visit.parent === undefined ? null : `${trace.visits[visit.parent].state}, item or branch ${visit.branch ?? "?"}`],

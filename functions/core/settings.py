@@ -64,6 +64,10 @@ class GuardrailRef:
     id: str
     version: str
 
+    def to_dict(self) -> dict[str, str]:
+        """As a stage writes down which guardrail decided."""
+        return {"id": self.id, "version": self.version}
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:

@@ -34,4 +34,9 @@ def guard_answer(
     else:
         outcomes = [Outcome(stage["outcome"]) for stage in before]
         answer = delivered(verdict.text, _SOURCES[request.kind], *outcomes, verdict.outcome)
-    return {**verdict.to_dict(), "blocked": verdict.blocked, "answer": answer.to_document()}
+    return {
+        **verdict.to_dict(),
+        "guardrail": None if ref is None else ref.to_dict(),
+        "blocked": verdict.blocked,
+        "answer": answer.to_document(),
+    }

@@ -26,6 +26,7 @@ def guard_input(
     refusal = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.PREPROCESS)
     return {
         **verdict.to_dict(),
+        "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
         "needs_model": request.kind is not Kind.DOCUMENT,
         "text": verdict.text,

@@ -38,6 +38,7 @@ def invoke_model(
     ending = _ending(completion, request, settings)
     return {
         **completion.verdict.to_dict(),
+        "guardrail": None if ref is None else ref.to_dict(),
         "has_answer": ending is None,
         "text": completion.verdict.text if ending is None else "",
         "stop_reason": completion.stop_reason,

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.core.trace.diff import Segment, changes, mapping, text_changes
 from functions.core.trace.model import Trace, Visit, parsed, rounded
-from functions.core.trace.reason import outcome_of, reason
+from functions.core.trace.reason import guardrail_of, outcome_of, reason
 from functions.core.trace.totals import totals
 
 BYTES = 2_000_000
@@ -62,6 +62,7 @@ def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
     }
     optional: dict[str, Any] = {
         "findings": visit.findings,
+        "guardrail": dict(guardrail_of(visit)) if visit.outcome else None,
         "attempts": [item.to_dict() for item in visit.tries],
         "error": visit.error,
         "cause": visit.cause,

@@ -82,9 +82,17 @@ def _blocked(trace: Trace, visit: Visit) -> str:
 
 def _guardrail(trace: Trace, visit: Visit) -> str:
     """` of guardrail ID vN`, where the history tells which one decided."""
-    pinned = mapping(mapping(mapping(parsed(trace.input)).get("request")).get("guardrails")).get(_LAYERS[visit.state])
-    ref = mapping((visit.result or {}).get("guardrail") or pinned)
-    return f" of guardrail {ref.get('name') or ref['id']} v{ref.get('version')}" if ref.get("id") else ""
+    ref = guardrail_of(visit)
+    if not ref:
+        request = mapping(mapping(parsed(trace.input)).get("request"))
+        ref = mapping(mapping(request.get("guardrails")).get(_LAYERS[visit.state]))
+    return f" of guardrail {ref['id']} v{ref.get('version')}" if ref.get("id") else ""
+
+
+def guardrail_of(visit: Visit) -> Mapping[str, Any]:
+    """`{id, version}` as the stage's Lambda told it: in its whole answer, of which the document keeps a part."""
+    answered = parsed(visit.tries[-1].output) if visit.tries else None
+    return mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
 
 
 def _masked(visit: Visit) -> str:

@@ -27,6 +27,7 @@ ATTACK = {
     "policy": "content", "name": "PROMPT_ATTACK", "action": "BLOCKED", "confidence": "HIGH", "layer": "preprocess",
     "direction": "INPUT",
 }  # fmt: skip
+REF = {"id": "g", "version": "7"}
 GROUNDING = {
     "policy": "contextual_grounding", "name": "GROUNDING", "action": "BLOCKED", "score": 0.42, "threshold": 0.7,
     "layer": "model", "direction": "OUTPUT",
@@ -97,6 +98,12 @@ def masked_question() -> History:
         (
             blocked_in_front(guardrails={"preprocess": {"id": "healthcare", "version": "3"}}),
             "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail healthcare v3.",
+        ),
+        (
+            History()
+            .stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK], guardrail=REF)
+            .ends(outcome="blocked"),
+            "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail g v7.",
         ),
         (masked_question(), "Answered, with EMAIL masked in the question."),
         (

@@ -47,6 +47,7 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "findings": [],
         "text_units": {"contentPolicyUnits": 2},
         "scores": [],
+        "guardrail": {"id": "abc123abc123", "version": "1"},
         "blocked": False,
         "needs_model": needs_model,
         "text": looked_at,
