@@ -64,7 +64,7 @@ def test_no_stage_logs_a_text(
     """Whatever the guardrail says: each run is logged, with its outcome and metrics, and without a text."""
     fake = FakeClient("bedrock-runtime", apply_guardrail=REPLIES[reply])
     monkeypatch.setattr(guardrails, "client", lambda service: fake)
-    given = {"kind": "response", "completion": CANARY} if stage == "invoke_model" else {}
+    given: dict[str, Any] = {"kind": "response", "completion": CANARY} if stage == "invoke_model" else {}
     request: dict[str, Any] = REQUEST | given
     events = {
         "guard_input": {"request": request},
