@@ -84,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = _command(commands, "serve", "serve the embedded cloud to any AWS client", _serve, place=False)
     serve.add_argument("--port", type=_port, default=4566, help="default 4566; 0 takes any free one")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    serve.add_argument("--aws", action="store_true", help="the page on your AWS account, with your own credentials")
+    serve.add_argument("--endpoint-url", metavar="URL", help="with --aws: use another AWS endpoint")
+    serve.add_argument("--state-machine", metavar="ARN", help="with --aws; default STATE_MACHINE_ARN")
     _home(serve)
 
     _command(commands, "doctor", "say what is configured, reachable, half set", _doctor)
@@ -222,6 +225,12 @@ def _in_session(module: str, function: str = "run") -> Command:
 def _serve(arguments: argparse.Namespace) -> int:
     from cli import serve, session
 
+    if arguments.aws:
+        from cli import account
+
+        machine = arguments.state_machine
+        with account.served(arguments.host, arguments.port, arguments.endpoint_url, machine) as place:
+            return serve.run(arguments, place)
     home = session.home_of(arguments.home)
     with session.embedded(home, host=arguments.host, port=arguments.port, serve=True) as place:
         return serve.run(arguments, place)
