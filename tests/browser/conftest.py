@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
-from tests.e2e.product import MACHINE, Server, serve
+from tests.e2e.product import MACHINE, SCRIPTS, Server, serve, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -53,6 +56,20 @@ def start(server: Server, name: str, document: Mapping[str, Any]) -> None:
     while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@contextmanager
+def serve_account(account: Server) -> Iterator[str]:
+    """`stepguard serve --aws` with a server in place of AWS; its address."""
+    output = account.home.parent / "account.log"
+    command = [str(SCRIPTS / "stepguard"), "serve", "--aws", "--port", "0", "--state-machine", MACHINE]
+    with output.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(account.env))
+    try:
+        yield wait_until(output, r"listens at (http://\S+)", process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
 
 
 @pytest.fixture(name="server", scope="session")

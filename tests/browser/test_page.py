@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import start
+from tests.browser.conftest import serve_account, start
+from tests.browser.hostile import hostile_page
 from tests.e2e.product import Server, run
 
 if TYPE_CHECKING:
@@ -276,3 +277,30 @@ def test_the_policy_reaches_the_browser(page: Page, server: Server, path: str) -
     assert response is not None
     assert "unsafe" not in response.headers["content-security-policy"]
     assert json.dumps(response.headers).count("nosniff") == 1
+
+
+def test_the_page_shows_executions_of_an_aws_account(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """`serve --aws`: the API runs here with the user's own credentials; here AWS is the other server."""
+    with serve_account(server) as url:
+        page.goto(f"{url}/ui/#/executions/{asked['masked']}")
+        page.wait_for_selector("svg.graph")
+        assert "EMAIL masked in the question" in page.inner_text("main")
+        page.goto(f"{url}/ui/")
+        page.wait_for_selector("table.list")
+
+
+def test_hostile_text_in_every_field_stays_text(page: Page, tmp_path: Path) -> None:
+    """States, types, errors, causes, findings, verdicts, resources, variables, Map Runs, edges, comments, the ARN."""
+    text = XSS[1] + XSS[3]
+    page.goto(hostile_page(text, tmp_path))
+    page.wait_for_selector("svg.graph")
+    for row in page.locator(".timeline a").all():
+        row.click()
+        for summary in page.locator("summary").all():
+            summary.click()
+    page.wait_for_timeout(300)
+    shown = page.inner_text("main")
+
+    assert shown.count("<img src=x") > 10
+    assert "owned" not in page.title().replace(text, "")
+    assert page.locator("main img, main script, main iframe").count() == 0
