@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -112,3 +113,28 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
         ran = evaluate(tmp_path, place, "--out", str(tmp_path / "out"))
         assert (ran.code, words in ran.err) == (2, True), (name, ran.err)
         assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C: exit code 130, the command to go on with, and no folder of results."""
+    file = corpus(tmp_path, 300)
+    out = tmp_path / "stderr"
+    with out.open("wb") as stderr:
+        process = subprocess.Popen(
+            [str(SCRIPTS / "stepguard"), "evaluate", str(file), "--home", str(tmp_path / "state")],
+            env=environment(tmp_path),
+            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(out, r"--resume (\S+)", process)
+            time.sleep(1)  # let it look at the run
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+        finally:
+            process.kill()
+            process.wait()
+    told = out.read_text(encoding="utf-8")
+    assert "interrupted; nothing is lost: stepguard evaluate --resume" in told
+    assert "Traceback" not in told
+    assert not list((tmp_path / "state" / "evaluations").glob("*"))
