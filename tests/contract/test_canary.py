@@ -66,7 +66,7 @@ def test_no_stage_logs_a_text(
     monkeypatch.setattr(guardrails, "client", lambda service: fake)
     given: dict[str, Any] = {"kind": "response", "completion": CANARY} if stage == "invoke_model" else {}
     request: dict[str, Any] = REQUEST | given
-    events = {
+    events: dict[str, dict[str, Any]] = {
         "guard_input": {"request": request},
         "invoke_model": {"request": request, "text": CANARY},
         "guard_answer": {"document": {"request": request, "input_guard": {"text": CANARY, "outcome": "passed"}}},
