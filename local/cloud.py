@@ -29,7 +29,7 @@ from local.awslambda.functions import Functions
 from local.awslambda.service import LambdaBackend
 from local.bedrock.service import Bedrock
 from local.endpoint import Endpoint, HttpApi
-from local.endpoint.buckets import BucketClient, Buckets, BucketService
+from local.endpoint.buckets import Buckets, BucketService
 from local.endpoint.site import Site
 from local.wire import Account, JsonService, ServiceError
 
@@ -110,13 +110,12 @@ class EmbeddedCloud:
         opened.callback(self.functions.close)
         opened.callback(self._registered.set)
         buckets = Buckets(self.home / "buckets", self._buckets)
-        s3 = BucketClient(buckets)
         mocks = os.environ.get("SFN_MOCK_CONFIG")
         self.states = StepFunctions(
             self.home / "states.sqlite3",
             self._invoke,
             self.account,
-            clients=lambda service: s3 if service == "s3" else self._client(service),
+            clients=self._client,
             mock_config=Path(mocks) if mocks else None,
             recover=self._recover,
         )

@@ -68,8 +68,8 @@ def call_service(clients: AwsClients, call: Call) -> Json:
     except AttributeError:
         raise StateError(RUNTIME, f"{call.resource.arn}: the service has no such action.") from None
     except Exception as error:
-        raise _failure(service, error) from error
-    result = _plain(response)
+        raise _failure(service, error, optimised=optimised) from error
+    result = _answer(client, action, response)
     _check(service, action, result)
     return result
 
@@ -120,15 +120,23 @@ def _fitted(shape: Any, value: Json) -> Json:
     return value
 
 
-def _plain(value: Any) -> Json:
+def _answer(client: Any, action: str, response: Mapping[str, Any]) -> Json:
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    shape = None if model is None else model.operation_model(action[:1].upper() + action[1:]).output_shape
+    members = {key: item for key, item in response.items() if key != "ResponseMetadata"}
+    result = _plain(members, shape)
+    return result | _metadata(response["ResponseMetadata"]) if "ResponseMetadata" in response else result
+
+
+def _plain(value: Any, shape: Any = None) -> Json:
+    """Members of structures become PascalCase; keys of maps and documents are the caller's own data and stay."""
     if isinstance(value, Mapping):
-        return {
-            _pascal(key): _metadata(item) if key == "ResponseMetadata" else _plain(item)
-            for key, item in value.items()
-            if key != "ResponseMetadata"
-        } | (_metadata(value["ResponseMetadata"]) if "ResponseMetadata" in value else {})
+        if shape is not None and (shape.type_name == "map" or getattr(shape, "is_document_type", False)):
+            return {key: _plain(item, getattr(shape, "value", shape)) for key, item in value.items()}
+        members = getattr(shape, "members", {})
+        return {_pascal(key): _plain(item, members.get(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, getattr(shape, "member", None)) for item in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, bytes):
@@ -161,9 +169,11 @@ def _pascal(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _failure(service: str, error: Exception) -> StateError:
+def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
     response = getattr(error, "response", None)
     prefix = _ERROR_PREFIXES.get(service, _pascal(service))
+    if optimised and service == "dynamodb":
+        prefix = "DynamoDB"  # the optimised integration stands on another SDK than aws-sdk:dynamodb
     if not isinstance(response, dict):
         return StateError(f"{prefix}.SdkClientException", f"{type(error).__name__}: {error}")
     about = response.get("Error", {})
@@ -171,7 +181,7 @@ def _failure(service: str, error: Exception) -> StateError:
     code = re.sub(r"\W", "", str(about.get("Code", ""))) or "Exception"
     name = code if code.endswith(("Exception", "Error")) else f"{code}Exception"
     if code == "ValidationException" and service == "dynamodb":
-        name = "DynamoDbException"
+        name = "AmazonDynamoDBException" if optimised else "DynamoDbException"
     cause = (
         f"{about.get('Message', '')} (Service: {prefix}, Status Code: {metadata.get('HTTPStatusCode', 400)}, "
         f"Request ID: {metadata.get('RequestId', '')})"

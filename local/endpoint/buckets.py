@@ -101,48 +101,6 @@ class Buckets:
         return "/".join("" if segment == "%" else unquote(segment) for segment in file.relative_to(root).parts)
 
 
-class BucketClient:
-    """What the state machine engine needs of S3, shaped like boto3's client, without the way over HTTP."""
-
-    def __init__(self, buckets: Buckets) -> None:
-        self._buckets = buckets
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  boto3's names
-        """`{"Body"}`: a stream with `read` and `iter_chunks`."""
-        return {"Body": _Body(self._buckets.get(Bucket, Key))}
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> dict[str, Any]:  # noqa: N803
-        """Write an object."""
-        self._buckets.put(Bucket, Key, Body)
-        return {}
-
-    def list_objects_v2(self, *, Bucket: str, Prefix: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
-        """All objects under a prefix in one page."""
-        contents = []
-        for key in self._buckets.keys(Bucket, Prefix):
-            about = self._buckets.get(Bucket, key).stat()
-            modified = datetime.fromtimestamp(about.st_mtime, UTC)
-            contents.append({"Key": key, "Size": about.st_size, "ETag": _etag(about), "LastModified": modified})
-        return {"Contents": contents, "IsTruncated": False}
-
-
-class _Body:
-    """A file as boto3 gives an object's body."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def read(self) -> bytes:
-        """All of it."""
-        return self._file.read_bytes()
-
-    def iter_chunks(self, size: int = 65_536) -> Iterator[bytes]:
-        """Piece by piece."""
-        with self._file.open("rb") as stream:
-            while data := stream.read(size):
-                yield data
-
-
 class BucketService:
     """The buckets on the wire; the endpoint asks `owns` and `handle`, as of every service of ours."""
 

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.endpoint import Endpoint
-from local.endpoint.buckets import BucketClient, Buckets, BucketService
+from local.endpoint.buckets import Buckets, BucketService
 
 BUCKET = "kept"
 
@@ -54,8 +54,8 @@ def test_objects_come_back_under_any_key(s3: Any, buckets: Buckets, tmp_path: Pa
     ]
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == sorted(KEYS, key=str.encode)
     assert all(tmp_path / "buckets" / BUCKET in file.parents for file in (tmp_path / "buckets").rglob("*.txt"))
-    again = BucketClient(Buckets(tmp_path / "buckets", (BUCKET,)))
-    assert again.get_object(Bucket=BUCKET, Key=KEYS[0])["Body"].read() == b"body 0"
+    again = Buckets(tmp_path / "buckets", (BUCKET,))
+    assert again.get(BUCKET, KEYS[0]).read_bytes() == b"body 0"
 
 
 def test_large_files_go_up_in_parts_and_come_down_in_ranges(s3: Any, tmp_path: Path) -> None:
