@@ -33,6 +33,8 @@ async function followed(main, name, alive) {
 
 /** The visit that tells most: the one that blocked or failed, else one that masked, else the first. */
 function decisive(trace) {
+  const model = trace.visits.find((visit) => visit.state === "InvokeModel");
+  if (trace.outcome === "dont_know" && model) return model.index;
   for (const outcomes of [["blocked"], ["failed", "timed_out", "aborted", "caught"], ["masked"], ["running"]]) {
     const found = trace.visits.find((visit) => outcomes.includes(visitOutcome(visit)) && visit.type !== "Fail");
     if (found) return found.index;

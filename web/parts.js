@@ -15,15 +15,18 @@ export function findingsTable(findings) {
       "tr",
       {},
       el("td", {}, badgeOfAction(finding.action)),
-      el("td", {}, policyWords(finding.policy)),
-      el("td", {}, el("strong", {}, finding.name)),
+      el(
+        "td",
+        {},
+        el("strong", {}, finding.name),
+        el("div", { class: "quiet" }, `${policyWords(finding.policy)}, in the ${finding.direction === "OUTPUT" ? "answer" : "question"}`),
+      ),
       el("td", {}, sureness(finding) || "–"),
-      el("td", {}, finding.direction === "OUTPUT" ? "in the answer" : "in the question"),
     ),
   );
   return scroller(
     "Findings",
-    el("table", {}, head("action", "policy", "what", "how sure", "where"), el("tbody", {}, rows)),
+    el("table", {}, head("action", "what", "how sure"), el("tbody", {}, rows)),
   );
 }
 

@@ -6,7 +6,7 @@ export const OUTCOMES = {
   succeeded: ["passed", "✓", "succeeded"],
   masked: ["masked", "▒", "masked"],
   blocked: ["blocked", "■", "blocked"],
-  dont_know: ["blocked", "?", "don’t know"],
+  dont_know: ["skipped", "?", "don’t know"],
   caught: ["failed", "!", "failed, caught"],
   failed: ["failed", "!", "failed"],
   error: ["failed", "!", "failed"],

@@ -43,7 +43,9 @@ def reason(trace: Trace) -> str:
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     if answer.get("outcome") == "dont_know":
         stop = (stages["InvokeModel"].result or {}).get("stop_reason") if "InvokeModel" in stages else None
-        return f"Not answered: the model does not know, or did not finish its answer (stop reason {stop})."
+        if stop in ("max_tokens", "length"):
+            return f"Not answered: the model did not finish its answer (stop reason {stop})."
+        return "Not answered: the model said that it does not know, or said nothing."
     masks = [visit for visit in stages.values() if visit.outcome == "masked"]
     if masks:
         return "Answered, with " + " and ".join(_masked(visit) for visit in masks) + "."
@@ -55,10 +57,17 @@ def reason(trace: Trace) -> str:
     return f"Answered: all {len(stages)} layers passed it."
 
 
-def name_finding(found: Mapping[str, Any]) -> str:
-    """E.g. `content filter PROMPT_ATTACK (HIGH)`, `grounding check GROUNDING (0.42 of 0.70)`."""
-    policy = str(found["policy"])
-    name = f"{_POLICIES.get(policy, policy.replace('_', ' '))} {found['name']}"
+def name_findings(found: Sequence[Mapping[str, Any]]) -> str:
+    """E.g. `content filter INSULTS (LOW) and PROMPT_ATTACK (HIGH)`, `grounding check GROUNDING (0.42 of 0.70)`."""
+    by_policy: dict[str, list[str]] = {}
+    for item in found:
+        by_policy.setdefault(str(item["policy"]), []).append(_sure(item))
+    named = {_POLICIES.get(policy, policy.replace("_", " ")): names for policy, names in by_policy.items()}
+    return ", and ".join(f"{policy} {_listed(names)}" for policy, names in named.items())
+
+
+def _sure(found: Mapping[str, Any]) -> str:
+    name = str(found["name"])
     score, threshold = found.get("score"), found.get("threshold")
     if isinstance(found.get("confidence"), str):
         return f"{name} ({found['confidence']})"
@@ -76,7 +85,7 @@ def _blocked(trace: Trace, visit: Visit) -> str:
         if any(found.get("direction") == "OUTPUT" for found in acting)
         else "by the model's layer, in the question,",
     }[visit.state]
-    by = _listed([name_finding(found) for found in acting]) or "an intervention that names no policy"
+    by = name_findings(acting) or "an intervention that names no policy"
     return f"Blocked {where} by {by}{_guardrail(trace, visit)}."
 
 

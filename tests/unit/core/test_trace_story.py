@@ -112,7 +112,11 @@ def masked_question() -> History:
         ),
         (
             History().stage("InvokeModel", "model", outcome="passed", stop_reason="end_turn").ends(outcome="dont_know"),
-            "Not answered: the model does not know, or did not finish its answer (stop reason end_turn).",
+            "Not answered: the model said that it does not know, or said nothing.",
+        ),
+        (
+            History().stage("InvokeModel", "model", outcome="passed", stop_reason="length").ends(outcome="dont_know"),
+            "Not answered: the model did not finish its answer (stop reason length).",
         ),
         (
             History().stage("GuardInput", "input_guard", outcome="skipped").ends(outcome="answered"),
