@@ -55,6 +55,8 @@ def client(service: str) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
         retries={"total_max_attempts": 1, "mode": "standard"},
         tcp_keepalive=True,
+        # boto3 would sign S3 links with version 2, which S3 refuses for objects under a KMS key.
+        signature_version="s3v4" if service == "s3" else None,
         # StartSyncExecution goes to sync-states.REGION…; another endpoint has no such name.
         inject_host_prefix=not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_SFN")),
     )

@@ -18,14 +18,14 @@ from local.endpoint.buckets import Buckets, BucketService
 BUCKET = "kept"
 
 
-@pytest.fixture
-def buckets(tmp_path: Path) -> Buckets:
+@pytest.fixture(name="buckets")
+def _buckets(tmp_path: Path) -> Buckets:
     """One bucket in a folder."""
     return Buckets(tmp_path / "buckets", (BUCKET,))
 
 
-@pytest.fixture
-def s3(buckets: Buckets) -> Iterator[Any]:
+@pytest.fixture(name="s3")
+def _s3(buckets: Buckets) -> Iterator[Any]:
     """A client of an endpoint that keeps the bucket."""
     endpoint = Endpoint({"s3": [BucketService(buckets)]}, host="127.0.0.1", port=0)
     config = Config(retries={"total_max_attempts": 1}, read_timeout=10, s3={"addressing_style": "path"})
