@@ -64,6 +64,10 @@ class Api:
         """The same API, asked by somebody else."""
         return Api(self._url, credentials, self._region)
 
+    def unsigned(self) -> Api:
+        """The same API, asked by nobody in particular."""
+        return Api(self._url, None, self._region)
+
     def post(self, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """POST /chat. Raises ApiError."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -35,7 +35,7 @@ STAGE = "local"
 START_SECONDS = 120.0
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",  # MiniStack's; it checks no signature unless told to
+    "AWS_SECRET_ACCESS_KEY": "test",  # MiniStack's root
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -95,6 +95,7 @@ def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> S
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
+        "AUTH": "true",  # signatures and IAM policies count, those of the Lambdas' roles too
         "TMPDIR": str(folder / "tmp"),
     }
     groups = (

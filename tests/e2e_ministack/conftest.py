@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,8 +78,11 @@ def deployed() -> Iterator[Deployed]:
 
 @pytest.fixture(scope="session")
 def mallory(deployed: Deployed) -> Credentials:
-    """Another caller of the same account."""
+    """Another caller of the same account, who may use the chat API and nothing else."""
     deployed.aws("iam", "create-user", "--user-name", "mallory")
+    allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    deployed.aws("iam", "put-user-policy", "--user-name", "mallory", "--policy-name", "a", "--policy-document", policy)
     key = deployed.aws("iam", "create-access-key", "--user-name", "mallory")["AccessKey"]
     return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 

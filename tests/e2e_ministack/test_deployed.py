@@ -87,6 +87,22 @@ def test_a_repeated_token_is_the_same_execution(deployed: Deployed) -> None:
     assert "orange" not in json.dumps(other.body)
 
 
+@pytest.mark.parametrize("who", ["nobody", "a wrong secret", "a stranger", "without the right"])
+def test_who_has_no_right_to_ask_is_refused(deployed: Deployed, mallory: Credentials, who: str) -> None:
+    """Unsigned, signed with a wrong secret, by an unknown key, or by a user without execute-api:Invoke: 403."""
+    if who == "without the right":
+        deployed.aws("iam", "create-user", "--user-name", "eve")
+        key = deployed.aws("iam", "create-access-key", "--user-name", "eve")["AccessKey"]
+        credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    else:
+        credentials = Credentials(mallory.access_key if who == "a wrong secret" else "AKIAXXXXXXXXXXXXXXXX", "wrong")
+    api = deployed.api().unsigned() if who == "nobody" else deployed.api(credentials)
+
+    assert api.get("/health").status == 403
+    assert api.post({"question": HARMLESS}).status == 403
+    assert api.get("/executions").status == 403
+
+
 def test_nobody_reads_anothers_execution(deployed: Deployed, mallory: Credentials) -> None:
     """Signed, but not the one who asked: the same 404 as for a name that nobody has."""
     name = deployed.ask(HARMLESS, wait_seconds=0).body["execution"].rpartition(":")[2]
