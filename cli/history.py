@@ -14,12 +14,13 @@ from cli import render
 from cli.chat import find
 from cli.session import Session
 from functions.adapters.executions import Executions
+from functions.adapters.listing import Listing
 from functions.core.errors import InvalidRequest, UnknownExecution
 from functions.core.trace import read_export, read_history, to_document
 from functions.core.trace.compare import compare
 from functions.core.trace.events import read_documents
 from functions.core.trace.graph import graph
-from functions.core.trace.listing import Filters, summarize
+from functions.core.trace.listing import Filters
 from functions.core.trace.redact import redact
 from functions.core.trace.result import is_result, read_result
 
@@ -137,16 +138,13 @@ def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> 
 
 def _list(arguments: argparse.Namespace, executions: Executions) -> int:
     filters = Filters(arguments.outcome, arguments.stage, arguments.policy, _since(arguments.since), arguments.text)
+    newest = Listing(executions)
     before: list[str] = []
     while True:
         found: list[dict[str, Any]] = []
         searched = 0
-        for execution in executions.recent(arguments.search, filters.since):
+        for summary in newest.newest(arguments.search, filters.since):
             searched += 1
-            summary = summarize(
-                execution.arn, execution.status, execution.started, execution.stopped, execution.input,
-                execution.output, execution.error,
-            )  # fmt: skip
             if filters.match(summary) and len(found) < arguments.limit:
                 found.append({**summary, "question": None} if arguments.redact else summary)
         if arguments.json and not arguments.watch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +37,14 @@ class Execution:
     def finished(self) -> bool:
         """Whether the execution has ended, well or badly."""
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An execution as ListExecutions tells it; `stopped` tells one end of an execution from another's."""
+
+    arn: str
+    stopped: datetime | None
 
 
 class Executions:
@@ -121,17 +129,8 @@ class Executions:
             cause=response.get("cause"),
         )
 
-    def recent(self, most: int, since: datetime | None = None) -> Iterator[Execution]:
-        """The newest executions, at most `most`, none that started before `since`. Raises StepguardError.
-
-        Each is described: ListExecutions tells nothing of inputs and outputs. One that is gone by then is left out.
-        """
-        with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as pool:
-            for execution in pool.map(self._described, self._newest(most, since)):
-                if execution is not None:
-                    yield execution
-
-    def _newest(self, most: int, since: datetime | None) -> Iterator[str]:
+    def newest(self, most: int, since: datetime | None = None) -> Iterator[Listed]:
+        """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
         token: dict[str, str] = {}
         while most > 0:
             with aws_errors("ListExecutions"):
@@ -141,11 +140,16 @@ class Executions:
             for entry in page["executions"]:
                 if since is not None and entry["startDate"] < since:
                     return
-                yield str(entry["executionArn"])
+                yield Listed(str(entry["executionArn"]), entry.get("stopDate"))
             most -= len(page["executions"])
             if not page.get("nextToken"):
                 return
             token = {"nextToken": page["nextToken"]}
+
+    def describe_all(self, arns: Sequence[str]) -> list[Execution | None]:
+        """Several executions at once, in their order; None for one that is gone. Raises StepguardError."""
+        with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as pool:
+            return list(pool.map(self._described, arns))
 
     def _described(self, arn: str) -> Execution | None:
         try:

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from functions.adapters.environment import operators
 from functions.adapters.executions import Execution, Executions
+from functions.adapters.listing import Listing
 from functions.core.callers import ANONYMOUS, Caller
 from functions.core.errors import (
     AccessDenied,
@@ -30,7 +31,7 @@ from functions.core.errors import (
 from functions.core.trace import read_history, to_document
 from functions.core.trace.compare import compare
 from functions.core.trace.graph import graph
-from functions.core.trace.listing import OUTCOMES, Filters, summarize
+from functions.core.trace.listing import OUTCOMES, Filters
 from functions.core.trace.redact import redact
 from functions.core.trace.replay import replayed
 
@@ -56,6 +57,7 @@ class ExecutionsApi:
         self, executions: Executions | None = None, operators: Callable[[], frozenset[str]] = operators
     ) -> None:
         self._executions = executions or Executions()
+        self._listing = Listing(self._executions)
         self._operators = operators
 
     def search(self, query: Query, caller: Caller) -> Reply:
@@ -68,12 +70,9 @@ class ExecutionsApi:
             filters = read_filters(query)
             limit = _number(query, "limit", LISTED, SEARCHED)
             found, searched = [], 0
-            for execution in self._executions.recent(SEARCHED, filters.since):
+            for summary in self._listing.newest(SEARCHED, filters.since):
                 searched += 1
-                if not self._may_read(caller, execution):
-                    continue
-                summary = _summary(execution)
-                if filters.match(summary):
+                if self._may_read(caller, {"request": {"caller": summary["caller"]}}) and filters.match(summary):
                     found.append(summary)
             return 200, {"executions": found[:limit], "searched": searched, "more": len(found) > limit}, {}
 
@@ -130,15 +129,15 @@ class ExecutionsApi:
 
     def _find(self, name: str, caller: Caller) -> Execution:
         execution = self._executions.describe(self._executions.arn_of(unquote(name)))
-        if not self._may_read(caller, execution):
+        if not self._may_read(caller, execution.input):
             # The same words as for a name that nobody has: whether it exists is not this caller's to know.
             raise UnknownExecution("No execution of this name belongs to the chat state machine.")
         return execution
 
-    def _may_read(self, caller: Caller, execution: Execution) -> bool:
+    def _may_read(self, caller: Caller, document: Mapping[str, Any]) -> bool:
         allowed = self._operators()
         # Only the embedded cloud, where nobody signs, makes the anonymous caller an operator.
-        return (caller.id == ANONYMOUS and ANONYMOUS in allowed) or caller.may_read(execution.input, allowed)
+        return (caller.id == ANONYMOUS and ANONYMOUS in allowed) or caller.may_read(document, allowed)
 
     def _guarded(self, route: Callable[[], Reply]) -> Reply:
         try:
@@ -182,13 +181,6 @@ def read_filters(query: Query) -> Filters:
 
 def _shown(document: dict[str, Any], query: Query) -> dict[str, Any]:
     return redact(document) if query.get("redact") == "true" else document
-
-
-def _summary(execution: Execution) -> dict[str, Any]:
-    return summarize(
-        execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
-        execution.error,
-    )  # fmt: skip
 
 
 def _number(query: Query, name: str, otherwise: int, most: int) -> int:

@@ -26,6 +26,7 @@ FILES = [
     "functions/adapters/express.py",
     "functions/adapters/guardrail_admin.py",
     "functions/adapters/guardrails.py",
+    "functions/adapters/listing.py",
     "functions/adapters/models/__init__.py",
     "functions/adapters/models/completion.py",
     "functions/adapters/models/converse.py",

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from functions.adapters import listing
 from functions.adapters.executions import Executions
 from functions.core.callers import ANONYMOUS, Caller
+from functions.core.errors import Throttled, UnknownExecution
 from functions.handlers import executions_api
 from functions.handlers.executions_api import ExecutionsApi
 from tests.fakes.aws import FakeClient, Request, client_error
@@ -56,6 +58,7 @@ class Place:
     def __init__(self, *executions: dict[str, Any], operators: frozenset[str] = frozenset({"operators"})) -> None:
         self.executions = {item["executionArn"]: item for item in executions}
         self.error: Exception | None = None
+        self.vanished: set[str] = set()
         self.fake = FakeClient(
             "stepfunctions", list_executions=self._list, describe_execution=self._describe,
             get_execution_history=self._history, describe_state_machine_for_execution=self._definition,
@@ -76,7 +79,7 @@ class Place:
     def _found(self, request: Request) -> dict[str, Any]:
         if self.error:
             raise self.error
-        if request["executionArn"] not in self.executions:
+        if request["executionArn"] in self.vanished or request["executionArn"] not in self.executions:
             raise client_error("ExecutionDoesNotExist", "Execution Does Not Exist")
         return self.executions[request["executionArn"]]
 
@@ -113,6 +116,31 @@ def test_a_caller_sees_its_own_executions_and_an_operator_all(place: Place) -> N
     assert names(place.api.search({}, ME)) == ["mine", "old"]
     assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
     assert place.api.search({}, ME)[1]["searched"] == 3
+
+
+def test_an_execution_that_has_ended_is_described_once(place: Place) -> None:
+    """A page asks every few seconds, and DescribeExecution has a quota; a redriven one is looked at again."""
+    for _ in range(3):
+        assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
+    assert len(place.fake.bodies("describe_execution")) == 3
+
+    place.executions[f"{RUN}:mine"]["stopDate"] = BEGIN + timedelta(hours=1)
+    assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
+    assert len(place.fake.bodies("describe_execution")) == 4
+
+
+def test_what_is_kept_of_the_list_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest summaries go first."""
+    monkeypatch.setattr(listing, "KNOWN", 1)
+    monkeypatch.setattr(listing, "AT_ONCE", 1)
+    assert names(place.api.search({}, BOSS)) == names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
+
+
+def test_an_execution_that_is_gone_is_left_out(place: Place) -> None:
+    """Between the list and the look its history may expire."""
+    gone = place.executions[f"{RUN}:theirs"]
+    place.vanished = {gone["executionArn"]}
+    assert names(place.api.search({}, BOSS)) == ["mine", "old"]
 
 
 @pytest.mark.parametrize(
@@ -234,3 +262,15 @@ def test_nobody_is_an_operator_only_where_the_embedded_cloud_says_so() -> None:
     nobody = Caller(ANONYMOUS)
     assert names(Place(execution("a", "me")).api.search({}, nobody)) == []
     assert names(Place(execution("a", "me"), operators=frozenset({ANONYMOUS})).api.search({}, nobody)) == ["a"]
+
+
+def test_an_execution_that_ends_while_it_is_read_is_a_404(place: Place) -> None:
+    """Described, and gone before its definition is asked for."""
+    place.api.get("mine", {}, ME)
+    executions = Executions(MACHINE, place.fake.client)
+    place.vanished = set(place.executions)
+    with pytest.raises(UnknownExecution):
+        executions.definition(f"{RUN}:mine")
+    place.error = client_error("ThrottlingException", status=429)
+    with pytest.raises(Throttled):
+        executions.definition(f"{RUN}:mine")
