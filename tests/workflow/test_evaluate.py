@@ -1,0 +1,172 @@
+"""The evaluation's definition, run by the engine with its own Lambdas: every way it can end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.project import ROOT, evaluation_definition
+from functions.adapters.objects import Objects
+from functions.core.errors import StepguardError, Throttled
+from functions.core.runs import Run
+from functions.handlers.prepare_corpus import prepare_corpus
+from functions.handlers.summarize_corpus import summarize_corpus
+from local.asl.ports import LambdaResult, VirtualClock
+from local.asl.service import StepFunctions
+from local.wire import Account
+from tests.unit.handlers.test_corpus_handlers import REFS, FakeS3
+
+NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
+
+
+def guard(event: dict[str, Any], answers: bool) -> dict[str, Any]:
+    """A guard that blocks and fails by the text: `block me`, `fail me`."""
+    text = (event["document"] if answers else event)["request"]["text"]
+    if text.startswith("fail"):
+        raise Throttled("Rate exceeded")
+    blocked = text.startswith("block")
+    outcome = "blocked" if blocked else "answered"
+    answer = {"text": text, "outcome": outcome, "source": "DOCUMENT", "got_hits": int(not blocked)}
+    return {
+        "outcome": "blocked" if blocked else "passed",
+        "blocked": blocked,
+        "needs_model": False,
+        "text": text,
+        "findings": [],
+        "scores": [],
+        "text_units": {"contentPolicyUnits": 1},
+        "answer": answer if blocked or answers else None,
+    }
+
+
+class Place:
+    """An engine, a bucket and the Lambdas."""
+
+    def __init__(self, database: Path) -> None:
+        self.s3 = FakeS3()
+        self.drop = 0
+        self.asked: list[str] = []
+        self.states = StepFunctions(
+            database, self._invoke, Account(), clock=VirtualClock(), clients=lambda service: self.s3
+        )
+        arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in NAMES}
+        made = self.states.create_state_machine(
+            {"name": "evaluate", "definition": evaluation_definition(arns), "roleArn": "arn:aws:iam::0:role/r"}
+        )
+        self.machine = made["stateMachineArn"]
+
+    def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        event, name = json.loads(payload), function.rpartition(":")[2]
+        self.asked.append(name)
+        try:
+            result = self._call(name, event)
+        except StepguardError as error:
+            told = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return LambdaResult(json.dumps(told).encode(), function_error="Unhandled")
+        return LambdaResult(json.dumps(result).encode())
+
+    def _call(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        if name == "prepare_corpus":
+            return prepare_corpus(event, None, Objects(self.s3))
+        if name == "summarize_corpus":
+            for key in [key for key in self.s3.objects if key.endswith("SUCCEEDED_0.jsonl")]:
+                self.s3.objects[key] = b"\n".join(self.s3.objects[key].splitlines()[self.drop :])
+            return summarize_corpus(event, Objects(self.s3))
+        return guard(event, name == "guard_answer")
+
+    def run(self, *texts: str, tolerated: float = 0.0) -> dict[str, Any]:
+        """Evaluate documents of these texts; the ended execution."""
+        rows = (json.dumps({"text": text, "expected": "passed"}) + "\n" for text in texts)
+        self.s3.objects["corpus.jsonl"] = "".join(rows).encode()
+        run = Run("run-1", ("b", "corpus.jsonl"), ("b", "runs/run-1"), REFS, 2, tolerated)
+        document = json.dumps({"run": run.to_document()})
+        arn = self.states.start_execution({"stateMachineArn": self.machine, "input": document})["executionArn"]
+        deadline = time.monotonic() + 20
+        while (found := self.states.describe_execution({"executionArn": arn}))["status"] == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return found
+
+    def card(self) -> dict[str, Any]:
+        """The run's scorecard."""
+        card: dict[str, Any] = json.loads(self.s3.objects["runs/run-1/scorecard.json"])
+        return card
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A fresh one."""
+    made = Place(tmp_path / "states.sqlite3")
+    yield made
+    made.states.close()
+
+
+def test_a_blocked_item_is_a_success(place: Place) -> None:
+    """The run succeeds, and each item was an execution of its own."""
+    ended = place.run("one", "block me", "three")
+    assert ended["status"] == "SUCCEEDED"
+    assert json.loads(ended["output"])["summary"] == {
+        "scorecard": "runs/run-1/scorecard.json",
+        "results": "runs/run-1/results.jsonl",
+        "items": 3,
+        "failed": 0,
+        "lost": 0,
+    }
+    assert place.card()["actions"] == {"passed": 2, "masked": 0, "blocked": 1, "failed": 0}
+    assert place.asked.count("guard_answer") == 2
+    assert len({line["execution"] for line in place.s3.lines("runs/run-1/results.jsonl")}) == 3
+
+
+def test_a_failed_item_is_retried_then_counted_and_listed(place: Place) -> None:
+    """A quarter of the items may fail here."""
+    ended = place.run("one", "two", "three", "fail me", tolerated=25)
+    assert ended["status"] == "SUCCEEDED"
+    assert place.asked.count("guard_input") == 3 + 6  # one attempt, five retries
+    assert place.card()["errors"] == {"Throttled": 1}
+    assert place.card()["look_first"][0]["id"] == "corpus-4"
+
+
+def test_too_many_failures_fail_the_run_and_are_scored(place: Place) -> None:
+    """So that people see what failed."""
+    ended = place.run("fail me", "fail me too", "three", tolerated=10)
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert place.card()["actions"]["failed"] >= 1
+
+
+def test_a_bad_corpus_ends_the_run_before_any_guard(place: Place) -> None:
+    """With the reason as its cause."""
+    ended = place.run()
+    assert (ended["status"], ended["error"]) == ("FAILED", "InvalidRequest")
+    assert "no item" in json.loads(ended["cause"])["errorMessage"]
+    assert place.asked == ["prepare_corpus"]
+
+
+def test_lost_items_fail_the_run(place: Place) -> None:
+    """A score of the rest would be wrong without anybody knowing."""
+    place.drop = 1
+    ended = place.run("one", "two")
+    assert (ended["status"], ended["error"]) == ("FAILED", "ItemsLost")
+
+
+def test_a_linter_agrees_but_for_what_it_does_not_know(tmp_path: Path) -> None:
+    """statelint 3.1 knows neither Label, InputType JSONL nor WriterConfig, which AWS documents."""
+    definition = json.loads((ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf-8"))
+    state = definition["States"]["EvaluateItems"]
+    for holder, name in (
+        (state, "Label"),
+        (state["ItemReader"], "ReaderConfig"),
+        (state["ResultWriter"], "WriterConfig"),
+    ):
+        del holder[name]
+    file = tmp_path / "evaluate.asl.json"
+    file.write_text(json.dumps(definition), encoding="utf-8")
+    statelint = Path(sys.executable).parent / "statelint"
+    done = subprocess.run([str(statelint), "--ignore=URI", str(file)], capture_output=True, text=True, check=False)
+    assert (done.returncode, "error" in done.stdout) == (0, False), done.stdout
