@@ -38,6 +38,10 @@ doctor: setup ## say what is configured, reachable, half set
 test: setup ## all tests
 	@$(BIN)/python -m pytest -q
 
+test-browser: setup ## tests of the page in a real browser (needs chromium)
+	@$(BIN)/pip install --quiet -r requirements-browser.txt
+	@$(BIN)/python -m pytest -q -m browser tests/browser
+
 check: lint test package ## everything CI runs
 
 lint: setup ## formatting, style, types, import contracts, state machines
@@ -84,4 +88,4 @@ clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup demo chat serve doctor test test-browser check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

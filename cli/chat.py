@@ -13,13 +13,13 @@ from uuid import uuid4
 
 from cli import render
 from cli.session import Session
+from functions.adapters.environment import settings
 from functions.adapters.executions import Executions
 from functions.core import answer as answers
 from functions.core.answer import Answer, AnswerOutcome
 from functions.core.errors import InvalidRequest, ServiceUnavailable, UnknownExecution
 from functions.core.prompts import Passage
 from functions.core.request import QUESTION_CHARACTERS, Request, check_size, check_unicode, passages_of
-from functions.core.settings import ERRORMESSAGE
 from functions.core.trace import Trace, read_history
 
 
@@ -108,7 +108,7 @@ def wait(executions: Executions, arn: str, timeout: float) -> Result:
     if execution.status == "SUCCEEDED" and execution.output and "answer" in execution.output:
         answer = answers.from_document(execution.output, arn)
     else:
-        answer = answers.unavailable(ERRORMESSAGE, arn)
+        answer = answers.unavailable(settings().error_message, arn)
     return Result(arn, answer, read_history(executions.history(arn)))
 
 

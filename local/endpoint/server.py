@@ -22,8 +22,8 @@ class Endpoint:
     """One address for all services.
 
     `site` are pages for people; `services` maps a signing name to the services that share it (`bedrock` to bedrock and
-    bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one. Requests that wait (a chat, a
-    synchronous execution) each hold one of `threads` threads.
+    bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one. Requests that
+    wait (a chat, a synchronous execution) each hold one of `threads` threads.
     """
 
     def __init__(

@@ -77,7 +77,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A served state folder with one execution of each outcome, and no model to load."""
     if CHROMIUM is None:
         pytest.skip("no chromium: apt-get install chromium, or name it in STEPGUARD_CHROMIUM")
-    pytest.importorskip("playwright", reason="no playwright: pip install -r requirements-dev.txt")
+    pytest.importorskip("playwright", reason="no playwright: make test-browser")
     with serve(tmp_path_factory.mktemp("browser")) as server:
         yield server
 

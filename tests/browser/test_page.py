@@ -41,7 +41,7 @@ def show_execution(page: Page, server: Server, name: str) -> None:
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds against WCAG 2.2 A and AA, each with the element."""
-    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+    from axe_playwright_python.sync_playwright import Axe
 
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     found = Axe().run(page, options=rules).response["violations"]

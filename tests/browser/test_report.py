@@ -57,7 +57,7 @@ def _report(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterat
 
 def rows(page: Page) -> list[str]:
     """The ids that the table shows."""
-    return page.locator("#table tbody tr td:nth-child(2)").all_inner_texts()
+    return [str(text) for text in page.locator("#table tbody tr td:nth-child(2)").all_inner_texts()]
 
 
 def test_items_come_page_by_page(report: Page) -> None:

@@ -52,6 +52,8 @@ class LocalModel:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "repeat_penalty": _REPEAT_PENALTY,
+            # With a cached prefix the same question would be answered otherwise after other questions.
+            "cache_prompt": False,
             "seed": 1,
         }
         if sampling.stop:
