@@ -98,6 +98,7 @@ class _Visit:
     map_run: str | None = None
     items: dict[str, int] | None = None
     branches: int = 0
+    redriven: bool = False
 
     def ends(self, status: str, at: datetime | None) -> None:
         self.open, self.status, self.left = False, status, at
@@ -189,6 +190,7 @@ class _Reader:
             # Unsuccessful states go on where they were; AWS may log them as entered again.
             for visit in self.cut:
                 visit.open, visit.status, visit.left = True, "running", None
+                visit.redriven = True
                 self.active[visit.index] = visit
             self.cut = []
         elif event.type in ENDINGS:
@@ -275,8 +277,7 @@ class _Reader:
             return None
         kind, details = event.type, event.details
         if kind in _SCHEDULED:
-            before = visit.tries[-1] if visit.tries else None
-            waited = _milliseconds(before.ended, event.at) if before and before.ended else None
+            waited = self._waited(visit, event)
             item = _Try(event.at, waited, resource=_resource(details))
             item.parameters = _text(details.get("parameters", details.get("input")))
             visit.tries.append(item)
@@ -297,6 +298,12 @@ class _Reader:
             else:
                 visit.fails(item.outcome, details, kind)
         return visit
+
+    def _waited(self, visit: _Visit, event: Event) -> float | None:
+        """The back-off in front of a retry; what passed until a redrive is nobody's waiting."""
+        again, visit.redriven = visit.redriven, False
+        before = visit.tries[-1] if visit.tries else None
+        return _milliseconds(before.ended, event.at) if before and before.ended and not again else None
 
     def _container(self, event: Event) -> _Visit | None:
         kind = "Map" if event.type.startswith("Map") else "Parallel"
@@ -325,7 +332,7 @@ class _Reader:
             inner = self._failing(visit)
             before.error = inner.error if inner else None
         self._close_inner(visit, event.at)
-        waited = _milliseconds(before.ended, event.at) if before and before.ended else None
+        waited = self._waited(visit, event)
         visit.tries.append(_Try(event.at, waited, started=event.at))
         visit.branches = 0
         length = event.details.get("length")

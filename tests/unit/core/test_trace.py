@@ -130,6 +130,45 @@ def test_an_output_that_cannot_be_read_has_no_verdict(output: str) -> None:
     assert trace.visits[0].milliseconds == 4.0
 
 
+def test_a_redriven_execution_goes_on_where_it_failed() -> None:
+    """One visit with the attempts of both runs; the days in between are not a retry's waiting."""
+    trace = read_history(
+        events(
+            START,
+            entered(0, "GuardInput"),
+            (1, "TaskScheduled", {}),
+            (5, "TaskFailed", {"taskFailedEventDetails": {"error": "Throttled"}}),
+            (6, "ExecutionFailed", {"executionFailedEventDetails": {"error": "Throttled"}}),
+            (90_000_000, "ExecutionRedriven", {"executionRedrivenEventDetails": {"redriveCount": 1}}),
+            (90_000_001, "TaskScheduled", {}),
+            (90_000_005, "TaskSucceeded", {}),
+            exited(90_000_006, "GuardInput", {"input_guard": PASSED}),
+            (90_000_007, "ExecutionSucceeded", {}),
+        )
+    )
+
+    (visit,) = trace.visits
+    assert (trace.status, trace.redrives, visit.status, visit.error) == ("SUCCEEDED", 1, "succeeded", None)
+    assert [(item.outcome, item.waited) for item in visit.tries] == [("failed", None), ("succeeded", None)]
+
+
+def test_a_redriven_state_that_is_entered_again_is_another_visit() -> None:
+    """The first one stays failed."""
+    failed = ("ExecutionFailed", {"executionFailedEventDetails": {"error": "E"}})
+    trace = read_history(
+        events(
+            START,
+            entered(0, "AnswerUnavailable", "Fail"),
+            (1, *failed),
+            (2, "ExecutionRedriven", {}),
+            entered(3, "AnswerUnavailable", "Fail"),
+            (4, *failed),
+        )
+    )
+
+    assert [(visit.status, visit.error) for visit in trace.visits] == [("failed", "E"), ("failed", "E")]
+
+
 def test_details_may_be_missing() -> None:
     """Includes events of a history read without execution data."""
     trace = read_history(events(START, (1, "PassStateEntered", {}), (2, "PassStateExited", {})))
