@@ -276,3 +276,14 @@ def test_the_endpoint_comes_from_the_environment(environment: pytest.MonkeyPatch
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
 
     assert client("bedrock-runtime").meta.endpoint_url == "http://127.0.0.1:4566"
+
+
+@pytest.mark.parametrize(("variable", "injected"), [(None, True), ("AWS_ENDPOINT_URL", False)])
+def test_the_sync_host_is_aws_own(environment: pytest.MonkeyPatch, variable: str | None, *, injected: bool) -> None:
+    """StartSyncExecution goes to sync-states.REGION on AWS; an emulator has no host of that name."""
+    environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    if variable:
+        environment.setenv(variable, "http://127.0.0.1:4566")
+
+    assert client("stepfunctions").meta.config.inject_host_prefix is injected
+    assert client("stepfunctions").meta.config.read_timeout < 29
