@@ -9,10 +9,14 @@ from typing import Any
 
 from functions.core.errors import InvalidRequest
 from functions.core.mapitems import Guardrails, guardrails_of
+from functions.core.quotas import CHARACTERS_PER_UNIT, concurrency_for
 from functions.core.request import Kind
 
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota could serve."""
+
+DEFAULT_CONCURRENCY = concurrency_for(CHARACTERS_PER_UNIT)
+"""For items of one text unit; who knows the corpus knows better."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -29,7 +33,7 @@ class Run:
     corpus: tuple[str, str]
     work: tuple[str, str]
     guardrails: Guardrails | None = None
-    concurrency: int = 10
+    concurrency: int = DEFAULT_CONCURRENCY
     tolerated_failures: float = 5.0
     sample: int | None = None
     seed: int = 0
@@ -76,7 +80,7 @@ def run_of(document: object) -> Run:
         corpus=_address(document, "corpus"),
         work=_address(document, "work"),
         guardrails=None if given is None else guardrails_of(given),
-        concurrency=int(_number(document, "max_concurrency", 1, MAX_CONCURRENCY, 10)),
+        concurrency=int(_number(document, "max_concurrency", 1, MAX_CONCURRENCY, DEFAULT_CONCURRENCY)),
         tolerated_failures=_number(document, "tolerated_failure_percentage", 0, 100, 5.0),
         sample=None if document.get("sample") is None else int(_number(document, "sample", 1, 10**9, 1)),
         seed=int(_number(document, "seed", -(2**53), 2**53, 0)),

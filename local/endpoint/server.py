@@ -114,6 +114,14 @@ class Endpoint:
         class Channel(HTTPChannel):  # type: ignore[misc] # waitress has no types
             task_class = OneWriteTask
 
+            def send_continue(self) -> None:
+                # S3 clients send `Expect: 100-continue` with empty objects, too: such a request is complete with its
+                # header, and waitress would forget that it is and wait for a body for ever.
+                request = self.request
+                whole = request.completed
+                super().send_continue()
+                request.completed = whole
+
         # A queue of requests is no news, and by default it would be printed.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET

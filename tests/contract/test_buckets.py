@@ -58,6 +58,14 @@ def test_objects_come_back_under_any_key(s3: Any, buckets: Buckets, tmp_path: Pa
     assert again.get(BUCKET, KEYS[0]).read_bytes() == b"body 0"
 
 
+def test_an_empty_object_is_an_object(s3: Any, tmp_path: Path) -> None:
+    """Clients announce even an empty body with `Expect: 100-continue`."""
+    (tmp_path / "empty").touch()
+    s3.put_object(Bucket=BUCKET, Key="nothing", Body=b"")
+    s3.upload_file(str(tmp_path / "empty"), BUCKET, "nothing else")
+    assert [item["Size"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [0, 0]
+
+
 def test_large_files_go_up_in_parts_and_come_down_in_ranges(s3: Any, tmp_path: Path) -> None:
     """As boto3's transfers do both."""
     source, target = tmp_path / "source", tmp_path / "target"
