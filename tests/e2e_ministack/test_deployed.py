@@ -13,6 +13,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from deploy import smoke
+from deploy.aws import AwsError
 from deploy.stack import StackError
 from deploy.stage import destroy
 from tests.e2e_ministack.conftest import FOLDER, ROOT, Deployed
@@ -160,6 +161,12 @@ def test_a_caller_has_a_quota(deployed: Deployed) -> None:
     assert refused
     assert all(reply.body["error"]["code"] == "Throttled" for reply in refused)
     deployed.deploy(CallerQuestionsPerMinute="1000")
+
+
+def test_half_a_guardrail_is_refused_before_anything_changes(deployed: Deployed) -> None:
+    """The template's rules: an identifier without its version would switch a layer off without a word."""
+    with pytest.raises(AwsError, match="Set both PreprocessGuardrailIdentifier and PreprocessGuardrailVersion"):
+        deployed.deploy(PreprocessGuardrailVersion="")
 
 
 def test_a_failing_update_leaves_the_old_version_serving(deployed: Deployed) -> None:
