@@ -17,9 +17,12 @@ from local.asl import intrinsics
 from local.asl.errors import QUERY, DefinitionError, FaultError
 from local.asl.fields import Env, Field, constant
 from local.asl.jsontext import Json, dump, load
+from local.asl.regexes import jsonata_engine
 
 _MILLISECONDS = 5_000
 _DEPTH = 400
+_LONGEST_RANGE = 1_000_000
+"""The language's own limit, ten times this, costs hundreds of megabytes and seconds before the clock is looked at."""
 
 
 def is_expression(value: Json) -> bool:
@@ -126,11 +129,10 @@ def _expression(text: str, location: str) -> Field:
 
 
 def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
-    from jsonata import Jsonata  # slow to load
-    from jsonata.utils import Utils
+    from jsonata.utils import Utils  # slow to load
 
     try:
-        compiled = Jsonata(text, timeout=_MILLISECONDS, stack=_DEPTH)
+        compiled = _bounded()(text, jsonata_engine, timeout=_MILLISECONDS, stack=_DEPTH)
     except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
         raise DefinitionError(f"The JSONata expression '{text}' is not valid: {error}", location) from None
     compiled.set_output_convert_nulls(False)  # keeps null and undefined apart
@@ -144,6 +146,21 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
         return compiled.evaluate(None, frame)
 
     return evaluate
+
+
+@cache
+def _bounded() -> Any:
+    """The library's evaluator with a smaller limit for `[first..last]`."""
+    from jsonata import Jsonata  # slow to load
+    from jsonata.jexception import JException
+
+    class Bounded(Jsonata):  # type: ignore[misc]  # the library is not typed
+        def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
+            if isinstance(lhs, int) and isinstance(rhs, int) and rhs - lhs >= _LONGEST_RANGE:
+                raise JException("D2014", -1, rhs - lhs + 1)
+            return super().evaluate_range_expression(lhs, rhs)
+
+    return Bounded
 
 
 def _states(env: Env) -> dict[str, Json]:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.asl.errors import PathError
+from local.asl.errors import FaultError, PathError
 from local.asl.jsontext import Json, is_number, same
 from local.asl.paths import Path, PathSyntaxError, parse_prefix, quoted
+from local.asl.regexes import SECONDS, Pattern
 
 Predicate = Callable[[Json, Json], bool]
 Operand = Callable[[Json, Json], Json]
@@ -41,7 +42,7 @@ class _Reader:
         self.at = at
 
     def take(self, token: str) -> bool:
-        while self.text.startswith(" ", self.at):
+        while self.text[self.at : self.at + 1].isspace():
             self.at += 1
         if self.text.startswith(token, self.at):
             self.at += len(token)
@@ -91,13 +92,18 @@ class _Reader:
             raise PathSyntaxError(f"{self.text!r}: =~ needs /a pattern/")
         self.at = found.end()
         try:
-            pattern = re.compile(found.group(1), re.IGNORECASE if found.group(2) else 0)
-        except re.error as error:
+            pattern = Pattern(found.group(1), ignore_case=bool(found.group(2)))
+        except ValueError as error:
             raise PathSyntaxError(f"{self.text!r}: {error}") from None
 
         def matches(item: Json, root: Json) -> bool:
             value = left(item, root)
-            return isinstance(value, str) and pattern.fullmatch(value) is not None
+            try:
+                return isinstance(value, str) and pattern.fullmatch(value)
+            except TimeoutError:
+                raise FaultError(
+                    f"The regular expression of the path {self.text!r} took more than {SECONDS:g} s"
+                ) from None
 
         return matches
 
@@ -129,7 +135,7 @@ class _Reader:
     def path(self) -> Operand:
         relative = self.text[self.at] == "@"
         # `@` takes the place of `$`; the rest of the grammar is the same.
-        compiled, end = parse_prefix(self.text[: self.at] + "$" + self.text[self.at + 1 :], self.at)
+        compiled, end = parse_prefix(self.text[: self.at] + "$" + self.text[self.at + 1 :], self.at, in_filter=True)
         self.at = end
 
         def value(item: Json, root: Json, path: Path = compiled) -> Json:

@@ -20,6 +20,8 @@ from local.asl.jsontext import Json, dump, is_number
 
 _NAME = re.compile(r"[^\W\d][\w]*")
 _PROPERTY = re.compile(r"[^.\[\]()\s,;:'\"?@*$]+")
+# Inside a filter a name also ends where an operator begins: `[?(@.p<10&&@.t=='x')]` needs no spaces.
+_FILTER_PROPERTY = re.compile(r"[^.\[\]()\s,;:'\"?@*$<>=!&|~]+")
 _INDEXES = re.compile(r"-?\d+(\s*,\s*-?\d+)*")
 _SLICE = re.compile(r"(-?\d+)?\s*:\s*(-?\d+)?(?:\s*:\s*(-?\d+)?)?")
 _FUNCTIONS: dict[str, Callable[[list[Any]], Any]] = {
@@ -244,8 +246,8 @@ def parse(text: str) -> Path:
     return path
 
 
-def parse_prefix(text: str, start: int) -> tuple[Path, int]:
-    """Compile the path that begins at `start`; also where it ends (intrinsic functions embed paths)."""
+def parse_prefix(text: str, start: int, *, in_filter: bool = False) -> tuple[Path, int]:
+    """Compile the path that begins at `start`; also where it ends (intrinsic functions and filters embed paths)."""
     if not text.startswith("$", start):
         raise PathSyntaxError(f"{text!r} is not a JSONPath: it must begin with $")
     at = start + 1
@@ -254,20 +256,20 @@ def parse_prefix(text: str, start: int) -> tuple[Path, int]:
         variable, at = "$", at + 1
     elif named := _NAME.match(text, at):
         variable, at = named.group(), named.end()
-    segments, at, function = _segments(text, at)
+    segments, at, function = _segments(text, at, _FILTER_PROPERTY if in_filter else _PROPERTY)
     return Path(text[start:at], variable, tuple(segments), function), at
 
 
-def _segments(text: str, at: int) -> tuple[list[Segment], int, str | None]:
+def _segments(text: str, at: int, names: re.Pattern[str]) -> tuple[list[Segment], int, str | None]:
     segments: list[Segment] = []
     segment: Segment
     while at < len(text):
         if text.startswith("..", at):
             inner: Key | Index | Slice | Wildcard | Filter
-            inner, at = _bracket(text, at + 2) if text.startswith("[", at + 2) else _dotted(text, at + 2)
+            inner, at = _bracket(text, at + 2) if text.startswith("[", at + 2) else _dotted(text, at + 2, names)
             segments.append(Deep(inner))
         elif text[at] == ".":
-            segment, at = _dotted(text, at + 1)
+            segment, at = _dotted(text, at + 1, names)
             if text.startswith("()", at) and isinstance(segment, Key):
                 name = segment.names[0]
                 if name not in _FUNCTIONS and name not in ("length", "keys"):
@@ -282,10 +284,10 @@ def _segments(text: str, at: int) -> tuple[list[Segment], int, str | None]:
     return segments, at, None
 
 
-def _dotted(text: str, at: int) -> tuple[Key | Wildcard, int]:
+def _dotted(text: str, at: int, names: re.Pattern[str]) -> tuple[Key | Wildcard, int]:
     if text.startswith("*", at):
         return Wildcard(), at + 1
-    named = _PROPERTY.match(text, at)
+    named = names.match(text, at)
     if named is None:
         raise PathSyntaxError(f"{text!r} is not a JSONPath: a name is missing at {at}")
     return Key((named.group(),)), named.end()

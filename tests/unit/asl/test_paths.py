@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonpath_ng.ext.parser import parse as parse_elsewhere
 
-from local.asl.errors import PathError
+from local.asl.errors import FaultError, PathError
 from local.asl.paths import PathSyntaxError, insert, parse
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -108,3 +108,73 @@ def test_paths_agree_with_another_library(data: Any, steps: list[str]) -> None:
         assert theirs == []
         return
     assert ([found] if compiled.definite else found) == theirs
+
+
+OPERATORS = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+COMPARISON = st.tuples(st.sampled_from(sorted(OPERATORS)), st.integers(-3, 3))
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"p": st.integers(-3, 3), "t": st.sampled_from("xy")}), max_size=5),
+    COMPARISON,
+    st.sampled_from(["&&", "||"]),
+    st.sampled_from("xy"),
+    st.booleans(),
+    st.sampled_from(["", " ", "\t "]),
+)
+def test_filters_need_no_blanks(
+    items: list[dict[str, Any]], first: tuple[str, int], joint: str, kind: str, negated: bool, blank: str
+) -> None:
+    """What Python says of the same comparisons, however they are spaced."""
+    name, number = first
+    parts = ["@.p", name, str(number), joint, "!(" if negated else "(", "@.t", "==", f"'{kind}'", ")"]
+    path = f"$.b[?({blank.join(parts)})]"
+
+    def holds(item: dict[str, Any]) -> bool:
+        left, right = OPERATORS[name](item["p"], number), (item["t"] == kind) is not negated
+        return left and right if joint == "&&" else left or right
+
+    assert parse(path).find({"b": items}) == [item for item in items if holds(item)]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$.book[?(@.p<10)].t", ["a"]),
+        ("$.book[?(@.t=~/A/i)].t", ["a"]),
+        ("$.book[?(!@.x&&@.p)].t", ["a"]),
+        ("$.book[?(@.p in[12])].t", ["b"]),
+        ("$.book[?(@.p<$.n.max)].t", ["a"]),
+        ("$.book[?(@.n[?(@.a>1&&@.b<9)].c=='x')]", []),
+    ],
+)
+def test_names_in_filters_end_at_operators(path: str, found: object) -> None:
+    """Paths of the root and filters inside filters, too."""
+    assert parse(path).find({**STORE, "n": {"max": 10}}) == found
+
+
+def test_outside_filters_names_may_hold_operators() -> None:
+    """As before: only there is nothing to mistake them for."""
+    assert parse("$.a=b").find({"a=b": 1}) == 1
+
+
+def test_a_filters_expression_cannot_freeze_the_process() -> None:
+    """A pattern of exponential time fails the state after a second."""
+    path = parse("$.b[?(@ =~ /(a|aa)+$/)]")
+    assert path.find({"b": ["aaa", "ab", 1]}) == ["aaa"]
+    with pytest.raises(FaultError, match="took more than"):
+        path.find({"b": ["a" * 60 + "!"]})
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{2,1}", "[z-a]"])
+def test_a_filters_malformed_expression_is_a_syntax_error(pattern: str) -> None:
+    """Of the path that holds it."""
+    with pytest.raises(PathSyntaxError, match="regular expression"):
+        parse(f"$[?(@ =~ /{pattern}/)]")
