@@ -73,11 +73,8 @@ def serve_account(account: Server) -> Iterator[str]:
 
 
 @pytest.fixture(name="server", scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def _server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A served state folder with one execution of each outcome, and no model to load."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium, or name it in STEPGUARD_CHROMIUM")
-    pytest.importorskip("playwright", reason="no playwright: make test-browser")
     with serve(tmp_path_factory.mktemp("browser")) as server:
         yield server
 
@@ -95,10 +92,12 @@ def _asked(server: Server) -> dict[str, str]:
 
 
 @pytest.fixture(name="browser", scope="session")
-def _browser(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+def _browser() -> Iterator[Browser]:
+    """One for all tests: Playwright runs once in a process."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium, or name it in STEPGUARD_CHROMIUM")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: make test-browser")
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.unit.cli.test_evaluate_gate import HOSTILE, card, folder
 from tests.unit.core.test_scorecard import VIOLENCE, failed, finding, record
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 
 def records() -> list[dict[str, Any]]:
@@ -32,27 +31,22 @@ def _told() -> list[str]:
 
 
 @pytest.fixture(name="report", scope="module")
-def _report(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Page]:
+def _report(browser: Browser, tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Page]:
     """The report, opened from its file."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium, or name it in STEPGUARD_CHROMIUM")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -r requirements-dev.txt")
     from cli.report.page import write_report
 
     home = tmp_path_factory.mktemp("report")
     results = folder(home / "results", *records()) / "results.jsonl"
     file: Path = home / "report.html"
     write_report(file, {"run": HOSTILE, "corpus": HOSTILE}, card(*records()), results)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page()
-        page.on("console", lambda message: told.append(message.text))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append("a script of the corpus ran"))
-        page.on("request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None)
-        page.goto(file.as_uri())
-        yield page
-        browser.close()
+    page = browser.new_page()
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("dialog", lambda dialog: told.append("a script of the corpus ran"))
+    page.on("request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None)
+    page.goto(file.as_uri())
+    yield page
+    page.close()
 
 
 def rows(page: Page) -> list[str]:
