@@ -34,13 +34,14 @@ class ItemReaders:
         """The items, at most `max_items` (0: all); States.ItemReaderFailed when they cannot be read."""
         if self._clients is None:
             raise StateError(ITEM_READER, "No S3 client is configured for the ItemReader.")
-        items = _checked(_items(self._clients("s3"), reader, parameters))
+        items = _checked(self._clients, reader, parameters)
         return islice(items, max_items) if max_items else items
 
 
-def _checked(items: Iterator[Json]) -> Iterator[Json]:
+def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[Json]:
     try:
-        yield from items
+        # Here, not by the caller: the first request to S3 is the one that most often fails (no such bucket).
+        yield from _items(clients("s3"), reader, parameters)
     except StateError:
         raise
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from local.bedrock.invoke_model import invoke_model
 from local.bedrock.models.catalogue import Catalogue, reasons
 from local.wire import ServiceError
 
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+_IDENTIFIER = re.compile(r"[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
+_INVALID_IDENTIFIER = "The provided guardrail identifier is invalid."
 _INCORRECT = "Guardrail was enabled but input is in incorrect format."
 
 
@@ -25,11 +29,16 @@ class Runtime:
         self._detection = detection
         self._models = models
 
+    def precheck(self, operation: str, request: Mapping[str, Any]) -> None:
+        """Refuse a malformed guardrail identifier of ApplyGuardrail in the service's words, not in the model's."""
+        identifier = request.get("guardrailIdentifier")
+        if operation == "ApplyGuardrail" and isinstance(identifier, str) and not _IDENTIFIER.fullmatch(identifier):
+            raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
+
     def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        identifier, version = request["guardrailIdentifier"], request["guardrailVersion"]
-        if not identifier or not version:
-            raise ServiceError("ValidationException", "The provided guardrail identifier is invalid.")
-        found = self._find(identifier, version)
+        if not request["guardrailVersion"]:
+            raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
+        found = self._find(request["guardrailIdentifier"], request["guardrailVersion"])
         blocks = [_block(block) for block in request["content"]]
         if not any(block.text.strip() for block in blocks):
             raise ServiceError("ValidationException", _INCORRECT)

@@ -54,6 +54,8 @@ class JsonService:
     def call(self, operation_name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Check the parameters against the model and run one operation."""
         operation = self.model.operation_model(operation_name)
+        if precheck := getattr(self._backend, "precheck", None):
+            precheck(operation_name, params)  # what the service refuses in words of its own
         if operation.input_shape is not None:
             check(operation.input_shape, params, self._invalid)
         method = getattr(self._backend, xform_name(operation_name), None)

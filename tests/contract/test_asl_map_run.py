@@ -99,6 +99,15 @@ def test_items_that_cannot_be_read_fail_the_run(cloud: Cloud, body: bytes) -> No
     assert "MapRunFailed" in cloud.types(done["executionArn"])
 
 
+def test_an_object_that_is_not_there_fails_the_run_and_tells_no_values(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cause is the execution's own; the log of the service holds nothing of the request."""
+    done = cloud.finish(cloud.machine(distributed(**reader("JSON", key="s3cret"))))
+    assert (done["status"], done["error"]) == ("FAILED", "States.ItemReaderFailed")
+    assert caplog.text == ""
+
+
 def test_batches_keep_to_their_number_and_bytes(cloud: Cloud) -> None:
     """ItemBatcher: MaxItemsPerBatch, MaxInputBytesPerBatch and BatchInput."""
     batcher = {"MaxItemsPerBatch": 2, "BatchInput": {"who.$": "$.who"}}

@@ -375,6 +375,14 @@ def test_unknown_guardrail_or_version_is_a_validation_error(api: Api) -> None:
         assert error.message == "The guardrail identifier or version provided in the request does not exist."
 
 
+@pytest.mark.parametrize("identifier", ["", "Not-An-Id", "gr/1", "arn:aws:bedrock:us-east-1:1:guardrail/x"])
+def test_a_malformed_identifier_is_told_in_the_services_words(api: Api, identifier: str) -> None:
+    """Not as a pattern of the model."""
+    error = _refused(api, guardrailIdentifier=identifier)
+    assert (error.code, error.status) == ("ValidationException", 400)
+    assert error.message == "The provided guardrail identifier is invalid."
+
+
 def test_guardrail_can_be_named_by_its_arn(api: Api) -> None:
     """The ARN of this account and region works, that of another does not."""
     made = api.guardrail()
