@@ -16,6 +16,7 @@ from local.train import fit, grounding, topics
 from local.train.authored import authored
 from local.train.examples import Example
 from local.train.public import public
+from local.train.windows import SOURCE, windows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,10 +27,11 @@ def data_folder() -> Path:
 
 
 def examples(data: Path) -> list[Example]:
-    """Authored and public examples; an authored text wins over the same public one."""
+    """Authored and public texts (of equal ones the authored), and sentences of the harmless public ones."""
     own = authored()
     taken = {example.text.casefold() for example in own}
-    return own + [example for example in public(data) if example.text.strip().casefold() not in taken]
+    texts = own + [example for example in public(data) if example.text.strip().casefold() not in taken]
+    return texts + windows(texts)
 
 
 def benign_held_out(given: list[Example]) -> list[str]:
@@ -42,7 +44,7 @@ def benign_held_out(given: list[Example]) -> list[str]:
         for example in given
         if example.held_out
         and not (example.positive or example.unknown)
-        and example.source not in {"authored", "hatecheck"}
+        and example.source not in {"authored", "hatecheck", SOURCE}
     ]
 
 

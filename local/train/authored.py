@@ -9,6 +9,7 @@ from pathlib import Path
 from local.train.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
+TEMPLATES = ("templates.txt", "answers.txt")
 FILLINGS = 30  # examples drawn from each template that has slots
 WEIGHT = 2.0  # against an ordinary public example: these show the borders
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -21,7 +22,8 @@ def authored(seed: int = 7) -> list[Example]:
     found: dict[str, Example] = {}
     positive: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
-    for line in (FOLDER / "templates.txt").read_text(encoding="utf-8").splitlines():
+    lines = [line for name in TEMPLATES for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    for line in lines:
         if line.startswith("#") or not line.strip():
             continue
         if line.startswith("= "):

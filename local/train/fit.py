@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from local.bedrock.detectors.embedding import DIMENSIONS
-from local.bedrock.detectors.heads import EMBEDDING_SCALE, Heads, features
+from local.bedrock.detectors.heads import EMBEDDING_SCALE, MAX_DISCOUNT, Heads, features
 from local.train.examples import HEADS, Example
 from local.train.matrices import rarity, sparse_matrix, whole_embeddings
 
@@ -22,6 +22,7 @@ PENALTY = 1.0  # scikit-learn's C
 POSITIVE_SHARE = 0.4  # of the total weight, whatever the class sizes
 UNITS = 48
 NETWORKS = 3  # their average varies less with the seed
+WINDOW_FALSE_POSITIVES = 0.01
 FALSE_POSITIVES = {"HIGH": 0.005, "MEDIUM": 0.02, "LOW": 0.05}  # at most, on held-out benign texts
 FLOORS = {"HIGH": 0.85, "MEDIUM": 0.60, "LOW": 0.40}  # a well separated head need not use up its allowance
 
@@ -103,6 +104,7 @@ def fit(examples: Sequence[Example], cache: Path | None = None) -> Heads:
         _half(np.stack([head.output for head in fitted])),
         np.array([head.output_bias for head in fitted], dtype=np.float32),
         np.ones((len(HEADS), 3), dtype=np.float32),
+        np.zeros(len(HEADS), dtype=np.float32),
     )
 
 
@@ -110,27 +112,31 @@ def _half(values: NDArray[Any]) -> Floats:
     return values.astype(np.float16).astype(np.float32)
 
 
-def worst(heads: Heads, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Scores as at run time: the worst of whole text and windows, shape (n, k)."""
-    found = np.zeros((len(texts), len(heads.names)), dtype=np.float32)
-    for row, text in enumerate(texts):
-        given = features(text)
-        if len(given.dense):
-            found[row] = heads.scores(given).max(axis=0)
-    return found
-
-
 def calibrate(heads: Heads, benign: Sequence[str]) -> Heads:
-    """Set each head's thresholds to the benign texts' quantiles, but not below the floors."""
-    found = worst(heads, benign)
+    """Set thresholds and window discounts from harmless texts.
+
+    Thresholds are quantiles of the texts' scores taken as a whole, but not below the floors. The discount of windows
+    follows: so much that, of the texts of several windows, at most the share WINDOW_FALSE_POSITIVES has a window above
+    the lowest threshold.
+    """
+    logits = [heads.logits(given) for given in map(features, benign) if len(given.dense)]
+    whole = _probability(np.stack([found[0] for found in logits]))
     thresholds = np.stack(
         [
-            np.maximum(np.quantile(found, 1.0 - FALSE_POSITIVES[name], axis=0), FLOORS[name])
+            np.maximum(np.quantile(whole, 1.0 - FALSE_POSITIVES[name], axis=0), FLOORS[name])
             for name in ("LOW", "MEDIUM", "HIGH")
         ],
         axis=1,
     )
-    return replace(heads, thresholds=thresholds.astype(np.float32))
+    windows = [found[1:].max(axis=0) - np.log(min(len(found) - 1, MAX_DISCOUNT)) for found in logits if len(found) > 1]
+    highest = np.quantile(np.stack(windows), 1.0 - WINDOW_FALSE_POSITIVES, axis=0)
+    discount = np.maximum(highest - np.log(thresholds[:, 0] / (1.0 - thresholds[:, 0])), 0.0)
+    return replace(heads, thresholds=thresholds.astype(np.float32), window=discount.astype(np.float32))
+
+
+def _probability(logits: Floats) -> Floats:
+    found: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+    return found
 
 
 def save(heads: Heads, path: Path) -> None:
@@ -139,5 +145,5 @@ def save(heads: Heads, path: Path) -> None:
         name: getattr(heads, name).astype(np.float16)
         for name in ("dense", "sparse", "rarity", "hidden", "hidden_bias", "output")
     }
-    full = {name: getattr(heads, name) for name in ("bias", "output_bias", "thresholds")}
+    full = {name: getattr(heads, name) for name in ("bias", "output_bias", "thresholds", "window")}
     np.savez_compressed(path, names=np.array(heads.names), **half, **full)

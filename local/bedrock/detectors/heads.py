@@ -4,8 +4,10 @@ A head's logit is the mean of two models' logits: logistic regression on embeddi
 a small network with one hidden layer on the embedding, which knows that "kill a process" is not "kill a man".
 
 A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a
-long harmless text is found. Weights come from `python -m local.train` and are plain arrays in an .npz file, never
-pickles.
+long harmless text is found. n windows are n chances of a false alarm: a window's odds are divided by n (the Bonferroni
+correction) and by a factor per head that is calibrated on harmless documents, because a sentence out of its context
+says less than a text that stands alone. Weights come from `python -m local.train` and are plain arrays in an .npz
+file, never pickles.
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from local.bedrock.detectors.ngrams import Indices, Values, ngrams, weighted
 from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 
 WEIGHTS = Path(__file__).with_name("weights") / "heads.npz"
+MAX_DISCOUNT = 32  # windows: padding a text with harmless ones cannot lower a score without end
 EMBEDDING_SCALE = 4.0  # relative weight of the dense part under one L2 penalty
 
 Array = NDArray[np.float32]
@@ -49,16 +52,26 @@ class Heads:
     output: Array  # (k, m)
     output_bias: Array  # (k,)
     thresholds: Array  # (k, 3): LOW, MEDIUM, HIGH
+    window: Array  # (k,): what is taken from the logit of a window, besides ln n
 
-    def scores(self, features: Features) -> Array:
-        """Probabilities, shape (n, k): one row for the whole text, then one for each window."""
+    def logits(self, features: Features) -> Array:
+        """Logits, shape (n, k): one row for the whole text, then one for each window."""
         scaled = features.dense * np.float32(EMBEDDING_SCALE)
         linear = scaled @ self.dense + self.bias
         for row, (buckets, values) in enumerate(features.sparse):
             linear[row] += weighted(buckets, values, self.rarity) @ self.sparse[buckets]
         units = np.maximum(scaled @ self.hidden + self.hidden_bias, 0.0).reshape(len(scaled), *self.output.shape)
         network = (units * self.output).sum(axis=2) + self.output_bias
-        result: Array = 1.0 / (1.0 + np.exp(-np.clip((linear + network) / 2, -30, 30)))
+        result: Array = (linear + network) / 2
+        return result
+
+    def text_scores(self, features: Features) -> Array:
+        """A text's probabilities, shape (k,): the whole text's or those of its worst window, discounted."""
+        found = self.logits(features)
+        best, count = found[0], len(found) - 1
+        if count:
+            best = np.maximum(best, found[1:].max(axis=0) - np.log(min(count, MAX_DISCOUNT)) - self.window)
+        result: Array = 1.0 / (1.0 + np.exp(-np.clip(best, -30, 30)))
         return result
 
     def grade(self, name: str, score: float) -> Grade:
@@ -92,13 +105,12 @@ def features(text: str) -> Features:
 
 @lru_cache(maxsize=256)
 def worst_scores(text: str) -> dict[str, float]:
-    """Every head's highest score over the whole text and its windows; zeros for a text without words."""
+    """Every head's score of a text, from the whole or its worst window; zeros for a text without words."""
     heads = load()
     given = features(text)
     if not len(given.dense):
         return dict.fromkeys(heads.names, 0.0)
-    worst = heads.scores(given).max(axis=0)
-    return {name: float(score) for name, score in zip(heads.names, worst, strict=True)}
+    return {name: float(score) for name, score in zip(heads.names, heads.text_scores(given), strict=True)}
 
 
 @lru_cache(maxsize=1)
