@@ -96,7 +96,12 @@ class Gateway:
         if len(request.body) > PAYLOAD_LIMIT:
             return _gateway(413, "Request Too Long", request_id, "RequestTooLargeException")
         pattern, parameters = found
-        event = self._event(request, pattern, parameters, caller, source_ip, request_id)
+        try:
+            event = self._event(request, pattern, parameters, caller, source_ip, request_id)
+        except UnicodeDecodeError as error:
+            # AWS puts replacement characters there and so changes what the caller said; nobody is served by that.
+            message = f"Invalid request body: not UTF-8 at byte {error.start}"
+            return _gateway(400, message, request_id, "BadRequestException")
         if not self._places.acquire(blocking=False):
             return _gateway(429, "Too Many Requests", request_id, "TooManyRequestsException")
         try:
@@ -145,7 +150,7 @@ class Gateway:
             query.setdefault(name, []).append(value)
         media_type = headers.get("Content-Type", "").split(";")[0].strip().lower()
         binary = _BINARY.fullmatch(media_type) is not None
-        body = base64.b64encode(request.body).decode("ascii") if binary else request.body.decode("utf-8", "replace")
+        body = base64.b64encode(request.body).decode("ascii") if binary else request.body.decode("utf-8")
         return {
             "resource": pattern,
             "path": request.path,

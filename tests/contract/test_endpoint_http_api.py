@@ -147,10 +147,23 @@ def test_an_unknown_route_is_a_missing_token(method: str, path: str) -> None:
     [("application/octet-stream", True), ("image/png; q=1", True), ("application/json", False), ("text/plain", False)],
 )
 def test_only_binary_types_are_base64(content_type: str, binary: bool) -> None:
-    """Any other body is text, and what is not UTF-8 in it is replaced."""
-    event = event_of("POST", "/chat", body=b"\xff\x00", content_type=content_type)
+    """Any other body is text."""
+    body = "\u00e9\x00".encode()
+    event = event_of("POST", "/chat", body=body, content_type=content_type)
     assert event["isBase64Encoded"] == binary
-    assert event["body"] == (base64.b64encode(b"\xff\x00").decode() if binary else "\ufffd\x00")
+    assert event["body"] == (base64.b64encode(body).decode() if binary else "\u00e9\x00")
+
+
+def test_text_that_is_not_utf8_is_refused() -> None:
+    """Not repaired: the question would be another one. Binary types carry any bytes."""
+    functions = FakeLambda(OK)
+    response = call(functions, "POST", "/chat", body=b'{"question": "\xff"}', content_type="application/json")
+    assert (response.status, json.loads(response.body)) == (
+        400,
+        {"message": "Invalid request body: not UTF-8 at byte 14"},
+    )
+    assert not functions.events
+    assert event_of("POST", "/chat", body=b"\xff", content_type="image/png")["body"] == "/w=="
 
 
 def test_the_response_is_the_lambdas() -> None:
