@@ -9,6 +9,7 @@ the Python.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -122,7 +123,10 @@ def _name(choice: str | None, trace: Trace) -> str:
     acted = [item["name"] for visit in trace.visits for item in visit.findings if item["action"] != "NONE"]
     last = trace.path[-1] if trace.path else "nothing"
     words = "_".join([outcome_of(trace), *dict.fromkeys(acted), last]).lower()
-    return re.sub(r"[^a-z0-9]+", "_", words)[:60].strip("_")
+    # The same question is the same test; another one that ended alike is another.
+    request = json.dumps(mapping(parsed(trace.input)).get("request"), sort_keys=True)
+    mark = hashlib.sha256(request.encode()).hexdigest()[:8]
+    return re.sub(r"[^a-z0-9]+", "_", words)[:50].strip("_") + f"_{mark}"
 
 
 def _json(value: Any) -> str:

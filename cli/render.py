@@ -107,10 +107,19 @@ def _details(visit: Mapping[str, Any]) -> list[str]:
     for number, attempt in enumerate(visit.get("attempts", []), 1):
         if attempt.get("error"):
             waited = f", after waiting {milliseconds(attempt['waited'])}" if "waited" in attempt else ""
-            cause = f": {plain(attempt['cause'])}" if attempt.get("cause") else ""
+            cause = f": {plain(_cause(attempt['cause']))}" if attempt.get("cause") else ""
             lines.append(f"attempt {number}{waited}: {plain(attempt['error'])}{' '.join(cause.split())[:200]}")
     lines += [change(item) for item in visit.get("changes", [])]
     return lines
+
+
+def _cause(text: str) -> str:
+    """The message in Lambda's error document; any other cause as it is."""
+    try:
+        message = json.loads(text)["errorMessage"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text
+    return message if isinstance(message, str) else text
 
 
 def segments(parts: Iterable[tuple[str, str]]) -> str:
