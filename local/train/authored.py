@@ -9,7 +9,7 @@ from pathlib import Path
 from local.train.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
-TEMPLATES = ("templates.txt", "answers.txt")
+TEMPLATES = ("templates.txt", "answers.txt", "requests.txt")
 FILLINGS = 30  # examples drawn from each template that has slots
 WEIGHT = 2.0  # against an ordinary public example: these show the borders
 _SLOT = re.compile(r"\{(\w+)\}")

@@ -22,8 +22,9 @@ PENALTY = 1.0  # scikit-learn's C
 POSITIVE_SHARE = 0.4  # of the total weight, whatever the class sizes
 UNITS = 48
 NETWORKS = 3  # their average varies less with the seed
-WINDOW_FALSE_POSITIVES = 0.01
-FALSE_POSITIVES = {"HIGH": 0.005, "MEDIUM": 0.02, "LOW": 0.05}  # at most, on held-out benign texts
+FALSE_POSITIVES = {"HIGH": 0.003, "MEDIUM": 0.01, "LOW": 0.02}  # at most, on held-out benign texts
+WINDOW_FALSE_POSITIVES = 0.02
+MIN_DISCOUNT = 1.0  # the calibration texts are tamer than what language models answer
 FLOORS = {"HIGH": 0.85, "MEDIUM": 0.60, "LOW": 0.40}  # a well separated head need not use up its allowance
 
 Floats = NDArray[np.float32]
@@ -130,13 +131,12 @@ def calibrate(heads: Heads, benign: Sequence[str]) -> Heads:
     )
     windows = [found[1:].max(axis=0) - np.log(min(len(found) - 1, MAX_DISCOUNT)) for found in logits if len(found) > 1]
     highest = np.quantile(np.stack(windows), 1.0 - WINDOW_FALSE_POSITIVES, axis=0)
-    discount = np.maximum(highest - np.log(thresholds[:, 0] / (1.0 - thresholds[:, 0])), 0.0)
+    discount = np.maximum(highest - np.log(thresholds[:, 0] / (1.0 - thresholds[:, 0])), MIN_DISCOUNT)
     return replace(heads, thresholds=thresholds.astype(np.float32), window=discount.astype(np.float32))
 
 
 def _probability(logits: Floats) -> Floats:
-    found: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
-    return found
+    return (1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
 
 
 def save(heads: Heads, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Content filters: SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT, graded with AWS's confidence levels.
 
 The categories follow AWS's page "Block harmful words and conversations with content filters". Thresholds are
-calibrated so that strength LOW, MEDIUM and HIGH cost about 0.5 %, 2 % and 5 % false positives on benign text at most
+calibrated so that strength LOW, MEDIUM and HIGH cost about 0.3 %, 1 % and 2 % false positives on benign text at most
 (docs/model-card.md).
 """
 
@@ -14,7 +14,8 @@ TYPES = ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT")
 
 
 def grade(text: str, types: Collection[str]) -> dict[str, Grade]:
-    """Grade a text for the given filter types (any of TYPES); the worst of the whole text and its sentences counts.
+    """Grade a text for the given filter types (any of TYPES); the worst of the whole text and its
+    sentences, which are discounted, counts.
 
     Raises ValueError for a type that is no text content filter.
     """
