@@ -1,7 +1,8 @@
-"""Amazon S3 for the buckets that must outlive the process: objects are files in the state folder.
+"""Amazon S3 for the buckets that must outlive the process, on the wire; `bucketfiles` keeps their objects.
 
 Only the buckets it is made for; every other one is moto's, in memory. The part of S3's REST API that corpora and
-results need: objects, listings, multipart uploads; path-style addresses, as clients use them with an IP endpoint.
+results need: objects, copies, listings, multipart uploads; path-style addresses, as clients use them with an IP
+endpoint.
 https://docs.aws.amazon.com/AmazonS3/latest/API/Type_API_Reference.html
 """
 
@@ -15,90 +16,22 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
-from uuid import uuid4
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from local.endpoint.bucketfiles import Buckets
 from local.wire import HttpRequest, HttpResponse, ServiceError
+
+__all__ = ["BucketService", "Buckets"]
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _PAGE = 1000
+_SOURCE = "x-amz-copy-source"
+_IF_MATCH = f"{_SOURCE}-if-match"
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-
-
-class Buckets:
-    """Some buckets, one folder each. Thread-safe: a write is a rename."""
-
-    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
-        self._folder = folder
-        self.names = names
-
-    def get(self, bucket: str, key: str) -> Path:
-        """The object's file. Raises ServiceError NoSuchKey."""
-        file = self._file(bucket, key)
-        if not file.is_file():
-            raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
-        return file
-
-    def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Write an object: all of it or nothing."""
-        self.write(bucket, key, [body])
-
-    def write(self, bucket: str, key: str, pieces: Iterator[bytes] | list[bytes]) -> None:
-        """Write an object piece by piece."""
-        file = self._file(bucket, key)
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = file.parent / f".{uuid4().hex}"
-        try:
-            with unfinished.open("wb") as target:
-                target.writelines(pieces)
-            unfinished.replace(file)
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-    def delete(self, bucket: str, key: str) -> None:
-        """Forget an object; one that is not there is none."""
-        self._file(bucket, key).unlink(missing_ok=True)
-
-    def keys(self, bucket: str, prefix: str = "") -> list[str]:
-        """The keys of a bucket in S3's order, by their UTF-8 bytes."""
-        root = self._root(bucket)
-        found = (self._key(file, root) for file in root.rglob("*") if file.is_file() and file.name[0] != ".")
-        return sorted((key for key in found if key.startswith(prefix)), key=str.encode)
-
-    def parts(self, bucket: str, upload: str) -> Path:
-        """The folder of a multipart upload. Raises ServiceError NoSuchUpload."""
-        folder = self._root(bucket) / f".upload-{upload}"
-        if not re.fullmatch(r"[0-9a-f]{32}", upload) or not folder.is_dir():
-            raise ServiceError("NoSuchUpload", "The specified multipart upload does not exist.", 404)
-        return folder
-
-    def begin(self, bucket: str) -> str:
-        """A new multipart upload."""
-        upload = uuid4().hex
-        (self._root(bucket) / f".upload-{upload}").mkdir(parents=True, mode=0o700)
-        return upload
-
-    def _root(self, bucket: str) -> Path:
-        if bucket not in self.names:
-            raise ServiceError("NoSuchBucket", "The specified bucket does not exist.", 404)
-        return self._folder / bucket
-
-    def _file(self, bucket: str, key: str) -> Path:
-        """Segments are percent-encoded, so that no key leaves its bucket's folder or looks like a temporary file."""
-        if not 0 < len(key.encode()) <= 1024:
-            raise ServiceError("KeyTooLongError", "Your key is too long.", 400)
-        segments = [
-            quote(segment, safe=" ()+,=@-_").replace(".", "%2E", segment[:1] == ".") for segment in key.split("/")
-        ]
-        return self._root(bucket).joinpath(*(segment or "%" for segment in segments))
-
-    @staticmethod
-    def _key(file: Path, root: Path) -> str:
-        return "/".join("" if segment == "%" else unquote(segment) for segment in file.relative_to(root).parts)
 
 
 class BucketService:
@@ -128,6 +61,8 @@ class BucketService:
             return self._list(bucket, query)
         if request.method in ("HEAD", "PUT") and not query:
             return HttpResponse(200, {"Content-Length": "0"}, b"")  # it is always there
+        if request.method == "POST" and "delete" in query:
+            return self._delete_many(request, bucket)
         raise _unsupported()
 
     def _object(self, request: HttpRequest, bucket: str, key: str, query: Mapping[str, str]) -> HttpResponse:
@@ -135,7 +70,7 @@ class BucketService:
         actions: dict[tuple[str, bool], Callable[[], HttpResponse]] = {
             ("GET", False): lambda: self._get(request, bucket, key, query),
             ("HEAD", False): lambda: self._get(request, bucket, key, query),
-            ("PUT", False): lambda: self._put(request, bucket, key),
+            ("PUT", False): lambda: (self._copy if _SOURCE in request.headers else self._put)(request, bucket, key),
             ("DELETE", False): lambda: self._delete(bucket, key),
             ("PUT", True): lambda: self._part(request, bucket, str(upload), query.get("partNumber", "")),
             ("POST", True): lambda: self._complete(request, bucket, key, str(upload)),
@@ -145,16 +80,17 @@ class BucketService:
             identifier = self._buckets.begin(bucket)
             return _xml(_element("InitiateMultipartUploadResult", Bucket=bucket, Key=key, UploadId=identifier))
         action = actions.get((request.method, upload is not None))
-        if action is None or "x-amz-copy-source" in request.headers:
+        if action is None:
             raise _unsupported()
         return action()
 
     def _get(self, request: HttpRequest, bucket: str, key: str, query: Mapping[str, str]) -> HttpResponse:
         file = self._buckets.get(bucket, key)
         about = file.stat()
-        kind = "application/json" if file.suffix == ".json" else "application/octet-stream"
+        suffix = PurePosixPath(key).suffix
+        kind = "application/json" if suffix == ".json" else "application/octet-stream"
         headers = {
-            "Content-Type": query.get("response-content-type", "text/html" if file.suffix == ".html" else kind),
+            "Content-Type": query.get("response-content-type", "text/html" if suffix == ".html" else kind),
             "Last-Modified": format_datetime(datetime.fromtimestamp(about.st_mtime, UTC), usegmt=True),
             "ETag": _etag(about),
             "Accept-Ranges": "bytes",
@@ -180,6 +116,49 @@ class BucketService:
         self._buckets.put(bucket, key, body)
         return HttpResponse(200, {"ETag": _etag(self._buckets.get(bucket, key).stat())}, b"")
 
+    def _copy(self, request: HttpRequest, bucket: str, key: str) -> HttpResponse:
+        source = self._source(request)
+        if source == self._buckets.file(bucket, key) and request.headers.get("x-amz-metadata-directive") != "REPLACE":
+            raise ServiceError(
+                "InvalidRequest",
+                "This copy request is illegal because it is trying to copy an object to itself without changing the "
+                "object's metadata, storage class, website redirect location or encryption attributes.",
+                400,
+            )
+        self._buckets.write(bucket, key, _pieces(source))
+        about = self._buckets.get(bucket, key).stat()
+        return _xml(_element("CopyObjectResult", LastModified=_modified(about), ETag=_etag(about)))
+
+    def _source(self, request: HttpRequest) -> Path:
+        """The file that a copy is made of; it can only be in one of these buckets."""
+        path, _, version = request.headers[_SOURCE].partition("?")
+        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        conditions = {name for name in request.headers if name.startswith(f"{_SOURCE}-if")}
+        if version or bucket not in self._buckets.names or conditions - {_IF_MATCH}:
+            raise _unsupported()
+        file = self._buckets.get(bucket, key)
+        if conditions and request.headers[_IF_MATCH].strip('"') != _etag(file.stat()).strip('"'):
+            message = "At least one of the pre-conditions you specified did not hold"
+            raise ServiceError("PreconditionFailed", message, 412)
+        return file
+
+    def _delete_many(self, request: HttpRequest, bucket: str) -> HttpResponse:
+        """DeleteObjects: each key on its own, up to a thousand."""
+        tree = _parsed(_decoded(request))
+        keys = [found.text or "" for found in tree.iter() if _tag(found) == "Key"]
+        if not 1 <= len(keys) <= _PAGE:
+            raise _malformed()
+        quiet = any(_tag(found) == "Quiet" and found.text == "true" for found in tree.iter())
+        rows = []
+        for key in keys:
+            try:
+                self._buckets.delete(bucket, key)
+            except ServiceError as error:
+                rows.append(_element("Error", Key=key, Code=error.code, Message=error.message))
+            else:
+                rows.append("" if quiet else _element("Deleted", Key=key))
+        return _xml(f'<DeleteResult xmlns="{_NAMESPACE}">{"".join(rows)}</DeleteResult>')
+
     def _delete(self, bucket: str, key: str) -> HttpResponse:
         self._buckets.delete(bucket, key)
         return HttpResponse(204, {}, b"")
@@ -187,17 +166,31 @@ class BucketService:
     def _part(self, request: HttpRequest, bucket: str, upload: str, number: str) -> HttpResponse:
         if not number.isdecimal() or not 1 <= int(number) <= 10_000:
             raise ServiceError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", 400)
-        body = _decoded(request)
+        copied = _SOURCE in request.headers
+        body = self._copied_part(request) if copied else _decoded(request)
         (self._buckets.parts(bucket, upload) / f"{int(number):05}").write_bytes(body)
-        return HttpResponse(200, {"ETag": f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'}, b"")
+        etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        return _xml(_element("CopyPartResult", ETag=etag)) if copied else HttpResponse(200, {"ETag": etag}, b"")
+
+    def _copied_part(self, request: HttpRequest) -> bytes:
+        """UploadPartCopy: the range, both ends included, or all of the source."""
+        source = self._source(request)
+        wanted = request.headers.get(f"{_SOURCE}-range")
+        if wanted is None:
+            return source.read_bytes()
+        found = _RANGE.fullmatch(wanted)
+        if found is None or not found[2] or not int(found[1]) <= int(found[2]) < source.stat().st_size:
+            raise ServiceError("InvalidArgument", f"Range specified is not valid for source object: {wanted}", 400)
+        with source.open("rb") as stream:
+            stream.seek(int(found[1]))
+            return stream.read(int(found[2]) - int(found[1]) + 1)
 
     def _complete(self, request: HttpRequest, bucket: str, key: str, upload: str) -> HttpResponse:
         folder = self._buckets.parts(bucket, upload)
         try:
-            tree = ElementTree.fromstring(request.body)  # noqa: S314  expat expands no external entities
-            numbers = [int(found.text or "") for found in tree.iter() if found.tag.rpartition("}")[2] == "PartNumber"]
-        except (ElementTree.ParseError, ValueError):
-            raise ServiceError("MalformedXML", "The XML you provided was not well-formed.", 400) from None
+            numbers = [int(found.text or "") for found in _parsed(request.body).iter() if _tag(found) == "PartNumber"]
+        except ValueError:
+            raise _malformed() from None
         files = [folder / f"{number:05}" for number in numbers]
         if not files or not all(file.is_file() for file in files):
             raise ServiceError("InvalidPart", "One or more of the specified parts could not be found.", 400)
@@ -214,7 +207,10 @@ class BucketService:
     def _list(self, bucket: str, query: Mapping[str, str]) -> HttpResponse:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = unquote(query.get("continuation-token", "")) or query.get("start-after", "")
-        most = min(int(query.get("max-keys", _PAGE)), _PAGE)
+        number = query.get("max-keys", str(_PAGE))
+        if not re.fullmatch(r"[0-9]{1,9}", number):
+            raise ServiceError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647", 400)
+        most = min(int(number), _PAGE)
         encoded = query.get("encoding-type") == "url"
         rows: list[str] = []
         common: list[str] = []
@@ -243,12 +239,11 @@ class BucketService:
 
     def _row(self, bucket: str, key: str, encoded: bool) -> str:
         about = self._buckets.get(bucket, key).stat()
-        modified = datetime.fromtimestamp(about.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         name = quote(key) if encoded else key
         return _element(
             "Contents",
             Key=name,
-            LastModified=modified,
+            LastModified=_modified(about),
             ETag=_etag(about),
             Size=str(about.st_size),
             StorageClass="STANDARD",
@@ -279,6 +274,27 @@ def _pieces(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while data := stream.read(1024 * 1024):
             yield data
+
+
+def _parsed(body: bytes) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(body)  # noqa: S314  expat expands no external entities
+    except ElementTree.ParseError:
+        raise _malformed() from None
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _malformed() -> ServiceError:
+    return ServiceError(
+        "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", 400
+    )
+
+
+def _modified(about: Any) -> str:
+    return datetime.fromtimestamp(about.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _etag(about: Any) -> str:

@@ -9,8 +9,11 @@ from urllib.request import ProxyHandler, build_opener
 
 import boto3
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.endpoint import Endpoint
 from local.endpoint.buckets import Buckets, BucketService
@@ -43,6 +46,21 @@ def _s3(buckets: Buckets) -> Iterator[Any]:
 
 
 KEYS = ["a b/ü+%.txt", "../../etc/passwd", ".hidden", "x//y", "runs/1/items.jsonl", "."]
+KEYS += [
+    "..",
+    "a",
+    "a/b",
+    "a/b/",
+    "A/b",
+    "a!",
+    "a/..",
+    "%2E",
+    "~",
+    "x" * 1024,
+    "é/" * 341,
+    "y" * 199 + ".z",
+    "/" * 1024,
+]
 
 
 def test_objects_come_back_under_any_key(s3: Any, buckets: Buckets, tmp_path: Path) -> None:
@@ -66,6 +84,76 @@ def test_an_empty_object_is_an_object(s3: Any, tmp_path: Path) -> None:
     assert [item["Size"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [0, 0]
 
 
+@given(
+    st.sets(
+        st.text(min_size=1, max_size=300).filter(lambda key: len(key.encode()) <= 1024)
+        | st.text("aA./%!", min_size=1, max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_no_two_keys_are_one_file(tmp_path_factory: pytest.TempPathFactory, keys: set[str]) -> None:
+    """Every key of up to 1,024 bytes keeps its own bytes; the names are those that were put, in UTF-8's order."""
+    buckets = Buckets(tmp_path_factory.mktemp("b"), (BUCKET,))
+    for key in keys:
+        buckets.put(BUCKET, key, key.encode())
+    assert buckets.keys(BUCKET) == sorted(keys, key=str.encode)
+    assert all(buckets.get(BUCKET, key).read_bytes() == key.encode() for key in keys)
+    names = [part for file in buckets.get(BUCKET, min(keys)).parents[0].rglob("*") for part in file.parts]
+    assert all(len(name) <= 255 and name.isascii() for name in names)
+
+
+def test_a_key_over_the_limit_is_told(s3: Any) -> None:
+    """1,024 bytes of UTF-8."""
+    with pytest.raises(ClientError, match="KeyTooLongError"):
+        s3.put_object(Bucket=BUCKET, Key="é" * 513, Body=b"")
+
+
+def test_copies_are_made_here(s3: Any, tmp_path: Path) -> None:
+    """Of small objects and, in parts, of large ones."""
+    s3.put_object(Bucket=BUCKET, Key="a b/ü+", Body=b"body")
+    copied = s3.copy_object(Bucket=BUCKET, Key="c", CopySource={"Bucket": BUCKET, "Key": "a b/ü+"})
+    assert copied["CopyObjectResult"]["ETag"] == s3.head_object(Bucket=BUCKET, Key="c")["ETag"]
+    assert s3.get_object(Bucket=BUCKET, Key="c")["Body"].read() == b"body"
+    large = bytes(range(256)) * 50_000
+    s3.put_object(Bucket=BUCKET, Key="large", Body=large)
+    in_parts = TransferConfig(multipart_threshold=1, multipart_chunksize=5 * 1024 * 1024)
+    s3.copy({"Bucket": BUCKET, "Key": "large"}, BUCKET, "twin", Config=in_parts)
+    assert s3.get_object(Bucket=BUCKET, Key="twin")["Body"].read() == large
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "code"),
+    [
+        ({"Bucket": BUCKET, "Key": "gone"}, {}, "NoSuchKey"),
+        ({"Bucket": BUCKET, "Key": "k"}, {}, "InvalidRequest"),
+        ({"Bucket": "another", "Key": "k"}, {}, "NotImplemented"),
+        ({"Bucket": BUCKET, "Key": "k"}, {"CopySourceIfMatch": "x"}, "PreconditionFailed"),
+        ({"Bucket": BUCKET, "Key": "k"}, {"CopySourceIfNoneMatch": "x"}, "NotImplemented"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_changes_nothing(s3: Any, source: Any, more: Any, code: str) -> None:
+    """Conditions are not ignored, either."""
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"before")
+    with pytest.raises(ClientError, match=code):
+        s3.copy_object(Bucket=BUCKET, Key="k", CopySource=source, **more)
+    assert s3.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"before"
+
+
+def test_many_objects_are_deleted_at_once(s3: Any) -> None:
+    """Those that are not there count as deleted; a key that cannot be is an error of its own."""
+    for key in ("a", "a/b", "c&d"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    wanted = [{"Key": key} for key in ("a", "c&d", "gone", "k" * 1025)]
+    answer = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": wanted})
+    assert [row["Key"] for row in answer["Deleted"]] == ["a", "c&d", "gone"]
+    assert [row["Code"] for row in answer["Errors"]] == ["KeyTooLongError"]
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["a/b"]
+    assert "Deleted" not in s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "a/b"}], "Quiet": True})
+    with pytest.raises(ClientError, match="MalformedXML"):
+        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "a"}] * 1001})
+
+
 def test_large_files_go_up_in_parts_and_come_down_in_ranges(s3: Any, tmp_path: Path) -> None:
     """As boto3's transfers do both."""
     source, target = tmp_path / "source", tmp_path / "target"
@@ -82,6 +170,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(s3: Any, buckets: Buckets) ->
     """Neither an object nor its parts."""
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
     s3.upload_part(Bucket=BUCKET, Key="k", UploadId=upload, PartNumber=1, Body=b"part")
+    assert buckets.keys(BUCKET) == []
     s3.abort_multipart_upload(Bucket=BUCKET, Key="k", UploadId=upload)
     assert buckets.keys(BUCKET) == []
     with pytest.raises(ClientError, match="NoSuchUpload"):
