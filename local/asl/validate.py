@@ -60,6 +60,8 @@ def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Fi
         yield Finding("MISSING_TRANSITION_TARGET", f"Missing 'Next' target: {body['StartAt']}", f"{where}/StartAt")
     if "TimeoutSeconds" in body:
         yield from integer(body, "TimeoutSeconds", where, least=1)
+    if body.get("Version", "1.0") != "1.0":
+        yield bad(f"{where}/Version", "The value of the field 'Version' must be '1.0'")
     for name, state in states.items():
         here = f"{where}/States/{name}"
         if len(name) > 80:
@@ -209,6 +211,13 @@ class _State:
         elif follows:
             yield from self.target(self.body["Next"], f"{self.where}/Next")
 
+    def required_target(self, body: Mapping[str, Json], where: str) -> Iterator[Finding]:
+        """The Next of a Choice rule or a Catcher."""
+        if "Next" in body:
+            yield from self.target(body["Next"], f"{where}/Next")
+        else:
+            yield bad(where, "These fields are required: [Next]")
+
     def target(self, name: Json, where: str) -> Iterator[Finding]:
         if not isinstance(name, str) or name not in self.siblings:
             yield Finding("MISSING_TRANSITION_TARGET", f"Missing 'Next' target: {name}", where)
@@ -253,6 +262,10 @@ class _State:
         for name in ("TimeoutSeconds", "HeartbeatSeconds"):
             if name in self.body and not (self.jsonata and isinstance(self.body[name], str)):
                 yield from integer(self.body, name, self.where, least=1)
+        heartbeat: Json = self.body.get("HeartbeatSeconds")
+        timeout: Json = self.body.get("TimeoutSeconds")
+        if is_number(heartbeat) and is_number(timeout) and heartbeat >= timeout:
+            yield bad(f"{self.where}/HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds")
 
     def _wait(self) -> Iterator[Finding]:
         names = ("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
@@ -275,7 +288,7 @@ class _State:
             if not isinstance(rule, dict):
                 yield bad(here, "A choice rule must be an object")
                 continue
-            yield from self.target(rule.get("Next"), f"{here}/Next")
+            yield from self.required_target(rule, here)
             if self.jsonata:
                 if not isinstance(rule.get("Condition"), (str, bool)):
                     yield bad(here, "The field 'Condition' is required but was missing")
@@ -302,6 +315,8 @@ class _State:
                 yield bad(here, "A branch must be an object")
 
     def _map(self) -> Iterator[Finding]:
+        if "ItemProcessor" in self.body and "Iterator" in self.body:
+            yield bad(self.where, "Only one of these fields is allowed: ['Iterator', 'ItemProcessor']")
         name = "ItemProcessor" if "ItemProcessor" in self.body else "Iterator"
         processor = self.body.get(name)
         if not isinstance(processor, dict):
@@ -347,6 +362,6 @@ class _State:
                 yield bad(here, "Must be an object")
                 continue
             yield from error_equals(item, here, last=last)
-            yield from self.target(item.get("Next"), f"{here}/Next")
+            yield from self.required_target(item, here)
             if item.get("ResultPath") is not None:
                 yield from path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)
