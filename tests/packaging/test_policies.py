@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from functions.adapters.evaluations import WORK
 from tests.packaging.conftest import Built
 
 NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
@@ -33,10 +34,14 @@ ACTIONS = {
     | KEY
     | {
         "dynamodb:UpdateItem",
+        "s3:GetObject",  # a run's results, also through the links that it signs
+        "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
         "states:DescribeExecution",
+        "states:DescribeMapRun",
         "states:DescribeStateMachineForExecution",
         "states:GetExecutionHistory",
         "states:ListExecutions",
+        "states:ListMapRuns",
         "states:StartExecution",
         "states:StartSyncExecution",
     },
@@ -60,7 +65,8 @@ ACTIONS = {
 """Everything that any role of the stack may do."""
 
 LAMBDAS = ("ApiHandler", "GuardAnswer", "GuardInput", "InvokeModel", "PrepareCorpus", "SummarizeCorpus")
-_EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:"
+_STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+_EXECUTIONS = f"{_STATES}execution:"
 
 EXPLAINED = {
     **{
@@ -78,6 +84,20 @@ EXPLAINED = {
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
     ),
+    ("ApiHandlerRole", "FollowEvaluations", _EXECUTIONS + "${EvaluateStateMachine.Name}:*"): (
+        "the runs of this one state machine; their names are made at run time"
+    ),
+    ("ApiHandlerRole", "CountItems", _STATES + "mapRun:${EvaluateStateMachine.Name}/Items:*"): (
+        "the Map Runs of its one Distributed Map; Step Functions makes their names"
+    ),
+    ("ApiHandlerRole", "ReadItems", _EXECUTIONS + "${EvaluateStateMachine.Name}/Items:*"): (
+        "the children of its one Distributed Map; Step Functions makes their names"
+    ),
+    (
+        "ApiHandlerRole",
+        "ReadResults",
+        "${ResultsBucket.Arn}/runs/*",
+    ): "what the runs left in one of the stack's buckets",
     ("EvaluateStateMachineRole", "FollowChildren", _EXECUTIONS + "${EvaluateStateMachine.Name}/*"): (
         "the Map's own children; their names are made at run time"
     ),
@@ -153,6 +173,31 @@ def test_every_wildcard_resource_is_explained(built: Built) -> None:
     assert found == set(EXPLAINED)
 
 
+def test_the_api_follows_the_evaluations_only(built: Built) -> None:
+    """Each call of the evaluations API is allowed on what it names: state machine, runs, Map Runs, items, results.
+
+    Which action knows which resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+    """
+    definition = built.resources("AWS::StepFunctions::StateMachine")["EvaluateStateMachine"]["Definition"]
+    (label,) = [state["Label"] for state in definition["States"].values() if state["Type"] == "Map"]
+    machine = "${EvaluateStateMachine.Name}"
+    allowed = {
+        text: set(statement["Action"])
+        for role, statement in statements(built)
+        if role == "ApiHandlerRole"
+        for text in resources(statement["Resource"])
+        if "Evaluate" in text or "Bucket" in text
+    }
+    assert allowed == {
+        "EvaluateStateMachine": {"states:StartExecution"},
+        f"{_EXECUTIONS}{machine}:*": {"states:DescribeExecution", "states:ListMapRuns"},
+        f"{_STATES}mapRun:{machine}/{label}:*": {"states:DescribeMapRun"},
+        f"{_EXECUTIONS}{machine}/{label}:*": {"states:DescribeExecution", "states:GetExecutionHistory"},
+        "ResultsBucket.Arn": {"s3:ListBucket"},
+        f"${{ResultsBucket.Arn}}/{WORK}/*": {"s3:GetObject"},
+    }
+
+
 PROFILE = {
     "StringEquals": {
         "bedrock:InferenceProfileArn": {
@@ -201,6 +246,9 @@ def test_a_key_is_used_only_through_its_services(built: Built) -> None:
     for _, statement in using:
         assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
         assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    (api,) = [item for role, item in using if role == "ApiHandlerRole"]
+    services = {value["Fn::Sub"].partition(".")[0] for value in api["Condition"]["StringEquals"]["kms:ViaService"]}
+    assert services == {"states", "dynamodb", "s3"}  # histories, the caller's count, an evaluation's results
 
 
 def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:

@@ -216,7 +216,7 @@ def test_the_lambdas_are_told_every_setting_and_no_other(built: Built) -> None:
     assert environment.asked == set(variables)
 
 
-def test_only_the_api_knows_the_state_machine(built: Built) -> None:
+def test_only_the_api_knows_the_state_machines(built: Built) -> None:
     """STATE_MACHINE_ARN in a stage's Lambda would be a circle: the state machine needs that Lambda first."""
     variables = {
         name: item["Environment"]["Variables"]
@@ -231,6 +231,9 @@ def test_only_the_api_knows_the_state_machine(built: Built) -> None:
             "CHAT_OPERATORS": {"Ref": "Operators"},
             "CALLER_TABLE": {"Fn::If": ["CallersAreCounted", {"Ref": "CallerTable"}, nothing]},
             "CALLER_QUESTIONS_PER_MINUTE": {"Ref": "CallerQuestionsPerMinute"},
+            "EVALUATION_STATE_MACHINE_ARN": {"Ref": "EvaluateStateMachine"},
+            "EVALUATION_BUCKET": {"Ref": "ResultsBucket"},
+            "EVALUATION_CORPUS_BUCKET": {"Ref": "CorpusBucket"},
         }
     }
 
