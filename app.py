@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Request, Response
 
 from functions.adapters.telemetry import observed_route, observed_stage
 from functions.core.callers import read_caller
-from functions.handlers import chat_api, evaluations_api, executions_api
+from functions.handlers import chat_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
 from functions.handlers.invoke_model import invoke_model
 from functions.handlers.prepare_corpus import prepare_corpus
 from functions.handlers.summarize_corpus import summarize_corpus
 
+if TYPE_CHECKING:
+    from functions.handlers.evaluations_api import EvaluationsApi
+    from functions.handlers.executions_api import ExecutionsApi
+
 app = Chalice(app_name="stepguard")
 app.debug = False
 chat = chat_api.ChatApi()
-executions = executions_api.ExecutionsApi()
-evaluations = evaluations_api.EvaluationsApi()
+
+
+@cache
+def executions() -> ExecutionsApi:
+    """The routes of operators, imported at their first request: a chat's cold start does not wait for them."""
+    from functions.handlers.executions_api import ExecutionsApi
+
+    return ExecutionsApi()
+
+
+@cache
+def evaluations() -> EvaluationsApi:
+    """The same for evaluations."""
+    from functions.handlers.evaluations_api import EvaluationsApi
+
+    return EvaluationsApi()
 
 
 @app.lambda_function(name="guard_input")
@@ -70,7 +89,7 @@ def get_chat(execution: str) -> Response:
 def get_executions() -> Response:
     """The newest executions, filtered."""
     caller = read_caller(_request().context)
-    return _response(observed_route("GET /executions", caller.id, lambda: executions.search(_query(), caller)))
+    return _response(observed_route("GET /executions", caller.id, lambda: executions().search(_query(), caller)))
 
 
 @app.route("/executions/{execution}", methods=["GET"])
@@ -78,7 +97,7 @@ def get_execution(execution: str) -> Response:
     """The trace of an execution."""
     caller = read_caller(_request().context)
     route = "GET /executions/{execution}"
-    return _response(observed_route(route, caller.id, lambda: executions.get(execution, _query(), caller)))
+    return _response(observed_route(route, caller.id, lambda: executions().get(execution, _query(), caller)))
 
 
 @app.route("/executions/{execution}/events", methods=["GET"])
@@ -86,7 +105,7 @@ def get_events(execution: str) -> Response:
     """The events of an execution."""
     caller = read_caller(_request().context)
     route = "GET /executions/{execution}/events"
-    return _response(observed_route(route, caller.id, lambda: executions.events(execution, _query(), caller)))
+    return _response(observed_route(route, caller.id, lambda: executions().events(execution, _query(), caller)))
 
 
 @app.route("/executions/{execution}/replay", methods=["POST"])
@@ -94,7 +113,7 @@ def post_replay(execution: str) -> Response:
     """The same request again."""
     caller = read_caller(_request().context)
     route = "POST /executions/{execution}/replay"
-    return _response(observed_route(route, caller.id, lambda: executions.replay(execution, caller)))
+    return _response(observed_route(route, caller.id, lambda: executions().replay(execution, caller)))
 
 
 @app.route("/evaluations", methods=["POST"], content_types=["application/json"])
@@ -102,14 +121,14 @@ def post_evaluation() -> Response:
     """Evaluate a corpus."""
     caller = read_caller(_request().context)
     body = _request().raw_body
-    return _response(observed_route("POST /evaluations", caller.id, lambda: evaluations.post(body, caller)))
+    return _response(observed_route("POST /evaluations", caller.id, lambda: evaluations().post(body, caller)))
 
 
 @app.route("/evaluations/{run}", methods=["GET"])
 def get_evaluation(run: str) -> Response:
     """How far an evaluation is."""
     caller = read_caller(_request().context)
-    return _response(observed_route("GET /evaluations/{run}", caller.id, lambda: evaluations.get(run, caller)))
+    return _response(observed_route("GET /evaluations/{run}", caller.id, lambda: evaluations().get(run, caller)))
 
 
 @app.route("/evaluations/{run}/report", methods=["GET"])
@@ -117,7 +136,7 @@ def get_evaluation_report(run: str) -> Response:
     """Links to what an evaluation left."""
     caller = read_caller(_request().context)
     route = "GET /evaluations/{run}/report"
-    return _response(observed_route(route, caller.id, lambda: evaluations.report(run, caller)))
+    return _response(observed_route(route, caller.id, lambda: evaluations().report(run, caller)))
 
 
 @app.route("/health", methods=["GET"])

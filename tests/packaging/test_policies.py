@@ -189,7 +189,7 @@ def test_the_api_follows_the_evaluations_only(built: Built) -> None:
         if "Evaluate" in text or "Bucket" in text
     }
     assert allowed == {
-        "EvaluateStateMachine": {"states:StartExecution"},
+        "EvaluateStateMachine": {"states:ListExecutions", "states:StartExecution"},
         f"{_EXECUTIONS}{machine}:*": {"states:DescribeExecution", "states:ListMapRuns"},
         f"{_STATES}mapRun:{machine}/{label}:*": {"states:DescribeMapRun"},
         f"{_EXECUTIONS}{machine}/{label}:*": {"states:DescribeExecution", "states:GetExecutionHistory"},
