@@ -116,6 +116,13 @@ def post_replay(execution: str) -> Response:
     return _response(observed_route(route, caller.id, lambda: executions().replay(execution, caller)))
 
 
+@app.route("/evaluations", methods=["GET"])
+def get_evaluations() -> Response:
+    """The newest evaluations."""
+    caller = read_caller(_request().context)
+    return _response(observed_route("GET /evaluations", caller.id, lambda: evaluations().list(caller)))
+
+
 @app.route("/evaluations", methods=["POST"], content_types=["application/json"])
 def post_evaluation() -> Response:
     """Evaluate a corpus."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli import project
-from cli.site import Site
+from cli.site import REPORTS, Site
 from functions.adapters.deployment import put_state_machine
 from functions.adapters.evaluations import Evaluations
 from functions.adapters.executions import Executions
@@ -48,6 +48,7 @@ HTTP_API = HttpApi(
         ("GET", "/executions/{execution}"),
         ("GET", "/executions/{execution}/events"),
         ("POST", "/executions/{execution}/replay"),
+        ("GET", "/evaluations"),
         ("POST", "/evaluations"),
         ("GET", "/evaluations/{run}"),
         ("GET", "/evaluations/{run}/report"),
@@ -128,7 +129,7 @@ def embedded(
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
     """The folder's cloud in this process; another command that uses the folder is waited for."""
 
-    site = Site() if serve else None
+    site = Site(reports=home / REPORTS) if serve else None
 
     def start(patience: float) -> EmbeddedCloud:
         cloud = EmbeddedCloud(

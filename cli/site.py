@@ -1,4 +1,4 @@
-"""The web page: its files, where its graph's states stand, and the page as one file that can be sent on.
+"""The web page: its files, where its graph's states stand, reports of evaluations, the page as one file to send on.
 
 The page asks the executions API of the same origin for everything else.
 """
@@ -10,16 +10,21 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cli import project
 from cli.layout import layout
 from functions.core.errors import InvalidRequest
+from functions.core.runs import RUN_ID
 from local.wire import HttpRequest, HttpResponse
 
 FOLDER = project.ROOT / "web"
 PREFIX = "/ui"
+REPORTS = "evaluations"
+"""The folder of reports in the state folder, and the page's path of them."""
+
 LAYOUT_BYTES = 1_000_000
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -27,7 +32,20 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-MODULES = ("dom", "words", "api", "graph", "parts", "visit", "execution", "compare", "list", "chat", "app")
+MODULES = (
+    "dom",
+    "words",
+    "api",
+    "graph",
+    "parts",
+    "visit",
+    "execution",
+    "compare",
+    "list",
+    "evaluations",
+    "chat",
+    "app",
+)
 """The page's modules, each after those that it imports."""
 
 _POLICY = (
@@ -44,9 +62,13 @@ _HEADERS = {
 
 
 class Site:
-    """Serves `/ui/`. Every name is looked up in a fixed list: no path of a request reaches the file system."""
+    """Serves `/ui/`. Every name is looked up in a list of what there is: no path of a request reaches the file system.
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    `reports` is the folder with the results of evaluations: `RUN/report.html`.
+    """
+
+    def __init__(self, folder: Path = FOLDER, reports: Path | None = None) -> None:
+        self._reports = reports
         self._files = {file.name: file for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
 
     def owns(self, request: HttpRequest) -> bool:
@@ -60,12 +82,53 @@ class Site:
             return HttpResponse(308, {"Location": f"{PREFIX}/"}, b"")
         if name == "layout":
             return _laid_out(request)
+        if name == REPORTS or name.startswith(f"{REPORTS}/"):
+            return self._report(request, name.removeprefix(REPORTS).removeprefix("/"))
         file = self._files.get(name or "index.html")
         if file is None:
             return _error(404, "UnknownPage", "The page has no such file.")
         if request.method not in ("GET", "HEAD"):
             return _error(405, "MethodNotAllowed", "The page's files can only be read.")
         return HttpResponse(200, {**_HEADERS, "Content-Type": _TYPES[file.suffix]}, file.read_bytes())
+
+    def _report(self, request: HttpRequest, name: str) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return _error(405, "MethodNotAllowed", "Reports can only be read.")
+        there = _reports(self._reports)
+        if not name:
+            body = json.dumps({"reports": sorted(there)}).encode()
+            return HttpResponse(200, {**_HEADERS, "Content-Type": "application/json"}, body)
+        run, _, rest = name.partition("/")
+        if rest == "report.html" and run in there:
+            with suppress(OSError):  # a run that is fetched again puts another folder in its place
+                page = there[run].read_bytes()
+                return HttpResponse(200, {**_report_headers(), "Content-Type": _TYPES[".html"]}, page)
+        return _error(404, "UnknownReport", "There is no such report here. Evaluate without --out, or --resume it.")
+
+
+def _reports(folder: Path | None) -> dict[str, Path]:
+    """The reports by their run's id: regular files in regular folders, for a link could lead anywhere."""
+    if folder is None or not folder.is_dir():
+        return {}
+    files = {run.name: run / "report.html" for run in folder.iterdir() if RUN_ID.fullmatch(run.name)}
+    return {
+        run: file
+        for run, file in files.items()
+        if file.is_file() and not file.is_symlink() and not file.parent.is_symlink()
+    }
+
+
+def _report_headers() -> dict[str, str]:
+    """A report runs its one script, knows no origin and asks nobody: were it hostile, it could not ask the API.
+
+    Its plots have style attributes, which only 'unsafe-inline' allows.
+    """
+    script = _hash((project.ROOT / "cli" / "report" / "report.js").read_text(encoding="utf-8"))
+    policy = (
+        f"sandbox allow-scripts; default-src 'none'; script-src {script}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {**_HEADERS, "Content-Security-Policy": policy}
 
 
 def _laid_out(request: HttpRequest) -> HttpResponse:

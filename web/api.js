@@ -60,6 +60,24 @@ export function replay(name) {
   return ask(`../executions/${part(name)}/replay`, { method: "POST" });
 }
 
+export function listEvaluations() {
+  return ask("../evaluations");
+}
+
+export function getEvaluation(run) {
+  return ask(`../evaluations/${part(run)}`);
+}
+
+/** The links to what a run left, by name. */
+export async function getResultFiles(run) {
+  return (await ask(`../evaluations/${part(run)}/report`)).files;
+}
+
+/** The runs whose reports this server can show. */
+export async function getReports() {
+  return (await ask("evaluations")).reports;
+}
+
 export async function chat(question) {
   const token = crypto.randomUUID?.() ?? String(Math.random());
   let reply = await ask("../chat", { method: "POST", body: JSON.stringify({ question, client_token: token }) })

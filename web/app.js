@@ -1,9 +1,11 @@
-// The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME.
+// The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME, #/evaluations,
+// #/evaluations/RUN.
 
 import { SAVED } from "./api.js";
 import { chatBox } from "./chat.js";
 import { comparePage } from "./compare.js";
 import { el, put, show } from "./dom.js";
+import { evaluationPage, evaluationsPage } from "./evaluations.js";
 import { executionPage } from "./execution.js";
 import { listPage } from "./list.js";
 
@@ -35,6 +37,12 @@ async function route() {
     title("Compare");
     show(main, el("h1", {}, "Compare"), el("p", { class: "quiet" }, "Reading both histories…"));
     await comparePage(main, parts[1], parts[2], alive);
+  } else if (parts[0] === "evaluations" && parts[1] && !SAVED) {
+    title(`Evaluation ${parts[1]}`);
+    evaluationPage(main, parts[1], alive);
+  } else if (parts[0] === "evaluations" && !SAVED) {
+    title("Evaluations");
+    evaluationsPage(main, alive);
   } else if (parts.length === 0) {
     title("Executions");
     listPage(main, Object.fromEntries(new URLSearchParams(query)), alive);
@@ -79,7 +87,11 @@ function themed() {
   apply();
 }
 
-put(document.getElementById("pages"), el("a", { href: "#/" }, "Executions"));
+put(
+  document.getElementById("pages"),
+  el("a", { href: "#/" }, "Executions"),
+  !SAVED && el("a", { href: "#/evaluations" }, "Evaluations"),
+);
 themed();
 if (SAVED) document.getElementById("chat").remove();
 else chatBox(document.getElementById("chat"));

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from functions.adapters.aws import aws_errors, client
 from functions.adapters.executions import Execution, Executions
+from functions.adapters.listing import Listing
 from functions.adapters.objects import Address, Objects
 from functions.core.errors import ConfigurationError, InvalidRequest, UnknownExecution
 from functions.core.runs import RUN_ID, Run
+from functions.core.trace.diff import mapping
 
 WORK = "runs"
 """Everything of a run is under `runs/ID/` in the evaluations' bucket."""
@@ -58,6 +60,7 @@ class Evaluations:
         self._arn = state_machine_arn
         self._bucket = bucket
         self._given = states
+        self._listing: Listing | None = None
         self.objects = objects or Objects()
 
     @property
@@ -99,6 +102,24 @@ class Evaluations:
         except UnknownExecution:
             raise UnknownExecution(f"There is no evaluation {run}.") from None
 
+    def newest(self, most: int) -> Iterator[dict[str, Any]]:
+        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, counts once there are some.
+
+        Raises StepguardError.
+        """
+        if self._listing is None:
+            self._listing = Listing(self.executions, _summary)
+        return self._listing.newest(most)
+
+    def scorecard(self, run: str) -> dict[str, Any] | None:
+        """What SummarizeCorpus wrote; None for a run that ended before it, or when it is cut. Raises StepguardError."""
+        try:
+            with self.objects.open(self.object(run, "scorecard.json")) as stream:
+                card = json.loads(stream.read())
+        except (InvalidRequest, ValueError):
+            return None
+        return card if isinstance(card, dict) else None
+
     def redrive(self, run: str) -> None:
         """Take a run up again that failed or was aborted: what its items have done already is kept."""
         with aws_errors("RedriveExecution"):
@@ -123,6 +144,22 @@ class Evaluations:
                 return int(json.loads(stream.read())["lines"])
         except InvalidRequest:
             return None  # the corpus is still being read
+
+
+def _summary(execution: Execution) -> dict[str, Any]:
+    given = mapping(execution.input.get("run"))
+    corpus, counts = mapping(given.get("corpus")), mapping(mapping(execution.output).get("summary"))
+    return {
+        "id": execution.name,
+        "status": execution.status,
+        "started": execution.started.isoformat(),
+        "stopped": None if execution.stopped is None else execution.stopped.isoformat(),
+        "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
+        "caller": given.get("caller"),
+        "items": counts.get("items"),
+        "failed": counts.get("failed"),
+        "error": execution.error,
+    }
 
 
 def _setting(name: str, what: str) -> str:

@@ -6,7 +6,7 @@ once, because a page that keeps itself up to date asks every few seconds and Des
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -19,15 +19,23 @@ KNOWN = 2_000
 AT_ONCE = 50
 
 
-class Listing:
-    """The list of one state machine's executions."""
+def _chat(execution: Execution) -> dict[str, Any]:
+    return summarize(
+        execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
+        execution.error,
+    )  # fmt: skip
 
-    def __init__(self, executions: Executions) -> None:
+
+class Listing:
+    """The list of one state machine's executions; `summary` says what is told of each."""
+
+    def __init__(self, executions: Executions, summary: Callable[[Execution], dict[str, Any]] = _chat) -> None:
         self._executions = executions
+        self._summary = summary
         self._known: dict[Listed, dict[str, Any]] = {}
 
     def newest(self, most: int, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Summaries of `functions.core.trace.listing`, the newest first; one that is gone is left out.
+        """Summaries (of `functions.core.trace.listing`), the newest first; one that is gone is left out.
 
         Raises StepguardError.
         """
@@ -45,7 +53,7 @@ class Listing:
         for listed in batch:
             execution = found.get(listed)
             if execution is not None:
-                summary = _summary(execution)
+                summary = self._summary(execution)
                 if listed.stopped is not None:
                     self._keep(listed, summary)
                 yield summary
@@ -56,10 +64,3 @@ class Listing:
         self._known[listed] = summary
         while len(self._known) > KNOWN:
             del self._known[next(iter(self._known))]
-
-
-def _summary(execution: Execution) -> dict[str, Any]:
-    return summarize(
-        execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
-        execution.error,
-    )  # fmt: skip

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,53 @@ def test_only_the_page_s_paths_are_the_site_s() -> None:
 
     assert owned == {"/ui": True, "/ui/x": True, "/uix": False, "/": False, "/executions": False}
     assert get("/ui/app.js", "POST").status == 405
+
+
+def test_reports_are_shown_from_their_folder_only(tmp_path: Path) -> None:
+    """Regular files of runs; no link, no other name, nothing above: what is asked for is looked up, never joined."""
+    (tmp_path / "report.html").write_text("outside")
+    folder = tmp_path / "evaluations"
+    for run in ("run-1", ".run-2-x", "empty", "linked"):
+        (folder / run).mkdir(parents=True)
+    for run in ("run-1", ".run-2-x"):
+        (folder / run / "report.html").write_text(f"<p>{run}")
+    (folder / "run-1" / "results.jsonl").write_text("{}")
+    (folder / "linked" / "report.html").symlink_to(tmp_path / "report.html")
+    (folder / "away").symlink_to(tmp_path)
+    site = Site(reports=folder)
+
+    def asked(path: str, method: str = "GET") -> Any:
+        return site.handle(HttpRequest(method, f"/ui/evaluations{path}", body=b""))
+
+    assert json.loads(asked("").body) == {"reports": ["run-1"]}
+    assert asked("/run-1/report.html").body == b"<p>run-1"
+    assert asked("/run-1/report.html", "POST").status == 405
+    for path in (
+        "/run-1", "/run-1/", "/run-1/results.jsonl", "/.run-2-x/report.html", "/linked/report.html",
+        "/empty/report.html", "/away/report.html", "/../report.html", "/run-1/../../report.html",
+        "/%2e%2e/report.html", "//report.html", "/run-1/report.html/", "/run-1%00/report.html",
+    ):  # fmt: skip
+        assert asked(path).status == 404, path
+
+
+def test_a_report_is_a_sandbox_that_runs_its_one_script(tmp_path: Path) -> None:
+    """It has no origin, so it could not ask the API even if a corpus had got markup into it."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.html").write_text("<p>")
+    response = Site(reports=tmp_path).handle(HttpRequest("GET", "/ui/evaluations/run/report.html", body=b""))
+    policy = dict(rule.strip().split(" ", 1) for rule in response.headers["Content-Security-Policy"].split(";"))
+
+    digest = hashlib.sha256((ROOT / "cli" / "report" / "report.js").read_bytes()).digest()
+    assert policy["script-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert (policy["sandbox"], policy["default-src"]) == ("allow-scripts", "'none'")
+    assert "connect-src" not in policy
+
+
+def test_without_a_folder_there_are_no_reports(tmp_path: Path) -> None:
+    """On an AWS account, and before the first evaluation."""
+    for site in (Site(), Site(reports=tmp_path / "nothing")):
+        request = HttpRequest("GET", "/ui/evaluations", body=b"")
+        assert json.loads(site.handle(request).body) == {"reports": []}
 
 
 def test_a_graph_is_laid_out_from_top_to_bottom() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from functions.adapters.evaluations import Evaluations, Progress
 from functions.adapters.objects import Objects
-from functions.core.callers import Caller
+from functions.core.callers import ANONYMOUS, Caller
 from functions.core.errors import ConfigurationError
 from functions.handlers.evaluations_api import EvaluationsApi
-from tests.fakes.states import FakeStates
+from tests.fakes.aws import Request
+from tests.fakes.states import BEGIN, FakeStates
 from tests.unit.handlers.test_corpus_handlers import FakeS3
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stepguard-chat"
@@ -36,6 +38,16 @@ class FollowedStates(FakeStates):
         self.runs = [{"mapRunArn": "map-1"}]
         for name in ("start_execution", "describe_execution"):
             setattr(self, name, getattr(self.fake.client, name))
+        self.described = 0
+
+    def list_executions(self, **request: Any) -> dict[str, Any]:
+        stopped = {} if self.looks > 0 else {"stopDate": BEGIN}
+        entries = [{"executionArn": arn, "startDate": BEGIN} | stopped for arn in reversed(self.inputs)]
+        return {"executions": entries[: request["maxResults"]]}
+
+    def _describe(self, request: Request) -> Mapping[str, Any]:
+        self.described += 1
+        return super()._describe(request)
 
     def list_map_runs(self, **_: object) -> dict[str, Any]:
         return {"mapRuns": self.runs}
@@ -123,6 +135,52 @@ def test_results_are_links() -> None:
     assert (status, set(body["files"])) == (200, {"scorecard.json", "results.jsonl"})
     assert body["files"]["scorecard.json"] == f"https://signed/get_object/runs/{identifier}/scorecard.json"
     assert routes.get(identifier, ANN)[1]["summary"] == {"items": 3, "failed": 0, "lost": 0}
+
+
+def test_runs_are_listed_to_who_may_read_them() -> None:
+    """The newest first, with their counts; one that has ended is described once."""
+    states = FollowedStates(output=SUMMARY)
+    routes = api(states)
+    first, second = (post(routes, BODY | {"client_token": token})[1]["id"] for token in "ab")
+    third = post(routes, BODY, Caller("eve"))[1]["id"]
+    status, body, _ = routes.list(ANN)
+
+    assert (status, [run["id"] for run in body["evaluations"]], body["searched"]) == (200, [second, first], 3)
+    told = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
+    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": "s3://b/corpora/c.jsonl"}
+    assert [run["id"] for run in routes.list(BOB)[1]["evaluations"]] == [third, second, first]
+    assert states.described == 3
+
+
+def test_a_running_run_is_listed_without_counts() -> None:
+    """They are not known yet; the next look describes it again."""
+    states = FollowedStates(looks=100)
+    routes = api(states)
+    post(routes)
+    (run,) = routes.list(ANN)[1]["evaluations"]
+    assert (run["status"], run["items"], run["stopped"]) == ("RUNNING", None, None)
+    routes.list(ANN)
+    assert states.described == 2
+
+
+def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
+    """And one that ended before it was scored without."""
+    states = FollowedStates(output=SUMMARY)
+    identifier = post(api(states))[1]["id"]
+    assert "scorecard" not in api(states).get(identifier, ANN)[1]
+    scored = api(states, Links(**{f"runs/{identifier}/scorecard.json": b'{"items": 3}'}))
+    body = scored.get(identifier, ANN)[1]
+    assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
+
+
+def test_on_the_embedded_cloud_everybody_sees_every_run() -> None:
+    """Where nobody signs and anonymous callers are operators; a deployed API has no such operators."""
+    states = FollowedStates(output=SUMMARY)
+    identifier = post(api(states))[1]["id"]
+    for operators, seen in ((frozenset({ANONYMOUS}), 200), (frozenset({"ops"}), 404)):
+        routes = EvaluationsApi(Evaluations(MACHINE, "b", states, Objects(Links())), lambda allowed=operators: allowed)
+        assert routes.get(identifier, Caller(ANONYMOUS))[0] == seen
+        assert len(routes.list(Caller(ANONYMOUS))[1]["evaluations"]) == (seen == 200)
 
 
 def test_a_failed_run_says_why() -> None:

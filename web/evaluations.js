@@ -1,0 +1,194 @@
+// Evaluations: the list of runs, and a run with its progress, scorecard and report.
+
+import { getEvaluation, getReports, getResultFiles, listEvaluations } from "./api.js";
+import { announce, el, show } from "./dom.js";
+import { badge, facts, failure, head, scroller } from "./parts.js";
+import { milliseconds, moment, plural, policyWords } from "./words.js";
+
+const RUN_SECONDS = 2;
+const RUNS_SECONDS = 5;
+const REASON_CHARACTERS = 300;
+
+/** The newest runs, kept up to date. */
+export function evaluationsPage(main, alive) {
+  const body = el("div", {}, el("p", { class: "quiet" }, "Reading the list…"));
+  show(main, el("h1", {}, "Evaluations"), body);
+  keptUp(alive, RUNS_SECONDS, listEvaluations, (found) => {
+    show(body, found.evaluations.length ? runsTable(found.evaluations) : noRuns());
+    announce(plural(found.evaluations.length, "evaluation"));
+    return true;
+  }, (error) => show(body, failure(error)));
+}
+
+/** One run, followed until it has ended. */
+export function evaluationPage(main, id, alive) {
+  const body = el("div", {}, el("p", { class: "quiet" }, "Reading the evaluation…"));
+  show(main, el("p", {}, el("a", { href: "#/evaluations" }, "All evaluations")), el("h1", {}, "Evaluation ", el("code", {}, id)), body);
+  const read = async () => {
+    const run = await getEvaluation(id);
+    if (hasEnded(run)) {
+      // What a run left may be gone, and a report may never have been drawn: the rest of the page does without.
+      const [reports, files] = await Promise.all([getReports().catch(() => []), getResultFiles(id).catch(() => ({}))]);
+      run.report = reports.includes(id);
+      run.files = files;
+    }
+    return run;
+  };
+  keptUp(alive, RUN_SECONDS, read, (run) => {
+    show(body, runProgress(run), resultLinks(run), run.scorecard ? scorecardParts(run.scorecard) : null);
+    announce(`${run.status.toLowerCase()}, ${run.done} of ${run.total ?? "?"}`);
+    return !hasEnded(run);
+  }, (error) => show(body, failure(error)));
+}
+
+/** Show what is read whenever it differs, every few seconds while `draw` says that more will come. */
+async function keptUp(alive, seconds, read, draw, failed) {
+  let last = "";
+  let more = true;
+  while (alive() && more) {
+    if (!document.hidden) {
+      try {
+        const found = await read();
+        const text = JSON.stringify(found);
+        if (alive() && text !== last) more = draw(found);
+        last = text;
+      } catch (error) {
+        if (alive() && last !== error.message) failed(error);
+        last = error.message;
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
+function hasEnded(run) {
+  return !["RUNNING", "PENDING_REDRIVE"].includes(run.status);
+}
+
+function runBadge(status) {
+  return badge(status.toLowerCase());
+}
+
+function noRuns() {
+  return el("p", {}, "No evaluation yet. Start one with: ", el("code", {}, "stepguard evaluate corpora/healthcare.jsonl"));
+}
+
+function runsTable(runs) {
+  const rows = runs.map((run) =>
+    el(
+      "tr",
+      {},
+      el("td", {}, runBadge(run.status)),
+      el("td", { class: "wide" }, el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id)),
+      el("td", {}, run.items === null ? "–" : run.items.toLocaleString("en")),
+      el("td", {}, run.failed === null ? (run.error ?? "–") : run.failed.toLocaleString("en")),
+      el("td", { class: "small" }, moment(run.started)),
+      el("td", { class: "small" }, run.stopped ? milliseconds(new Date(run.stopped) - new Date(run.started)) : "…"),
+    ),
+  );
+  return scroller(
+    "Evaluations",
+    el("table", { class: "list" }, head("status", "run", "items", "failed", "started", "took"), el("tbody", {}, rows)),
+  );
+}
+
+function runProgress(run) {
+  const pending = run.total === null ? null : Math.max(0, run.total - run.done - run.running);
+  const counts = { pending, running: run.running, succeeded: run.succeeded, failed: run.failed };
+  return [
+    el("p", {}, runBadge(run.status), run.total === null && !hasEnded(run) ? " Reading the corpus…" : ""),
+    run.total !== null && el("progress", { max: run.total, value: run.done, "aria-label": "Items done" }),
+    facts([
+      ...Object.entries(counts).map(([name, count]) => [name, count === null ? null : count.toLocaleString("en")]),
+      ["started", moment(run.started)],
+      ["took", run.stopped ? milliseconds(new Date(run.stopped) - new Date(run.started)) : null],
+      ["lost", run.summary?.lost || null],
+    ]),
+    run.error && el("p", { class: "failure" }, run.error),
+  ];
+}
+
+function resultLinks(run) {
+  const files = Object.entries(run.files ?? {}).filter(([, address]) => /^https?:\/\//.test(address));
+  if (!hasEnded(run)) return null;
+  return el(
+    "p",
+    { class: "actions results" },
+    run.report && el("a", { href: `evaluations/${encodeURIComponent(run.id)}/report.html` }, "Open the report"),
+    !run.report && !("report.html" in (run.files ?? {})) &&
+      el("span", { class: "quiet" }, "No report has been drawn. ", el("code", {}, `stepguard evaluate --resume ${run.id}`), " draws it. "),
+    files.map(([name, address]) => el("a", { href: address, download: true }, `Download ${name}`)),
+  );
+}
+
+function scorecardParts(card) {
+  const found = card.intervention;
+  return [
+    el("h2", {}, "Items"),
+    facts([
+      ["items", card.items.toLocaleString("en")],
+      ...Object.entries(card.actions).map(([name, count]) => [name, count.toLocaleString("en")]),
+      ["bad rows", card.bad_rows || null],
+      ["as expected", card.correct && rateText(card.correct)],
+      ["precision of intervening", card.labelled ? rateText(found.precision) : null],
+      ["recall of intervening", card.labelled ? rateText(found.recall) : null],
+    ]),
+    el("h2", {}, "Outcomes by stage"),
+    funnelTable(card.funnel),
+    el("h2", {}, "Policies and filters"),
+    policiesTable(card.policies),
+    card.look_first.length > 0 && [el("h2", {}, "Look at these first"), lookTable(card.look_first)],
+  ];
+}
+
+/** A share with its 95 % Wilson interval. */
+function rateText(rate) {
+  const percent = (value) => `${(value * 100).toFixed(1)} %`;
+  return rate ? `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})` : "–";
+}
+
+function funnelTable(funnel) {
+  const rows = funnel.map(({ state, reached, ...outcomes }) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, state),
+      el("td", {}, reached.toLocaleString("en")),
+      el("td", { class: "wide" }, Object.entries(outcomes).map(([name, count]) => [badge(name), ` ${count.toLocaleString("en")} `])),
+    ),
+  );
+  return scroller("Outcomes by stage", el("table", {}, head("stage", "reached", "outcomes"), el("tbody", {}, rows)));
+}
+
+function policiesTable(policies) {
+  if (!policies.length) return el("p", { class: "quiet" }, "No policy acted, and none was expected to.");
+  const rows = policies.map((row) => {
+    const cut = row.policy.indexOf("/");
+    const filter = cut < 0 ? null : row.policy.slice(cut + 1);
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row", class: filter === null ? null : "filter" }, filter ?? policyWords(row.policy)),
+      [row.intervened, row.tp, row.fn, row.fp].map((count) => el("td", {}, count ?? "–")),
+      el("td", { class: "small" }, rateText(row.precision)),
+      el("td", { class: "small" }, rateText(row.recall)),
+    );
+  });
+  const names = ["policy", "acted on", "rightly", "missed", "needlessly", "precision", "recall"];
+  return scroller("Policies and filters", el("table", { class: "policies" }, head(...names), el("tbody", {}, rows)));
+}
+
+function lookTable(items) {
+  const rows = items.map((item) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, item.id),
+      el("td", { class: "wide" }, item.reason.slice(0, REASON_CHARACTERS)),
+      el("td", {}, item.expected ?? "–"),
+      el("td", {}, badge(item.action)),
+      el("td", {}, item.findings.join(", ") || "–"),
+    ),
+  );
+  return scroller("Look at these first", el("table", {}, head("item", "why", "expected", "found", "findings"), el("tbody", {}, rows)));
+}
