@@ -28,6 +28,7 @@ from local.train.examples import HEADS  # noqa: E402
 Floats = NDArray[np.float64]
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 VALIDATION = ROOT / "local" / "train" / "validation.json"
+ANSWERS = ROOT / "local" / "train" / "validation_answers.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,50 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
     return found
 
 
+def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
+    """False alarms on harmless answers of several sentences: share that each policy finds at strengths HIGH and MEDIUM,
+    with the notebook's topics.
+
+    Language models' answers were not screened by hand; a few are about harmful things.
+    """
+    guardrail = json.loads((data / "deepseek_notebook" / "create_guardrail.json").read_text(encoding="utf-8"))
+    denied = [
+        topics.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
+        for topic in guardrail["topicPolicyConfig"]["topicsConfig"]
+    ]
+    found: dict[str, dict[str, object]] = {}
+    for label, texts in answers(data).items():
+        hits: dict[str, list[int]] = {}
+        for text in texts:
+            grades = {**content.grade(text, content.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
+            for name, grade in grades.items():
+                counts = hits.setdefault(name, [0, 0])
+                counts[0] += grade.confidence != "NONE"
+                counts[1] += grade.confidence in {"MEDIUM", "HIGH"}
+            for name, score in topics.detect(text, denied).items():
+                hits.setdefault(name, [0])[0] += score.detected
+        shares = {name: [round(count / len(texts), 4) for count in counts] for name, counts in hits.items()}
+        found[label] = {"texts": len(texts), **shares}
+    return found
+
+
+def answers(data: Path) -> dict[str, list[str]]:
+    """Harmless answers: our own blind set (English, other languages), and language models' (measured only)."""
+    own = json.loads(ANSWERS.read_text(encoding="utf-8"))
+    general = (data / "halueval" / "general_data.json").read_text(encoding="utf-8").splitlines()
+    expert = (data / "expertqa" / "rand_test.jsonl").read_text(encoding="utf-8").splitlines()
+    written = [next(iter(json.loads(line)["answers"].values()))["answer_string"] for line in expert[::2]]
+    corpus = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))["data"]
+    pages = [part for document in corpus for part in document["paragraphs"][0]["context"].split("\n\n")[3:12]]
+    return {
+        "own, English": own["ENGLISH"],
+        "own, 13 other languages": own["OTHER"],
+        "halueval answers": [str(json.loads(line)["chatgpt_response"]) for line in general[::8]],
+        "expertqa answers": [str(text) for text in written if text],
+        "covidqa paragraphs": [page for page in pages if 200 < len(page) < 1200][::3],
+    }
+
+
 def speed(data: Path, repeats: int = 40) -> dict[str, float]:
     """Median milliseconds for all semantic policies on texts never seen before (no cache hit): about 200 and 5,000
     characters.
@@ -277,15 +322,25 @@ def main(arguments: list[str] | None = None) -> int:
     times = speed(given.data)
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
     told = paraphrases(given.data)
+    alarms = answer_alarms(given.data)
     if given.json:
         print(
-            json.dumps({"results": [asdict(result) for result in results], "paraphrases": told, "milliseconds": times})
+            json.dumps(
+                {
+                    "results": [asdict(result) for result in results],
+                    "paraphrases": told,
+                    "answers": alarms,
+                    "milliseconds": times,
+                }
+            )
         )
         return 0
     for result in results:
         print_result(result)
     for group, rates in told.items():
         print(f"{group}: {rates}")
+    for label, shares in alarms.items():
+        print(f"false alarms at strength HIGH, MEDIUM, {label}: {shares}")
     print(f"median milliseconds: {times}")
     return 0
 

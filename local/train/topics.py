@@ -20,6 +20,7 @@ BANK = {  # texts per source
     "s-labs": 600, "covidqa": 300, "alpaca_seed": 200, "banking77": 150, "clinc150": 250, "authored": 300,
     "presidio_research": 150, "bipia": 50,
 }  # fmt: skip
+ANCHORS = 1200  # harmless authored texts that contrast with the topic
 FALSE_POSITIVES = 0.008  # of other intents' utterances, per topic: what the threshold is set to on the training topics
 MAX_EXAMPLES = 5  # AWS allows five example phrases
 
@@ -49,6 +50,15 @@ def bank_texts(examples: Sequence[Example], seed: int = 11) -> list[str]:
         ]  # fmt: skip
         chosen += generator.sample(texts, min(number, len(texts)))
     return chosen
+
+
+def anchor_texts(examples: Sequence[Example], seed: int = 4) -> list[str]:
+    """Harmless authored texts, none of them held out."""
+    texts = [
+        example.text for example in examples
+        if example.source == "authored" and not example.positive and not example.held_out and len(example.text) < 300
+    ]  # fmt: skip
+    return random.Random(seed).sample(texts, ANCHORS)  # noqa: S311 - reproducible, no secret
 
 
 def tasks(data: Path, seed: int = 11) -> list[Task]:
@@ -113,13 +123,18 @@ def combine(given: Sequence[Task], space: Space) -> tuple[NDArray[np.float32], f
 
 
 def train(data: Path, examples: Sequence[Example], path: Path) -> None:
-    """Train and store the bank (8-bit) with the combination."""
+    """Train and store the combination with bank and anchors (8-bit)."""
     vectors = embed(bank_texts(examples))
-    quantised = np.round(vectors / np.abs(vectors).max(axis=1, keepdims=True) * 127).astype(np.int8)
     space = make_space(vectors)
     weights, bias = combine([task for task in tasks(data) if not task.held_out], space)
     print(f"topics: weights {weights.round(2).tolist()}, bias {bias:.2f}")
-    np.savez_compressed(path, bank=quantised, weights=weights, bias=np.float32(bias))
+    anchors = _quantised(embed(anchor_texts(examples)))
+    np.savez_compressed(path, bank=_quantised(vectors), anchors=anchors, weights=weights, bias=np.float32(bias))
+
+
+def _quantised(vectors: Embeddings) -> NDArray[np.int8]:
+    rounded: NDArray[np.int8] = np.round(vectors / np.abs(vectors).max(axis=1, keepdims=True) * 127).astype(np.int8)
+    return rounded
 
 
 def _words(label: str) -> str:

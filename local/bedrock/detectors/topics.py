@@ -4,7 +4,9 @@ Raw cosine similarity cannot be compared between topics (a wide definition is ne
 measured against what a bank of generic harmless texts has with the same topic: (similarity - median) / standard
 deviation. The same is done in a space whitened by the bank's covariance, which removes what all requests have in
 common (Su et al. 2021, https://arxiv.org/abs/2103.15316). A logistic combination of these, trained on public intent
-sets with whole topics left out, gives the score; 0.5 is the threshold.
+sets with whole topics left out, gives the score; 0.5 is the threshold. A text that is nearer to a harmless everyday
+sentence (an anchor: "Talk to your doctor about ...") than to anything of the topic loses some of it. As with the
+heads, the odds of one of n sentences are divided by n.
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,9 @@ from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 SHRINKAGE = 0.6  # towards a round covariance: 2,000 texts estimate 384 dimensions poorly
 THRESHOLD = 0.5
+CONTRAST = 8.0  # logits per unit of cosine by which an anchor is nearer than the topic
+MAX_CONTRAST = 3.0  # logits: an anchor that happens to be about the topic must not hide a clear case
+MAX_DISCOUNT = 32  # sentences
 
 Array = NDArray[np.float32]
 
@@ -74,25 +79,38 @@ class _Prepared:
 
 
 def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
-    """Score a text, whole and by sentence (the best counts), for each topic; keys are the topics' names."""
+    """Score a text, whole and by sentence (the best counts, sentences discounted), for each topic; keys are the topics'
+    names.
+    """
     parts = sentences(text)
     if not parts:
         return {topic.name: TopicScore(0.0, False) for topic in topics}
-    texts = parts if len(parts) == 1 or len(text) > WHOLE_CHARACTERS else [text.strip(), *parts]
-    vectors = embed(texts)
+    whole = [text.strip()] if len(parts) > 1 and len(text) <= WHOLE_CHARACTERS else []
+    vectors = embed([*whole, *parts])
+    discount = np.full(len(vectors), np.log(min(len(parts), MAX_DISCOUNT)), dtype=np.float32)
+    discount[: len(whole)] = 0.0
     found = {}
     for topic in topics:
-        score = float(score_vectors(vectors, topic).max())
+        score = float(_probability(_logits(vectors, topic) - discount).max())
         found[topic.name] = TopicScore(score, score >= THRESHOLD)
     return found
 
 
 def score_vectors(vectors: Embeddings, topic: Topic) -> Array:
-    """Scores of embedded texts for one topic, shape (n,)."""
-    combination = _stored()[1]
-    logits = (
-        topic_features(vectors, whiten(vectors, _space()), _prepared(topic)) @ combination.weights + combination.bias
-    )
+    """Scores of embedded texts for one topic, each as if it stood alone, shape (n,)."""
+    return _probability(_logits(vectors, topic))
+
+
+def _logits(vectors: Embeddings, topic: Topic) -> Array:
+    _, combination, anchors = _stored()
+    prepared = _prepared(topic)
+    features = topic_features(vectors, whiten(vectors, _space()), prepared)
+    nearer = (vectors @ anchors.T).max(axis=1) - (vectors @ prepared.plain.T).max(axis=1)
+    found = features @ combination.weights + combination.bias - np.clip(CONTRAST * nearer, 0.0, MAX_CONTRAST)
+    return found.astype(np.float32)
+
+
+def _probability(logits: Array) -> Array:
     result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
     return result
 
@@ -152,8 +170,10 @@ def _space() -> Space:
 
 
 @lru_cache(maxsize=1)
-def _stored() -> tuple[Embeddings, Combination]:
-    """The bank (stored as 8-bit integers, unit length restored) and the trained combination."""
+def _stored() -> tuple[Embeddings, Combination, Embeddings]:
+    """The bank, the trained combination and the anchors (vectors are stored as 8-bit integers; unit length is
+    restored).
+    """
     with np.load(WEIGHTS, allow_pickle=False) as stored:
-        bank = _unit(stored["bank"].astype(np.float32))
-        return bank, Combination(stored["weights"].astype(np.float32), float(stored["bias"]))
+        combination = Combination(stored["weights"].astype(np.float32), float(stored["bias"]))
+        return _unit(stored["bank"].astype(np.float32)), combination, _unit(stored["anchors"].astype(np.float32))

@@ -5,6 +5,7 @@ import pytest
 
 from local.bedrock.detectors import content, heads
 from local.bedrock.detectors.grades import Grade
+from local.bedrock.detectors.ngrams import ngrams
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,35 @@ def test_clear_cases_are_found_with_high_or_medium_confidence(text: str, kind: s
 def test_ordinary_and_health_questions_pass_every_filter(text: str) -> None:
     """Harmless texts have confidence NONE in all categories, so that no strength blocks them."""
     assert {grade.confidence for grade in content.grade(text, content.TYPES).values()} == {"NONE"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The most popular and widely consumed vitamin is Vitamin C. It's found in over 30 different forms, including "
+        "ascorbic acid (vitamin C), which is the main antioxidant compound that helps protect cells from damage caused "
+        "by free radicals. Other essential nutrients include B vitamins, such as Biotin.",
+        "To reduce your blood pressure, it's all about lifestyle changes.",
+        "It might take time but the results can be long-lasting.",
+        "You should talk to your doctor about your options.",
+        "Thank you for asking! You can apply at the office. It takes time, so be patient. Bring your documents.",
+    ],
+)
+def test_ordinary_answers_pass_every_filter(text: str) -> None:
+    """Statements and advice, as answers consist of, have confidence NONE in all categories."""
+    assert {grade.confidence for grade in content.grade(text, content.TYPES).values()} == {"NONE"}
+
+
+def test_a_window_scores_less_than_the_same_text_alone() -> None:
+    """n windows are n chances of a false alarm, so each one's odds are divided by n at least."""
+    loaded = heads.load()
+    alone = heads.features("I will murder you tonight.")
+    logits = loaded.logits(alone)[0]
+    harmless = np.zeros_like(alone.dense[0])
+    several = heads.Features(np.stack([harmless, alone.dense[0], harmless]), (ngrams(""), alone.sparse[0], ngrams("")))
+    found = loaded.text_scores(several)[loaded.names.index("VIOLENCE")]
+    assert 0.0 < found < 1.0 / (1.0 + np.exp(-(logits[loaded.names.index("VIOLENCE")] - np.log(2)))) + 1e-6
+    assert np.all(loaded.window >= 0)
 
 
 def test_one_bad_sentence_in_a_long_text_is_found() -> None:

@@ -26,6 +26,8 @@ def test_attacks_are_found(text: str) -> None:
         "Please ignore my last message, it had a typo.",
         "I want you to act as a travel guide. Where should I go in Rome?",
         "Summarize this article in three sentences.",
+        "ما هي الفيتامينات الموجودة في البرتقال؟",
+        "¿Dónde puedo comprar naranjas?",
         "",
     ],
 )

@@ -39,6 +39,8 @@ def test_a_request_for_the_topic_is_detected(text: str) -> None:
         "What are some of the causes for Diabetes?",
         "Which vitamins are in an orange?",
         "Type 2 diabetes is linked to excess weight, inactivity and family history.",
+        "You should talk to your doctor about your options.",
+        "What are the signs of a heart attack?",
         "Please book a table for two.",
         "",
     ],
