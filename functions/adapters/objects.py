@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from functions.adapters.aws import aws_errors, client
@@ -94,7 +95,11 @@ class Objects:
         """Write a file of any size, in parts where it is large."""
         with aws_errors("PutObject"):
             try:
-                self._client.upload_file(str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind})
+                # One part after the other: ten at a time would stand in memory together.
+                one_by_one = TransferConfig(use_threads=False)
+                self._client.upload_file(
+                    str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind}, Config=one_by_one
+                )
             except S3UploadFailedError as error:
                 # boto3 wraps the answer in words; asking once more for the bucket gives it back.
                 self._client.head_bucket(Bucket=address.bucket)

@@ -14,8 +14,9 @@ from local.asl.frame import iso
 from local.asl.jsontext import Json, dump, load
 from local.asl.model import Writer
 
-# AWS starts a new file at 5 GB; ours are small enough to be built in memory.
-_PART_BYTES = 16 * 1024 * 1024
+# AWS starts a new file at 5 GB. Ours are built in memory, with some copies of them on the way to S3: a large one would
+# make a long run need more memory than a short one.
+_PART_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

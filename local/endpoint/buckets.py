@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl, quote, unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -29,6 +29,7 @@ __all__ = ["BucketService", "Buckets"]
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _PAGE = 1000
+_PIECE = 256 * 1024
 _SOURCE = "x-amz-copy-source"
 _IF_MATCH = f"{_SOURCE}-if-match"
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -99,17 +100,15 @@ class BucketService:
             headers["Content-Disposition"] = query["response-content-disposition"]
         found = _RANGE.fullmatch(request.headers.get("range", ""))
         if request.method == "HEAD":
-            return HttpResponse(200, headers, bytes(about.st_size))  # the router sends its length only
-        with file.open("rb") as stream:
-            if found is None:
-                return HttpResponse(200, headers, stream.read())
-            start = int(found[1])
-            end = min(int(found[2] or about.st_size - 1), about.st_size - 1)
-            if start > end:
-                raise ServiceError("InvalidRange", "The requested range is not satisfiable", 416)
-            stream.seek(start)
-            headers["Content-Range"] = f"bytes {start}-{end}/{about.st_size}"
-            return HttpResponse(206, headers, stream.read(end - start + 1))
+            return HttpResponse(200, headers, b"", length=about.st_size)
+        if found is None:
+            return _answer(200, headers, file, 0, about.st_size)
+        start = int(found[1])
+        end = min(int(found[2] or about.st_size - 1), about.st_size - 1)
+        if start > end:
+            raise ServiceError("InvalidRange", "The requested range is not satisfiable", 416)
+        headers["Content-Range"] = f"bytes {start}-{end}/{about.st_size}"
+        return _answer(206, headers, file, start, end - start + 1)
 
     def _put(self, request: HttpRequest, bucket: str, key: str) -> HttpResponse:
         body = _decoded(request)
@@ -268,6 +267,23 @@ def _decoded(request: HttpRequest) -> bytes:
         pieces.append(stream.read(size))
         stream.readline()
     return b"".join(pieces)
+
+
+def _answer(status: int, headers: Mapping[str, str], file: Path, start: int, length: int) -> HttpResponse:
+    """A stretch of a file; a long one piece by piece, so that a corpus of any size needs no memory."""
+    stream = file.open("rb")  # before the header is sent; who writes or deletes the object now leaves this file alone
+    stream.seek(start)
+    if length > _PIECE:
+        return HttpResponse(status, headers, b"", _read(stream, length), length)
+    with stream:
+        return HttpResponse(status, headers, stream.read(length))
+
+
+def _read(stream: IO[bytes], length: int) -> Iterator[bytes]:
+    with stream:
+        while length > 0 and (data := stream.read(min(_PIECE, length))):
+            length -= len(data)
+            yield data
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -68,9 +68,12 @@ class Router:
             _log_failure(error)
             response = _error("InternalFailure", "The embedded cloud failed; its log says where.", 500)
         reason = http.HTTPStatus(response.status).phrase if response.status in _STATUSES else "Unknown"
-        headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
+        length = len(response.body) if response.length is None else response.length
+        headers = [*response.headers.items(), ("Content-Length", str(length))]
         start_response(f"{response.status} {reason}", headers)
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return [b""]
+        return [response.body] if response.pieces is None else response.pieces
 
     def _respond(self, environ: dict[str, Any]) -> HttpResponse | None:
         """The answer, or None if the request is moto's."""

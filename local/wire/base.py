@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -47,8 +47,13 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One HTTP response, whole: it is written in a single send."""
+    """One HTTP response: whole in `body`, which is written in a single send.
+
+    What may be of any size comes from `pieces` instead, `length` bytes of them; a HEAD needs the length alone.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    pieces: Iterable[bytes] | None = None
+    length: int | None = None

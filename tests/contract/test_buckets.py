@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from local.endpoint import Endpoint
 from local.endpoint.buckets import Buckets, BucketService
+from local.wire import HttpRequest
 
 BUCKET = "kept"
 
@@ -164,6 +165,31 @@ def test_large_files_go_up_in_parts_and_come_down_in_ranges(s3: Any, tmp_path: P
     assert s3.head_object(Bucket=BUCKET, Key="large")["ContentLength"] == source.stat().st_size
     assert s3.get_object(Bucket=BUCKET, Key="large", Range="bytes=256-258")["Body"].read() == b"\x00\x01\x02"
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["large"]
+
+
+@pytest.mark.parametrize(("asked", "start", "end"), [("", 0, 1_000_000), ("bytes=300000-", 300_000, 1_000_000)])
+def test_a_large_object_never_stands_in_memory_whole(buckets: Buckets, asked: str, start: int, end: int) -> None:
+    """It is read piece by piece, also when another one takes its place meanwhile."""
+    content = bytes(range(250)) * 4000
+    buckets.put(BUCKET, "large", content)
+    service = BucketService(buckets)
+    headers = {"range": asked} if asked else {}
+    response = service.handle(HttpRequest("GET", f"/{BUCKET}/large", headers=headers))
+    assert response.pieces is not None
+    buckets.put(BUCKET, "large", b"another")
+    pieces = list(response.pieces)
+    assert max(map(len, pieces)) < len(content) / 2
+    assert b"".join(pieces) == content[start:end]
+    assert response.length == end - start
+
+
+def test_a_large_object_comes_whole_over_the_wire(s3: Any) -> None:
+    """With its true length, and so does its header alone."""
+    content = bytes(range(256)) * 80_000
+    s3.put_object(Bucket=BUCKET, Key="large", Body=content)
+    answer = s3.get_object(Bucket=BUCKET, Key="large")
+    assert (answer["ContentLength"], answer["Body"].read()) == (len(content), content)
+    assert s3.head_object(Bucket=BUCKET, Key="large")["ContentLength"] == len(content)
 
 
 def test_an_upload_that_is_given_up_leaves_nothing(s3: Any, buckets: Buckets) -> None:
