@@ -1,6 +1,6 @@
 """Batch evaluation against a plain loop, side by side: speed, overhead, memory, completeness.
 
-    python -m bench.evaluate [--json] [--items 1000] [--scale 10000] [--data ../shared/data]
+    python -m bench.evaluate [--json] [--items 1000] [--scale 10000] [--promptfoo] [--data ../shared/data]
 
 The loop makes the very calls that the workflow makes, one after the other, through boto3 and the same endpoint. Both
 run in one process on the same rows, in alternating order, so that a busy machine burdens both. Rows are public data
@@ -15,7 +15,6 @@ import json
 import os
 import random
 import resource
-import shutil
 import statistics
 import sys
 import tempfile
@@ -24,6 +23,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import promptfoo
 from cli.session import Session, embedded
 from functions.adapters.guardrails import Guardrails
 from functions.core.runs import Run
@@ -73,12 +75,14 @@ def evaluation(session: Session, rows: list[dict[str, Any]], name: str, concurre
     if execution.status != "SUCCEEDED":
         sys.exit(f"The run failed: {execution.error} {execution.cause}")
     with evaluations.objects.open(evaluations.object(name, "results.jsonl")) as stream:
-        ids = [json.loads(line)["id"] for line in stream]
+        results = [(line["id"], line["action"]) for line in map(json.loads, stream)]
+    ids = [identifier for identifier, _ in results]
     history = list(evaluations.executions.history(execution.arn))
     moments = {event["type"]: event["timestamp"] for event in history}
     inside = (moments["MapRunSucceeded"] - moments["MapRunStarted"]).total_seconds()
     whole = sorted(ids) == sorted(row["id"] for row in rows)
-    return {"seconds": seconds, "map_seconds": inside, "each_row_once": whole}
+    intervened = sum(action in ("masked", "blocked") for _, action in results)
+    return {"seconds": seconds, "map_seconds": inside, "each_row_once": whole, "intervened": intervened}
 
 
 def processor_seconds() -> float:
@@ -117,8 +121,37 @@ class Memory:
             self.peak = max(self.peak, pages * page / 1e6)
 
 
-def measure(session: Session, data: Path, items: int, scale: int, rounds: int) -> dict[str, Any]:
-    """All figures."""
+def beside_promptfoo(session: Session, rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
+    """The input layer alone on the same rows, one ApplyGuardrail call each, four at a time: promptfoo and we in turn.
+
+    Raises NotMeasuredError.
+    """
+    command = promptfoo.install()
+    ours, theirs, again = [], [], []
+    ref = session.layers[Layer.PREPROCESS]
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds):
+            one = [{**row, "layers": ["preprocess"]} for row in fresh(rows, f"p{number}")]
+            ours.append(evaluation(session, one, f"input-{number}", 4))
+            two = fresh(rows, f"q{number}")
+            theirs.append(promptfoo.run(command, str(session.url), ref, two, Path(folder, str(number))))
+            # Not timed: the very texts that promptfoo had must get the same verdicts from us.
+            same = [{**row, "layers": ["preprocess"]} for row in two]
+            again.append(evaluation(session, same, f"again-{number}", 4))
+    return {
+        "version": promptfoo.VERSION,
+        "rows": len(rows),
+        "ours_rows_per_second": round(statistics.median(len(rows) / run["map_seconds"] for run in ours), 1),
+        "ours_with_corpus_and_scorecard": round(statistics.median(len(rows) / run["seconds"] for run in ours), 1),
+        "promptfoo_rows_per_second": round(statistics.median(len(rows) / run["seconds"] for run in theirs), 1),
+        "promptfoo_with_start": round(statistics.median(len(rows) / run["wall_seconds"] for run in theirs), 1),
+        "promptfoo_memory_mb": round(max(run["peak_memory_mb"] for run in theirs)),
+        "intervened": [[run["intervened"] for run in runs] for runs in (again, theirs)],
+    }
+
+
+def measure(session: Session, data: Path, items: int, scale: int, rounds: int, other: bool) -> dict[str, Any]:
+    """All figures; with `other` also promptfoo's."""
     rows = rows_of(data, items)
     loop(session, rows[:50])
     evaluation(session, rows[:50], "warm", 4)
@@ -156,6 +189,14 @@ def measure(session: Session, data: Path, items: int, scale: int, rounds: int) -
                 "each_row_once": result["each_row_once"],
             }
         )
+    compared: dict[str, Any] | str = "not measured: --promptfoo installs and runs it"
+    if other:
+        with Memory() as memory:
+            try:
+                compared = beside_promptfoo(session, rows, rounds)
+                compared["ours_memory_mb"] = round(memory.peak)
+            except promptfoo.NotMeasuredError as error:
+                compared = f"not measured: {error}"
     return {
         "rows": items,
         "rounds": rounds,
@@ -165,8 +206,27 @@ def measure(session: Session, data: Path, items: int, scale: int, rounds: int) -
         "overhead_processor_time": round(processor, 3),
         "speedup_over_loop": round(speedup, 2),
         "scale": sizes,
-        "promptfoo": "not measured" if shutil.which("npm") is None else "npm is there; not measured by this version",
+        "promptfoo": compared,
     }
+
+
+def print_promptfoo(figures: dict[str, Any] | str) -> None:
+    """The comparison in words."""
+    if isinstance(figures, str):
+        print(f"promptfoo: {figures}")
+        return
+    print(f"the input layer alone, {figures['rows']} rows, four at a time:")
+    print(
+        f"  stepguard {figures['ours_rows_per_second']:.1f} rows/s "
+        f"({figures['ours_with_corpus_and_scorecard']:.1f} with corpus and scorecard), "
+        f"{figures['ours_memory_mb']} MB with engine, endpoint and the guardrails that both ask"
+    )
+    print(
+        f"  promptfoo {figures['version']} {figures['promptfoo_rows_per_second']:.1f} rows/s "
+        f"({figures['promptfoo_with_start']:.1f} with its start), {figures['promptfoo_memory_mb']} MB for itself alone"
+    )
+    ours, theirs = figures["intervened"]
+    print(f"  intervened among the same texts, by round: stepguard {ours}, promptfoo {theirs}")
 
 
 def main() -> int:
@@ -176,13 +236,16 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=500)
     parser.add_argument("--scale", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--promptfoo", action="store_true", help="beside promptfoo, which npm installs (1.9 GB)")
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     if not (arguments.data / "banking77").is_dir():
         print(f"{arguments.data}: no data there; set STEPGUARD_DATA or --data.", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as home, embedded(Path(home)) as session:
-        figures = measure(session, arguments.data, arguments.items, arguments.scale, arguments.rounds)
+        figures = measure(
+            session, arguments.data, arguments.items, arguments.scale, arguments.rounds, arguments.promptfoo
+        )
     if arguments.json:
         print(json.dumps(figures))
         return 0
@@ -196,7 +259,7 @@ def main() -> int:
             f"{size['items']:>7} items: {size['items_per_second']:.1f}/s, peak {size['peak_memory_mb']} MB, "
             f"each row once: {size['each_row_once']}"
         )
-    print(f"promptfoo: {figures['promptfoo']}")
+    print_promptfoo(figures["promptfoo"])
     return 0
 
 
