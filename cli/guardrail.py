@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from cli import project, render
+from cli import guardrail_scores, project, render
 from cli.session import Session
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.guardrails import Guardrails
@@ -73,6 +74,8 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
         checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
     else:
         checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
+    if getattr(arguments, "scores", False):
+        return _scores(arguments, session, text, [(str(layer), ref, way) for layer, ref, way in checks])
     rows = []
     for layer, ref, direction in checks:
         verdict = Guardrails().check(ref, text, layer, direction)
@@ -86,6 +89,26 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
         print(f"{row['layer']:<12} {row['source']:<6}  {row['outcome']:<8} {render.findings(row['findings'])}".rstrip())
         if row["outcome"] == "masked":
             print(f"{'':<12} {render.plain(str(row['text']))}")
+    return 0
+
+
+def _scores(
+    arguments: argparse.Namespace, session: Session, text: str, checks: list[tuple[str, GuardrailRef, Direction]]
+) -> int:
+    """Print every policy's score. Raises InvalidRequest against AWS, which tells none."""
+    if session.url is None:
+        raise InvalidRequest("--scores works on the embedded cloud only: Amazon Bedrock does not tell its scores.")
+    rows = []
+    for layer, ref, direction in checks:
+        label = ref.id if arguments.id else layer
+        found = guardrail_scores.scores(GuardrailAdmin().show(ref.id, ref.version), text, direction)
+        rows.append({"layer": label, "source": str(direction), "scores": [asdict(score) for score in found]})
+        if not arguments.json:
+            print(f"{label} {direction}")
+            for score in found:
+                print(f"  {render.plain(guardrail_scores.line(score))}")
+    if arguments.json:
+        print(render.as_json({"guardrails": rows}))
     return 0
 
 

@@ -106,12 +106,13 @@ def _logits(vectors: Embeddings, topic: Topic) -> Array:
     prepared = _prepared(topic)
     features = topic_features(vectors, whiten(vectors, _space()), prepared)
     nearer = (vectors @ anchors.T).max(axis=1) - (vectors @ prepared.plain.T).max(axis=1)
-    found = features @ combination.weights + combination.bias - np.clip(CONTRAST * nearer, 0.0, MAX_CONTRAST)
-    return found.astype(np.float32)
+    contrast = np.clip(CONTRAST * nearer, 0.0, MAX_CONTRAST)
+    found: Array = (features @ combination.weights + combination.bias - contrast).astype(np.float32)
+    return found
 
 
 def _probability(logits: Array) -> Array:
-    result: Array = 1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))
+    result: Array = (1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
     return result
 
 

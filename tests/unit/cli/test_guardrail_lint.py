@@ -1,0 +1,142 @@
+"""`stepguard guardrail lint`: errors are what CreateGuardrail refuses, warnings what never does what it seems to."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import guardrail_lint, project
+
+GOOD: dict[str, Any] = {
+    "name": "good",
+    "blockedInputMessaging": "No.",
+    "blockedOutputsMessaging": "No.",
+    "topicPolicyConfig": {
+        "topicsConfig": [
+            {
+                "name": "Investment advice",
+                "type": "DENY",
+                "definition": "Recommendations to buy or sell particular stocks or funds",
+                "examples": ["Which stocks should I buy?"],
+            }
+        ]
+    },
+}
+
+
+def _with(**members: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(GOOD), **members}
+
+
+def _topic(definition: str) -> dict[str, Any]:
+    changed = _with()
+    changed["topicPolicyConfig"]["topicsConfig"][0]["definition"] = definition
+    return changed
+
+
+def _attack(output: str) -> dict[str, Any]:
+    return {"filtersConfig": [{"type": "PROMPT_ATTACK", "inputStrength": "HIGH", "outputStrength": output}]}
+
+
+def _problems(configuration: dict[str, Any], name: str = "other.yaml") -> list[tuple[str, str]]:
+    return [(item.level, item.message) for item in guardrail_lint.lint(Path(name), configuration)]
+
+
+def test_a_sound_guardrail_has_no_problem() -> None:
+    """Nothing is said about a guardrail that does what it says."""
+    assert _problems(GOOD) == []
+
+
+def test_the_projects_own_guardrails_have_no_error() -> None:
+    """What the project ships can be applied."""
+    for file, configuration in project.guardrail_files([project.ROOT / "guardrails"]).items():
+        assert [item for item in guardrail_lint.lint(file, configuration) if item.level == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        (_with(contentPolicyConfig=_attack("HIGH")), "must be NONE"),
+        (_with(name="x" * 51), "less than or equal to 50"),
+        (
+            _with(topicPolicyConfig={**GOOD["topicPolicyConfig"], "tierConfig": {"tierName": "STANDARD"}}),
+            "cross-Region",
+        ),
+        (_topic("x " * 120), "exceeds the maximum"),
+        (_with(blockedInputMessage="No."), "no member blockedInputMessage"),
+        (_with(contentPolicyConfig="all"), "must be of type structure"),
+        (
+            _with(
+                sensitiveInformationPolicyConfig={
+                    "regexesConfig": [{"name": "key", "pattern": "(?=sk-).*", "action": "BLOCK"}]
+                }
+            ),
+            "lookahead",
+        ),
+    ],
+)
+def test_what_create_guardrail_refuses_is_an_error(configuration: dict[str, Any], words: str) -> None:
+    """The refusal's own words are told, before anything is sent to a cloud."""
+    (message,) = [message for level, message in _problems(configuration) if level == "error"]
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ("Anything other than questions about our products", "what the topic is not"),
+        ("Questions that aren't about banking", "what the topic is not"),
+        ("Block all questions about politics", "instruction"),
+        ("All questions", "wide or short"),
+        ("Politics", "wide or short"),
+    ],
+)
+def test_topic_definitions_that_cannot_work_are_warned_of(definition: str, words: str) -> None:
+    """Negations, instructions and definitions that fit everything; none of them is refused."""
+    levels, messages = zip(*_problems(_topic(definition)), strict=True)
+    assert set(levels) == {"warning"}
+    assert any(words in message for message in messages)
+
+
+def test_contextual_grounding_is_warned_of_where_it_never_runs() -> None:
+    """Before and after the model there is no source; in the model's layer there may be."""
+    grounding = {"filtersConfig": [{"type": "GROUNDING", "threshold": 0.7}]}
+    configuration = _with(contextualGroundingPolicyConfig=grounding)
+    assert "never runs" in _problems(configuration, "preprocess.yaml")[0][1]
+    assert "never runs" in _problems(configuration, "postprocess.yaml")[0][1]
+    assert _problems(configuration, "model.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "file", "warned"),
+    [
+        ({"type": "NAME", "action": "BLOCK", "outputAction": "ANONYMIZE"}, "preprocess.yaml", True),
+        ({"type": "NAME", "action": "ANONYMIZE", "inputEnabled": False}, "preprocess.yaml", True),
+        ({"type": "NAME", "action": "ANONYMIZE", "outputAction": "NONE"}, "postprocess.yaml", True),
+        ({"type": "NAME", "action": "ANONYMIZE"}, "preprocess.yaml", False),
+        ({"type": "NAME", "action": "NONE", "outputAction": "ANONYMIZE"}, "model.yaml", False),
+    ],
+)
+def test_masking_in_a_direction_that_never_comes_is_warned_of(entry: dict[str, Any], file: str, warned: bool) -> None:
+    """The first layer sees inputs only, the last outputs only, the model's both."""
+    problems = _problems(_with(sensitiveInformationPolicyConfig={"piiEntitiesConfig": [entry]}), file)
+    assert [level for level, message in problems if "never applies" in message] == ["warning"] * warned
+
+
+@pytest.mark.parametrize(("definition", "code"), [("All questions", 0), ("x " * 120, 1)])
+def test_exit_code_tells_errors_only(
+    definition: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Warnings leave the exit code 0; the JSON names file, level, place and message."""
+    file = tmp_path / "one.yaml"
+    file.write_text(json.dumps(_topic(definition)), encoding="utf-8")
+    assert guardrail_lint.run(argparse.Namespace(paths=[str(file)], json=True)) == code
+    (problem, *_) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["file"] == str(file)
+    assert problem["level"] == ("error" if code else "warning")
+    assert set(problem) == {"file", "level", "where", "message"}
