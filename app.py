@@ -146,6 +146,14 @@ def get_evaluation_report(run: str) -> Response:
     return _response(observed_route(route, caller.id, lambda: evaluations().report(run, caller)))
 
 
+@app.route("/evaluations/{run}/items/{number}", methods=["GET"])
+def get_evaluation_item(run: str, number: str) -> Response:
+    """The trace of an evaluation's item."""
+    caller = read_caller(_request().context)
+    route = "GET /evaluations/{run}/items/{number}"
+    return _response(observed_route(route, caller.id, lambda: evaluations().item(run, number, caller)))
+
+
 @app.route("/health", methods=["GET"])
 def get_health() -> Response:
     """Whether the deployment is whole."""

@@ -52,6 +52,7 @@ HTTP_API = HttpApi(
         ("POST", "/evaluations"),
         ("GET", "/evaluations/{run}"),
         ("GET", "/evaluations/{run}/report"),
+        ("GET", "/evaluations/{run}/items/{number}"),
         ("GET", "/health"),
     ),
 )

@@ -68,6 +68,13 @@ export function getEvaluation(run) {
   return ask(`../evaluations/${part(run)}`);
 }
 
+/** The trace of an item with its graph, laid out. */
+export async function getItem(run, number) {
+  const trace = await ask(`../evaluations/${part(run)}/items/${part(number)}`);
+  trace.layout = await layoutOf(trace.graph);
+  return trace;
+}
+
 /** The links to what a run left, by name. */
 export async function getResultFiles(run) {
   return (await ask(`../evaluations/${part(run)}/report`)).files;

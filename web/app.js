@@ -1,11 +1,11 @@
 // The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME, #/evaluations,
-// #/evaluations/RUN.
+// #/evaluations/RUN, #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT.
 
 import { SAVED } from "./api.js";
 import { chatBox } from "./chat.js";
 import { comparePage } from "./compare.js";
 import { el, put, show } from "./dom.js";
-import { evaluationPage, evaluationsPage } from "./evaluations.js";
+import { evaluationPage, evaluationsPage, itemPage } from "./evaluations.js";
 import { executionPage } from "./execution.js";
 import { listPage } from "./list.js";
 
@@ -19,8 +19,11 @@ async function route() {
   if (!hash.startsWith("#/")) return; // a link inside of the page, such as "skip to the content"
   const [path, query = ""] = hash.slice(2).split("?");
   const parts = path.split("/").filter(Boolean).map(decoded);
-  const number = parts.length > 2 && /^\d+$/.test(parts[2]) ? Number(parts[2]) : null;
-  if (parts[0] === "executions" && parts[1] && here.name === parts[1] && here.open && number !== null) {
+  const item = parts[0] === "evaluations" && parts[2] === "items" && parts[3];
+  const visit = item ? parts[4] : parts[2];
+  const number = /^\d+$/.test(visit ?? "") ? Number(visit) : null;
+  const name = item ? `${parts[1]}/${item}` : parts[0] === "executions" && parts[1];
+  if (name && here.name === name && here.open && number !== null) {
     here.open(number);
     return;
   }
@@ -37,6 +40,11 @@ async function route() {
     title("Compare");
     show(main, el("h1", {}, "Compare"), el("p", { class: "quiet" }, "Reading both histories…"));
     await comparePage(main, parts[1], parts[2], alive);
+  } else if (item && !SAVED) {
+    title(`Item ${item}`);
+    show(main, el("h1", {}, "Item"), el("p", { class: "quiet" }, "Reading the results…"));
+    const open = await itemPage(main, parts[1], item, number, alive);
+    if (alive()) here = { name, open };
   } else if (parts[0] === "evaluations" && parts[1] && !SAVED) {
     title(`Evaluation ${parts[1]}`);
     evaluationPage(main, parts[1], alive);

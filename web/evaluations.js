@@ -1,7 +1,8 @@
 // Evaluations: the list of runs, and a run with its progress, scorecard and report.
 
-import { getEvaluation, getReports, getResultFiles, listEvaluations } from "./api.js";
+import { getEvaluation, getItem, getReports, getResultFiles, listEvaluations } from "./api.js";
 import { announce, el, show } from "./dom.js";
+import { executionPage } from "./execution.js";
 import { badge, facts, failure, head, scroller } from "./parts.js";
 import { milliseconds, moment, plural, policyWords } from "./words.js";
 
@@ -35,10 +36,16 @@ export function evaluationPage(main, id, alive) {
     return run;
   };
   keptUp(alive, RUN_SECONDS, read, (run) => {
-    show(body, runProgress(run), resultLinks(run), run.scorecard ? scorecardParts(run.scorecard) : null);
+    show(body, runProgress(run), resultLinks(run), run.scorecard ? scorecardParts(run) : null);
     announce(`${run.status.toLowerCase()}, ${run.done} of ${run.total ?? "?"}`);
     return !hasEnded(run);
   }, (error) => show(body, failure(error)));
+}
+
+/** What an item's line of the results tells; `visit` is the stage to open. Returns a function that opens another one. */
+export function itemPage(main, run, number, visit, alive) {
+  const base = `#/evaluations/${encodeURIComponent(run)}/items/${encodeURIComponent(number)}`;
+  return executionPage(main, number, visit, alive, { read: () => getItem(run, number), base });
 }
 
 /** Show what is read whenever it differs, every few seconds while `draw` says that more will come. */
@@ -121,7 +128,8 @@ function resultLinks(run) {
   );
 }
 
-function scorecardParts(card) {
+function scorecardParts(run) {
+  const card = run.scorecard;
   const found = card.intervention;
   return [
     el("h2", {}, "Items"),
@@ -137,7 +145,7 @@ function scorecardParts(card) {
     funnelTable(card.funnel),
     el("h2", {}, "Policies and filters"),
     policiesTable(card.policies),
-    card.look_first.length > 0 && [el("h2", {}, "Look at these first"), lookTable(card.look_first)],
+    card.look_first.length > 0 && [el("h2", {}, "Look at these first"), lookTable(card.look_first, run.id)],
   ];
 }
 
@@ -178,12 +186,12 @@ function policiesTable(policies) {
   return scroller("Policies and filters", el("table", { class: "policies" }, head(...names), el("tbody", {}, rows)));
 }
 
-function lookTable(items) {
+function lookTable(items, run) {
   const rows = items.map((item) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, item.id),
+      el("th", { scope: "row" }, el("a", { href: `#/evaluations/${encodeURIComponent(run)}/items/${item.number}` }, item.id)),
       el("td", { class: "wide" }, item.reason.slice(0, REASON_CHARACTERS)),
       el("td", {}, item.expected ?? "–"),
       el("td", {}, badge(item.action)),

@@ -9,20 +9,25 @@ import { dollars, milliseconds, moment, nameOf, plural, visitOutcome } from "./w
 
 const ROWS = 200;
 
-/** Show an execution; `number` is the visit to open. Returns a function that opens another visit of it. */
-export async function executionPage(main, name, number, alive) {
+/**
+ * Show an execution; `number` is the visit to open. Returns a function that opens another visit of it.
+ * An evaluation's item has another `source`: what reads its trace, and its address, of which nothing more can be asked.
+ */
+export async function executionPage(main, name, number, alive, source = null) {
+  const { read, base } = source ?? { read: () => getExecution(name), base: `#/executions/${encodeURIComponent(name)}` };
+  const history = !SAVED && source === null;
   let trace;
   try {
-    trace = await getExecution(name);
+    trace = await read();
   } catch (error) {
     if (alive()) show(main, el("h1", {}, "Execution"), failure(error), el("p", {}, el("a", { href: "#/" }, "All executions")));
     return null;
   }
   if (!alive()) return null;
-  const open = drawn(main, name, trace);
+  const open = drawn(main, name, trace, base, history);
   open(number ?? decisive(trace), number !== null);
   announce(`${trace.reason}`);
-  if (trace.status === "RUNNING" && !SAVED) followed(main, name, alive);
+  if (trace.status === "RUNNING" && history) followed(main, name, alive);
   return open;
 }
 
@@ -42,7 +47,7 @@ function decisive(trace) {
   return trace.visits.length ? 0 : null;
 }
 
-function drawn(main, name, trace) {
+function drawn(main, name, trace, base, history) {
   const byState = new Map();
   for (const visit of trace.visits) {
     if (!byState.has(visit.state)) byState.set(visit.state, []);
@@ -50,17 +55,18 @@ function drawn(main, name, trace) {
   }
   const panel = el("section", { class: "panel", "aria-label": "State" });
   const go = (index) => {
-    location.hash = `#/executions/${encodeURIComponent(name)}/${index}`;
+    location.hash = `${base}/${index}`;
   };
   const picture = trace.layout ? drawGraph(trace, (state) => go(byState.get(state).at(-1))) : null;
-  const line = timeline(trace, name);
+  const line = timeline(trace, base);
   show(
     main,
-    el("h1", {}, "Execution ", badge(trace.outcome)),
+    trace.item && el("p", {}, el("a", { href: base.split("/items/")[0] }, "The evaluation")),
+    el("h1", {}, trace.item ? `Item ${trace.item.id} ` : "Execution ", badge(trace.outcome)),
     el("p", { class: "reason" }, trace.reason),
     answer(trace),
     totals(trace),
-    actions(name, trace),
+    history && actions(name, trace),
     trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large to show here.`),
     el(
       "div",
@@ -72,7 +78,7 @@ function drawn(main, name, trace) {
     ),
     el("h2", {}, "Timeline"),
     line.element,
-    !SAVED && eventsFold(name),
+    history && eventsFold(name),
     trace.input && jsonFold("Input of the execution", trace.input),
   );
   return (index, focus = true) => {
@@ -89,11 +95,11 @@ function drawn(main, name, trace) {
 }
 
 function answer(trace) {
-  const question = trace.input?.request?.query ?? trace.input?.request?.text;
+  const question = trace.item?.excerpt ?? trace.input?.request?.query ?? trace.input?.request?.text;
   return el(
     "div",
     { class: "exchange" },
-    typeof question === "string" && el("blockquote", { class: "question" }, el("span", { class: "who" }, "Question"), question),
+    typeof question === "string" && el("blockquote", { class: "question" }, el("span", { class: "who" }, trace.item ? "Beginning of the text" : "Question"), question),
     trace.answer?.text &&
       el("blockquote", { class: "answer" }, el("span", { class: "who" }, `Answer · ${trace.answer.source ?? "no source"}`), trace.answer.text),
     trace.error && el("p", { class: "failure" }, trace.error, trace.cause ? `: ${trace.cause}` : ""),
@@ -103,22 +109,21 @@ function answer(trace) {
 function totals(trace) {
   const sums = trace.totals;
   return facts([
-    ["started", moment(trace.started)],
+    ["started", trace.started && moment(trace.started)],
     ["took", milliseconds(trace.milliseconds)],
     ["in guards", milliseconds(sums.guards)],
     ["in the model", milliseconds(sums.model)],
     ["waiting to retry", sums.waiting ? milliseconds(sums.waiting) : null],
     ["orchestration", sums.orchestration === null ? null : milliseconds(sums.orchestration)],
-    ["transitions", `${sums.transitions}${sums.retries ? `, ${plural(sums.retries, "retry", "retries")}` : ""}`],
+    ["transitions", trace.item ? null : `${sums.transitions}${sums.retries ? `, ${plural(sums.retries, "retry", "retries")}` : ""}`],
     ["redrives", sums.redrives || null],
-    ["estimated cost", `${dollars(sums.usd.total)} without model and Lambda`],
-    ["events", sums.events.toLocaleString("en")],
+    ["estimated cost", trace.item ? null : `${dollars(sums.usd.total)} without model and Lambda`],
+    ["events", trace.item ? null : sums.events.toLocaleString("en")],
     ["execution", nameOf(trace.execution)],
   ]);
 }
 
 function actions(name, trace) {
-  if (SAVED) return null;
   const message = el("span", { role: "status" });
   const again = el(
     "button",
@@ -144,7 +149,7 @@ function actions(name, trace) {
 }
 
 /** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */
-function timeline(trace, name) {
+function timeline(trace, base) {
   const whole = trace.milliseconds || Math.max(1, ...trace.visits.map((visit) => visit.at + (visit.milliseconds ?? 0)));
   const list = el("ol", { class: "timeline" });
   const rows = new Map();
@@ -154,7 +159,7 @@ function timeline(trace, name) {
   const fill = (most) => {
     for (; shown < Math.min(most, trace.visits.length); shown += 1) {
       const visit = trace.visits[shown];
-      const link = row(visit, whole, name);
+      const link = row(visit, whole, base);
       rows.set(shown, link);
       list.append(el("li", {}, link));
     }
@@ -172,7 +177,7 @@ function timeline(trace, name) {
   };
 }
 
-function row(visit, whole, name) {
+function row(visit, whole, base) {
   const from = Math.min(100, (visit.at / whole) * 100);
   const length = Math.max(0.5, Math.min(100 - from, ((visit.milliseconds ?? 0) / whole) * 100));
   const outcome = visitOutcome(visit);
@@ -188,7 +193,7 @@ function row(visit, whole, name) {
   const retried = visit.attempts?.length > 1 ? `↻ ${plural(visit.attempts.length, "attempt")}. ` : "";
   return el(
     "a",
-    { class: `row${depth}`, href: `#/executions/${encodeURIComponent(name)}/${visit.index}` },
+    { class: `row${depth}`, href: `${base}/${visit.index}` },
     el("span", { class: "row-name" }, visit.state),
     el("span", { class: "row-time" }, milliseconds(visit.milliseconds)),
     bar,

@@ -31,17 +31,18 @@ export function visitPanel(trace, visit, others, open) {
       ["in", visit.parent === undefined ? null : `${trace.visits[visit.parent].state}, item or branch ${visit.branch ?? "?"}`],
       ["items", visit.items && Object.entries(visit.items).map(([name, count]) => `${count} ${name}`).join(", ")],
       ["Map Run", visit.map_run],
-      ["events", `${visit.events[0]} to ${visit.events[1]}`],
+      ["events", trace.item ? null : `${visit.events[0]} to ${visit.events[1]}`],
     ]),
     visit.truncated && el("p", { class: "note" }, "The history holds this visit’s data cut short."),
     guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
     visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
-    visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
-    visit.output !== undefined && [el("h3", {}, "What it changed"), changesList(visit.changes)],
-    visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
+    !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
+    trace.item && el("p", { class: "note" }, "An item’s execution leaves no history: this is what its line of the results tells."),
+    !trace.item && visit.output !== undefined && [el("h3", {}, "What it changed"), changesList(visit.changes)],
+    !trace.item && visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
       el("p", { class: "note" }, "Input and output are not shown here: the raw events hold them."),
     visit.input !== undefined && jsonFold("Input", visit.input),
-    visit.output !== undefined && jsonFold("Output", visit.output),
+    !trace.item && visit.output !== undefined && jsonFold("Output", visit.output),
     visit.variables && jsonFold("Variables", visit.variables),
   ];
 }

@@ -120,6 +120,23 @@ class Evaluations:
             return None
         return card if isinstance(card, dict) else None
 
+    def result(self, run: str, number: int) -> Mapping[str, Any]:
+        """The line of results.jsonl of one item. Raises UnknownExecution, StepguardError."""
+        try:
+            with self.objects.open(self.object(run, "results.jsonl")) as stream:
+                found = next((line for line in map(json.loads, stream) if mapping(line).get("number") == number), None)
+        except (InvalidRequest, ValueError):
+            found = None
+        if found is None:
+            raise UnknownExecution(f"The evaluation {run} has no result of item {number}.")
+        return mapping(found)
+
+    def definition(self, execution: Execution) -> Mapping[str, Any]:
+        """The states of an item in the run's own definition; empty when it has no Map. Raises StepguardError."""
+        states = mapping(self.executions.definition(execution.arn).get("States"))
+        processors = (mapping(state).get("ItemProcessor") for state in states.values())
+        return next((processor for processor in processors if isinstance(processor, Mapping)), {})
+
     def redrive(self, run: str) -> None:
         """Take a run up again that failed or was aborted: what its items have done already is kept."""
         with aws_errors("RedriveExecution"):

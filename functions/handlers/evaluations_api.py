@@ -1,4 +1,5 @@
-"""The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`.
+"""The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`,
+`GET /evaluations/{id}/items/{number}`.
 
 A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request never names others.
 A caller sees what it started itself; an operator sees every run. Results are handed out as presigned URLs, since they
@@ -30,12 +31,16 @@ from functions.core.errors import (
     UnknownExecution,
 )
 from functions.core.runs import Run, run_of
+from functions.core.trace import to_document
+from functions.core.trace.graph import graph
+from functions.core.trace.result import read_result
 
 FILES = ("scorecard.json", "results.jsonl", "items.csv", "report.html", "bad_rows.jsonl")
 """What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
 
 TOKEN_CHARACTERS = 256
 
+ITEM_DIGITS = 16
 LISTED = 50
 """How many of the newest runs a list looks into."""
 
@@ -104,6 +109,22 @@ class EvaluationsApi:
             if not links:
                 raise UnknownExecution("The evaluation ended without results.")
             return 200, {"id": run, "status": execution.status, "files": links}, {}
+
+        return _guarded(reply)
+
+    def item(self, run: str, number: str, caller: Caller) -> Reply:
+        """The trace of an item as its line of the results tells it: its EXPRESS execution leaves no history."""
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            if not (number.isascii() and number.isdigit() and len(number) < ITEM_DIGITS):
+                raise InvalidRequest("An item is named by its number.")
+            line = self._evaluations.result(run, int(number))
+            document = to_document(read_result(line), str(line.get("execution")))
+            document["graph"] = graph(self._evaluations.definition(execution))
+            document["started"] = None  # a line tells how long its stages took, not when
+            shown = {name: line.get(name) for name in ("id", "number", "action", "expected", "excerpt")}
+            return 200, document | {"item": shown}, {}
 
         return _guarded(reply)
 

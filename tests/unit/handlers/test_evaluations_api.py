@@ -45,6 +45,10 @@ class FollowedStates(FakeStates):
         entries = [{"executionArn": arn, "startDate": BEGIN} | stopped for arn in reversed(self.inputs)]
         return {"executions": entries[: request["maxResults"]]}
 
+    def describe_state_machine_for_execution(self, **_: object) -> dict[str, Any]:
+        processor = {"StartAt": "GuardInput", "States": {"GuardInput": {"Type": "Task", "End": True}}}
+        return {"definition": json.dumps({"States": {"First": {}, "Items": {"ItemProcessor": processor}}})}
+
     def _describe(self, request: Request) -> Mapping[str, Any]:
         self.described += 1
         return super()._describe(request)
@@ -59,10 +63,10 @@ class FollowedStates(FakeStates):
         self.redriven = request["executionArn"]
 
 
-def api(states: FollowedStates, s3: FakeS3 | None = None) -> EvaluationsApi:
+def api(states: FollowedStates, s3: FakeS3 | None = None, operator: str = "ops") -> EvaluationsApi:
     """The routes on fakes."""
     evaluations = Evaluations(MACHINE, "b", states, Objects(s3 or Links()))
-    return EvaluationsApi(evaluations, lambda: frozenset({"ops"}))
+    return EvaluationsApi(evaluations, lambda: frozenset({operator}))
 
 
 def post(routes: EvaluationsApi, body: object = BODY, caller: Caller = ANN) -> tuple[int, dict[str, Any]]:
@@ -173,12 +177,31 @@ def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
     assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
 
 
+def test_an_item_is_told_from_its_line_of_the_results() -> None:
+    """Stages, verdict and the graph of the item's states; to nobody else, and by its number only."""
+    states = FollowedStates(output=SUMMARY)
+    identifier = post(api(states))[1]["id"]
+    stage = {"state": "GuardInput", "outcome": "blocked", "milliseconds": 7, "findings": []}
+    lines = [{"number": n, "id": f"i{n}", "stages": [stage], "outcome": "blocked", "action": "blocked"} for n in (2, 1)]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    routes = api(states, Links(**{f"runs/{identifier}/results.jsonl": text}))
+    status, body, _ = routes.item(identifier, "1", ANN)
+
+    assert (status, body["item"]["id"], body["outcome"], body["started"]) == (200, "i1", "blocked", None)
+    assert [visit["state"] for visit in body["visits"]] == ["GuardInput"]
+    assert "GuardInput" in [node["id"] for node in body["graph"]["nodes"]]
+    for number, answer in (("3", 404), ("-1", 400), ("\u0663", 400), ("9" * 5000, 400)):
+        assert routes.item(identifier, number, ANN)[0] == answer
+    assert routes.item(identifier, "1", Caller("eve"))[0] == 404
+    assert api(states).item(identifier, "1", ANN)[0] == 404
+
+
 def test_on_the_embedded_cloud_everybody_sees_every_run() -> None:
     """Where nobody signs and anonymous callers are operators; a deployed API has no such operators."""
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]
-    for operators, seen in ((frozenset({ANONYMOUS}), 200), (frozenset({"ops"}), 404)):
-        routes = EvaluationsApi(Evaluations(MACHINE, "b", states, Objects(Links())), lambda allowed=operators: allowed)
+    for operator, seen in ((ANONYMOUS, 200), ("ops", 404)):
+        routes = api(states, operator=operator)
         assert routes.get(identifier, Caller(ANONYMOUS))[0] == seen
         assert len(routes.list(Caller(ANONYMOUS))[1]["evaluations"]) == (seen == 200)
 
