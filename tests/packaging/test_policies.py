@@ -190,7 +190,11 @@ def test_the_api_follows_the_evaluations_only(built: Built) -> None:
     }
     assert allowed == {
         "EvaluateStateMachine": {"states:ListExecutions", "states:StartExecution"},
-        f"{_EXECUTIONS}{machine}:*": {"states:DescribeExecution", "states:ListMapRuns"},
+        f"{_EXECUTIONS}{machine}:*": {
+            "states:DescribeExecution",
+            "states:DescribeStateMachineForExecution",  # the graph of an item, as its run's definition had it
+            "states:ListMapRuns",
+        },
         f"{_STATES}mapRun:{machine}/{label}:*": {"states:DescribeMapRun"},
         f"{_EXECUTIONS}{machine}/{label}:*": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "ResultsBucket.Arn": {"s3:ListBucket"},
