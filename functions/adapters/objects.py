@@ -16,6 +16,8 @@ from functions.adapters.aws import aws_errors, client
 from functions.core.errors import InvalidRequest
 
 READ_BYTES = 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+"""The smallest part that S3 takes; boto3 makes them larger where there would be more than 10,000."""
 LINK_SECONDS = 3600
 """How long a presigned URL works."""
 
@@ -96,7 +98,7 @@ class Objects:
         with aws_errors("PutObject"):
             try:
                 # One part after the other: ten at a time would stand in memory together.
-                one_by_one = TransferConfig(use_threads=False)
+                one_by_one = TransferConfig(PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
                 self._client.upload_file(
                     str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind}, Config=one_by_one
                 )

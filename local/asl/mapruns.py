@@ -25,7 +25,7 @@ from local.asl.scheduler import Scheduler
 from local.asl.store import Store
 from local.wire import Account
 
-_PAGE = 500
+_PAGE = 100
 
 
 class MapRuns:
