@@ -13,8 +13,6 @@ from functions.handlers import chat_api
 from functions.handlers.guard_answer import guard_answer
 from functions.handlers.guard_input import guard_input
 from functions.handlers.invoke_model import invoke_model
-from functions.handlers.prepare_corpus import prepare_corpus
-from functions.handlers.summarize_corpus import summarize_corpus
 
 if TYPE_CHECKING:
     from functions.handlers.evaluations_api import EvaluationsApi
@@ -62,12 +60,16 @@ def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any
 @app.lambda_function(name="prepare_corpus")
 def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state PrepareCorpus of an evaluation."""
+    from functions.handlers.prepare_corpus import prepare_corpus
+
     return observed_stage("PrepareCorpus", prepare_corpus, event)
 
 
 @app.lambda_function(name="summarize_corpus")
 def summarize_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state SummarizeCorpus of an evaluation."""
+    from functions.handlers.summarize_corpus import summarize_corpus
+
     return observed_stage("SummarizeCorpus", summarize_corpus, event)
 
 

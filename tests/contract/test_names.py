@@ -24,6 +24,10 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-
 LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
 
 
+LATE = {"prepare_corpus", "summarize_corpus"}
+"""Imported at their first event: no chat waits for them."""
+
+
 def snake(name: str) -> str:
     """GuardInput -> guard_input."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -44,12 +48,14 @@ def test_a_state_calls_the_lambda_of_its_name(state: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LAMBDAS))
-def test_a_lambda_runs_the_handler_of_its_name(name: str) -> None:
+def test_a_lambda_runs_the_handler_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """app.guard_input_lambda hands on to functions.handlers.guard_input.guard_input."""
     module = importlib.import_module(f"functions.handlers.{name}")
+    if name not in LATE:
+        assert getattr(app, name) is getattr(module, name)
+    monkeypatch.setattr(module if name in LATE else app, name, lambda event: {"outcome": f"ran {event['name']}"})
 
-    assert callable(getattr(app, f"{name}_lambda"))
-    assert getattr(app, name) is getattr(module, name)
+    assert getattr(app, f"{name}_lambda")({"name": name}, None) == {"outcome": f"ran {name}"}
 
 
 def test_every_stages_module_is_a_lambda() -> None:

@@ -138,6 +138,9 @@ def test_a_cold_start_imports_nothing_of_operators_and_evaluations(unpacked: tup
     assert not {name for name in modules if name.startswith("functions.core.trace")}
     assert not modules & {
         "functions.adapters.evaluations",
+        "functions.core.scorecard",
         "functions.handlers.evaluations_api",
         "functions.handlers.executions_api",
+        "functions.handlers.prepare_corpus",
+        "functions.handlers.summarize_corpus",
     }
