@@ -70,7 +70,7 @@ def _environment(arn: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
         "HOME": str(Path.home()),
     }
-    own |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    own |= {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "EVALUATION_"))}
     region = arn.split(":")[3]
     return own | {
         "AWS_REGION": region,
