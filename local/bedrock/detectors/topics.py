@@ -24,7 +24,7 @@ from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 SHRINKAGE = 0.6  # towards a round covariance: 2,000 texts estimate 384 dimensions poorly
 THRESHOLD = 0.5
-CONTRAST = 8.0  # logits per unit of cosine by which an anchor is nearer than the topic
+CONTRAST = 12.0  # logits per unit of cosine by which an anchor is nearer than the topic
 MAX_CONTRAST = 3.0  # logits: an anchor that happens to be about the topic must not hide a clear case
 MAX_DISCOUNT = 32  # sentences
 
