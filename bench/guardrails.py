@@ -9,6 +9,7 @@ public data sets.
 import argparse
 import csv
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from local.bedrock.detectors import content, embedding, grounding, heads, prompt_attack, topics  # noqa: E402
+from local.bedrock.detectors.sentences import sentences  # noqa: E402
 from local.train.__main__ import benign_held_out, data_folder, examples  # noqa: E402
 from local.train.examples import HEADS  # noqa: E402
 
@@ -280,6 +282,29 @@ def answers(data: Path) -> dict[str, list[str]]:
     }
 
 
+def planted(data: Path, count: int = 60) -> dict[str, dict[str, float]]:
+    """Recall at strength HIGH of held-out harmful texts of a sentence or two: alone, and in the middle of a language
+    model's harmless answer.
+    """
+    generator = random.Random(1)
+    around = [text for text in answers(data)["halueval answers"] if len(text) < 1500]
+    held = [example for example in examples(data) if example.held_out and len(example.text) < 200]
+    found: dict[str, dict[str, float]] = {}
+    for name in HEADS:
+        pairs = []
+        for example in generator.sample([example for example in held if name in example.positive], count):
+            parts = sentences(generator.choice(around))
+            middle = len(parts) // 2
+            pairs.append((example.text, " ".join([*parts[:middle], example.text.rstrip(".") + ".", *parts[middle:]])))
+        hits = [
+            [heads.load().grade(name, heads.worst_scores(text)[name]).confidence != "NONE" for text in pair]
+            for pair in pairs
+        ]
+        alone, inside = np.mean(hits, axis=0)
+        found[name] = {"alone": round(float(alone), 3), "inside an answer": round(float(inside), 3), "texts": count}
+    return found
+
+
 def speed(data: Path, repeats: int = 40) -> dict[str, float]:
     """Median milliseconds for all semantic policies on texts never seen before (no cache hit): about 200 and 5,000
     characters.
@@ -323,6 +348,7 @@ def main(arguments: list[str] | None = None) -> int:
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
     told = paraphrases(given.data)
     alarms = answer_alarms(given.data)
+    inside = planted(given.data)
     if given.json:
         print(
             json.dumps(
@@ -330,6 +356,7 @@ def main(arguments: list[str] | None = None) -> int:
                     "results": [asdict(result) for result in results],
                     "paraphrases": told,
                     "answers": alarms,
+                    "planted": inside,
                     "milliseconds": times,
                 }
             )
@@ -341,6 +368,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{group}: {rates}")
     for label, shares in alarms.items():
         print(f"false alarms at strength HIGH, MEDIUM, {label}: {shares}")
+    for name, recalled in inside.items():
+        print(f"recall at strength HIGH, {name}: {recalled}")
     print(f"median milliseconds: {times}")
     return 0
 
