@@ -74,7 +74,7 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
         checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
     else:
         checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
-    if getattr(arguments, "scores", False):
+    if arguments.scores:
         return _scores(arguments, session, text, [(str(layer), ref, way) for layer, ref, way in checks])
     rows = []
     for layer, ref, direction in checks:

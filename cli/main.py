@@ -150,6 +150,10 @@ def _guardrail_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     test.add_argument("--id", help="one guardrail instead of the three layers")
     test.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
     test.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
+    test.add_argument("--scores", action="store_true", help="every policy's score and what each strength would do")
+    lint = _command(actions, "lint", "find known mistakes in guardrail files", _guardrail_lint, place=False)
+    lint.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
+    lint.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _command(
@@ -242,6 +246,12 @@ def _history(arguments: argparse.Namespace) -> int:
 
         return history.show_file(arguments)
     return _in_session("history")(arguments)
+
+
+def _guardrail_lint(arguments: argparse.Namespace) -> int:
+    from cli import guardrail_lint
+
+    return guardrail_lint.run(arguments)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
