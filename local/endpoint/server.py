@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from local.endpoint.http_api import Gateway, HttpApi, Invoker
@@ -75,7 +76,8 @@ class Endpoint:
         # The loop thread owns the sockets. Its trigger must outlive the request threads, which pull it when they end.
         server.trigger.pull_trigger(lambda: _close_listener(server))
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=SECONDS_TO_FINISH)
-        server.trigger.pull_trigger(lambda: _close(server))
+        with suppress(OSError):  # nothing was left to watch: the loop has ended and closed its trigger already
+            server.trigger.pull_trigger(lambda: _close(server))
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
             self._thread = None
