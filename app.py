@@ -17,6 +17,7 @@ from functions.handlers.invoke_model import invoke_model
 if TYPE_CHECKING:
     from functions.handlers.evaluations_api import EvaluationsApi
     from functions.handlers.executions_api import ExecutionsApi
+    from functions.handlers.routes import Reply
 
 app = Chalice(app_name="stepguard")
 app.debug = False
@@ -171,6 +172,6 @@ def _query() -> dict[str, str]:
     return dict(_request().query_params or {})
 
 
-def _response(reply: chat_api.Reply) -> Response:
+def _response(reply: Reply) -> Response:
     status, body, headers = reply
     return Response(body, status_code=status, headers={"Content-Type": "application/json", **headers})

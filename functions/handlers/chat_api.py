@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,26 +22,17 @@ from functions.adapters.quota import CallerQuota
 from functions.core import answer as answers
 from functions.core.callers import Caller
 from functions.core.errors import (
-    AccessDenied,
-    ConfigurationError,
-    Conflict,
     InvalidRequest,
     ServiceUnavailable,
-    StepguardError,
     Throttled,
     UnknownExecution,
 )
 from functions.core.request import QUESTION_CHARACTERS, Request, check_size, check_unicode, passages_of
 from functions.core.settings import Settings
+from functions.handlers.routes import Reply, check_token, guarded, read_body
 
 WAIT_SECONDS = 25.0
 """The longest wait for an answer: API Gateway gives up after 29 seconds."""
-
-TOKEN_CHARACTERS = 256
-
-_log = logging.getLogger(__name__)
-
-Reply = tuple[int, dict[str, Any], dict[str, str]]
 
 
 class ChatApi:
@@ -72,7 +62,7 @@ class ChatApi:
 
     def post_chat(self, body: bytes, caller: Caller) -> Reply:
         """Ask a question: 200 with the answer, 202 with the execution when it is not done in time."""
-        return self._guarded(lambda: self._ask(_parse(body), caller))
+        return guarded(lambda: self._ask(_parse(body), caller))
 
     def get_chat(self, execution: str, caller: Caller) -> Reply:
         """Look for the answer again: 200, 202 while it is being worked on, 404 also for another caller's.
@@ -87,7 +77,7 @@ class ChatApi:
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.")
             return self._reply(found)
 
-        return self._guarded(look)
+        return guarded(look)
 
     def get_health(self) -> Reply:
         """200 when the configuration is whole; says which layers are on."""
@@ -98,7 +88,7 @@ class ChatApi:
             body = {"status": "ok", "layers": layers, "state_machine": self._executions.state_machine_arn}
             return 200, body, {}
 
-        return self._guarded(health)
+        return guarded(health)
 
     def _ask(self, question: Mapping[str, Any], caller: Caller) -> Reply:
         request = Request(text=question["question"], caller=caller.id, passages=passages_of(question.get("passages")))
@@ -145,29 +135,6 @@ class ChatApi:
         location = f"/chat/{arn.rpartition(':')[2]}"
         return 202, {"execution": arn, "status": status}, {"Location": location, "Retry-After": "1"}
 
-    def _guarded(self, route: Callable[[], Reply]) -> Reply:
-        try:
-            return route()
-        except StepguardError as error:
-            status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
-            message = str(error)
-            if status >= 500:
-                # What went wrong on our side is for the log, not for the caller; it never holds a person's text.
-                _log.error("%s: %s", type(error).__name__, message)
-                message = "The service cannot answer now. Try again later."
-            return status, {"error": {"code": code, "message": message}}, {}
-
-
-_STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
-    (InvalidRequest, 400, "InvalidRequest"),
-    (UnknownExecution, 404, "UnknownExecution"),
-    (Conflict, 409, "Conflict"),
-    (Throttled, 429, "Throttled"),
-    (ConfigurationError, 500, "ConfigurationError"),
-    (AccessDenied, 500, "ConfigurationError"),
-    (StepguardError, 503, "Unavailable"),
-)
-
 
 def execution_name(caller: str, client_token: str | None) -> str:
     """The execution's name: the same for the same caller and token, so that starting is idempotent."""
@@ -176,27 +143,18 @@ def execution_name(caller: str, client_token: str | None) -> str:
     return "chat-" + hashlib.sha256(json.dumps([caller, client_token]).encode()).hexdigest()[:32]
 
 
-_MEMBERS = {"question", "passages", "client_token", "wait_seconds"}
+_MEMBERS = frozenset({"question", "passages", "client_token", "wait_seconds"})
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        question = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not valid JSON.") from None
-    if not isinstance(question, dict):
-        raise InvalidRequest('The body must be a JSON object such as {"question": "..."}.')
-    if not set(question) <= _MEMBERS:
-        raise InvalidRequest(f"The body has unknown members; known are {', '.join(sorted(_MEMBERS))}.")
+    question = read_body(body, '{"question": "..."}', _MEMBERS)
     text = question.get("question")
     if not isinstance(text, str) or not text.strip():
         raise InvalidRequest("'question' must be a non-empty string.")
     if len(text) > QUESTION_CHARACTERS:
         raise InvalidRequest(f"'question' has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
     check_unicode(text, "'question'")
-    token = question.get("client_token")
-    if token is not None and (not isinstance(token, str) or not 0 < len(token) <= TOKEN_CHARACTERS):
-        raise InvalidRequest(f"'client_token' must be a string of 1 to {TOKEN_CHARACTERS} characters.")
+    check_token(question)
     seconds = question.get("wait_seconds", WAIT_SECONDS)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= WAIT_SECONDS:
         raise InvalidRequest(f"'wait_seconds' must be a number from 0 to {WAIT_SECONDS:g}.")

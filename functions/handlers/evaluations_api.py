@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,33 +19,20 @@ from functions.adapters.environment import operators
 from functions.adapters.evaluations import Evaluations
 from functions.adapters.executions import Execution
 from functions.adapters.objects import Address, address_of
-from functions.core.callers import ANONYMOUS, Caller
-from functions.core.errors import (
-    AccessDenied,
-    ConfigurationError,
-    Conflict,
-    InvalidRequest,
-    StepguardError,
-    Throttled,
-    UnknownExecution,
-)
+from functions.core.callers import Caller
+from functions.core.errors import Conflict, InvalidRequest, UnknownExecution
 from functions.core.runs import Run, run_of
 from functions.core.trace import to_document
 from functions.core.trace.graph import graph
 from functions.core.trace.result import read_result
+from functions.handlers.routes import Reply, check_token, guarded, read_body, sees_all
 
 FILES = ("scorecard.json", "results.jsonl", "items.csv", "report.html", "bad_rows.jsonl")
 """What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
 
-TOKEN_CHARACTERS = 256
-
 ITEM_DIGITS = 16
 LISTED = 50
 """How many of the newest runs a list looks into."""
-
-_log = logging.getLogger(__name__)
-
-Reply = tuple[int, dict[str, Any], dict[str, str]]
 
 
 class EvaluationsApi:
@@ -151,49 +137,21 @@ class EvaluationsApi:
         return execution
 
     def _may_read(self, owner: object, caller: Caller) -> bool:
-        allowed = self._operators()
-        # Only the embedded cloud, where nobody signs, makes the anonymous caller an operator.
-        return owner == caller.id or (caller.id == ANONYMOUS and ANONYMOUS in allowed) or caller.is_operator(allowed)
+        return owner == caller.id or sees_all(caller, self._operators())
 
 
 _LIMITS = ("sample", "seed", "kind", "max_concurrency", "tolerated_failure_percentage")
-_MEMBERS = {"corpus", "client_token", *_LIMITS}
+_MEMBERS = frozenset({"corpus", "client_token", *_LIMITS})
+_EXAMPLE = '{"corpus": "s3://BUCKET/KEY"}'
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        wanted = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("The body is not valid JSON.") from None
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("corpus"), str):
-        raise InvalidRequest('The body must be a JSON object such as {"corpus": "s3://BUCKET/KEY"}.')
-    if not set(wanted) <= _MEMBERS:
-        raise InvalidRequest(f"The body has unknown members; known are {', '.join(sorted(_MEMBERS))}.")
-    token = wanted.get("client_token")
-    if token is not None and (not isinstance(token, str) or not 0 < len(token) <= TOKEN_CHARACTERS):
-        raise InvalidRequest(f"'client_token' must be a string of 1 to {TOKEN_CHARACTERS} characters.")
+    wanted = read_body(body, _EXAMPLE, _MEMBERS)
+    if not isinstance(wanted.get("corpus"), str):
+        raise InvalidRequest(f"'corpus' must be a string, as in {_EXAMPLE}.")
+    check_token(wanted)
     return wanted
 
 
-_STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
-    (InvalidRequest, 400, "InvalidRequest"),
-    (UnknownExecution, 404, "UnknownEvaluation"),
-    (Conflict, 409, "Conflict"),
-    (Throttled, 429, "Throttled"),
-    (ConfigurationError, 500, "ConfigurationError"),
-    (AccessDenied, 500, "ConfigurationError"),
-    (StepguardError, 503, "Unavailable"),
-)
-
-
-def _guarded(reply: Callable[[], Reply]) -> Reply:
-    try:
-        return reply()
-    except StepguardError as error:
-        status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
-        message = str(error)
-        if status >= 500:
-            # What went wrong on our side is for the log, not for the caller.
-            _log.error("%s: %s", type(error).__name__, message)
-            message = "The service cannot answer now. Try again later."
-        return status, {"error": {"code": code, "message": message}}, {}
+def _guarded(route: Callable[[], Reply]) -> Reply:
+    return guarded(route, unknown="UnknownEvaluation")

@@ -8,7 +8,6 @@ itself; an operator sees everything. To everybody else an execution does not exi
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import islice
@@ -19,21 +18,15 @@ from uuid import uuid4
 from functions.adapters.environment import operators
 from functions.adapters.executions import Execution, Executions
 from functions.adapters.listing import Listing
-from functions.core.callers import ANONYMOUS, Caller
-from functions.core.errors import (
-    AccessDenied,
-    ConfigurationError,
-    InvalidRequest,
-    StepguardError,
-    Throttled,
-    UnknownExecution,
-)
+from functions.core.callers import Caller
+from functions.core.errors import InvalidRequest, UnknownExecution
 from functions.core.trace import read_history, to_document
 from functions.core.trace.compare import compare
 from functions.core.trace.graph import graph
 from functions.core.trace.listing import OUTCOMES, Filters
 from functions.core.trace.redact import redact
 from functions.core.trace.replay import replayed
+from functions.handlers.routes import Reply, guarded, sees_all
 
 SEARCHED = 200
 """How many of the newest executions a list looks into at most."""
@@ -44,9 +37,6 @@ EVENTS = 1_000
 
 EVENT_BYTES = 4_000_000
 
-_log = logging.getLogger(__name__)
-
-Reply = tuple[int, dict[str, Any], dict[str, str]]
 Query = Mapping[str, str]
 
 
@@ -76,7 +66,7 @@ class ExecutionsApi:
                     found.append(summary)
             return 200, {"executions": found[:limit], "searched": searched, "more": len(found) > limit}, {}
 
-        return self._guarded(reply)
+        return _guarded(reply)
 
     def get(self, name: str, query: Query, caller: Caller) -> Reply:
         """The trace, with the graph of the definition it ran; `compare=OTHER` adds the comparison with another one.
@@ -92,7 +82,7 @@ class ExecutionsApi:
                 document["comparison"] = compare(_shown(document, query), _shown(other, query))
             return 200, _shown(document, query), {}
 
-        return self._guarded(reply)
+        return _guarded(reply)
 
     def events(self, name: str, query: Query, caller: Caller) -> Reply:
         """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` goes on there."""
@@ -111,7 +101,7 @@ class ExecutionsApi:
                 shown.append(json.loads(text))
             return 200, {"events": shown, "next": None}, {}
 
-        return self._guarded(reply)
+        return _guarded(reply)
 
     def replay(self, name: str, caller: Caller) -> Reply:
         """Start the same request again, with today's definition and guardrails: 202 with the new execution."""
@@ -121,7 +111,7 @@ class ExecutionsApi:
             arn = self._executions.start(f"replay-{uuid4().hex}", replayed(execution.input, caller.id))
             return 202, {"execution": arn, "replay_of": execution.arn}, {"Location": f"/executions/{_name(arn)}"}
 
-        return self._guarded(reply)
+        return _guarded(reply)
 
     def _document(self, name: str, caller: Caller) -> dict[str, Any]:
         arn = self._find(name, caller).arn
@@ -136,30 +126,14 @@ class ExecutionsApi:
 
     def _may_read(self, caller: Caller, document: Mapping[str, Any]) -> bool:
         allowed = self._operators()
-        # Only the embedded cloud, where nobody signs, makes the anonymous caller an operator.
-        return (caller.id == ANONYMOUS and ANONYMOUS in allowed) or caller.may_read(document, allowed)
-
-    def _guarded(self, route: Callable[[], Reply]) -> Reply:
-        try:
-            return route()
-        except StepguardError as error:
-            status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
-            message = str(error)
-            if status >= 500:
-                _log.error("%s: %s", type(error).__name__, message)
-                message = _PLAIN.get(code, "The service cannot answer now. Try again later.")
-            return status, {"error": {"code": code, "message": message}}, {}
+        return sees_all(caller, allowed) or caller.may_read(document, allowed)
 
 
-_STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
-    (InvalidRequest, 400, "InvalidRequest"),
-    (UnknownExecution, 404, "UnknownExecution"),
-    (Throttled, 429, "Throttled"),
-    (AccessDenied, 500, "AccessDenied"),
-    (ConfigurationError, 500, "ConfigurationError"),
-    (StepguardError, 503, "Unavailable"),
-)
-_PLAIN = {"AccessDenied": "This service may not read the execution: its role or credentials lack the permission."}
+_DENIED = "This service may not read the execution: its role or credentials lack the permission."
+
+
+def _guarded(route: Callable[[], Reply]) -> Reply:
+    return guarded(route, denied=_DENIED)
 
 
 def read_filters(query: Query) -> Filters:

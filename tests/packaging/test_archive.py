@@ -82,6 +82,7 @@ FILES = [
     "functions/handlers/guard_input.py",
     "functions/handlers/invoke_model.py",
     "functions/handlers/prepare_corpus.py",
+    "functions/handlers/routes.py",
     "functions/handlers/summarize_corpus.py",
 ]
 """Pinned: a file that is new here was meant to run in Lambda."""

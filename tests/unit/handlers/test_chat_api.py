@@ -17,7 +17,8 @@ from functions.core.errors import ConfigurationError
 from functions.core.request import PASSAGE_CHARACTERS, PASSAGES, QUESTION_CHARACTERS
 from functions.core.settings import ERRORMESSAGE, GuardrailRef, Settings, read_settings
 from functions.core.verdict import Layer
-from functions.handlers.chat_api import TOKEN_CHARACTERS, WAIT_SECONDS, ChatApi, Reply, execution_name
+from functions.handlers.chat_api import WAIT_SECONDS, ChatApi, execution_name
+from functions.handlers.routes import TOKEN_CHARACTERS, Reply
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import with_layers
 from tests.fakes.states import ANSWER, MACHINE, Clock, FakeStates

@@ -13,7 +13,8 @@ from functions.adapters.quota import CallerQuota
 from functions.core.callers import Caller
 from functions.core.errors import Throttled
 from functions.core.settings import read_settings
-from functions.handlers.chat_api import ChatApi, Reply
+from functions.handlers.chat_api import ChatApi
+from functions.handlers.routes import Reply
 from tests.fakes.aws import FakeClient
 from tests.fakes.states import ANSWER, BEGIN, Clock, FakeStates
 
