@@ -1,8 +1,8 @@
 """State machines, executions and their histories in one SQLite file (WAL).
 
 Writes are collected and committed together, in order: an event is in the file whole or not at all, and whoever tells
-the outside world about a state of things calls `flush` first. With WAL and synchronous=NORMAL a killed process loses
-nothing committed; a power failure may lose the last moments but never consistency (https://sqlite.org/wal.html).
+the outside world about a state of things calls `flush` first. A power failure may lose the last moments but never
+consistency.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 from local.asl.errors import defect
 from local.asl.history import Event
 from local.asl.jsontext import dump
+from local.wire.statefile import open_tables
 
 SCHEMA_VERSION = 1
-"""Raised with every change of the tables; kept in the file's `user_version`."""
+"""Raised with every change of the tables."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS machines (
     arn TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
@@ -74,14 +75,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises sqlite3.Error, also for a file of another schema."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._db = open_tables(path, _SCHEMA, SCHEMA_VERSION)
         self._db.row_factory = sqlite3.Row
-        try:
-            self._make(path.name)
-        except BaseException:
-            self._db.close()
-            raise
         self._pending: list[tuple[str, Sequence[Any]]] = []
         self._pending_lock = threading.Lock()
         self._db_lock = threading.Lock()
@@ -89,19 +84,6 @@ class Store:
         self._closed = threading.Event()
         self._writer = threading.Thread(target=self._write_behind, name="asl-store", daemon=True)
         self._writer.start()
-
-    def _make(self, name: str) -> None:
-        version, tables = self._db.execute(
-            "SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
-        ).fetchone()
-        if (version or tables) and version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(
-                f"{name} has version {version} of the tables, this stepguard needs version {SCHEMA_VERSION}; "
-                "move or delete the folder, then a new one is made"
-            )
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
     def write(self, sql: str, *values: Any) -> None:
         """Queue a statement; it is committed within some milliseconds, in order."""

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from local.bedrock.guardrail import DRAFT, Guardrail
+from local.wire.statefile import open_tables
 
 SCHEMA_VERSION = 1
-"""Raised with every change of the tables; kept in the file's `user_version`."""
+"""Raised with every change of the tables."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS guardrails (
     id TEXT PRIMARY KEY,
@@ -65,30 +66,10 @@ class Store:
 
     def __init__(self, database: Path) -> None:
         """Open or make the file. Raises sqlite3.Error, also for a file of another schema."""
-        database.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        # Autocommit mode: transactions are written out below, BEGIN IMMEDIATE, so that check and change are one.
-        self._connection = sqlite3.connect(database, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            self._make(database.name)
-        except BaseException:
-            self._connection.close()
-            raise
-        self._parsed: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
-
-    def _make(self, name: str) -> None:
-        version, tables = self._connection.execute(
-            "SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
-        ).fetchone()
-        if (version or tables) and version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(
-                f"{name} has version {version} of the tables, this stepguard needs version {SCHEMA_VERSION}; "
-                "move or delete the folder, then a new one is made"
-            )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection = open_tables(database, _SCHEMA, SCHEMA_VERSION)
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        self._parsed: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -98,7 +79,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside happens, or nothing."""
-        with self._lock:
+        with self._lock:  # BEGIN IMMEDIATE: check and change are one, for other processes too
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

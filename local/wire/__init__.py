@@ -5,6 +5,8 @@ a dict in the model's member names and returns the response likewise, or raises 
 request to an operation, checks it against the model's limits the way AWS does (botocore's client checks only
 required members, types and minimum lengths), and writes the response.
 
+`local.wire.statefile` is where a service keeps what must outlive the process.
+
 Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index.html).
 """
 
