@@ -1,0 +1,45 @@
+"""Run by the clients' own Python: calls of langchain-aws named on stdin, what came back on stdout. Not a test."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from botocore.exceptions import ClientError
+from langchain_aws import BedrockLLM, ChatBedrock, ChatBedrockConverse
+from langchain_core.callbacks import BaseCallbackHandler  # type: ignore[import-not-found]  # in the clients' environment
+
+MODELS = {"converse": ChatBedrockConverse, "chat": ChatBedrock, "llm": BedrockLLM}
+
+
+class Recorder(BaseCallbackHandler):  # type: ignore[misc]  # mypy does not see the base class
+    """Keeps what langchain-aws tells a callback about guardrails."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    def on_llm_error(self, error: BaseException, **about: Any) -> None:
+        """langchain-aws reports an intervention as an error, with its reason and trace."""
+        self.told.append({"error": str(error), "reason": about.get("reason"), "trace": about.get("trace")})
+
+
+def call(model: str, options: dict[str, Any], messages: Any) -> dict[str, Any]:
+    """One invoke; a service's refusal is its code and message."""
+    recorder = Recorder()
+    try:
+        answer = MODELS[model](callbacks=[recorder], **options).invoke(messages)
+    except ClientError as error:
+        return {"refused": error.response["Error"], "told": recorder.told}
+    if isinstance(answer, str):
+        return {"text": answer, "told": recorder.told}
+    return {
+        "text": answer.content,
+        "metadata": answer.response_metadata,
+        "usage": answer.usage_metadata,
+        "told": recorder.told,
+    }
+
+
+if __name__ == "__main__":
+    json.dump([call(**each) for each in json.load(sys.stdin)], sys.stdout)
