@@ -191,11 +191,11 @@ def test_each_message_keeps_its_own_masked_text(proxy: Proxy) -> None:
         [
             {"role": "user", "content": "I am at ann.lee@example.com."},
             {"role": "assistant", "content": "Thank you."},
-            {"role": "user", "content": "My ticket is TCK-1234, and bob@example.com has it, too."},
+            {"role": "user", "content": "Ticket TCK-1234 is about oranges. The gardener bob@example.com knows more."},
         ],
         "pre",
     )
-    assert reply.text == "My ticket is {Ticket}, and {EMAIL} has it, too."
+    assert reply.text == "Ticket {Ticket} is about oranges. The gardener {EMAIL} knows more."
 
 
 def test_answer_is_masked_and_blocked(proxy: Proxy) -> None:
