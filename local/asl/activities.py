@@ -10,10 +10,11 @@ from time import monotonic
 from typing import Any
 
 from local.asl.arns import check_arn, check_name
-from local.asl.core import Core, decode_token, encode_token, moment
+from local.asl.core import Core, moment
 from local.asl.effects import Done, Heartbeat, Message, Started
 from local.asl.errors import StateError
 from local.asl.jsontext import MAX_BYTES, load, size
+from local.asl.pages import page_of
 from local.asl.tags import replace_tags
 from local.wire import ServiceError
 
@@ -42,22 +43,13 @@ class ActivityOperations:
     def describe_activity(self, params: Params) -> Params:
         """ActivityDoesNotExist when there is none."""
         row = self._activity(params["activityArn"])
-        return {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}
+        return _shown(row)
 
     def list_activities(self, params: Params) -> Params:
         """Sorted by name (AWS promises no order)."""
-        most = params.get("maxResults") or 100
-        start = decode_token(params.get("nextToken")) or 0
-        rows = self.core.store.read("SELECT * FROM activities ORDER BY name LIMIT ? OFFSET ?", most + 1, start)
-        response: Params = {
-            "activities": [
-                {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}
-                for row in rows[:most]
-            ]
-        }
-        if len(rows) > most:
-            response["nextToken"] = encode_token(start + most)
-        return response
+        page = page_of(params)
+        rows = self.core.store.read("SELECT * FROM activities ORDER BY name LIMIT ? OFFSET ?", page.limit, page.after)
+        return page.reply("activities", rows, _shown)
 
     def delete_activity(self, params: Params) -> Params:
         """Idempotent. A task that waits for it goes on waiting, until its time-out."""
@@ -114,3 +106,7 @@ class ActivityOperations:
         if row is None:
             raise ServiceError("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
         return row
+
+
+def _shown(row: Any) -> Params:
+    return {"activityArn": row["arn"], "name": row["name"], "creationDate": moment(row["created"])}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import threading
 from collections.abc import Callable
@@ -256,21 +255,3 @@ def moment(seconds: float | None) -> datetime | None:
 def new_id() -> str:
     """A random UUID, as names and revisions use them."""
     return str(uuid4())
-
-
-def encode_token(position: int) -> str:
-    """A page token: opaque to callers."""
-    return base64.urlsafe_b64encode(dump({"at": position}).encode()).decode("ascii")
-
-
-def decode_token(token: str | None) -> int | None:
-    """The position in a page token; InvalidToken for one we did not make."""
-    if token is None:
-        return None
-    try:
-        position = load(base64.urlsafe_b64decode(token.encode("ascii")))["at"]
-        if isinstance(position, int) and 0 <= position < 2**62:
-            return position
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")

@@ -9,11 +9,12 @@ from math import ceil
 from typing import Any
 
 from local.asl.arns import check_arn, check_name
-from local.asl.core import Core, decode_token, encode_token, moment, new_id
+from local.asl.core import Core, moment, new_id
 from local.asl.execution import Ending, Execution
 from local.asl.history import details_key, without_data
 from local.asl.jsontext import MAX_BYTES, Json, load, same, size
 from local.asl.lookup import find_machine, find_revision
+from local.asl.pages import page_of
 from local.asl.redrive import redrive_status
 from local.asl.versions import resolve
 from local.wire import ServiceError
@@ -118,8 +119,7 @@ class ExecutionOperations:
             check_arn(str(run), "mapRun")
             if self.core.store.one("SELECT 1 FROM map_runs WHERE arn = ?", run) is None:
                 raise ServiceError("ResourceNotFound", f"Resource not found: '{run}'", resourceName=run)
-        most = params.get("maxResults") or 100
-        before = decode_token(params.get("nextToken"))
+        page = page_of(params)
         status, redriven = params.get("statusFilter"), params.get("redriveFilter")
         rows = self.core.store.read(
             _OF_MACHINE if machine is not None else _OF_MAP_RUN,
@@ -128,51 +128,25 @@ class ExecutionOperations:
             status,
             redriven,
             redriven,
-            2**62 if before is None else before,
-            most + 1,
+            page.before,
+            page.limit,
         )
-        response: Params = {
-            "executions": [
-                {
-                    "executionArn": row["arn"],
-                    "stateMachineArn": row["machine"],
-                    "name": row["name"],
-                    "status": row["status"],
-                    "startDate": moment(row["started"]),
-                    "stopDate": moment(row["stopped"]),
-                    "stateMachineVersionArn": row["version"],
-                    "stateMachineAliasArn": row["alias"],
-                    "redriveCount": row["redrives"],
-                    "redriveDate": moment(row["redriven"]),
-                    "mapRunArn": row["map_run"],
-                }
-                for row in rows[:most]
-            ]
-        }
-        if len(rows) > most:
-            response["nextToken"] = encode_token(rows[most - 1]["id"])
-        return response
+        return page.reply("executions", rows, _listed, "id")
 
     def get_execution_history(self, params: Params) -> Params:
         """Events in pages, oldest first unless `reverseOrder`. STANDARD only."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         row = self._row(arn)
-        most = params.get("maxResults") or 100
+        page = page_of(params)
         backwards = bool(params.get("reverseOrder"))
         with_data = params.get("includeExecutionData") is not False
-        start = decode_token(params.get("nextToken"))
         if backwards:
             query = "SELECT * FROM events WHERE execution = ? AND id < ? ORDER BY id DESC LIMIT ?"
-            start = 2**62 if start is None else start
         else:
             query = "SELECT * FROM events WHERE execution = ? AND id > ? ORDER BY id LIMIT ?"
-            start = start or 0
-        rows = self.core.store.read(query, row["id"], start, most + 1)
-        response: Params = {"events": [_event(event, with_data=with_data) for event in rows[:most]]}
-        if len(rows) > most:
-            response["nextToken"] = encode_token(rows[most - 1]["id"])
-        return response
+        rows = self.core.store.read(query, row["id"], page.before if backwards else page.after, page.limit)
+        return page.reply("events", rows, lambda event: _event(event, with_data=with_data), "id")
 
     # --- inside
 
@@ -206,6 +180,22 @@ class ExecutionOperations:
         if row is None:
             raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return row
+
+
+def _listed(row: Any) -> Params:
+    return {
+        "executionArn": row["arn"],
+        "stateMachineArn": row["machine"],
+        "name": row["name"],
+        "status": row["status"],
+        "startDate": moment(row["started"]),
+        "stopDate": moment(row["stopped"]),
+        "stateMachineVersionArn": row["version"],
+        "stateMachineAliasArn": row["alias"],
+        "redriveCount": row["redrives"],
+        "redriveDate": moment(row["redriven"]),
+        "mapRunArn": row["map_run"],
+    }
 
 
 def _standard_only(kind: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from local.asl.arns import check_arn, check_name
 from local.asl.compiler import compile_machine, processor_definition
-from local.asl.core import Core, decode_token, encode_token, moment, new_id
+from local.asl.core import Core, moment, new_id
 from local.asl.errors import DefinitionError
 from local.asl.findings import Finding, parse_definition
 from local.asl.jsontext import dump, load
 from local.asl.lookup import find_machine, find_revision
+from local.asl.pages import page_of
 from local.asl.tags import replace_tags
 from local.asl.validate import validate
 from local.asl.versions import publish, resolve
@@ -131,25 +132,20 @@ class MachineOperations:
 
     def list_state_machines(self, params: Params) -> Params:
         """Sorted by name (AWS promises no order)."""
-        size = params.get("maxResults") or 100
-        start = decode_token(params.get("nextToken")) or 0
+        page = page_of(params)
         rows = self.core.store.read(
-            "SELECT arn, name, type, created FROM machines ORDER BY name LIMIT ? OFFSET ?", size + 1, start
+            "SELECT arn, name, type, created FROM machines ORDER BY name LIMIT ? OFFSET ?", page.limit, page.after
         )
-        response: Params = {
-            "stateMachines": [
-                {
-                    "stateMachineArn": row["arn"],
-                    "name": row["name"],
-                    "type": row["type"],
-                    "creationDate": moment(row["created"]),
-                }
-                for row in rows[:size]
-            ]
-        }
-        if len(rows) > size:
-            response["nextToken"] = encode_token(start + size)
-        return response
+        return page.reply(
+            "stateMachines",
+            rows,
+            lambda row: {
+                "stateMachineArn": row["arn"],
+                "name": row["name"],
+                "type": row["type"],
+                "creationDate": moment(row["created"]),
+            },
+        )
 
     def delete_state_machine(self, params: Params) -> Params:
         """Idempotent. Running executions end first on AWS; here they go on, and their histories stay readable."""

@@ -9,9 +9,10 @@ from sqlite3 import Row
 from typing import Any
 
 from local.asl.arns import check_arn
-from local.asl.core import Core, decode_token, encode_token, moment
+from local.asl.core import Core, moment
 from local.asl.jsontext import dump, load
 from local.asl.maprun import Counts, Limits
+from local.asl.pages import page_of
 from local.wire import ServiceError
 
 Params = dict[str, Any]
@@ -54,29 +55,25 @@ class MapRunOperations:
         parent = self.core.store.one("SELECT id FROM executions WHERE arn = ?", arn)
         if parent is None:
             raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-        most = params.get("maxResults") or 100
-        before = decode_token(params.get("nextToken"))
+        page = page_of(params)
         rows = self.core.store.read(
             "SELECT * FROM map_runs WHERE execution = ? AND number < ? ORDER BY number DESC LIMIT ?",
             parent["id"],
-            2**62 if before is None else before,
-            most + 1,
+            page.before,
+            page.limit,
         )
-        response: Params = {
-            "mapRuns": [
-                {
-                    "executionArn": arn,
-                    "mapRunArn": row["arn"],
-                    "stateMachineArn": row["machine"].partition("/")[0],
-                    "startDate": moment(row["started"]),
-                    "stopDate": moment(row["stopped"]),
-                }
-                for row in rows[:most]
-            ]
-        }
-        if len(rows) > most:
-            response["nextToken"] = encode_token(rows[most - 1]["number"])
-        return response
+        return page.reply(
+            "mapRuns",
+            rows,
+            lambda row: {
+                "executionArn": arn,
+                "mapRunArn": row["arn"],
+                "stateMachineArn": row["machine"].partition("/")[0],
+                "startDate": moment(row["started"]),
+                "stopDate": moment(row["stopped"]),
+            },
+            "number",
+        )
 
     def update_map_run(self, params: Params) -> Params:
         """Takes effect at once; only while the run goes on."""

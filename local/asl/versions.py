@@ -11,9 +11,10 @@ from sqlite3 import Row
 from typing import Any
 
 from local.asl.arns import check_arn, check_name
-from local.asl.core import Core, decode_token, encode_token, moment
+from local.asl.core import Core, moment
 from local.asl.jsontext import dump, load
 from local.asl.lookup import find_machine
+from local.asl.pages import page_of
 from local.asl.store import Store
 from local.wire import ServiceError
 
@@ -95,22 +96,19 @@ class VersionOperations:
     def list_state_machine_versions(self, params: Params) -> Params:
         """Newest first."""
         check_arn(params["stateMachineArn"], "stateMachine")
-        most = params.get("maxResults") or 100
-        before = decode_token(params.get("nextToken"))
+        page = page_of(params)
         rows = self.core.store.read(
             "SELECT * FROM versions WHERE machine = ? AND number < ? ORDER BY number DESC LIMIT ?",
             params["stateMachineArn"],
-            2**62 if before is None else before,
-            most + 1,
+            page.before,
+            page.limit,
         )
-        response: Params = {
-            "stateMachineVersions": [
-                {"stateMachineVersionArn": row["arn"], "creationDate": moment(row["created"])} for row in rows[:most]
-            ]
-        }
-        if len(rows) > most:
-            response["nextToken"] = encode_token(rows[most - 1]["number"])
-        return response
+        return page.reply(
+            "stateMachineVersions",
+            rows,
+            lambda row: {"stateMachineVersionArn": row["arn"], "creationDate": moment(row["created"])},
+            "number",
+        )
 
     def delete_state_machine_version(self, params: Params) -> Params:
         """Refused while an alias routes to the version."""
@@ -198,22 +196,17 @@ class VersionOperations:
         version = check_arn(arn, "stateMachine").partition(":")[2]
         machine = arn.rpartition(":")[0] if version else arn
         find_machine(self.core.store, machine, named=arn)
-        most = params.get("maxResults") or 100
-        start = decode_token(params.get("nextToken")) or 0
+        page = page_of(params)
         rows = self.core.store.read("SELECT * FROM aliases WHERE machine = ? ORDER BY name", machine)
         if version:
             rows = [
                 row for row in rows if any(route["stateMachineVersionArn"] == arn for route in load(row["routing"]))
             ]
-        response: Params = {
-            "stateMachineAliases": [
-                {"stateMachineAliasArn": row["arn"], "creationDate": moment(row["created"])}
-                for row in rows[start : start + most]
-            ]
-        }
-        if len(rows) > start + most:
-            response["nextToken"] = encode_token(start + most)
-        return response
+        return page.reply(
+            "stateMachineAliases",
+            rows[page.after :],
+            lambda row: {"stateMachineAliasArn": row["arn"], "creationDate": moment(row["created"])},
+        )
 
     def delete_state_machine_alias(self, params: Params) -> Params:
         """The versions stay."""
