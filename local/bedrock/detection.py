@@ -10,6 +10,9 @@ from local.bedrock.detectors.spans import Span
 
 Confidence = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
 
+IMAGE_TYPES = frozenset({"SEXUAL"})
+"""Content filters that `Detection.image` can judge; the others have no detector for images."""
+
 
 class Grade(Protocol):
     """How sure a classifier is: a score in 0..1 and the confidence that Bedrock reports for it."""
@@ -58,6 +61,12 @@ class Detection(Protocol):
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
         """Scores of an answer against its source and query."""
 
+    def image(self, data: bytes) -> Mapping[str, Grade]:
+        """Grades for the content filters that can judge a PNG or JPEG image (IMAGE_TYPES).
+
+        Raises UnreadableImageError for a damaged one, DetectorMissingError without the optional package.
+        """
+
 
 class LocalDetection:
     """The detectors of `local.bedrock.detectors`."""
@@ -103,6 +112,11 @@ class LocalDetection:
         from local.bedrock.detectors.grounding import scores
 
         return scores(source, query, answer)
+
+    def image(self, data: bytes) -> Mapping[str, Grade]:
+        from local.bedrock.detectors.images import TYPE, grade
+
+        return {TYPE: grade(data)}
 
 
 def _strings(value: object) -> list[str]:

@@ -29,15 +29,17 @@ _UNITS = (
     "sensitiveInformationPolicyUnits",
     "sensitiveInformationPolicyFreeUnits",
     "contextualGroundingPolicyUnits",
+    content.IMAGE_UNITS,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One content block of a request with its qualifiers."""
+    """One content block of a request: a text with its qualifiers, or an image (PNG or JPEG), which has none."""
 
     text: str
     qualifiers: frozenset[str] = field(default_factory=frozenset)
+    image: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Evaluation:
     """A guardrail's verdict on content.
 
     `outputs` is empty when nothing intervened, the one canned message when blocked, else one masked text per guarded
-    block; `guarded` are those blocks' positions in the request.
+    text block; `guarded` are those blocks' positions in the request.
     """
 
     blocked: bool
@@ -69,14 +71,15 @@ class Evaluation:
 
 
 def guarded(blocks: Sequence[Block]) -> tuple[int, ...]:
-    """Which blocks all policies but grounding look at.
+    """Which texts all policies but grounding look at.
 
     The ones marked guard_content; without any, those that are neither source nor query; without any, all of them, so
     that no request goes unguarded because of its qualifiers.
     """
-    marked = [position for position, block in enumerate(blocks) if GUARD_CONTENT in block.qualifiers]
-    plain = [position for position, block in enumerate(blocks) if not block.qualifiers]
-    return tuple(marked or plain or range(len(blocks)))
+    texts = [position for position, block in enumerate(blocks) if block.image is None]
+    marked = [position for position in texts if GUARD_CONTENT in blocks[position].qualifiers]
+    plain = [position for position in texts if not blocks[position].qualifiers]
+    return tuple(marked or plain or texts)
 
 
 def joined(blocks: Sequence[Block], qualifier: str) -> str:
@@ -93,19 +96,22 @@ def evaluate(
     full: bool = False,
     prompt_attack: bool = True,
     unseen_characters: int = 0,
+    unseen_images: int = 0,
 ) -> Evaluation:
     """Apply every policy of the guardrail that is enabled for this direction.
 
-    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` are
-    those of the request that are not in `blocks`, for the coverage.
+    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` and
+    `unseen_images` are those of the request that are not in `blocks`, for the coverage. Only content filters look at
+    images, all of them: an image cannot be marked, and so cannot be left out by marks elsewhere.
 
     Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query,
-    and a regular expression that does not finish.
+    a regular expression that does not finish, images that cannot be judged, and a request of which nothing would be.
     """
     started = time.perf_counter()
     positions = guarded(blocks)
     texts = [blocks[position].text for position in positions]
     characters = sum(map(len, texts))
+    images = [block.image for block in blocks if block.image is not None]
     if text_units(characters) > MAXIMUM_TEXT_UNITS:
         raise ServiceError(
             "ValidationException",
@@ -117,20 +123,21 @@ def evaluate(
         query=joined(blocks, QUERY),
         answer="\n".join(text for text, position in zip(texts, positions, strict=True) if _answers(blocks[position])),
     )
+    # First, since it refuses requests.
+    grounded = grounding.assess(guardrail.policy("contextualGroundingPolicyConfig"), direction, compared, detection)
+    harmful = content.assess(
+        guardrail.policy("contentPolicyConfig"), direction, texts, detection, prompt_attack=prompt_attack, images=images
+    )
+    images_seen = harmful.units.get(content.IMAGE_UNITS, 0) if harmful else 0
+    if images and not images_seen and not any(text.strip() for text in texts):
+        raise ServiceError(
+            "ValidationException",
+            "No content filter of the guardrail looks at images in this direction, and the request has nothing else "
+            "to judge. Add IMAGE to the modalities of the SEXUAL filter.",
+        )
     sections = [
         section
-        for section in (
-            # First, since it refuses requests.
-            grounding.assess(guardrail.policy("contextualGroundingPolicyConfig"), direction, compared, detection),
-            topics.assess(guardrail.policy("topicPolicyConfig"), direction, texts, detection),
-            content.assess(
-                guardrail.policy("contentPolicyConfig"), direction, texts, detection, prompt_attack=prompt_attack
-            ),
-            words.assess(_word_filters(guardrail, direction), texts, detection),
-            sensitive_information.assess(
-                guardrail.policy("sensitiveInformationPolicyConfig"), direction, texts, detection
-            ),
-        )
+        for section in (grounded, harmful, *(_on_texts(guardrail, direction, texts, detection) if texts else ()))
         if section is not None
     ]
     blocked = any(section.blocks for section in sections)
@@ -140,6 +147,8 @@ def evaluate(
         usage.update(section.units)
     total = unseen_characters + sum(len(block.text) for block in blocks)
     coverage = {"textCharacters": {"guarded": characters, "total": total}}
+    if images or unseen_images:
+        coverage["images"] = {"guarded": images_seen, "total": len(images) + unseen_images}
     return Evaluation(
         blocked=blocked,
         masked=masked and not blocked,
@@ -148,6 +157,17 @@ def evaluate(
         assessment=_assessment(guardrail, sections, usage, coverage, started, full=full),
         usage=usage,
         coverage=coverage,
+    )
+
+
+def _on_texts(
+    guardrail: Guardrail, direction: Direction, texts: Sequence[str], detection: Detection
+) -> tuple[Section | None, ...]:
+    """The policies that know nothing but texts."""
+    return (
+        topics.assess(guardrail.policy("topicPolicyConfig"), direction, texts, detection),
+        words.assess(_word_filters(guardrail, direction), texts, detection),
+        sensitive_information.assess(guardrail.policy("sensitiveInformationPolicyConfig"), direction, texts, detection),
     )
 
 

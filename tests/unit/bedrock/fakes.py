@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from local.bedrock.detection import Confidence, Grade, GroundingScores
 from local.bedrock.detectors.spans import Span
+from local.bedrock.images import DetectorMissingError, UnreadableImageError
 from local.bedrock.models.base import Completion, Message, Sampling
 from local.bedrock.models.catalogue import Catalogue
 from local.bedrock.service import Bedrock
@@ -71,6 +72,13 @@ class FakeDetection:
 
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
         return FakeGroundingScores(_share(answer, source), _share(query, answer))
+
+    def image(self, data: bytes) -> Mapping[str, Grade]:
+        if b"DAMAGED" in data:
+            raise UnreadableImageError("it is damaged")
+        if b"NO-PACKAGE" in data:
+            raise DetectorMissingError("the package nudenet is not installed; pip install it")
+        return {"SEXUAL": _grade(data.decode("latin-1"), "SEXUAL")}
 
 
 def _grade(text: str, kind: str) -> FakeGrade:
@@ -176,6 +184,23 @@ def content(kind: str, strength: str = "HIGH", **more: Any) -> dict[str, Any]:
     output = "NONE" if kind == "PROMPT_ATTACK" else strength
     entry = {"type": kind, "inputStrength": strength, "outputStrength": output, **more}
     return {"contentPolicyConfig": {"filtersConfig": [entry]}}
+
+
+def png(told: str = "", width: int = 4, height: int = 3) -> bytes:
+    """The header of a PNG, and what the fake detector shall see in it, such as "SEXUAL-LOW"."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + size + b"\x08\x02\0\0\0" + told.encode()
+
+
+def jpeg(told: str = "", width: int = 4, height: int = 3) -> bytes:
+    """The same of a JPEG: start of image, an application segment, a frame header."""
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return b"\xff\xd8\xff\xe0\0\x06JFIF\xff\xff\xc0\0\x11\x08" + size + b"\x03" + told.encode()
+
+
+def image(data: bytes, kind: str = "png") -> dict[str, Any]:
+    """An image block, of ApplyGuardrail and of Converse."""
+    return {"image": {"format": kind, "source": {"bytes": data}}}
 
 
 def grounding(**thresholds: float) -> dict[str, Any]:

@@ -249,6 +249,7 @@ def test_usage_counts_a_text_unit_for_every_thousand_characters_begun(api: Api, 
         "sensitiveInformationPolicyUnits": 0,
         "sensitiveInformationPolicyFreeUnits": units,
         "contextualGroundingPolicyUnits": 0,
+        "contentPolicyImageUnits": 0,
     }
     metrics = answer["assessments"][0]["invocationMetrics"]
     assert metrics["usage"] == answer["usage"]
