@@ -104,7 +104,9 @@ class EmbeddedCloud:
     def _start(self, opened: ExitStack) -> None:
         """Start every service; `opened` ends them in the reverse order."""
         opened.enter_context(_locked(self.home, self._patience))
-        self.bedrock = Bedrock(self.home / "bedrock.sqlite3", self.account)
+        self.bedrock = Bedrock(
+            self.home / "bedrock.sqlite3", self.account, workers=self._workers or os.cpu_count() or 1
+        )
         opened.callback(self.bedrock.close)
         self.functions = Functions(self.account, self.home / "logs", self._workers)
         opened.callback(self.functions.close)
@@ -155,7 +157,8 @@ class EmbeddedCloud:
         self._open.close()
 
     def warm_up(self) -> None:
-        """Start a worker of every function, so that the first request does not wait for it."""
+        """Start a worker of every function and of the guardrails, so that the first request does not wait for them."""
+        self.bedrock.warm_up()
         for config in self.functions.configs():
             self.functions.prewarm(config.name)
 

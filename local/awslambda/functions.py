@@ -34,15 +34,16 @@ class Functions:
     """The functions of one account; thread safe.
 
     `workers` is the number of worker processes kept warm for each set of functions of equal task root and
-    environment (default: one per processor); when all of them wait, up to 16 in total are started. Workers start at
-    the first invocation, or with `prewarm`. Logs go to `log_folder`, one file per function.
+    environment (default: two per processor, as functions mostly wait for other services); when all of them wait, up
+    to 16 in total are started. Workers start at the first invocation, or with `prewarm`. Logs go to `log_folder`, one
+    file per function.
     """
 
     def __init__(self, account: Account, log_folder: Path, workers: int | None = None) -> None:
         self.account = account
         self._configs: dict[str, FunctionConfig] = {}
         self._logs = LogFolder(log_folder)
-        self._pool = WorkerPool(workers or os.cpu_count() or 1, MAX_WORKERS)
+        self._pool = WorkerPool(workers or 2 * (os.cpu_count() or 1), MAX_WORKERS)
 
     def register(self, config: FunctionConfig) -> None:
         """Create or replace a function."""

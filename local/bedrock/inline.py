@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from local.bedrock.detection import Detection
-from local.bedrock.evaluate import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Evaluation, evaluate, joined
+from local.bedrock.evaluate import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Evaluation, joined
 from local.bedrock.guardrail import Guardrail
+from local.bedrock.judge import Judge, Scope
 from local.bedrock.policies import grounding
 from local.wire import ServiceError
 
@@ -17,7 +17,7 @@ class Guard:
     """One call's guardrail with how its findings are to be traced."""
 
     guardrail: Guardrail
-    detection: Detection
+    judge: Judge
     full: bool
 
     def input(self, blocks: Sequence[Block], *, prompt_characters: int, prompt_attack: bool = True) -> Evaluation:
@@ -32,15 +32,8 @@ class Guard:
             grounding.check(
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
             )
-        return evaluate(
-            self.guardrail,
-            "INPUT",
-            blocks,
-            self.detection,
-            full=self.full,
-            prompt_attack=prompt_attack,
-            unseen_characters=prompt_characters - sum(len(block.text) for block in blocks),
-        )
+        unseen = prompt_characters - sum(len(block.text) for block in blocks)
+        return self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen))
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
         """Judge the model's answer to a prompt."""
@@ -49,18 +42,13 @@ class Guard:
             for block in prompt
             if block.qualifiers & {GROUNDING_SOURCE, QUERY}
         ]
-        return evaluate(
-            self.guardrail,
-            "OUTPUT",
-            [*context, Block(text, frozenset({GUARD_CONTENT}))],
-            self.detection,
-            full=self.full,
-        )
+        blocks = [*context, Block(text, frozenset({GUARD_CONTENT}))]
+        return self.judge(self.guardrail, "OUTPUT", blocks, Scope(self.full))
 
 
 def guard(
     find: Callable[[str, str], Guardrail],
-    detection: Detection,
+    judge: Judge,
     identifier: str | None,
     version: str | None,
     *,
@@ -78,7 +66,7 @@ def guard(
             "ValidationException",
             f"{missing} is missing: a guardrail needs both guardrailIdentifier and guardrailVersion.",
         )
-    return Guard(find(identifier, version), detection, full)
+    return Guard(find(identifier, version), judge, full)
 
 
 def strongest(*evaluations: Evaluation | None) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.bedrock.converse import converse
-from local.bedrock.detection import Detection
-from local.bedrock.evaluate import Block, evaluate
+from local.bedrock.evaluate import Block
 from local.bedrock.guardrail import Guardrail
 from local.bedrock.inline import guard
 from local.bedrock.invoke_model import invoke_model
+from local.bedrock.judge import Judge, Scope
 from local.bedrock.models.catalogue import Catalogue, reasons
 from local.wire import ServiceError
 
@@ -24,9 +24,9 @@ _INCORRECT = "Guardrail was enabled but input is in incorrect format."
 class Runtime:
     """Backend of `bedrock-runtime`. `find` gives the guardrail for an identifier and a version."""
 
-    def __init__(self, find: Callable[[str, str], Guardrail], detection: Detection, models: Catalogue) -> None:
+    def __init__(self, find: Callable[[str, str], Guardrail], judge: Judge, models: Catalogue) -> None:
         self._find = find
-        self._detection = detection
+        self._judge = judge
         self._models = models
 
     def precheck(self, operation: str, request: Mapping[str, Any]) -> None:
@@ -42,13 +42,7 @@ class Runtime:
         blocks = [_block(block) for block in request["content"]]
         if not any(block.text.strip() for block in blocks):
             raise ServiceError("ValidationException", _INCORRECT)
-        judged = evaluate(
-            found,
-            request["source"],
-            blocks,
-            self._detection,
-            full=request.get("outputScope") == "FULL",
-        )
+        judged = self._judge(found, request["source"], blocks, Scope(full=request.get("outputScope") == "FULL"))
         return {
             "usage": judged.usage,
             "action": "GUARDRAIL_INTERVENED" if judged.intervened else "NONE",
@@ -67,7 +61,7 @@ class Runtime:
             self._models.model(model_id),
             guard(
                 self._find,
-                self._detection,
+                self._judge,
                 config.get("guardrailIdentifier"),
                 config.get("guardrailVersion"),
                 full=trace == "enabled_full",
@@ -83,7 +77,7 @@ class Runtime:
             self._models.model(request["modelId"]),
             guard(
                 self._find,
-                self._detection,
+                self._judge,
                 request.get("guardrailIdentifier"),
                 request.get("guardrailVersion"),
                 full=trace == "ENABLED_FULL",

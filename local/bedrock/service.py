@@ -6,17 +6,20 @@ from pathlib import Path
 
 from local.bedrock.control import Control
 from local.bedrock.detection import Detection, LocalDetection
+from local.bedrock.judge import LocalJudge
 from local.bedrock.models.catalogue import Catalogue
 from local.bedrock.runtime import Runtime
 from local.bedrock.sagemaker import SageMakerRuntime
 from local.bedrock.store import Store
+from local.bedrock.workers import WorkerJudge
 from local.wire import Account
 
 
 class Bedrock:
     """Three backends for `local.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
     `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors
-    are loaded when first used, and can be replaced.
+    are loaded when first used, and can be replaced. With `workers`, guardrails are applied in up to that many
+    processes of their own, else in the thread that asks.
     """
 
     def __init__(
@@ -26,13 +29,23 @@ class Bedrock:
         *,
         detection: Detection | None = None,
         models: Catalogue | None = None,
+        workers: int = 0,
     ) -> None:
         models = models or Catalogue()
         self._store = Store(database)
         self.control = Control(self._store, account or Account())
-        self.runtime = Runtime(self.control.get, detection or LocalDetection(), models)
+        self._workers = WorkerJudge(workers) if workers else None
+        judge = self._workers or LocalJudge(detection or LocalDetection())
+        self.runtime = Runtime(self.control.get, judge, models)
         self.sagemaker_runtime = SageMakerRuntime(models)
 
+    def warm_up(self) -> None:
+        """Start the first worker process, so that the first request does not wait for it."""
+        if self._workers:
+            self._workers.warm_up()
+
     def close(self) -> None:
-        """Close the database."""
+        """End the worker processes and close the database."""
+        if self._workers:
+            self._workers.close()
         self._store.close()

@@ -1,0 +1,262 @@
+"""Guardrails applied in worker processes, so that requests beside one another use all cores.
+
+Detectors hold Python's interpreter lock for most of their time. In one process, four guarded items at a time were 1.2
+times as fast as one (two cores); in processes of their own they also leave the endpoint and the engine alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from local.bedrock.evaluate import Block, Evaluation
+from local.bedrock.guardrail import Guardrail
+from local.bedrock.judge import Judge, LocalJudge, Scope
+from local.bedrock.policies.base import Direction
+from local.wire import ServiceError
+
+GROW_AFTER = 0.003
+"""Seconds that a request waits for a worker before another one is started: less than what judging a text takes."""
+STEAL_AFTER = 0.02
+"""Seconds that a text waits for the worker that may know it already before any other will do."""
+MAXIMUM = 8
+"""Workers at most: one takes about 150 MB, and beyond this the endpoint in front of them is the limit."""
+
+_log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from local.bedrock.workers import serve; serve(int(sys.argv[2]))"
+)
+
+
+class WorkerEndedError(Exception):
+    """The worker process is gone, with or without having judged."""
+
+
+class JudgingFailedError(Exception):
+    """An error of ours in the worker; the text says which and where, without the user's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A ServiceError on its way between processes."""
+
+    code: str
+    message: str
+    status: int
+    members: Mapping[str, object]
+
+
+class Worker:
+    """A process that judges one request at a time. Not thread safe: who has it, has it alone.
+
+    It ends when this process does, however that ends: its end of the socket closes.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  this interpreter, our own program
+                [sys.executable, "-c", _PROGRAM, str(_ROOT), str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+            )
+        self._connection = Connection(ours.detach())
+
+    @property
+    def process(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Return when the process can be asked. Raises WorkerEndedError."""
+        self._receive()
+
+    def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Evaluation:
+        """Ask and wait. Raises WorkerEndedError, and what judging raised."""
+        try:
+            self._connection.send((guardrail, direction, tuple(blocks), scope))
+        except OSError as error:
+            raise WorkerEndedError from error
+        answer = self._receive()
+        if isinstance(answer, Evaluation):
+            return answer
+        if isinstance(answer, Refusal):
+            raise ServiceError(answer.code, answer.message, answer.status, **answer.members)
+        raise JudgingFailedError(answer)
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing. May be called from any thread, also while another one waits."""
+        self._process.kill()
+        self._process.wait()
+
+    def _receive(self) -> object:
+        try:
+            answer: object = self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerEndedError from error
+        return answer
+
+
+class WorkerJudge:
+    """A `Judge` on up to `limit` worker processes. The first starts with the first request, others under load.
+
+    A workflow judges the same text more than once, so each text has a worker of its own choice, which still has the
+    text's embeddings.
+    """
+
+    def __init__(self, limit: int | None = None, start: Callable[[], Worker] = Worker) -> None:
+        self._limit = min(limit or os.cpu_count() or 1, MAXIMUM)
+        self._start = start
+        self._changed = threading.Condition()
+        self._workers: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._starting = 0
+        self._failures = 0
+        self._closed = False
+
+    def __call__(
+        self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope, /
+    ) -> Evaluation:
+        worker = self._take(hash(max((block.text for block in blocks), key=len)))
+        ended = False
+        try:
+            return worker.judge(guardrail, direction, blocks, scope)
+        except WorkerEndedError:
+            ended = True
+            raise _unavailable() from None
+        except JudgingFailedError as error:
+            _log.error("A guardrail could not be applied: %s", error)
+            raise _unavailable() from None
+        finally:
+            self._give_back(worker, ended=ended)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The workers' process ids."""
+        with self._changed:
+            return tuple(worker.process for worker in self._workers)
+
+    def warm_up(self) -> None:
+        """Start the first worker, so that the first request does not wait for it."""
+        with self._changed:
+            if not (self._closed or self._running()):
+                self._grow()
+
+    def close(self) -> None:
+        """End all workers; requests under way fail."""
+        with self._changed:
+            self._closed = True
+            workers, self._workers = self._workers, []
+            self._changed.notify_all()
+        for worker in workers:
+            worker.kill()
+
+    def _take(self, key: int) -> Worker:
+        """A worker for the caller alone. Raises ServiceError when there is none and none can be started."""
+        with self._changed:
+            failures = self._failures
+            asked = time.monotonic()
+            while not (self._closed or (self._failures > failures and not self._running())):
+                waited = time.monotonic() - asked
+                if (worker := self._free(key, waited)) is not None:
+                    self._busy.add(worker)
+                    return worker
+                alone = not self._running()
+                if alone or (waited >= GROW_AFTER and self._all_busy() and self._running() < self._limit):
+                    self._grow()
+                self._changed.wait(GROW_AFTER if waited < GROW_AFTER else STEAL_AFTER)
+            raise _unavailable()
+
+    def _free(self, key: int, waited: float) -> Worker | None:
+        """The text's own worker if it is idle, any idle one for a text that has waited long."""
+        if not self._workers:
+            return None
+        own = key % len(self._workers)
+        candidates = [self._workers[own]] if waited < STEAL_AFTER else self._workers
+        return next((worker for worker in candidates if worker not in self._busy), None)
+
+    def _all_busy(self) -> bool:
+        return not self._starting and len(self._busy) >= len(self._workers)
+
+    def _running(self) -> int:
+        return len(self._workers) + self._starting
+
+    def _grow(self) -> None:
+        """Start a worker beside whoever waits: another one may be free sooner."""
+        self._starting += 1
+        threading.Thread(target=self._add, daemon=True, name="guardrail worker").start()
+
+    def _add(self) -> None:
+        worker: Worker | None = None
+        try:
+            worker = self._start()
+            worker.wait_until_ready()
+        except (OSError, WorkerEndedError):
+            if worker is not None:
+                worker.kill()
+                worker = None
+        with self._changed:
+            self._starting -= 1
+            closed = self._closed
+            if worker is None:
+                self._failures += 1
+            elif not closed:
+                self._workers.append(worker)
+            self._changed.notify_all()
+        if worker is not None and closed:
+            worker.kill()
+
+    def _give_back(self, worker: Worker, *, ended: bool) -> None:
+        with self._changed:
+            self._busy.discard(worker)
+            if ended and worker in self._workers:
+                self._workers.remove(worker)
+            self._changed.notify_all()
+        if ended:
+            worker.kill()
+
+
+def _unavailable() -> ServiceError:
+    """AWS's clients try again after this one."""
+    return ServiceError("InternalServerException", "The guardrail could not be applied. Try again.", 500)
+
+
+def serve(descriptor: int, judge: Judge | None = None) -> None:
+    """A worker's life: judge what comes over the socket `descriptor` until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
+    from local.bedrock.detection import LocalDetection
+
+    judge = judge or LocalJudge(LocalDetection())
+    connection = Connection(descriptor)
+    with suppress(EOFError, OSError):
+        connection.send(None)
+        while True:
+            guardrail, direction, blocks, scope = connection.recv()
+            connection.send(_answer(judge, guardrail, direction, blocks, scope))
+
+
+def _answer(
+    judge: Judge, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope
+) -> Evaluation | Refusal | str:
+    try:
+        return judge(guardrail, direction, blocks, scope)
+    except ServiceError as error:
+        return Refusal(error.code, error.message, error.status, error.members)
+    except Exception as error:  # noqa: BLE001  a bug that one request meets must not end the process: it is answered 500
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        # Without the message, which may quote the user's text.
+        return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"

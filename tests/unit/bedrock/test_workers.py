@@ -1,0 +1,192 @@
+"""Guardrails applied in worker processes: the same verdicts, errors and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from local.bedrock.detection import LocalDetection
+from local.bedrock.evaluate import Block, Evaluation
+from local.bedrock.guardrail import Guardrail
+from local.bedrock.judge import LocalJudge, Scope
+from local.bedrock.policies.base import Direction
+from local.bedrock.workers import Worker, WorkerEndedError, WorkerJudge
+from local.wire import ServiceError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MESSAGES = {"name": "g", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
+
+
+def guardrail(**policies: object) -> Guardrail:
+    """A guardrail of these policies."""
+    return Guardrail("g1", "arn:g1", "1", 0, {**MESSAGES, **policies}, NOW, NOW)
+
+
+WORDS = guardrail(wordPolicyConfig={"wordsConfig": [{"text": "forbidden"}]})
+
+
+@pytest.fixture
+def judge() -> Iterator[WorkerJudge]:
+    """A judge on real processes."""
+    judge = WorkerJudge(2)
+    yield judge
+    judge.close()
+
+
+def comparable(verdict: Evaluation) -> dict[str, object]:
+    """A verdict without the one thing that differs from run to run."""
+    assessment = dict(verdict.assessment)
+    assessment["invocationMetrics"] = {
+        **assessment["invocationMetrics"],
+        "guardrailProcessingLatency": None,
+    }
+    return {"blocked": verdict.blocked, "outputs": verdict.outputs, "usage": verdict.usage, "assessment": assessment}
+
+
+@pytest.mark.parametrize("text", ["This is a forbidden word.", "Nothing to see."])
+@pytest.mark.parametrize("full", [True, False])
+def test_a_worker_gives_the_verdict_that_the_caller_itself_would_give(
+    judge: WorkerJudge, text: str, full: bool
+) -> None:
+    """Where a guardrail is applied changes nothing of what comes out."""
+    here = LocalJudge(LocalDetection())(WORDS, "INPUT", [Block(text)], Scope(full=full))
+    assert comparable(judge(WORDS, "INPUT", [Block(text)], Scope(full=full))) == comparable(here)
+
+
+def test_a_refusal_arrives_as_the_same_error(judge: WorkerJudge) -> None:
+    """A ServiceError of the detectors keeps code, status and message on its way between processes."""
+    with pytest.raises(ServiceError, match="maximum input size") as caught:
+        judge(WORDS, "INPUT", [Block("x" * 25_001)], Scope())
+    assert (caught.value.code, caught.value.status) == ("ValidationException", 400)
+
+
+def test_a_killed_worker_costs_one_error_that_clients_retry(judge: WorkerJudge) -> None:
+    """After a worker has died the next request is judged by a new one."""
+    judge(WORDS, "INPUT", [Block("fine")], Scope())
+    os.kill(judge.processes[0], signal.SIGKILL)
+    with pytest.raises(ServiceError) as caught:
+        judge(WORDS, "INPUT", [Block("fine")], Scope())
+    assert (caught.value.code, caught.value.status) == ("InternalServerException", 500)
+    assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
+
+
+def test_an_error_of_ours_says_where_and_never_what_the_text_was(
+    judge: WorkerJudge, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug in a detector is answered with 500; the log has its place, and no user text."""
+    broken = guardrail(wordPolicyConfig={"wordsConfig": [{"no text": "a secret"}]})
+    with pytest.raises(ServiceError) as caught:
+        judge(broken, "INPUT", [Block("a secret")], Scope())
+    assert caught.value.status == 500
+    assert "KeyError in words.py" in caplog.text
+    assert "secret" not in caplog.text
+    assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
+
+
+def test_closing_ends_the_processes(judge: WorkerJudge) -> None:
+    """No process is left behind, and requests are refused afterwards."""
+    judge(WORDS, "INPUT", [Block("fine")], Scope())
+    (process,) = judge.processes
+    judge.close()
+    assert not Path(f"/proc/{process}").exists() or not Path("/proc").exists()
+    with pytest.raises(ServiceError):
+        judge(WORDS, "INPUT", [Block("fine")], Scope())
+
+
+class FakeWorker(Worker):
+    """A worker without a process; `gate` holds its answers back."""
+
+    def __init__(self, gate: threading.Event | None = None, *, ready: bool = True) -> None:
+        self.gate = gate or threading.Event()
+        self.ready = ready
+        self.killed = False
+        self.judged: list[str] = []
+        if gate is None:
+            self.gate.set()
+
+    def wait_until_ready(self) -> None:
+        if not self.ready:
+            raise WorkerEndedError
+
+    def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Evaluation:
+        self.gate.wait(10)
+        self.judged.append(blocks[0].text)
+        return Evaluation(False, False, (), (), {}, {}, {})
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+def test_workers_grow_with_the_load_and_never_beyond_the_limit() -> None:
+    """Requests one after the other need one worker; requests at once get one each, up to the limit."""
+    gate = threading.Event()
+    gate.set()
+    started: list[FakeWorker] = []
+
+    def start() -> Worker:
+        started.append(FakeWorker(gate))
+        return started[-1]
+
+    judge = WorkerJudge(3, start)
+    for number in range(5):
+        judge(WORDS, "INPUT", [Block(f"one {number}")], Scope())
+    assert len(started) == 1
+    gate.clear()
+    callers = [
+        threading.Thread(target=judge, args=(WORDS, "INPUT", [Block(f"many {number}")], Scope())) for number in range(8)
+    ]
+    for caller in callers:
+        caller.start()
+    deadline = threading.Event()
+    while len(started) < 3 and not deadline.wait(0.01):
+        pass
+    deadline.wait(0.1)
+    gate.set()
+    for caller in callers:
+        caller.join(10)
+    assert len(started) == 3
+    assert sum(len(worker.judged) for worker in started) == 13
+    judge.close()
+    assert all(worker.killed for worker in started)
+
+
+def test_a_text_comes_back_to_the_worker_that_knows_it() -> None:
+    """The second judgement of a text finds the first one's embeddings."""
+    gate = threading.Event()
+    started: list[FakeWorker] = []
+
+    def start() -> Worker:
+        started.append(FakeWorker(gate))
+        return started[-1]
+
+    judge = WorkerJudge(2, start)
+    callers = [threading.Thread(target=judge, args=(WORDS, "INPUT", [Block(str(k))], Scope())) for k in range(4)]
+    for caller in callers:
+        caller.start()
+    while len(started) < 2:
+        threading.Event().wait(0.01)
+    gate.set()
+    for caller in callers:
+        caller.join(10)
+    for worker in started:
+        worker.judged.clear()
+    for _ in range(3):
+        for number in range(20):
+            judge(WORDS, "INPUT", [Block(f"text {number}")], Scope())
+    assert set(started[0].judged).isdisjoint(started[1].judged)
+    assert started[0].judged
+    assert started[1].judged
+
+
+def test_a_worker_that_cannot_start_is_an_error_not_a_wait() -> None:
+    """Nobody waits for processes that never come."""
+    judge = WorkerJudge(2, lambda: FakeWorker(ready=False))
+    with pytest.raises(ServiceError) as caught:
+        judge(WORDS, "INPUT", [Block("fine")], Scope())
+    assert caught.value.status == 500
