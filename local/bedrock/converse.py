@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from local.bedrock.evaluate import Block, Evaluation
+from local.bedrock.images import check_image, check_number
 from local.bedrock.inline import Guard, strongest
 from local.bedrock.models.base import Message, Model, Role, Sampling
 from local.bedrock.models.prompts import split_thought
@@ -22,13 +23,18 @@ _IGNORED = {"cachePoint"}
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One text of the request: a text block, or the text of a guardContent block."""
+    """One text or image of the request, by itself or in a guardContent block."""
 
     role: Role
     turn: int
     text: str
     marked: bool
-    qualifiers: frozenset[str]
+    qualifiers: frozenset[str] = frozenset()
+    image: bytes | None = None
+
+    @property
+    def block(self) -> Block:
+        return Block(self.text, self.qualifiers, self.image)
 
 
 def converse(
@@ -36,17 +42,22 @@ def converse(
 ) -> dict[str, Any]:
     """Answer a Converse request.
 
+    Images are taken for the guardrail's sake: the local models cannot see, they read `[image]` in an image's place.
     `reasoning` splits a `<think>` part of the answer off into a reasoningContent block, which guardrails do not
     see. Raises ServiceError.
     """
     started = time.perf_counter()
-    parts = _parts(request)
+    parts = _parts(request, images=guard is not None)
     checked: Evaluation | None = None
     blocks: list[Block] = []
     if guard is not None:
         positions = _guarded(parts)
-        blocks = [Block(parts[position].text, parts[position].qualifiers) for position in positions]
-        checked = guard.input(blocks, prompt_characters=sum(len(part.text) for part in parts))
+        blocks = [parts[position].block for position in positions]
+        checked = guard.input(
+            blocks,
+            prompt_characters=sum(len(part.text) for part in parts),
+            prompt_images=sum(part.image is not None for part in parts),
+        )
         if checked.blocked:
             return _answer(
                 [{"text": checked.outputs[0]}],
@@ -103,14 +114,15 @@ def _trace(guard: Guard, checked: Evaluation | None, judged: Evaluation | None, 
 # --- reading the request --------------------------------------------------------------------------------------------
 
 
-def _parts(request: Mapping[str, Any]) -> list[_Part]:
+def _parts(request: Mapping[str, Any], *, images: bool) -> list[_Part]:
     if request.get("toolConfig"):
         raise ServiceError("ValidationException", "This model doesn't support tool use.")
     messages = request.get("messages") or []
     _check_turns([message["role"] for message in messages])
-    parts = list(_texts(request.get("system") or [], "system", -1, "system"))
+    parts = list(_read(request.get("system") or [], "system", -1, "system", images=images))
     for turn, message in enumerate(messages):
-        parts += _texts(message["content"], message["role"], turn, f"messages.{turn}.content")
+        parts += _read(message["content"], message["role"], turn, f"messages.{turn}.content", images=images)
+    check_number(sum(part.image is not None for part in parts))
     return parts
 
 
@@ -136,26 +148,39 @@ def _check_turns(roles: Sequence[str]) -> None:
         )
 
 
-def _texts(content: Sequence[Mapping[str, Any]], role: Role, turn: int, where: str) -> Iterator[_Part]:
-    """The texts of a message. Reasoning of earlier turns is dropped: neither guardrails nor models see it."""
+def _read(content: Sequence[Mapping[str, Any]], role: Role, turn: int, where: str, *, images: bool) -> Iterator[_Part]:
+    """A message's texts and images. Reasoning of earlier turns is dropped: neither guardrails nor models see it."""
     for number, block in enumerate(content):
-        marked = block.get("guardContent")
-        if "text" in block or (marked and "text" in marked):
-            inner = marked["text"] if marked else block
-            if not inner["text"].strip():
-                raise ServiceError(
-                    "ValidationException",
-                    f"The text field in the ContentBlock object at {where}.{number} is blank. Add text to the text "
-                    "field, and try again.",
-                )
-            qualifiers = frozenset(inner.get("qualifiers") or ()) if marked else frozenset[str]()
-            yield _Part(role, turn, inner["text"], bool(marked), qualifiers)
+        guarded = block.get("guardContent")
+        inner = guarded or block
+        if "text" in inner:
+            yield _text(inner["text"] if guarded else inner, role, turn, f"{where}.{number}", marked=bool(guarded))
+        elif "image" in inner and images:
+            yield _Part(role, turn, "", bool(guarded), image=_image(inner["image"], f"{where}.{number}"))
         elif "reasoningContent" not in block and not _IGNORED.intersection(block):
-            kind = "image" if marked else next(iter(block), "content")
+            kind = next(iter(inner), "content")
             raise ServiceError(
                 "ValidationException",
                 f"This model doesn't support the {kind} field. Remove {kind} and try again.",
             )
+
+
+def _text(inner: Mapping[str, Any], role: Role, turn: int, where: str, *, marked: bool) -> _Part:
+    if not inner["text"].strip():
+        raise ServiceError(
+            "ValidationException",
+            f"The text field in the ContentBlock object at {where} is blank. Add text to the text field, and try "
+            "again.",
+        )
+    return _Part(role, turn, inner["text"], marked, frozenset(inner.get("qualifiers") or ()) if marked else frozenset())
+
+
+def _image(image: Mapping[str, Any], where: str) -> bytes:
+    if "bytes" not in image["source"]:
+        raise ServiceError(
+            "ValidationException", f"The image at '{where}' must be given as bytes, not as an S3 location."
+        )
+    return check_image(image["format"], image["source"]["bytes"], where)
 
 
 def _guarded(parts: Sequence[_Part]) -> list[int]:
@@ -165,10 +190,10 @@ def _guarded(parts: Sequence[_Part]) -> list[int]:
 
 
 def _messages(parts: Sequence[_Part]) -> Iterator[Message]:
-    """The texts of each turn as one message."""
+    """Each turn as one message."""
     for turn in dict.fromkeys(part.turn for part in parts):
         own = [part for part in parts if part.turn == turn]
-        yield Message(own[0].role, "\n".join(part.text for part in own))
+        yield Message(own[0].role, "\n".join("[image]" if part.image else part.text for part in own))
 
 
 def _sampling(config: Mapping[str, Any]) -> Sampling:

@@ -20,12 +20,14 @@ class Guard:
     judge: Judge
     full: bool
 
-    def input(self, blocks: Sequence[Block], *, prompt_characters: int, prompt_attack: bool = True) -> Evaluation:
-        """Judge the prompt, of `prompt_characters` in all.
+    def input(
+        self, blocks: Sequence[Block], *, prompt_characters: int, prompt_images: int = 0, prompt_attack: bool = True
+    ) -> Evaluation:
+        """Judge the prompt, of `prompt_characters` and `prompt_images` in all.
 
         Raises ServiceError if there is nothing to judge, or nothing to ground an answer on.
         """
-        if not any(block.text.strip() for block in blocks):
+        if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
         if grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
             # Asked now, so that a request that must fail does not cost a model call.
@@ -33,7 +35,8 @@ class Guard:
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
             )
         unseen = prompt_characters - sum(len(block.text) for block in blocks)
-        return self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen))
+        unseen_images = prompt_images - sum(block.image is not None for block in blocks)
+        return self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen, unseen_images))
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
         """Judge the model's answer to a prompt."""

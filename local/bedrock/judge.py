@@ -19,6 +19,7 @@ class Scope:
     full: bool = False
     prompt_attack: bool = True
     unseen_characters: int = 0
+    unseen_images: int = 0
 
 
 class Judge(Protocol):
@@ -47,4 +48,5 @@ class LocalJudge:
             full=scope.full,
             prompt_attack=scope.prompt_attack,
             unseen_characters=scope.unseen_characters,
+            unseen_images=scope.unseen_images,
         )

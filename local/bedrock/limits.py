@@ -74,6 +74,9 @@ def _check_content(policy: Mapping[str, Any]) -> None:
     filters = policy.get("filtersConfig") or []
     _check_unique("contentPolicyConfig.filtersConfig", "type", filters)
     for entry in filters:
+        for member in ("inputModalities", "outputModalities"):
+            for value in _repeated(entry.get(member) or ()):
+                raise _refuse(f"{entry['type']} content filter: {member} has {value} more than once.")
         if entry["type"] == "PROMPT_ATTACK" and entry["outputStrength"] != "NONE":
             raise _refuse("PROMPT ATTACK content filter strength for response must be NONE")
 

@@ -9,6 +9,7 @@ from typing import Any
 from local.bedrock.converse import converse
 from local.bedrock.evaluate import Block
 from local.bedrock.guardrail import Guardrail
+from local.bedrock.images import check_image, check_number
 from local.bedrock.inline import guard
 from local.bedrock.invoke_model import invoke_model
 from local.bedrock.judge import Judge, Scope
@@ -30,18 +31,27 @@ class Runtime:
         self._models = models
 
     def precheck(self, operation: str, request: Mapping[str, Any]) -> None:
-        """Refuse a malformed guardrail identifier of ApplyGuardrail in the service's words, not in the model's."""
+        """Refuse a malformed guardrail identifier in the service's words, not in the model's.
+
+        Calls of a model may name none by an empty text; ApplyGuardrail may not.
+        """
         identifier = request.get("guardrailIdentifier")
-        if operation == "ApplyGuardrail" and isinstance(identifier, str) and not _IDENTIFIER.fullmatch(identifier):
+        if operation == "Converse":
+            config = request.get("guardrailConfig")
+            identifier = config.get("guardrailIdentifier") if isinstance(config, dict) else None
+        if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier):
+            return
+        if operation == "ApplyGuardrail" or (identifier and operation in ("Converse", "InvokeModel")):
             raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
 
     def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if not request["guardrailVersion"]:
             raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
         found = self._find(request["guardrailIdentifier"], request["guardrailVersion"])
-        blocks = [_block(block) for block in request["content"]]
-        if not any(block.text.strip() for block in blocks):
+        blocks = [_block(block, f"content.{number}.member.image") for number, block in enumerate(request["content"], 1)]
+        if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", _INCORRECT)
+        check_number(sum(block.image is not None for block in blocks))
         judged = self._judge(found, request["source"], blocks, Scope(full=request.get("outputScope") == "FULL"))
         return {
             "usage": judged.usage,
@@ -87,12 +97,9 @@ class Runtime:
         return {"body": body, "contentType": "application/json"}
 
 
-def _block(block: Mapping[str, Any]) -> Block:
-    if "image" in block:
-        raise ServiceError(
-            "ValidationException",
-            "The embedded Bedrock cannot evaluate images yet: send text, or try this request on AWS.",
-        )
+def _block(block: Mapping[str, Any], where: str) -> Block:
+    if image := block.get("image"):
+        return Block("", image=check_image(image["format"], image["source"]["bytes"], where))
     if "text" not in block:
         raise ServiceError("ValidationException", _INCORRECT)
     return Block(block["text"]["text"], frozenset(block["text"].get("qualifiers") or ()))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.unit.bedrock.boto import Clients
-from tests.unit.bedrock.fakes import configuration, pii
+from tests.unit.bedrock.fakes import configuration, content, image, pii, png
 
 _ECHO = "any.echo"
 
@@ -107,6 +108,52 @@ def test_endpoint(aws: Clients) -> None:
         EndpointName="my-echo", Body=json.dumps({"inputs": "hello"}), ContentType="application/json"
     )
     assert json.loads(answer["Body"].read()) == {"generated_text": "hello"}
+
+
+def _refusal(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    error = caught.value.response["Error"]
+    return error["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"], error["Message"]
+
+
+def test_guardrail_checks_are_refused_by_name(aws: Clients) -> None:
+    """A request in the operation's shape is told that it is not there; a misshapen one, what is wrong with it."""
+    messages = [{"role": "user", "content": [{"text": "hi"}]}]
+    checks = {"contentFilter": {"categories": [{"category": "VIOLENCE"}]}}
+    code, status, message = _refusal(aws.runtime.invoke_guardrail_checks, messages=messages, checks=checks)
+    assert (code, status) == ("UnknownOperationException", 501)
+    assert message.endswith("does not implement bedrock-runtime:InvokeGuardrailChecks.")
+    checks = {"contentFilter": {"categories": [{"category": "PROMPT_ATTACK"}]}}
+    code, status, message = _refusal(aws.runtime.invoke_guardrail_checks, messages=messages, checks=checks)
+    assert (code, status) == ("ValidationException", 400)
+    assert "'checks.contentFilter.categories.1.member.category'" in message
+
+
+def test_automated_reasoning_is_refused_by_name(aws: Clients) -> None:
+    """Policies can be neither made nor put into a guardrail: what is never evaluated would let everything through."""
+    code, status, message = _refusal(aws.control.create_automated_reasoning_policy, name="leave")
+    assert (code, status) == ("UnknownOperationException", 501)
+    assert message.endswith("does not implement bedrock:CreateAutomatedReasoningPolicy.")
+    arn = "arn:aws:bedrock:us-east-1:000000000000:automated-reasoning-policy/abcdefghijkl:1"
+    policy = configuration(automatedReasoningPolicyConfig={"policies": [arn]})
+    code, status, message = _refusal(aws.control.create_guardrail, **policy)
+    assert (code, status) == ("ValidationException", 400)
+    assert "cannot evaluate automated reasoning policies" in message
+    assert aws.control.list_guardrails()["guardrails"] == []
+
+
+def test_images(aws: Clients) -> None:
+    """Bytes in, image units and coverage out, through boto3's serializer and parser."""
+    both = ["TEXT", "IMAGE"]
+    policy = content("SEXUAL", inputModalities=both, outputModalities=both)
+    made = aws.control.create_guardrail(**configuration(**policy))["guardrailId"]
+    answer = aws.runtime.apply_guardrail(
+        guardrailIdentifier=made, guardrailVersion="DRAFT", source="INPUT", content=[image(png("SEXUAL-HIGH"))]
+    )
+    assert answer["usage"]["contentPolicyImageUnits"] == 1
+    assert answer["guardrailCoverage"]["images"] == {"guarded": 1, "total": 1}
+    assert answer["outputs"] == [{"text": "Input refused."}]
 
 
 def test_operation_that_is_not_there_says_so(aws: Clients) -> None:

@@ -404,14 +404,6 @@ def test_empty_content_is_refused(api: Api, content: list[dict[str, Any]]) -> No
     assert _refused(api, guardrailIdentifier=api.guardrail(), content=content).code == "ValidationException"
 
 
-def test_image_is_refused_with_a_reason(api: Api) -> None:
-    """An image is not silently let through."""
-    image = {"image": {"format": "png", "source": {"bytes": b"x"}}}
-    error = _refused(api, guardrailIdentifier=api.guardrail(), content=[image, {"text": {"text": "hi"}}])
-    assert error.code == "ValidationException"
-    assert "images" in error.message
-
-
 def test_over_25_text_units_is_refused(api: Api) -> None:
     """25,001 characters, in however many blocks, are too long."""
     made = api.guardrail()

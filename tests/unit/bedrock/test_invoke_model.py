@@ -260,10 +260,11 @@ def test_malformed_bodies_are_refused(api: Api, raw: bytes, message: str) -> Non
         ({"guardrailIdentifier": "abc"}, "guardrailVersion is missing"),
         ({"guardrailVersion": "1"}, "guardrailIdentifier is missing"),
         ({"guardrailIdentifier": "abc", "guardrailVersion": "1"}, "does not exist"),
+        ({"guardrailIdentifier": "gr/1", "guardrailVersion": "1"}, "The provided guardrail identifier is invalid."),
     ],
 )
-def test_half_a_guardrail_is_refused(api: Api, params: dict[str, Any], message: str) -> None:
-    """Identifier and version come together, and exist."""
+def test_a_guardrail_that_cannot_be_is_refused(api: Api, params: dict[str, Any], message: str) -> None:
+    """Identifier and version come together, well-formed, and exist."""
     with pytest.raises(ServiceError, match=message):
         _invoke(api, {"prompt": "hi"}, **params)
 
