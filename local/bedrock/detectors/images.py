@@ -45,7 +45,7 @@ _PACKAGE = "nudenet"
 _PIECES = 8
 _GROUNDS = ("white", "black")
 _MISSING = "pip install --no-deps --require-hashes -r requirements-images.txt"
-_Pixels = NDArray[np.float32]
+Pixels = NDArray[np.float32]
 # One decoded image may take 256 MB: never two at a time.
 _decoding = threading.Lock()
 _loading = threading.Lock()
@@ -56,7 +56,11 @@ def grade(data: bytes) -> Grade:
 
     Raises UnreadableImageError for one that cannot be decoded whole, DetectorMissingError without the extra.
     """
-    found = scores(data)
+    return graded(scores(data))
+
+
+def graded(found: Mapping[str, float]) -> Grade:
+    """The grade that follows from the model's scores by class."""
     score = max((found.get(part, 0.0) for part in EXPLICIT), default=0.0)
     confidence: Confidence = next((level for level, least in THRESHOLDS.items() if score >= least), "NONE")
     return Grade(score, confidence)
@@ -66,9 +70,9 @@ def scores(data: bytes) -> dict[str, float]:
     """The highest score, 0 to 1, of each of the model's 18 classes (`FACE_FEMALE`, `BELLY_EXPOSED`…) in an image."""
     session, names = _model()
     with _decoding:
-        views = list(_views(data))
+        shown = list(views(data))
     highest = dict.fromkeys(names, 0.0)
-    for pixels in views:
+    for pixels in shown:
         (output,) = session.run(None, {session.get_inputs()[0].name: pixels})
         by_class = output[0, 4:]  # rows: x, y, width, height, then one row for each class; columns: places
         winners = by_class.argmax(axis=0)  # a place shows the class that it scores highest
@@ -78,11 +82,13 @@ def scores(data: bytes) -> dict[str, float]:
     return highest
 
 
-def _views(data: bytes) -> Iterator[_Pixels]:
-    """What of an image is shown to the model: one square for an ordinary one.
+def views(data: bytes) -> Iterator[Pixels]:
+    """What of an image is shown to the model: one square for an ordinary one, shape (1, 3, 320, 320), RGB from 0 to 1.
 
     Long strips are shown in pieces too, in which nothing shrinks away. A transparent image is shown on white, on
     black, and with what its transparency hides, since whoever reads it next may do any of these.
+
+    Raises UnreadableImageError.
     """
     for image in _decoded(data):
         yield _pixels(image)
@@ -142,8 +148,8 @@ def _pieces(image: Image) -> Iterator[Image]:
         yield image.crop((first, 0, first + side, height) if width > height else (0, first, width, first + side))
 
 
-def _pixels(image: Image) -> _Pixels:
-    """The image as the model takes it: padded at the right and bottom to a square, shape (1, 3, 320, 320), 0 to 1."""
+def _pixels(image: Image) -> Pixels:
+    """The image as the model takes it, padded at the right and bottom to a square."""
     from PIL import Image
 
     scale = SIDE / max(image.size)
