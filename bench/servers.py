@@ -1,0 +1,146 @@
+"""Servers for benchmarks beside each other: the product's own, and MiniStack in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).parents[1]
+MINISTACK = Path(os.environ.get("STEPGUARD_MINISTACK", ROOT / "build" / "ministack" / "bin" / "python"))
+START_SECONDS = 120
+
+
+class NotMeasuredError(Exception):
+    """A server is not installed or does not start; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server: its address and process id."""
+
+    url: str
+    pid: int
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of it that makes one attempt a call."""
+        return boto3.client(
+            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=2),
+        )  # fmt: skip
+
+    def memory_mb(self, *, peak: bool = False) -> float:
+        """Resident memory of the process and those that it started, in MB (VmHWM for the peak)."""
+        total = 0.0
+        for pid in _family(self.pid):
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            found = re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status)
+            total += int(found[1]) * 1024 / 1e6 if found else 0.0
+        return total
+
+
+@contextmanager
+def stepguard(core: int | None = None) -> Iterator[Running]:
+    """`stepguard serve` of this source tree on a free port, with the echo model, on one core if asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "cli.main", "serve", "--port", "0", "--home", folder]
+        with _started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
+            yield Running(_said(process, log, r"listens at (http://\S+)"), process.pid)
+
+
+@contextmanager
+def ministack(core: int | None = None) -> Iterator[Running]:
+    """MiniStack on a free port, on one core if asked. Raises NotMeasuredError when it is not installed."""
+    if not MINISTACK.exists():
+        raise NotMeasuredError(
+            "MiniStack is not installed: run `make ministack`, or name a Python in STEPGUARD_MINISTACK."
+        )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    variables = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1"}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(MINISTACK), "-m", "ministack"]
+        with _started(command, {**variables, "TMPDIR": folder}, core) as (process, log):
+            url = f"http://127.0.0.1:{port}"
+            _answers(process, log, f"{url}/_ministack/health")
+            yield Running(url, process.pid)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], variables: Mapping[str, str], core: int | None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPGUARD_"))}
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log"
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                [*pinned, *command], cwd=ROOT, env={**kept, **variables, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        try:
+            yield process, path
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _said(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(pattern, log.read_text(errors="replace"))
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise NotMeasuredError(f"the server did not start: {log.read_text(errors='replace')[-500:]}")
+
+
+def _answers(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with opener.open(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise NotMeasuredError(f"{url} does not answer: {log.read_text(errors='replace')[-500:]}")
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        parents.setdefault(parent, []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found

@@ -1,0 +1,90 @@
+"""Wire behaviour beside MiniStack's: the same boto3 calls to both, and what AWS says that the answer should be.
+
+`python -m bench.wire` prints a Markdown table (docs/wire-comparison.md holds one), `--json` an object. MiniStack is
+installed by `make ministack`; `--only stepguard` does without. What a text is judged to be is only compared where it is
+beyond doubt: the question of each line is whether a policy is evaluated, and in which shape the answer comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bench.servers import NotMeasuredError, Running, ministack, stepguard
+from bench.wire_cases import CASES
+from bench.wire_side import Case, Side
+
+SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
+    "stepguard": stepguard,
+    "MiniStack": ministack,
+}
+_LONGEST = 150
+
+
+def compare(names: list[str]) -> Iterator[tuple[Case, dict[str, tuple[bool, str]]]]:
+    """Each case with what each server does: whether that agrees with AWS, and the answer in short."""
+    with contextlib.ExitStack() as stack:
+        sides = {name: Side(stack.enter_context(SERVERS[name]())) for name in names}
+        for case in CASES:
+            yield case, {name: case.judge(side) for name, side in sides.items()}
+
+
+def cell(agrees: bool, shown: str) -> str:
+    """A cell of the table: identifiers differ from run to run and are left out."""
+    shown = re.sub(r"guardrail/[a-z0-9]+", "guardrail/…", shown)
+    shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return f"{'yes' if agrees else '**no**'}: {escaped(shown)}"
+
+
+def escaped(text: str) -> str:
+    """Text that cannot break a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def table(results: list[tuple[Case, dict[str, tuple[bool, str]]]], names: list[str]) -> Iterator[str]:
+    """The Markdown table, one heading for each group of calls, with the totals."""
+    group = ""
+    for case, told in results:
+        if case.group != group:
+            group = case.group
+            yield f"\n### {group}\n"
+            yield f"| call | AWS | {' | '.join(names)} |"
+            yield f"|---|---|{'---|' * len(names)}"
+        cells = " | ".join(cell(*told[name]) for name in names)
+        yield f"| {escaped(case.call)} | {escaped(case.aws)} [{case.source}] | {cells} |"
+    yield "\n### Total\n"
+    for name in names:
+        yield f"- {name}: {sum(told[name][0] for _, told in results)} of {len(results)} as AWS says"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 1 when a server is not there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--only", choices=tuple(SERVERS), help="ask one of the two alone")
+    given = parser.parse_args(arguments)
+    names = [given.only] if given.only else list(SERVERS)
+    try:
+        results = list(compare(names))
+    except NotMeasuredError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if given.json:
+        rows: list[dict[str, Any]] = [
+            {"group": case.group, "call": case.call, "aws": case.aws, "source": case.source}
+            | {name: {"agrees": agrees, "answer": shown} for name, (agrees, shown) in told.items()}
+            for case, told in results
+        ]
+        print(json.dumps({"wire": rows}))
+    else:
+        print("\n".join(table(results, names)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
