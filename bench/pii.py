@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from local.bedrock.detectors import pii
-from local.train.pii_corpus import Sentence, labelled, presidio
+from local.train.pii_corpus import labelled, presidio
 from local.train.pii_numbers import generated_sentences
+from local.train.pii_sentences import Sentence
 
 # presidio-research's types that have one Bedrock type as counterpart
 _TYPES = {

@@ -12,7 +12,7 @@ import string
 from collections.abc import Callable
 
 from local.bedrock.detectors.pii import checksums
-from local.train.pii_corpus import Sentence
+from local.train.pii_sentences import Sentence
 
 _PHRASES = {
     "CREDIT_DEBIT_CARD_NUMBER": "I paid with {}|card: {} please|{} was declined|charge my Visa {} again",

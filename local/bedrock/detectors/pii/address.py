@@ -30,7 +30,39 @@ _CANADA = r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] ?\d[ABCEGHJ-NPRSTV-Z]\d"
 _ZIP = rf"(?:\d{{5}}(?:-\d{{4}})?|{_UK}|{_CANADA})"
 _TOWN = rf"(?:,\s{{1,2}}{_CITY})(?:,?\s{{1,2}}(?:{_STATES}|{_STATE_NAMES})\b)?(?:,?\s{{1,2}}{_ZIP})?"
 
+# Streets of the European continent and Latin America: the kind of street comes first or is part of its name, and the
+# number follows, except in French.
+_LETTER = r"[^\W\d_]"
+_CAPITAL = rf"(?:(?=[^\Wa-zß-öø-ÿ\d_]){_LETTER}[\w'’-]{{0,24}})"
+_NUMBER = r"\d{1,5}(?:[-/]\d{1,4})?(?: ?[a-zA-Z](?![\w’']))?"
+_KIND = (
+    r"(?:[Cc]alle|C/|[Aa]vda?\.?|[Aa]venida|[Aa]v\.|Paseo|Carrera|Camino|Ronda|Plaza|[Rr]ua|Travessa|Praça|"
+    r"Via|Viale|Piazza|Corso|Largo|[Uu]l\.|[Uu]lica|[Aa]l\.)"
+)
+_RUE = (
+    r"(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Bb]d\.?|[Cc]hemin|[Pp]lace|[Ii]mpasse|[Aa]llée|[Qq]uai|[Rr]oute|[Cc]ours|"
+    r"[Pp]assage)"
+)
+_ARTICLES = r"(?:(?:d[eaou]s?|del|della|l[ae]s?|los|d['’]|l['’]) ?){0,3}"
+_COMPOUND = (
+    rf"(?:{_CAPITAL}(?:(?<=stra[sß]e)|(?<=strasse)|(?<=str\.)|(?<=gasse)|(?<=platz)|(?<=allee)|(?<=\w{{4}}weg)|"
+    r"(?<=ufer)|(?<=damm)|(?<=gatan)|(?<=vägen)|(?<=gade)|(?<=vej)|(?<=veien)|(?<=straat)|(?<=laan)|(?<=plein)|"
+    rf"(?<=gracht))|{_CAPITAL} (?:[Ss]tra(?:ß|ss)e|[Ss]tr\.|[Aa]llee|Platz|Weg|utca))"
+)
+_POST = (  # ", 28028 Madrid", ", 1016 GV Amsterdam", ", 114 55 Stockholm, Sweden"
+    rf",?\s{{1,2}}(?:[A-Z]{{1,2}}-)?\d{{2,5}}(?:[ -]?\d{{2,3}}| ?[A-Z]{{2}}(?!\w))? {_CAPITAL}"
+    rf"(?:[ -](?:{_ARTICLES}{_CAPITAL})){{0,2}}(?:,\s{{1,2}}{_CAPITAL}(?: {_CAPITAL})?(?=$|[\s,.;]))?"
+)
+_END = r"(?!\w)"
+
 _RULES = (
+    Rule("ADDRESS",
+         re.compile(rf"(?<!\w){_KIND} {_ARTICLES}(?:{_CAPITAL} {_ARTICLES}){{0,3}}{_CAPITAL},? (?:n[.º°] ?)?{_NUMBER}"
+                    rf"(?:{_POST})?{_END}"), 0.85),
+    Rule("ADDRESS",
+         re.compile(rf"(?<![\w.,/-]){_NUMBER}(?: ?(?:bis|ter))?,? {_RUE} {_ARTICLES}{_CAPITAL}(?:[ -]{_CAPITAL}){{0,3}}"
+                    rf"(?:{_POST})?{_END}"), 0.85),
+    Rule("ADDRESS", re.compile(rf"(?<!\w){_COMPOUND} {_NUMBER}(?:{_POST})?{_END}"), 0.8),
     Rule(
         "ADDRESS",
         re.compile(

@@ -22,8 +22,9 @@ _RULES = (
     Rule("AGE", re.compile(rf"(?i)\b(?:aged?|age of|age is|age was|ages)(?: ?[:=]| of| is)? ?"
                            rf"(?P<value>{_NUMBER})(?![\w%])(?![.,-]\d)(?: {_UNIT})?"), 0.9),
     Rule("AGE", re.compile(rf"(?i)\b{_WHO} (?P<value>\d{{1,2}})"
-                           r"(?=\s*(?:$|[.,;!?)]|and\b|but\b|years\b|now\b|today\b))(?!\.\d)"), 0.75),
-    Rule("AGE", re.compile(r"(?<=[A-Za-z], )(?P<value>[1-9]\d)(?=, )"), 0.6),
+                           r"(?=\s*(?:$|[.,;!?)]|and\b|but\b|years\b|now\b|today\b|(?:last|this|next|in|on|yesterday)\b))"
+                           r"(?!\.\d)"), 0.75),
+    Rule("AGE", re.compile(r"(?<=[a-z], )(?P<value>1[5-9]|[2-9]\d)(?=, [a-z])"), 0.6),
     Rule("AGE", re.compile(r"(?<![\w.])(?P<value>\d{1,2}) ?(?:[MF]\b|[- ]?year[- ]old\b)(?=[ ,.])"), 0.6),
 )  # fmt: skip
 

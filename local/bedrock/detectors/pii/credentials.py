@@ -27,6 +27,13 @@ _RULES = (
     Rule("PIN", re.compile(r"(?i)(?<![\w])(?P<value>\d{4})(?: is| as)?(?: (?:my|the|his|her|your|our|a))? ?"
                            r"\(?(?:(?:atm|card|bank|debit) )?pin\b"),
          0.85),
+    Rule("PASSWORD",
+         re.compile(r"(?i)\bpass ?(?:word|phrase|code)s? [\"'`“‘](?P<value>[^\s\"'`“”’]{3,64})[\"'`”’]"), 0.9),
+    Rule("USERNAME",
+         re.compile(r"(?i)\b(?:user ?name|user ?id|login (?:name|id)|screen ?name|account name|handle) (?-i:[\"'`“]?"
+                    r"(?P<value>[A-Za-z]\w*(?:\.[a-z0-9_]+|_[a-z0-9_]+|\d)\w*)(?![\w@./]))"), 0.85),
+    Rule("USERNAME",
+         re.compile(r"\b(?:[Uu]ser|[Ll]ogin|ssh) (?P<value>(?!v\d)[a-z]\w*[_\d]\w*)(?=@|(?![\w./-]))"), 0.75),
     Rule("USERNAME", re.compile(r"(?<![\w@./])@(?P<value>[A-Za-z_][\w.]{1,29}\w)(?![\w@])(?!\.\w)"), 0.75),
 )  # fmt: skip
 
@@ -38,7 +45,7 @@ _INTRODUCED = re.compile(
     r"(?P<quote>[\"'`“‘]?)(?P<value>[^\s\"'`“”’<>]{3,64})"
 )
 _LOGGED_IN = re.compile(
-    r"(?i)\b(?:logged in|log in|sign in|signed in|login|log on|ssh|connect(?:ed)?|registered|known) "
+    r"(?i)\b(?:logged in|log in|sign in|signed in|login|log on|ssh|connect(?:ed)?|registered) "
     r"(?:as|with(?: user)?) (?:user )?[\"'`]?(?P<value>[a-z][\w.-]*[\d_][\w.-]*\w|[a-z]+\.[a-z]+)(?![\w@])"
 )
 _ORDINARY = listed(

@@ -26,7 +26,7 @@ _RULES = (
     Rule("US_PASSPORT_NUMBER",
          re.compile(r"(?<!\w)(?P<value>[A-Z]?\d{8,9})(?!\w)[^\n\d.;!?]{0,20}\b(?i:passport)\b"), 0.8),
     Rule("DRIVER_ID",
-         re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|DL\b|DLN\b|"
+         re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|(?<!/)DLN?\b|"
                     rf"licen[sc]e (?:number|no\.?|num|id|#))"
                     rf"{_LINK}(?P<value>(?=[A-Za-z\d -]*\d)"
                     rf"(?:[A-Z]{{1,5}}[ -]?|[a-z]{{1,3}})?"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cache
 
 from local.bedrock.detectors.pii import lexicon, tagger
 from local.bedrock.detectors.pii.rules import listed
@@ -21,7 +23,7 @@ _INTRODUCED = re.compile(
     r"(?i)\b(?:my|his|her|patient(?:'s)?|customer(?:'s)?|client(?:'s)?|the)? ?(?:full |first |last |maiden |sur)?name"
     rf"(?:(?:'s| is|:| =)|s are) (?-i:(?P<value>{_FULL}))"
 )
-_NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title"})
+_NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title", "food", "brand", "tech", "culture"})
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -45,7 +47,23 @@ def _rules(text: str) -> Iterator[Span]:
 def find(text: str) -> list[Span]:
     """Candidates for NAME and ADDRESS; they may overlap one another."""
     spans = [span for raw in tagger.find(text, _boost) if (span := _checked(text, raw))]
-    return [*spans, *_repeated(text, spans), *_rules(text)]
+    found = [*spans, *_repeated(text, spans), *_rules(text)]
+    known = [match.end() for match in _known_organisations().finditer(text)] if found else []
+    starts = [match.start() for match in _known_organisations().finditer(text)] if known else []
+    return [span for span in found if span.label != "NAME" or not _within(span, starts, known)]
+
+
+def _within(span: Span, starts: list[int], ends: list[int]) -> bool:
+    """Whether a span shares a character with one of the stretches starts[i]:ends[i], which are sorted and separate."""
+    at = bisect_right(ends, span.start)
+    return at < len(starts) and starts[at] < span.end
+
+
+@cache
+def _known_organisations() -> re.Pattern[str]:
+    """One pattern for the organisations that read like persons, longest first."""
+    names = sorted(lexicon.organisations(), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
 
 
 # Given names that are first of all plants, spices and stones: no help in lists of ingredients.
@@ -123,12 +141,15 @@ def _checked(text: str, span: Span) -> Span | None:
         return None
     if all(len(word) > 2 and word.isupper() and not _VOWEL.search(word) for word in words):
         return None  # an abbreviation
+    if len(words) == 1 and len(words[0]) < 5 and words[0].isupper() and lower[0] not in names and not text.isupper():
+        return None  # an abbreviation as well
     return Span(start, end, span.label, span.score)
 
 
 _ORGANISATION = re.compile(
-    r" (?:Institute|University|Hospital|Foundation|Clinic|College|School|Museum|Inc|Ltd|LLC|Corporation|Corp|GmbH|"
-    r"Center|Centre|Prize|Award|Airport|Street|Bank|Hotel|Restaurant|Stadium)\b"
+    r"(?:(?: &)? [A-Z][\w'’-]*)? (?:Institute|University|Hospital|Foundation|Clinic|College|School|Museum|Inc|Ltd|"
+    r"LLC|LLP|PLC|Corporation|Corp|GmbH|Center|Centre|Prize|Award|Fellowship|Airport|Street|Bank|Hotel|Restaurant|Stadium|"
+    r"County|Bridge|Library|Partners|Associates|Holdings|Group|Brothers|Bros|Elementary|Memorial)\b"
 )
 
 
@@ -154,5 +175,9 @@ def _repeated(text: str, spans: list[Span]) -> Iterator[Span]:
             yield Span(*nickname.span("value"), "NAME", 0.7)
     if parts:
         for match in _WORD.finditer(text):
-            if match.group() in parts and not _EPONYM.match(text, match.end()):
+            if (
+                match.group() in parts
+                and not _EPONYM.match(text, match.end())
+                and not _ORGANISATION.match(text, match.end())
+            ):
                 yield Span(match.start(), match.end(), "NAME", 0.7)

@@ -53,7 +53,8 @@ _RULES = (
          0.0, None, _CARD_WORDS, 0.7),
     Rule("CREDIT_DEBIT_CARD_CVV",
          re.compile(rf"\b(?:cvv2?|cvc2?|cvn|csc|card verification|card security code|security code|"
-                    rf"verification (?:code|number)|3[- ]digit code){_LINK}(?<!\d)(?P<value>\d{{3,4}})(?![\d/]|[-.]\d)",
+                    rf"verification (?:code|number)|3[- ]digit code)(?![^\W\d]){_LINK}"
+                    rf"(?<!\d)(?P<value>\d{{3,4}})(?![\d/]|[-.]\d)",
                     re.IGNORECASE), 0.95),
     Rule("CREDIT_DEBIT_CARD_EXPIRY", _pattern(r"(?:0?[1-9]|1[0-2]) ?[/\-] ?(?:20)?[2-4]\d"), 0.0, None,
          context(_EXPIRY_WORDS + r"|cvv2?|cvc|mm/yy"), 0.9),

@@ -1,0 +1,55 @@
+"""A labelled text, and the ways in which careless people and mail programs change it."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text with its (start, end, type) spans; types are NAME, ADDRESS, ORG, LOC."""
+
+    text: str
+    spans: tuple[tuple[int, int, str], ...]
+
+
+def joined(one: Sentence, other: Sentence, rng: random.Random) -> Sentence:
+    """Two sentences as one text."""
+    gap = rng.choice((" ", " ", "\n", ". "))
+    shift = len(one.text) + len(gap)
+    return Sentence(
+        one.text + gap + other.text,
+        one.spans + tuple((start + shift, end + shift, kind) for start, end, kind in other.spans),
+    )
+
+
+def quoted(sentence: Sentence, rng: random.Random) -> Sentence:
+    """Now and then a text of several lines as it looks in a reply or a list: each line after a mark."""
+    if "\n" not in sentence.text or rng.random() > 0.15:
+        return sentence
+    mark = rng.choice((">", "> ", "- ", "* ", "| ", "    "))
+    places: list[int] = []
+    text = mark
+    for char in sentence.text:
+        places.append(len(text))
+        text += char + (mark if char == "\n" else "")
+    return Sentence(text, tuple((places[start], places[end - 1] + 1, kind) for start, end, kind in sentence.spans))
+
+
+def recased(sentence: Sentence, rng: random.Random) -> Sentence:
+    """The sentence as typed by people who do not care: in lower or upper case now and then."""
+    chance = rng.random()
+    text = sentence.text
+    if chance < 0.2:
+        changed = text.lower()
+    elif chance < 0.25:
+        changed = text.upper()
+    elif chance < 0.29:
+        changed = re.sub(r"(?<![^\W_])[^\W\d_]", lambda found: found.group().upper(), text)
+    elif not sentence.spans and chance < 0.6:
+        changed = text[:1].upper() + text[1:]
+    else:
+        return sentence
+    return Sentence(changed, sentence.spans) if len(changed) == len(text) else sentence
