@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from cli import guardrail_scores, project, render
+from cli import guardrail_lint, guardrail_scores, project, render
 from cli.session import Session
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.guardrails import Guardrails
@@ -21,8 +21,12 @@ from functions.core.verdict import Direction, Layer
 def apply(arguments: argparse.Namespace, session: Session) -> int:
     """Create or update guardrails from YAML files, publish what changed, print the variables to set."""
     paths = [Path(path) for path in arguments.paths] or [project.ROOT / "guardrails"]
+    files = project.guardrail_files(paths)
+    for file, configuration in files.items():  # all of them before the first one is applied
+        if unknown := guardrail_lint.unknown_members(configuration):
+            raise InvalidRequest(f"{file}: CreateGuardrail has no member {', '.join(unknown)}.")
     admin = GuardrailAdmin()
-    applied = {file: admin.apply(configuration) for file, configuration in project.guardrail_files(paths).items()}
+    applied = {file: admin.apply(configuration) for file, configuration in files.items()}
     if arguments.json:
         rows = [
             {

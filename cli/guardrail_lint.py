@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from botocore.model import Shape
+
 from cli import project, render
 from functions.core.verdict import Layer
 from local.bedrock.limits import check_configuration
@@ -83,16 +85,38 @@ def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
         yield Problem(str(file), "warning", where, message)
 
 
+def unknown_members(configuration: Entry) -> list[str]:
+    """Members, at any depth, that CreateGuardrail does not have: `topicPolicyConfig.topicsConfig.1.exemples`.
+
+    AWS's clients refuse them before sending anything.
+    """
+    return list(_unknown(_shape(), configuration, ""))
+
+
+def _shape() -> Shape:
+    shape = service_model("bedrock").operation_model("CreateGuardrail").input_shape
+    assert shape is not None  # the model has it
+    return shape
+
+
+def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        for name, item in value.items():
+            if name in shape.members:
+                yield from _unknown(shape.members[name], item, f"{path}{name}.")
+            else:
+                yield f"{path}{name}"
+    elif isinstance(value, list) and shape.type_name == "list":
+        for number, item in enumerate(value, 1):
+            yield from _unknown(shape.member, item, f"{path}{number}.")
+
+
 def _refusal(configuration: Entry) -> str | None:
     """Why CreateGuardrail would refuse the guardrail, in its own words."""
-    shape = service_model("bedrock").operation_model("CreateGuardrail").input_shape
-    if shape is None:
-        return None
-    unknown = sorted(set(map(str, configuration)) - set(shape.members))
-    if unknown:
+    if unknown := unknown_members(configuration):
         return f"CreateGuardrail has no member {', '.join(unknown)}"
     try:
-        check(shape, configuration)
+        check(_shape(), configuration)
         check_configuration(configuration)
     except ServiceError as refused:
         return refused.message

@@ -195,6 +195,18 @@ def test_guardrails_are_applied_listed_shown_and_tried(server: Server, tmp_path:
     assert (tried.code, tried.document["verdicts"][0]["outcome"]) == (0, "blocked")
 
 
+def test_a_guardrail_file_with_an_unknown_member_is_told(server: Server, tmp_path: Path) -> None:
+    """Exit code 2, the file and the member; nothing of the other files is applied either."""
+    good, bad = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    head = "blockedInputMessaging: No.\nblockedOutputsMessaging: No.\nwordPolicyConfig:\n  wordsConfig:\n"
+    good.write_text(f"name: never-applied\n{head}    - text: durian\n")
+    bad.write_text(f"name: misspelt\n{head}    - text: durian\n    - txet: durian\n")
+    ran = stepguard(server, "guardrail", "apply", str(good), str(bad))
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert f"{bad}: CreateGuardrail has no member wordPolicyConfig.wordsConfig.2.txet." in ran.err
+    assert "never-applied" not in stepguard(server, "guardrail", "list").out
+
+
 def test_guardrail_test_shows_every_layer(server: Server) -> None:
     """Three layers by default, each with its verdict on the text."""
     verdicts = stepguard(server, "guardrail", "test", "Write to jane.roe@example.com please.", "--json").document

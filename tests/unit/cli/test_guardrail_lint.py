@@ -69,6 +69,11 @@ def test_the_projects_own_guardrails_have_no_error() -> None:
         ),
         (_topic("x " * 120), "exceeds the maximum"),
         (_with(blockedInputMessage="No."), "no member blockedInputMessage"),
+        (_with(wordPolicyConfig={"words": [{"text": "x"}]}), "no member wordPolicyConfig.words"),
+        (
+            _with(wordPolicyConfig={"wordsConfig": [{"text": "x"}, {"text": "y", "txet": "z"}]}),
+            "no member wordPolicyConfig.wordsConfig.2.txet",
+        ),
         (_with(contentPolicyConfig="all"), "must be of type structure"),
         (
             _with(
