@@ -146,6 +146,20 @@ def _stream(side: Side) -> Told:
     return {"events": len(events), **stop}
 
 
+def _image(kind: str, side: int = 64) -> Callable[[Side], Told]:
+    policies = content(kind, inputModalities=["TEXT", "IMAGE"], outputModalities=["TEXT"])
+    return lambda server: server.apply(policies, [{"image": {"format": "png", "source": {"bytes": png(side)}}}])
+
+
+def _judged(told: Told) -> bool:
+    counted = told["usage"].get("contentPolicyImageUnits") == 1
+    return passed(told) and counted and _coverage(told, "images") == {"guarded": 1, "total": 1}
+
+
+def _image_units(told: Told) -> str:
+    return f"{brief(told)}, units: {units(told)}, coverage {told.get('guardrailCoverage')}"
+
+
 def _coverage(told: Told, kind: str = "textCharacters") -> Told:
     return dict(told.get("guardrailCoverage", {}).get(kind, {}))
 
@@ -271,12 +285,12 @@ CASES: tuple[Case, ...] = (
          blocked("contextualGroundingPolicy", "filters", OUTPUT_MESSAGE)),
     Case(_REPORT, "grounding without a source", "refused", "reported",
          lambda side: side.apply(grounded(), "The tower is tall.", "OUTPUT"), refused=_INVALID),
-    Case(_REPORT, "a grey image, filter VIOLENCE for images", "judged: 1 image guarded, contentPolicyImageUnits 1",
-         "docs",
-         lambda side: side.apply(content("VIOLENCE", inputModalities=["TEXT", "IMAGE"], outputModalities=["TEXT"]),
-                                 [{"image": {"format": "png", "source": {"bytes": png()}}}]),
-         lambda told: _coverage(told, "images") == {"guarded": 1, "total": 1} and passed(told),
-         show=lambda told: f"{brief(told)}, coverage {told.get('guardrailCoverage')}"),
+    Case(_REPORT, "a grey image, filter SEXUAL for images", "judged: coverage 1 image, contentPolicyImageUnits 1",
+         "docs", _image("SEXUAL"), _judged, show=_image_units),
+    Case(_REPORT, "a grey image, filter VIOLENCE for images", "judged: coverage 1 image, contentPolicyImageUnits 1",
+         "docs", _image("VIOLENCE"), _judged, show=_image_units),
+    Case(_REPORT, "an image of 8,001 pixels a side", "refused: at most 8,000", "docs", _image("SEXUAL", 8001),
+         refused=_INVALID),
     Case(_ERRORS, "unknown identifier",
          "ValidationException, “… does not exist.” (the API reference has ResourceNotFoundException, too)", "reported",
          _apply_unknown("nobodyhasthis"), refused=_INVALID),
