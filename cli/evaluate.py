@@ -13,12 +13,13 @@ from typing import Any
 from uuid import uuid4
 
 from cli import evaluate_corpus, evaluate_output, evaluate_run, project, render
+from cli.evaluate_corpus import LocalCorpus
 from cli.evaluate_gate import Gate, gates_of
 from cli.evaluate_summary import lines_of
 from cli.session import Session, home_of
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.objects import Address
-from functions.core.errors import AccessDenied, InvalidRequest, StepguardError
+from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from functions.core.quotas import concurrency_for
 from functions.core.request import Kind
 from functions.core.runs import Run
@@ -26,6 +27,9 @@ from functions.core.verdict import Layer
 
 EMBEDDED_CONCURRENCY = 4
 """Two processors are busy with four children at a time; the embedded Bedrock throttles nobody."""
+
+BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
+"""What the user has to put right."""
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
@@ -61,18 +65,28 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
     identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
     evaluate_output.check_target(_target(arguments, identifier))
-    kind = Kind(arguments.kind)
-    corpus = evaluate_corpus.check(arguments.corpus, kind)
-    guardrails = _guardrails(arguments, session)
-    evaluations = session.evaluations
+    corpus = evaluate_corpus.check(arguments.corpus, Kind(arguments.kind))
+    if not isinstance(corpus, Address):
+        _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
+        for row in corpus.bad_rows[:5]:
+            _tell(arguments, f"  {render.plain(row.file)}, line {row.line}: {row.reason}")
+    try:
+        _start(arguments, session, identifier, corpus)
+    except BAD_INPUT:  # and not where the service did not answer: it may have started the run
+        session.evaluations.discard(identifier)
+        raise
+    _tell(arguments, f"run {identifier}; interrupted, it goes on with: stepguard evaluate --resume {identifier}")
+    return identifier
+
+
+def _start(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> None:
+    evaluations, kind = session.evaluations, Kind(arguments.kind)
     work = evaluations.work(identifier)
     if isinstance(corpus, Address):
         address, name = corpus, str(corpus)
     else:
         address, name = evaluate_corpus.upload(corpus, evaluations, identifier, kind), corpus.path.name
-        _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
-        for row in corpus.bad_rows[:5]:
-            _tell(arguments, f"  {render.plain(row.file)}, line {row.line}: {row.reason}")
+    guardrails = _guardrails(arguments, session)
     about = {
         "run": identifier,
         "corpus": name,
@@ -95,11 +109,9 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
             kind=kind,
         )
     )
-    _tell(arguments, f"run {identifier}; interrupted, it goes on with: stepguard evaluate --resume {identifier}")
-    return identifier
 
 
-def _concurrency(arguments: argparse.Namespace, session: Session, corpus: Any) -> int:
+def _concurrency(arguments: argparse.Namespace, session: Session, corpus: LocalCorpus | Address) -> int:
     if arguments.concurrency:
         return int(arguments.concurrency)
     if session.url is not None:
@@ -145,8 +157,7 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> 
     broken = evaluate_run.failure(execution)
     if broken is not None and execution.error != "States.ExceedToleratedFailureThreshold":
         raise broken
-    with evaluations.objects.open(evaluations.object(identifier, evaluate_output.RUN)) as stream:
-        about = json.loads(stream.read())
+    about = evaluate_output.about(evaluations, execution)
     if execution.stopped is not None:
         about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
     scorecard = evaluate_output.write(evaluations, identifier, about, target)

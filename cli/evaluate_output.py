@@ -8,12 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from cli.evaluate_corpus import LOCAL_BAD_ROWS
 from functions.adapters.evaluations import Evaluations
-from functions.core.errors import InvalidRequest
+from functions.adapters.executions import Execution
+from functions.core.errors import AccessDenied, InvalidRequest
+from functions.core.trace.diff import mapping
 
 RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
     "results.jsonl",
@@ -39,6 +42,23 @@ def read_run(folder: Path) -> Mapping[str, Any]:
         value = json.loads((folder / RUN).read_text(encoding="utf-8"))
         return value if isinstance(value, dict) else {}
     return {}
+
+
+def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
+    """What a run was: as the command that started it wrote it, else, for one of the API, as its execution was told."""
+    run = mapping(execution.input.get("run"))
+    corpus = mapping(run.get("corpus"))
+    with suppress(InvalidRequest), evaluations.objects.open(evaluations.object(execution.name, RUN)) as stream:
+        written: dict[str, Any] = json.loads(stream.read())
+        return written
+    return {
+        "run": execution.name,
+        "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
+        "guardrails": run.get("guardrails", {}),
+        "sample": run.get("sample"),
+        "seed": run.get("seed"),
+        "started": execution.started.astimezone(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -67,7 +87,8 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
 def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:
     pieces = []
     for name in (LOCAL_BAD_ROWS, BAD_ROWS):
-        with suppress(InvalidRequest), evaluations.objects.open(evaluations.object(run, name)) as stream:
+        # S3 denies what is not there to who may not list the bucket; the run's other files have been read by now.
+        with suppress(InvalidRequest, AccessDenied), evaluations.objects.open(evaluations.object(run, name)) as stream:
             pieces.append(stream.read())
     if pieces:
         file.write_bytes(b"".join(pieces))

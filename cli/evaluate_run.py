@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cli.session import Session
-from functions.adapters.evaluations import Evaluations
-from functions.adapters.evaluations import Progress as RunProgress
+from functions.adapters.evaluations import Evaluations, Watch
 from functions.adapters.executions import Execution
 from functions.core.errors import InvalidRequest, ServiceUnavailable, StepguardError, Throttled
 
 PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 2.0
+"""A short run is not waited for longer than it takes; a long one is not asked more often than people look."""
 _INPUT_ERRORS = {"InvalidRequest", "UnknownLabel", "ConfigurationError", "AccessDenied"}
 _BLOCKED = b'"blocked": true'
 
@@ -46,15 +47,21 @@ class Blocked:
 
 def follow(session: Session, run: str, *, quiet: bool) -> Execution:
     """Wait for the run's end. Raises what ended it before the first item; the bar goes to the standard error."""
-    with _bar(Blocked(session), quiet=quiet) as show:
-        while True:
-            execution = _patiently(session.evaluations, run, show)
-            if execution.finished:
-                break
-            time.sleep(PAUSE_SECONDS)
-    if execution.status != "SUCCEEDED" and execution.error in _INPUT_ERRORS:
+    pause = PAUSE_SECONDS
+    with _bar(session, run, quiet=quiet) as show:
+        while not (execution := _patiently(session.evaluations, run, show)).finished:
+            time.sleep(pause)
+            pause = min(pause * 1.1, LONGEST_PAUSE_SECONDS)
+    if execution.status != "SUCCEEDED" and _is_input(execution):
         raise InvalidRequest(_message(execution))
     return execution
+
+
+def _is_input(execution: Execution) -> bool:
+    """Whether the run ended for what people have to put right: the corpus, a setting, a permission of a role."""
+    # A role that may not call a Lambda or the bucket of the items is told in the words of the service that refused.
+    refused = any(words in (execution.cause or "") for words in ("AccessDenied", "not authorized"))
+    return execution.error in _INPUT_ERRORS or refused
 
 
 def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
@@ -62,7 +69,7 @@ def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
     for attempt in range(20):
         try:
             execution = evaluations.describe(run)
-            show(evaluations.progress(run))
+            show(execution)
         except (Throttled, ServiceUnavailable):
             time.sleep(min(5.0, PAUSE_SECONDS * 2**attempt))
         else:
@@ -73,18 +80,20 @@ def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
 class Show:
     """Shows how far a run is."""
 
-    def __call__(self, progress: RunProgress) -> None:
-        """Nothing is shown."""
+    def __call__(self, execution: Execution) -> None:
+        """Nothing is shown, and nothing asked."""
 
 
 class _Bar(Show):
-    def __init__(self, bar: Progress, blocked: Blocked) -> None:
+    def __init__(self, bar: Progress, watch: Watch, blocked: Blocked) -> None:
         self._bar = bar
+        self._watch = watch
         self._blocked = blocked
         self._task = bar.add_task("reading the corpus", total=None, rate="", told="")
         self._start: tuple[float, int] | None = None
 
-    def __call__(self, progress: RunProgress) -> None:
+    def __call__(self, execution: Execution) -> None:
+        progress = self._watch.progress(execution)
         now = time.monotonic()
         if self._start is None and progress.total is not None:
             self._start = now, progress.done
@@ -102,7 +111,7 @@ class _Bar(Show):
 
 
 @contextmanager
-def _bar(blocked: Blocked, *, quiet: bool) -> Iterator[Show]:
+def _bar(session: Session, run: str, *, quiet: bool) -> Iterator[Show]:
     if quiet or not sys.stderr.isatty():
         yield Show()
         return
@@ -116,7 +125,7 @@ def _bar(blocked: Blocked, *, quiet: bool) -> Iterator[Show]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
-        yield _Bar(bar, blocked)
+        yield _Bar(bar, Watch(session.evaluations, run), Blocked(session))
 
 
 def _message(execution: Execution) -> str:

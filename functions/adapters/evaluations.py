@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from functions.adapters.aws import aws_errors, client
 from functions.adapters.executions import Execution, Executions
 from functions.adapters.listing import Listing
 from functions.adapters.objects import Address, Objects
-from functions.core.errors import ConfigurationError, InvalidRequest, UnknownExecution
+from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
 from functions.core.runs import RUN_ID, Run
 from functions.core.trace.diff import mapping
 
@@ -93,6 +94,13 @@ class Evaluations:
         """Start a run; its execution's ARN. The same id with the same parameters is the same run."""
         return self.executions.start(run.id, {"run": run.to_document()})
 
+    def discard(self, run: str) -> None:
+        """Delete what was put in place for a run that was never started, as far as the credentials may."""
+        work = self.work(run)
+        with suppress(StepguardError):
+            for found in list(self.objects.list(Address(work.bucket, f"{work.key}/"))):
+                self.objects.delete(found)
+
     def describe(self, run: str) -> Execution:
         """The run's execution. Raises UnknownExecution."""
         self.work(run)
@@ -142,25 +150,47 @@ class Evaluations:
         with aws_errors("RedriveExecution"):
             self._states.redrive_execution(executionArn=self.describe(run).arn)
 
-    def progress(self, run: str) -> Progress:
-        """How far the run is, from DescribeMapRun."""
-        execution = self.describe(run)
-        prepared = self._prepared(run)
+    def map_run(self, execution: Execution) -> str | None:
+        """The Map Run that works on the items; None before it begins. Raises StepguardError."""
         with aws_errors("ListMapRuns"):
             listed = self._states.list_map_runs(executionArn=execution.arn, maxResults=1)["mapRuns"]
-        if not listed:
-            return Progress(execution.status, prepared, 0, 0, 0)
-        with aws_errors("DescribeMapRun"):
-            counts: Mapping[str, int] = self._states.describe_map_run(mapRunArn=listed[0]["mapRunArn"])["itemCounts"]
-        failed = counts["failed"] + counts["timedOut"] + counts["aborted"]
-        return Progress(execution.status, prepared, counts["succeeded"], failed, counts["running"])
+        return str(listed[0]["mapRunArn"]) if listed else None
 
-    def _prepared(self, run: str) -> int | None:
+    def item_counts(self, map_run: str) -> Mapping[str, int]:
+        """How many of a Map Run's items are in which status. Raises StepguardError."""
+        with aws_errors("DescribeMapRun"):
+            counts: Mapping[str, int] = self._states.describe_map_run(mapRunArn=map_run)["itemCounts"]
+        return counts
+
+    def lines(self, run: str) -> int | None:
+        """How many lines PrepareCorpus wrote for the Map; None before that, or where the credentials cannot tell."""
         try:
             with self.objects.open(self.object(run, "corpus.json")) as stream:
                 return int(json.loads(stream.read())["lines"])
-        except InvalidRequest:
-            return None  # the corpus is still being read
+        except (InvalidRequest, AccessDenied):  # S3 denies what is not there to who may not list the bucket
+            return None
+
+
+class Watch:
+    """How far a run is, looked at again and again: what does not change any more is asked for once."""
+
+    def __init__(self, evaluations: Evaluations, run: str) -> None:
+        self._evaluations = evaluations
+        self._run = run
+        self._lines: int | None = None
+        self._map_run: str | None = None
+
+    def progress(self, execution: Execution) -> Progress:
+        """How far the run is, from DescribeMapRun; `execution` is the run as it was just described."""
+        if self._lines is None:
+            self._lines = self._evaluations.lines(self._run)
+        if self._map_run is None:
+            self._map_run = self._evaluations.map_run(execution)
+        if self._map_run is None:
+            return Progress(execution.status, self._lines, 0, 0, 0)
+        counts = self._evaluations.item_counts(self._map_run)
+        failed = counts["failed"] + counts["timedOut"] + counts["aborted"]
+        return Progress(execution.status, self._lines, counts["succeeded"], failed, counts["running"])
 
 
 def _summary(execution: Execution) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from functions.adapters.aws import aws_errors, client
-from functions.core.errors import InvalidRequest
+from functions.core.errors import AccessDenied, InvalidRequest, StepguardError
 
 READ_BYTES = 1024 * 1024
 PART_BYTES = 5 * 1024 * 1024
@@ -58,22 +59,16 @@ class Objects:
 
     def open(self, address: Address) -> IO[bytes]:
         """The object as a stream of bytes. Raises InvalidRequest naming what is missing, AccessDenied."""
-        with aws_errors("GetObject"):
-            try:
-                body = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
-            except ClientError as error:
-                raise _missing(error, address) from None
+        with _asking("GetObject", address):
+            body = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
         return io.BufferedReader(_Raw(body), READ_BYTES)
 
     def list(self, address: Address) -> Iterator[Address]:
         """The objects under an address, by name. Raises InvalidRequest, AccessDenied."""
         token: dict[str, str] = {}
         while True:
-            with aws_errors("ListObjectsV2"):
-                try:
-                    page = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key, **token)
-                except ClientError as error:
-                    raise _missing(error, address) from None
+            with _asking("ListObjectsV2", address):
+                page = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key, **token)
             for found in page.get("Contents", ()):
                 if not found["Key"].endswith("/"):
                     yield Address(address.bucket, found["Key"])
@@ -86,26 +81,23 @@ class Objects:
         return any(found == address for found in self.list(address))
 
     def put(self, address: Address, content: bytes, kind: str = "application/json") -> None:
-        """Write a small object."""
-        with aws_errors("PutObject"):
-            try:
-                self._client.put_object(Bucket=address.bucket, Key=address.key, Body=content, ContentType=kind)
-            except ClientError as error:
-                raise _missing(error, address) from None
+        """Write a small object. Raises InvalidRequest, AccessDenied."""
+        with _asking("PutObject", address):
+            self._client.put_object(Bucket=address.bucket, Key=address.key, Body=content, ContentType=kind)
 
     def upload(self, address: Address, file: Path, kind: str = "application/x-ndjson") -> None:
-        """Write a file of any size, in parts where it is large."""
-        with aws_errors("PutObject"):
-            try:
-                # One part after the other: ten at a time would stand in memory together.
-                one_by_one = TransferConfig(PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
-                self._client.upload_file(
-                    str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind}, Config=one_by_one
-                )
-            except S3UploadFailedError as error:
-                # boto3 wraps the answer in words; asking once more for the bucket gives it back.
-                self._client.head_bucket(Bucket=address.bucket)
-                raise InvalidRequest(f"{address}: cannot be written ({type(error).__name__}).") from None
+        """Write a file of any size, in parts where it is large. Raises InvalidRequest, AccessDenied."""
+        # One part after the other: ten at a time would stand in memory together.
+        one_by_one = TransferConfig(PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
+        with _asking("PutObject", address):
+            self._client.upload_file(
+                str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind}, Config=one_by_one
+            )
+
+    def delete(self, address: Address) -> None:
+        """Delete an object; one that is not there is no error."""
+        with _asking("DeleteObject", address):
+            self._client.delete_object(Bucket=address.bucket, Key=address.key)
 
     def download(self, address: Address, file: Path) -> None:
         """Write an object into a file."""
@@ -125,13 +117,42 @@ class Objects:
             return str(self._client.generate_presigned_url("get_object", parameters, ExpiresIn=LINK_SECONDS))
 
 
-def _missing(error: ClientError, address: Address) -> Exception:
+_NEEDED = {
+    "GetObject": "s3:GetObject on it, and kms:Decrypt where it is under a key of your own. "
+    "Without s3:ListBucket, S3 says the same of an object that is not there.",
+    "ListObjectsV2": "s3:ListBucket on the bucket.",
+    "PutObject": "s3:PutObject on it, and kms:GenerateDataKey where the bucket has a key of your own.",
+    "DeleteObject": "s3:DeleteObject on it.",
+}
+"""What the credentials, or the role, must be allowed to do."""
+
+
+@contextmanager
+def _asking(operation: str, address: Address) -> Iterator[None]:
+    """Errors that name the object: the bucket or object is missing, or the permission."""
+    try:
+        with aws_errors(operation):
+            try:
+                yield
+            except S3UploadFailedError as error:
+                # boto3 says S3's answer in words of its own; the answer itself is behind it.
+                raise _told(error.__context__, address) from None
+            except ClientError as error:
+                raise _told(error, address) from None
+    except AccessDenied as error:
+        words = str(error).rstrip(". ")
+        raise AccessDenied(f"{address}: {words}. It needs {_NEEDED[operation]}") from None
+
+
+def _told(error: BaseException | None, address: Address) -> ClientError | StepguardError:
+    if not isinstance(error, ClientError):
+        return InvalidRequest(f"{address} cannot be written ({type(error).__name__}).")
     code = error.response.get("Error", {}).get("Code", "")
     if code == "NoSuchBucket":
         return InvalidRequest(f"There is no bucket {address.bucket}.")
     if code in ("NoSuchKey", "404"):
         return InvalidRequest(f"There is no object {address}.")
-    return error  # type: ignore[no-any-return]  # mypy does not follow botocore
+    return error
 
 
 class _Raw(io.RawIOBase):

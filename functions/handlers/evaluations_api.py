@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from functions.adapters.environment import operators
-from functions.adapters.evaluations import Evaluations
+from functions.adapters.evaluations import Evaluations, Watch
 from functions.adapters.executions import Execution
 from functions.adapters.objects import Address, address_of
 from functions.core.callers import Caller
@@ -27,7 +27,8 @@ from functions.core.trace.graph import graph
 from functions.core.trace.result import read_result
 from functions.handlers.routes import Reply, check_token, guarded, read_body, sees_all
 
-FILES = ("scorecard.json", "results.jsonl", "items.csv", "report.html", "bad_rows.jsonl")
+_REPORT = "report.html"
+FILES = ("scorecard.json", "results.jsonl", "items.csv", _REPORT, "bad_rows.jsonl")
 """What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
 
 ITEM_DIGITS = 16
@@ -63,7 +64,7 @@ class EvaluationsApi:
 
         def reply() -> Reply:
             execution = self._owned(run, caller)
-            body: dict[str, Any] = {"id": run, **self._evaluations.progress(run).to_dict()}
+            body: dict[str, Any] = {"id": run, **Watch(self._evaluations, run).progress(execution).to_dict()}
             body["started"] = execution.started.isoformat()
             if execution.status == "SUCCEEDED" and execution.output is not None:
                 body["summary"] = {name: execution.output["summary"][name] for name in ("items", "failed", "lost")}
@@ -79,7 +80,10 @@ class EvaluationsApi:
         return _guarded(reply)
 
     def report(self, run: str, caller: Caller) -> Reply:
-        """Links to what the run left, good for an hour: 409 while it goes on."""
+        """Links to what the run left, good for an hour: 409 while it goes on.
+
+        Plots are drawn by the command, not in Lambda: while nobody has asked it for report.html, `note` says how to.
+        """
 
         def reply() -> Reply:
             execution = self._owned(run, caller)
@@ -94,7 +98,10 @@ class EvaluationsApi:
             }
             if not links:
                 raise UnknownExecution("The evaluation ended without results.")
-            return 200, {"id": run, "status": execution.status, "files": links}, {}
+            body: dict[str, Any] = {"id": run, "status": execution.status, "files": links}
+            if _REPORT not in links:
+                body["note"] = f"{_REPORT} is drawn by the command: stepguard evaluate --resume {run}"
+            return 200, body, {}
 
         return _guarded(reply)
 

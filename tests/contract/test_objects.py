@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from functions.adapters.objects import Address, Objects
 from functions.core.errors import AccessDenied, InvalidRequest, ServiceUnavailable
@@ -63,11 +65,32 @@ def test_refusals_keep_their_kind() -> None:
         def list_objects_v2(self, **_: str) -> None:
             raise client_error("SlowDown", "Reduce your request rate.")
 
-    with pytest.raises(AccessDenied):
+    with pytest.raises(AccessDenied, match=r"s3://b/k: GetObject: AccessDenied.* It needs s3:GetObject"):
         Objects(Refusing()).open(Address("b", "k"))
     with pytest.raises(Exception, match="SlowDown") as caught:
         list(Objects(Refusing()).list(Address("b", "k")))
     assert not isinstance(caught.value, InvalidRequest | ServiceUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        ("AccessDenied", AccessDenied, r"s3://b/k: PutObject: AccessDenied: no\. It needs s3:PutObject"),
+        ("NoSuchBucket", InvalidRequest, "no bucket b"),
+        ("KMS.DisabledException", InvalidRequest, "KMS.DisabledException"),
+    ],
+)
+def test_a_refused_upload_is_told_as_what_it_is(
+    environment: pytest.MonkeyPatch, tmp_path: Path, code: str, error: type[Exception], words: str
+) -> None:
+    """boto3 hides S3's answer in an error of its own; the missing bucket or permission is named all the same."""
+    file = tmp_path / "file"
+    file.write_text("x")
+    client = boto3.client("s3")
+    stubber = Stubber(client)
+    stubber.add_client_error("put_object", code, "no.", 403 if code == "AccessDenied" else 400)
+    with stubber, pytest.raises(error, match=words):
+        Objects(client).upload(Address("b", "k"), file)
 
 
 @pytest.mark.parametrize(("characters", "children"), [(100, 6), (1_000, 6), (10_000, 1), (1_000_000, 1)])

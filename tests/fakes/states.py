@@ -22,13 +22,20 @@ class FakeStates:
     """
 
     def __init__(
-        self, *, looks: int = 0, status: str = "SUCCEEDED", output: Mapping[str, Any] | None = None, error: str = ""
+        self,
+        *,
+        looks: int = 0,
+        status: str = "SUCCEEDED",
+        output: Mapping[str, Any] | None = None,
+        error: str = "",
+        cause: str = "told by the fake",
     ) -> None:
         self.inputs: dict[str, dict[str, Any]] = {}
         self.looks = looks
         self.status = status
         self.output = {"answer": ANSWER} if output is None else output
         self.error = error
+        self.cause = cause
         self.look_errors: list[Exception] = []
         self.fake = FakeClient("stepfunctions", start_execution=self._start, describe_execution=self._describe)
 
@@ -70,7 +77,7 @@ class FakeStates:
             if self.status == "SUCCEEDED":
                 described["output"] = json.dumps(self.inputs[arn] | dict(self.output))
             if self.error:
-                described |= {"error": self.error, "cause": "told by the fake"}
+                described |= {"error": self.error, "cause": self.cause}
         return described
 
 

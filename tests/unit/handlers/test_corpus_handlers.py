@@ -44,6 +44,9 @@ class FakeS3:
     def upload_file(self, file: str, bucket: str, key: str, **_: object) -> None:
         self.objects[key] = Path(file).read_bytes()
 
+    def delete_object(self, **request: str) -> None:
+        self.objects.pop(request["Key"], None)
+
     def list_objects_v2(self, **request: str) -> dict[str, Any]:
         """One object a page, so that pages are followed."""
         after = request.get("ContinuationToken", "")

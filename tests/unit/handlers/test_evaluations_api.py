@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from functions.adapters.evaluations import Evaluations, Progress
+from functions.adapters.evaluations import Evaluations, Progress, Watch
 from functions.adapters.objects import Objects
 from functions.core.callers import ANONYMOUS, Caller
 from functions.core.errors import ConfigurationError
 from functions.handlers.evaluations_api import EvaluationsApi
-from tests.fakes.aws import Request
+from tests.fakes.aws import Request, client_error
 from tests.fakes.states import BEGIN, FakeStates
 from tests.unit.handlers.test_corpus_handlers import FakeS3
 
@@ -138,6 +138,10 @@ def test_results_are_links() -> None:
     status, body, _ = routes.report(identifier, ANN)
     assert (status, set(body["files"])) == (200, {"scorecard.json", "results.jsonl"})
     assert body["files"]["scorecard.json"] == f"https://signed/get_object/runs/{identifier}/scorecard.json"
+    assert body["note"].endswith(f"stepguard evaluate --resume {identifier}")
+    s3.objects[f"runs/{identifier}/report.html"] = b""
+    body = routes.report(identifier, ANN)[1]
+    assert ("report.html" in body["files"], "note" in body) == (True, False)
     assert routes.get(identifier, ANN)[1]["summary"] == {"items": 3, "failed": 0, "lost": 0}
 
 
@@ -232,6 +236,36 @@ def test_a_run_is_redriven_by_its_execution() -> None:
     Evaluations(MACHINE, "b", states, Objects(Links())).redrive(identifier)
     assert states.redriven.endswith(f":{identifier}")
     assert Progress("RUNNING", None, 1, 2, 3).to_dict()["done"] == 3
+
+
+def test_a_watched_run_is_asked_for_what_changes_alone() -> None:
+    """Its corpus and its Map Run are looked up until they are there, then never again."""
+    states, s3 = FollowedStates(looks=100), Links()
+    evaluations = Evaluations(MACHINE, "b", states, Objects(s3))
+    identifier = post(api(states))[1]["id"]
+    watch, execution = Watch(evaluations, identifier), evaluations.describe(identifier)
+    states.runs = []
+    assert watch.progress(execution) == Progress("RUNNING", None, 0, 0, 0)
+    s3.objects[f"runs/{identifier}/corpus.json"], states.runs = b'{"lines": 9}', [{"mapRunArn": "map-1"}]
+    assert watch.progress(execution) == Progress("RUNNING", 9, 5, 2, 2)
+    s3.objects.clear()
+    states.runs = []
+    assert watch.progress(execution) == Progress("RUNNING", 9, 5, 2, 2)
+
+
+def test_a_run_that_was_refused_leaves_no_objects() -> None:
+    """Those of other runs stay; and nothing is made worse where deleting is denied, too."""
+    s3 = Links(**{"runs/a/corpus/c.jsonl": b"", "runs/a/run.json": b"", "runs/ab/run.json": b""})
+    Evaluations(MACHINE, "b", FollowedStates(), Objects(s3)).discard("a")
+    assert list(s3.objects) == ["runs/ab/run.json"]
+
+    class Keeping(Links):
+        def delete_object(self, **_: str) -> None:
+            raise client_error("AccessDenied", "Access Denied")
+
+    kept = Keeping(**{"runs/a/run.json": b""})
+    Evaluations(MACHINE, "b", FollowedStates(), Objects(kept)).discard("a")
+    assert list(kept.objects) == ["runs/a/run.json"]
 
 
 def test_settings_that_are_missing_are_named(environment: pytest.MonkeyPatch) -> None:
