@@ -14,7 +14,7 @@ from pathlib import Path
 
 from functions.adapters.evaluations import Evaluations
 from functions.adapters.objects import Address, address_of
-from functions.core.corpus import ROWS, TEXTS, BadRow, Entry, all_items, document_row, read_file, suffix_of
+from functions.core.corpus import ROWS, TEXTS, BadRow, Entry, all_items, document_row, read_file, suffix_of, text_of
 from functions.core.errors import InvalidRequest
 from functions.core.items import item_of
 from functions.core.request import Kind
@@ -94,7 +94,7 @@ def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, kind: Kind) 
     objects = evaluations.objects
     with tempfile.TemporaryDirectory() as folder:
         if corpus.path.is_file() and suffix_of(corpus.path.name) in (*ROWS, *TEXTS):
-            address, file = evaluations.object(run, f"corpus/{corpus.path.name}"), corpus.path
+            address, file = evaluations.object(run, f"corpus/{text_of(corpus.path.name)}"), corpus.path
         else:
             address, file = evaluations.object(run, f"corpus/{FOLDER_FILE}"), Path(folder, FOLDER_FILE)
             with file.open("w", encoding="utf-8") as target:

@@ -82,7 +82,7 @@ def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT) -> Itera
 
 
 def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], kind: Kind) -> Iterator[Entry]:
-    stem = PurePath(name).name.split(".")[0]
+    stem = text_of(PurePath(name).name.split(".")[0])
     for line, row in rows:
         if isinstance(row, BadRow):
             yield row
@@ -101,8 +101,10 @@ def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], No
     Raises InvalidRequest for an id that comes twice and for a corpus without an item.
     """
     seen: set[bytes] = set()
+    first: BadRow | None = None
     for entry in entries:
         if isinstance(entry, BadRow):
+            first = first or entry
             report(entry)
             continue
         key = hashlib.blake2b(entry.id.encode(), digest_size=12).digest()
@@ -111,7 +113,8 @@ def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], No
         seen.add(key)
         yield entry
     if not seen:
-        raise InvalidRequest(f"{name}: there is no item in this corpus that can be read.")
+        why = "" if first is None else f" The first row, {first.file}, line {first.line}: {first.reason}."
+        raise InvalidRequest(f"{name}: there is no item in this corpus that can be read.{why}")
 
 
 def sampled(ids: Iterable[str], size: int, seed: int) -> frozenset[str]:
@@ -252,7 +255,12 @@ def _document(name: str, stream: IO[bytes], suffix: str) -> Iterator[tuple[int, 
 
 def document_row(name: str, text: str) -> dict[str, Any]:
     """The row of a document of its own; the file's name is its id."""
-    return {"id": name[-200:], "kind": "document", "text": text}
+    return {"id": text_of(name)[-200:], "kind": "document", "text": text}
+
+
+def text_of(name: str) -> str:
+    """A file's name as text: on Unix a name is bytes, which need not be UTF-8 (PEP 383)."""
+    return name.encode("utf-8", "replace").decode()
 
 
 _BLOCK_TAGS = """

@@ -184,6 +184,7 @@ def _id(value: Any, default: str) -> str:
         return default
     if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= ID_CHARACTERS:
         raise InvalidRequest(f"'id' must be a string of 1 to {ID_CHARACTERS} characters, or a number")
+    check_unicode(str(value), "'id'")
     return str(value)
 
 
@@ -192,7 +193,7 @@ def _layers(row: Mapping[str, Any]) -> tuple[Layer, ...] | None:
     if value in (None, ""):
         return None
     names = value.split(";") if isinstance(value, str) else value
-    if not isinstance(names, list) or not set(names) <= set(Layer):
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in set(Layer) for name in names):
         raise InvalidRequest(f"'layers' must be a list of {', '.join(Layer)}")
     return tuple(Layer(name) for name in names)
 

@@ -6,16 +6,17 @@ import gzip
 import io
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.core import corpus
 from functions.core.corpus import BadRow, Entry, all_items, html_text, read_file, sampled
 from functions.core.errors import InvalidRequest
-from functions.core.items import Expected, Item, Span, UnknownLabel, item_of, policy_name
+from functions.core.items import KNOWN, Expected, Item, Span, UnknownLabel, item_of, policy_name
 from functions.core.request import Kind
 from functions.core.verdict import Layer
 
@@ -131,6 +132,40 @@ def test_a_bad_row_is_reported_and_the_rest_goes_on(line: str, reason: str) -> N
     assert (bad.file, bad.line) == ("c.jsonl", 1)
     assert reason in bad.reason
     assert isinstance(good, Item)
+
+
+LETTERS = st.text(st.characters(categories=("Cs", "Lu")), max_size=3)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | LETTERS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LETTERS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@example("id", "\ud800", "document")
+@example("layers", [["model"]], "document")
+@given(st.sampled_from(sorted(KNOWN)), JSON, st.sampled_from(["prompt", "document", "response"]))
+def test_no_row_is_a_crash(name: str, value: object, kind: str) -> None:
+    """It is an item, a bad row or a label that means nothing; an item can be written down."""
+    with suppress(UnknownLabel):
+        (entry,) = read("c.jsonl", json.dumps({"text": "T", "kind": kind, "completion": "C"} | {name: value}))
+        if isinstance(entry, Item):
+            assert json.dumps(entry.to_row(), ensure_ascii=False).encode()
+
+
+def test_a_corpus_of_bad_rows_says_what_is_wrong_with_the_first() -> None:
+    """Nothing else tells: the run does not start."""
+    words = r"no item in this corpus that can be read\. The first row, c\.jsonl, line 2: is not a JSON object\."
+    with pytest.raises(InvalidRequest, match=words):
+        list(all_items(read("c.jsonl", "\n[]\n{"), "c", lambda row: None))
+
+
+def test_a_file_whose_name_is_no_text_is_read() -> None:
+    """On Unix a name is bytes."""
+    name = os.fsdecode(b"caf\xe9")
+    (row,) = items(f"{name}.jsonl", '{"text": "a"}')
+    (document,) = items(f"{name}.txt", "a")
+    assert (row.id, document.id) == ("caf?-1", "caf?.txt")
 
 
 def test_a_row_of_another_length_is_reported() -> None:
