@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from local.bedrock.detection import LocalDetection
+from local.bedrock.detectors.vectors import share, shareable
 from local.bedrock.evaluate import Block, Evaluation
 from local.bedrock.guardrail import Guardrail
 from local.bedrock.judge import Judge, LocalJudge, Scope
@@ -29,17 +31,18 @@ from local.wire import ServiceError
 
 GROW_AFTER = 0.003
 """Seconds that a request waits for a worker before another one is started: less than what judging a text takes."""
-STEAL_AFTER = 0.02
-"""Seconds that a text waits for the worker that may know it already before any other will do."""
 MAXIMUM = 8
 """Workers at most: one takes about 150 MB, and beyond this the endpoint in front of them is the limit."""
 
 _log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from local.bedrock.workers import serve; serve(int(sys.argv[2]))"
-)
+_PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from local.bedrock.workers import serve
+serve(*map(int, sys.argv[2:]))
+"""
 
 
 class WorkerEndedError(Exception):
@@ -66,12 +69,14 @@ class Worker:
     It ends when this process does, however that ends: its end of the socket closes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vectors: int | None = None) -> None:
+        """`vectors` is the descriptor of the embeddings that workers share. Raises OSError if there is no process."""
         ours, theirs = socket.socketpair()
         with theirs:
+            passed = [theirs.fileno(), *([] if vectors is None else [vectors])]
             self._process = subprocess.Popen(  # noqa: S603  this interpreter, our own program
-                [sys.executable, "-c", _PROGRAM, str(_ROOT), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
+                [sys.executable, "-c", _PROGRAM, str(_ROOT), *map(str, passed)],
+                pass_fds=passed,
                 stdin=subprocess.DEVNULL,
             )
         self._connection = Connection(ours.detach())
@@ -114,15 +119,15 @@ class Worker:
 class WorkerJudge:
     """A `Judge` on up to `limit` worker processes. The first starts with the first request, others under load.
 
-    A workflow judges the same text more than once, so each text has a worker of its own choice, which still has the
-    text's embeddings.
+    A workflow judges the same text more than once: the workers share their embeddings in memory.
     """
 
-    def __init__(self, limit: int | None = None, start: Callable[[], Worker] = Worker) -> None:
+    def __init__(self, limit: int | None = None, start: Callable[[int | None], Worker] = Worker) -> None:
         self._limit = min(limit or os.cpu_count() or 1, MAXIMUM)
         self._start = start
         self._changed = threading.Condition()
-        self._workers: list[Worker] = []
+        self._vectors = shareable()
+        self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._starting = 0
         self._failures = 0
@@ -131,7 +136,7 @@ class WorkerJudge:
     def __call__(
         self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope, /
     ) -> Evaluation:
-        worker = self._take(hash(max((block.text for block in blocks), key=len)))
+        worker = self._take()
         ended = False
         try:
             return worker.judge(guardrail, direction, blocks, scope)
@@ -148,7 +153,7 @@ class WorkerJudge:
     def processes(self) -> tuple[int, ...]:
         """The workers' process ids."""
         with self._changed:
-            return tuple(worker.process for worker in self._workers)
+            return tuple(worker.process for worker in (*self._idle, *self._busy))
 
     def warm_up(self) -> None:
         """Start the first worker, so that the first request does not wait for it."""
@@ -160,40 +165,33 @@ class WorkerJudge:
         """End all workers; requests under way fail."""
         with self._changed:
             self._closed = True
-            workers, self._workers = self._workers, []
+            workers = (*self._idle, *self._busy)
+            self._idle = []
+            descriptor, self._vectors = self._vectors, None
             self._changed.notify_all()
         for worker in workers:
             worker.kill()
+        if descriptor is not None:
+            os.close(descriptor)
 
-    def _take(self, key: int) -> Worker:
+    def _take(self) -> Worker:
         """A worker for the caller alone. Raises ServiceError when there is none and none can be started."""
         with self._changed:
             failures = self._failures
             asked = time.monotonic()
             while not (self._closed or (self._failures > failures and not self._running())):
-                waited = time.monotonic() - asked
-                if (worker := self._free(key, waited)) is not None:
+                if self._idle:
+                    worker = self._idle.pop()
                     self._busy.add(worker)
                     return worker
-                alone = not self._running()
-                if alone or (waited >= GROW_AFTER and self._all_busy() and self._running() < self._limit):
+                late = time.monotonic() - asked >= GROW_AFTER and not self._starting
+                if not self._running() or (late and self._running() < self._limit):
                     self._grow()
-                self._changed.wait(GROW_AFTER if waited < GROW_AFTER else STEAL_AFTER)
+                self._changed.wait(None if late else GROW_AFTER)
             raise _unavailable()
 
-    def _free(self, key: int, waited: float) -> Worker | None:
-        """The text's own worker if it is idle, any idle one for a text that has waited long."""
-        if not self._workers:
-            return None
-        own = key % len(self._workers)
-        candidates = [self._workers[own]] if waited < STEAL_AFTER else self._workers
-        return next((worker for worker in candidates if worker not in self._busy), None)
-
-    def _all_busy(self) -> bool:
-        return not self._starting and len(self._busy) >= len(self._workers)
-
     def _running(self) -> int:
-        return len(self._workers) + self._starting
+        return len(self._idle) + len(self._busy) + self._starting
 
     def _grow(self) -> None:
         """Start a worker beside whoever waits: another one may be free sooner."""
@@ -203,7 +201,7 @@ class WorkerJudge:
     def _add(self) -> None:
         worker: Worker | None = None
         try:
-            worker = self._start()
+            worker = self._start(self._vectors)
             worker.wait_until_ready()
         except (OSError, WorkerEndedError):
             if worker is not None:
@@ -215,7 +213,7 @@ class WorkerJudge:
             if worker is None:
                 self._failures += 1
             elif not closed:
-                self._workers.append(worker)
+                self._idle.append(worker)
             self._changed.notify_all()
         if worker is not None and closed:
             worker.kill()
@@ -223,9 +221,9 @@ class WorkerJudge:
     def _give_back(self, worker: Worker, *, ended: bool) -> None:
         with self._changed:
             self._busy.discard(worker)
-            if ended and worker in self._workers:
-                self._workers.remove(worker)
-            self._changed.notify_all()
+            if not (ended or self._closed):
+                self._idle.append(worker)
+            self._changed.notify()
         if ended:
             worker.kill()
 
@@ -235,13 +233,13 @@ def _unavailable() -> ServiceError:
     return ServiceError("InternalServerException", "The guardrail could not be applied. Try again.", 500)
 
 
-def serve(descriptor: int, judge: Judge | None = None) -> None:
-    """A worker's life: judge what comes over the socket `descriptor` until it closes."""
+def serve(requests: int, vectors: int | None = None) -> None:
+    """A worker's life: judge what comes over the socket `requests` until it closes. Both are descriptors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
-    from local.bedrock.detection import LocalDetection
-
-    judge = judge or LocalJudge(LocalDetection())
-    connection = Connection(descriptor)
+    if vectors is not None:
+        share(vectors)
+    judge = LocalJudge(LocalDetection())
+    connection = Connection(requests)
     with suppress(EOFError, OSError):
         connection.send(None)
         while True:

