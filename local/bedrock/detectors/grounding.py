@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from local.bedrock.detectors.embedding import embed
 from local.bedrock.detectors.sentences import sentences
-from local.bedrock.detectors.support import Source, content_words, features, read_source
+from local.bedrock.detectors.support import NEAREST, Source, content_words, features, read_source
 
 WEIGHTS = Path(__file__).with_name("weights") / "grounding.npz"
 
 Array = NDArray[np.float32]
-# Weights of support.FEATURES, set by hand: statements made by editing documents (tried for training) say nothing of
-# how far a true paraphrase moves from its source, and labelled hallucination sets differ by answer length. A
-# contradicted number or name outweighs wording.
-SUPPORT = np.array([3.0, 2.5, 2.0, 1.5, 0.0, -5.5, -5.0, -3.0], dtype=np.float32)
-SUPPORT_BIAS = -2.7
+# Weights of support.FEATURES, set by hand: half a dozen measures of agreement alike (cosine is three times as narrow as
+# the others), and conflicts so strong that one outweighs agreement. Trained weights did worse on every set but their
+# own: statements made by editing documents say nothing of how far a true paraphrase moves from its source, and labelled
+# hallucination sets differ by answer length (local/train/grounding.py measures both).
+SUPPORT = np.array([3.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
+SUPPORT_BIAS = -3.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +68,21 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
 
 def relevance_features(source: Source, query: str, answer: str) -> Array:
     """Four features, shape (1, 4): similarity of query and answer (whole, best sentence), of the query and the source
-    window nearest to the answer (a terse answer such as a name or date has little of its own), and the share of the
-    query's words that answer or window say.
+    sentence nearest to the answer (a terse answer such as a name or date has little of its own), and the share of the
+    query's words that answer or sentence say.
     """
     parts = sentences(answer)
     asked = embed([query])[0]
     said = embed([answer, *parts])
-    near: list[str] = []
-    if source.windows:
-        words = frozenset(content_words(answer))
-        ranked = sorted(range(len(source.windows)), key=lambda index: len(words & source.words[index]), reverse=True)[
-            :4
-        ]
-        vectors = embed([source.windows[index] for index in ranked])
-        near = [source.windows[ranked[int(np.argmax(vectors @ said[0]))]]]
-    context = float(embed(near)[0] @ asked) if near else 0.0
+    words = frozenset(content_words(answer))
+    known, context = words, 0.0
+    if source.sentences:
+        shared = [len(words & content) for content in source.content]
+        ranked = sorted(range(len(shared)), key=shared.__getitem__, reverse=True)[:NEAREST]
+        vectors = embed([source.sentences[index] for index in ranked])
+        nearest = int(np.argmax(vectors @ said[0]))
+        known, context = words | source.content[ranked[nearest]], float(vectors[nearest] @ asked)
     wanted = content_words(query)
-    known = frozenset(content_words(answer)) | frozenset(content_words(near[0]) if near else [])
     share = sum(word in known for word in wanted) / len(wanted) if wanted else 1.0
     return np.array([[said[0] @ asked, (said[1:] @ asked).max(), context, share]], dtype=np.float32)
 

@@ -1,150 +1,185 @@
 """How well a statement is supported by a source text: the features of the grounding detector.
 
-Lexical agreement (words, word pairs, numbers, names, negation) and the similarity of embeddings, each against the
-source's best matching window, as facts taken from two places of a source need not be true together.
+A statement is aligned with the sentence of the source that shares most with it. Two things are then measured: how
+much of the statement the source says at all (words, neighbouring words, word pairs within one sentence, stretches of
+text, similarity of embeddings), and whether the aligned sentence says something else instead (another number or name
+in the same place, a negation on one side only, an opposite, the same words in another order). The second kind
+counts only where most of the rest agrees: a sentence about something else contradicts nothing.
 """
 
 import itertools
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from local.bedrock.detectors.embedding import Embeddings, embed
+from local.bedrock.detectors.embedding import embed
+from local.bedrock.detectors.lexical import Token, initials, negated, opposites, tokens
 from local.bedrock.detectors.sentences import sentences
 
 FEATURES = (
-    "cosine", "words", "words in best window", "pairs", "pairs in best window",
-    "numbers missing", "names missing", "negation differs",
+    "cosine", "words", "words in best sentence", "bigrams", "pairs in a sentence", "stretches",
+    "names absent", "numbers absent", "substituted", "negation differs", "opposites", "order differs",
 )  # fmt: skip
-MAX_EMBEDDED = 48  # of a long source, only the windows that share most words with the statements are embedded
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_CITATION = re.compile(r"\[\d+(?:\s*[,–-]\s*\d+)*\]")  # "[2]": points at the source, says no number
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATIONS = frozenset(
-    {"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without", "n't"}
-)
-_STOPWORDS = frozenset({
-    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
-    "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "may",
-    "me", "more", "most", "my", "no", "not", "of", "on", "one", "or", "our", "s", "she", "should", "so", "some",
-    "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to",
-    "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would",
-    "you", "your", "also", "about", "all", "any", "because", "before", "after", "between", "both", "each",
-    "other", "over", "under", "up", "down", "out", "only", "own", "same", "very", "just", "now", "t",
-})  # fmt: skip
-
+NEAREST = 3  # sentences of the source that are embedded per statement, chosen by shared words
+MAX_EMBEDDED = 48  # in all
+_REACH = 3  # content words: how far apart a pair may stand in the statement
+_BESIDE = 2  # content words: where a substituted name or number is looked for
+_STRETCH = 3  # words
+_AGREES = (0.5, 0.7)  # share of the aligned sentence's words from which a conflict counts, and counts in full
 
 Array = NDArray[np.float32]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source text cut into overlapping pairs of sentences."""
+    """A source text by sentences; `content`: stems (and acronyms of the names) of each, `everything`: of all."""
 
-    windows: tuple[str, ...]
-    words: tuple[frozenset[str], ...]
-    pairs: tuple[frozenset[tuple[str, str]], ...]
-    all_words: frozenset[str]
-    all_pairs: frozenset[tuple[str, str]]
-    numbers: frozenset[str]
-    negated: tuple[bool, ...]
+    sentences: tuple[str, ...]
+    words: tuple[tuple[Token, ...], ...]
+    content: tuple[frozenset[str], ...]
+    everything: frozenset[str]
+    names: frozenset[str]
+    bigrams: frozenset[tuple[str, str]]
+    stretches: frozenset[tuple[str, ...]]
 
 
 def read_source(text: str) -> Source:
     """Cut and index a source text of any length."""
     parts = sentences(text)
-    pairs = [f"{a} {b}" for a, b in itertools.pairwise(parts)] or parts
-    words = [content_words(window) for window in pairs]
-    found = [frozenset(word_pairs(window)) for window in pairs]
+    names = frozenset(token.stem for part in parts for token in tokens(part) if token.kind == "name")
+    words = [tokens(part, names) for part in parts]
+    content = [[token.stem for token in group if token.kind != "stop"] for group in words]
+    known = [frozenset(stems) | initials(group) for stems, group in zip(content, words, strict=True)]
     return Source(
-        tuple(pairs), tuple(frozenset(group) for group in words), tuple(found),
-        frozenset(content_words(text)), frozenset(word_pairs(text)), frozenset(_NUMBER.findall(text)),
-        tuple(_negated(window) for window in pairs),
+        tuple(parts), tuple(tuple(group) for group in words), tuple(known), frozenset().union(*known), names,
+        frozenset(pair for group in content for pair in itertools.pairwise(group)),
+        frozenset(stretch for group in words for stretch in _stretches(group)),
     )  # fmt: skip
-
-
-def features(source: Source, statements: Sequence[str]) -> Array:
-    """One row of FEATURES per statement, shape (n, 8)."""
-    if not source.windows:
-        return np.zeros((len(statements), len(FEATURES)), dtype=np.float32)
-    chosen = _closest(source, statements)
-    windows = embed([source.windows[index] for index in chosen])
-    vectors = embed(statements)
-    return np.stack(
-        [_row(source, chosen, windows, text, vector) for text, vector in zip(statements, vectors, strict=True)]
-    )
 
 
 def content_words(text: str) -> list[str]:
-    """Lower-cased words without stop words, lightly stemmed."""
-    return [_stem(word) for word in _TOKEN.findall(text.casefold()) if word not in _STOPWORDS]
+    """Stems of a text's content words."""
+    return [token.stem for token in tokens(text) if token.kind != "stop"]
 
 
-def word_pairs(text: str) -> list[tuple[str, str]]:
-    """Neighbouring content words."""
-    words = content_words(text)
-    return list(itertools.pairwise(words))
+def features(source: Source, statements: Sequence[str]) -> Array:
+    """One row of FEATURES per statement, shape (n, 12); zeros for an empty source."""
+    if not source.sentences:
+        return np.zeros((len(statements), len(FEATURES)), dtype=np.float32)
+    read = [tokens(statement, source.names) for statement in statements]
+    covered = [np.array([_share(words, content) for content in source.content]) for words in read]
+    near = max(1, min(NEAREST, MAX_EMBEDDED // len(statements)))
+    chosen = [np.argsort(-shares, kind="stable")[:near] for shares in covered]
+    vectors = embed(statements)
+    rows = []
+    for words, shares, nearest, vector in zip(read, covered, chosen, vectors, strict=True):
+        similar = embed([source.sentences[index] for index in nearest]) @ vector
+        best = int(nearest[int(np.argmax(shares[nearest] + 0.5 * similar))])
+        rows.append([float(similar.max()), *_agreement(source, words, best), *_conflicts(source, words, best)])
+    return np.array(rows, dtype=np.float32)
 
 
-def _row(source: Source, chosen: Sequence[int], windows: Embeddings, text: str, vector: Embeddings) -> Array:
-    bare = _CITATION.sub(" ", text)
-    words, pairs = content_words(bare), word_pairs(bare)
-    similar = windows @ vector
-    local_words = [_share(words, source.words[index]) for index in chosen]
-    local_pairs = [_share(pairs, source.pairs[index]) for index in chosen]
-    best = int(np.argmax(similar + np.asarray(local_words)))
-    numbers = _NUMBER.findall(bare)
-    names = _names(bare)
-    return np.array(
-        [
-            similar.max(), _share(words, source.all_words), max(local_words),
-            _share(pairs, source.all_pairs), max(local_pairs),
-            1.0 - _share(numbers, source.numbers), 1.0 - _share(names, source.all_words),
-            float(_negated(text) != source.negated[chosen[best]]),
-        ],
-        dtype=np.float32,
-    )  # fmt: skip
-
-
-def _closest(source: Source, statements: Sequence[str]) -> list[int]:
-    """Indices of the windows to embed: all of a short source, else those that share most words with the statements."""
-    if len(source.windows) <= MAX_EMBEDDED:
-        return list(range(len(source.windows)))
-    wanted = [frozenset(content_words(text)) for text in statements]
-    best = sorted(
-        range(len(source.windows)),
-        key=lambda index: max(len(source.words[index] & words) for words in wanted),
-        reverse=True,
-    )
-    return sorted(best[:MAX_EMBEDDED])
-
-
-def _share(items: Sequence[_T], known: frozenset[_T]) -> float:
-    """Share of the items that are known; 1 for no items: what is not said is not unsupported."""
-    return sum(item in known for item in items) / len(items) if items else 1.0
-
-
-def _names(text: str) -> list[str]:
-    """Stemmed capitalised words that do not begin the statement."""
-    words = text.split()
+def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]:
+    """Features 2 to 6."""
+    content = [token.stem for token in words if token.kind != "stop"]
+    said = _share(words, source.everything)
+    bigrams = list(itertools.pairwise(content))
+    pairs = [(a, b) for index, a in enumerate(content) for b in content[index + 1 : index + 1 + _REACH]]
+    kept = [any(a in group and b in group for group in source.content) for a, b in pairs]
+    covered = [False] * len(words)
+    for index, stretch in enumerate(_stretches(words)):
+        if stretch in source.stretches:
+            covered[index : index + _STRETCH] = [True] * _STRETCH
     return [
-        _stem(token.casefold()) for word in words[1:] for token in _TOKEN.findall(word)
-        if token[:1].isupper() and token.casefold() not in _STOPWORDS
-    ]  # fmt: skip
+        said,
+        _share(words, source.content[best]),
+        sum(pair in source.bigrams for pair in bigrams) / len(bigrams) if bigrams else said,
+        sum(kept) / len(kept) if kept else said,
+        sum(covered) / len(covered) if len(words) >= _STRETCH else said,
+    ]
 
 
-def _negated(text: str) -> bool:
-    lowered = text.casefold()
-    return "n't" in lowered or "n’t" in lowered or any(word in _NEGATIONS for word in _TOKEN.findall(lowered))
+def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]:
+    """Features 7 to 12, each 0 to 1."""
+    low, high = _AGREES
+    known, theirs = source.content[best], source.words[best]
+    agrees = min(1.0, max(0.0, (_share(words, known) - low) / (high - low)))
+    if not agrees:
+        return [0.0] * 6
+    own = [token for token in words if token.kind != "stop"]
+    shared = known & {token.stem for token in own}
+    absent = [token.kind for token in own if token.stem not in source.everything]
+    spoken = {token.word for token in theirs}
+    opposed = any(opposites().get(token.word, frozenset()) & spoken for token in words if token.word not in spoken)
+    found = [
+        min(absent.count("name"), 2) / 2,
+        min(absent.count("number"), 2) / 2,
+        min(_substituted(own, [token for token in theirs if token.kind != "stop"], known), 2) / 2,
+        float(negated(words) & shared != negated(theirs) & shared),
+        float(opposed),
+        _disorder(own, theirs),
+    ]
+    return [agrees * value for value in found]
 
 
-def _stem(word: str) -> str:
-    for ending in ("ings", "ing", "ied", "ies", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
+def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset[str]) -> int:
+    """How many names and numbers of the statement have another one, of which the statement does not speak, in their
+    place in the aligned sentence.
+    """
+    mine = {token.stem for token in own}
+    places: dict[str, list[int]] = {}
+    for index, token in enumerate(theirs):
+        places.setdefault(token.stem, []).append(index)
+    found = 0
+    for index, token in enumerate(own):
+        if token.kind not in {"name", "number"}:
+            continue
+        if token.stem in known:
+            unit = own[index + 1].stem if token.kind == "number" and index + 1 < len(own) else ""
+            found += _other_number(theirs, places.get(token.stem, []), places.get(unit, []))
+            continue
+        beside = [own[other].stem for other in range(max(0, index - _BESIDE), min(len(own), index + _BESIDE + 1))]
+        spots = [place for stem in beside for place in places.get(stem, ())]
+        found += any(
+            other.kind == token.kind and other.stem not in mine
+            for place in spots for other in theirs[max(0, place - _BESIDE) : place + _BESIDE + 1]
+        )  # fmt: skip
+    return found
+
+
+def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequence[int]) -> bool:
+    """Whether a number stands nowhere beside its unit while another does: "40 minutes" is not said by "costs 40
+    pounds and takes 15 minutes".
+    """
+    if not numbers or any(abs(number - unit) <= _BESIDE for number in numbers for unit in units):
+        return False
+    return any(unit and theirs[unit - 1].kind == "number" for unit in units)
+
+
+def _disorder(own: Sequence[Token], theirs: Sequence[Token]) -> float:
+    """Share of the pairs of shared words, said once on either side, that stand in the opposite order (Kendall's tau,
+    as 0 to 1).
+    """
+    said, given = Counter(token.stem for token in own), Counter(token.stem for token in theirs)
+    place = {token.stem: index for index, token in enumerate(theirs) if given[token.stem] == 1}
+    places = [place[token.stem] for token in own if said[token.stem] == 1 and token.stem in place]
+    pairs = [a > b for index, a in enumerate(places) for b in places[index + 1 :]]
+    return sum(pairs) / len(pairs) if pairs else 0.0
+
+
+def _stretches(words: Sequence[Token]) -> list[tuple[str, ...]]:
+    spoken = [token.word for token in words]
+    return [tuple(spoken[index : index + _STRETCH]) for index in range(len(spoken) - _STRETCH + 1)]
+
+
+def _share(words: Iterable[Token], known: frozenset[str]) -> float:
+    """Weighted share of the content words that are known; 1 for none: what is not said is not unsupported."""
+    total = kept = 0.0
+    for token in words:
+        total += token.weight
+        if token.stem in known:
+            kept += token.weight
+    return kept / total if total else 1.0
