@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 import re2
 
+from local.bedrock.detectors.normalize import readable
 from local.bedrock.detectors.spans import Span
 
 MAX_PATTERN_LENGTH = 500
@@ -70,12 +71,31 @@ def _compile(pattern: str) -> _Compiled:
 
 
 def find(pattern: str, text: str) -> list[Span]:
-    """Every non-empty, non-overlapping match, with the pattern as label.
+    """Every non-empty match, sorted, with the pattern as label.
+
+    The pattern is applied to the text as written, and once more as its reader sees it (normalize.readable) where that
+    differs, so that invisible and look-alike characters do not hide a match; such matches are left out where they
+    overlap one of the text as written.
 
     Raises ValueError for a pattern that does not compile and TimeoutError after TIME_LIMIT_SECONDS: each match is
     found in linear time, but a text may hold thousands of them.
     """
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    spans = _find(pattern, text, deadline)
+    shown = readable(text)
+    if not shown.starts:
+        return spans
+    taken = bytearray(len(text))
+    for span in spans:
+        taken[span.start : span.end] = b"\x01" * (span.end - span.start)
+    for span in _find(pattern, shown.text, deadline):
+        start, end = shown.original(span.start, span.end)
+        if not any(taken[start:end]):
+            spans.append(Span(start, end, pattern))
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _find(pattern: str, text: str, deadline: float) -> list[Span]:
     spans: list[Span] = []
     for match in _compile(pattern).finditer(_LONE_SURROGATE.sub("\ufffd", text)):
         if time.monotonic() > deadline:
