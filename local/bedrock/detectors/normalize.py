@@ -206,3 +206,11 @@ def plain(text: str) -> str:
     if _LEET_WORD.search(found):
         found = _LEET_WORD.sub(lambda match: match.group().translate(_LEET), found)
     return found[:_LONGEST_PLAIN]
+
+
+def visible(text: str) -> Folded:
+    """The text without invisible characters, nothing else changed: "4111\\u200b1111" reads as its reader sees it."""
+    if not _INVISIBLE.search(text):
+        return Folded(text)
+    starts = [at for at, char in enumerate(text) if not _INVISIBLE.match(char)]
+    return Folded("".join(text[at] for at in starts), tuple(starts), tuple(at + 1 for at in starts))
