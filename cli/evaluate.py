@@ -22,7 +22,7 @@ from functions.adapters.objects import Address
 from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from functions.core.quotas import concurrency_for
 from functions.core.request import Kind
-from functions.core.runs import Run
+from functions.core.runs import MAX_CONCURRENCY, Run
 from functions.core.verdict import Layer
 
 EMBEDDED_CONCURRENCY = 4
@@ -64,7 +64,9 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
     if not arguments.corpus:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
     identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
-    evaluate_output.check_target(_target(arguments, identifier))
+    evaluate_output.check_target(_target(arguments, identifier), identifier)
+    if (arguments.concurrency or 1) > MAX_CONCURRENCY:
+        raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
     corpus = evaluate_corpus.check(arguments.corpus, Kind(arguments.kind))
     if not isinstance(corpus, Address):
         _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")

@@ -28,10 +28,13 @@ RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
 )
 
 
-def check_target(folder: Path, run: str | None = None) -> None:
-    """Raise InvalidRequest when the folder holds something that is not this run's."""
-    if folder.exists() and not folder.is_dir():
-        raise InvalidRequest(f"{folder}: is not a folder.")
+def check_target(folder: Path, run: str) -> None:
+    """Raise InvalidRequest when the folder holds something that is not this run's, or cannot be made."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InvalidRequest(f"{there}: is not a folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InvalidRequest(f"{folder}: {there} cannot be written to. Choose another --out.")
     if folder.is_dir() and any(folder.iterdir()) and read_run(folder).get("run") != run:
         raise InvalidRequest(f"{folder}: is not empty. Choose another --out.")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.product import SCRIPTS, Ran, environment, run, wait_until
+from tests.e2e.product import SCRIPTS, Ran, Server, environment, run, wait_until
 
 PEERS = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SAMPLES = PEERS / "aws_samples_guardrail_tests"
@@ -91,27 +91,30 @@ def test_the_peers_files_run_as_they_are(tmp_path: Path) -> None:
         assert ran.document["under"]
 
 
-def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
+def test_bad_input_is_one_clear_line(server: Server, tmp_path: Path) -> None:
     """Exit code 2, and nothing half-written."""
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "latin.jsonl").write_bytes('{"text": "é"}'.encode("latin-1"))
     (tmp_path / "twice.jsonl").write_text('{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}\n')
     (tmp_path / "label.jsonl").write_text('{"text": "a", "expected": "perhaps"}\n')
-    (tmp_path / "long.jsonl").write_bytes(b'{"text": "' + b"a" * 9_000_000 + b'"}')
+    (tmp_path / "long.jsonl").write_bytes(b'{"text": "' + b"a" * 100_000_000 + b'"}')
+    (tmp_path / "words.jsonl").write_text("no JSON\n")
     cases = {
         "empty.jsonl": "no item",
         "latin.jsonl": "not UTF-8",
         "twice.jsonl": "line 2: this id",
         "label.jsonl": "line 1: 'expected' must be",
         "long.jsonl": "longer than 8 MB",
+        "words.jsonl": "The first row, words.jsonl, line 1: is not valid JSON",
         "nowhere": "no such file",
         "s3://no-such-bucket/x.jsonl": "no bucket",
         "s3://stepguard-evaluations/gone.jsonl": "no object",
     }
     for name, words in cases.items():
         place = name if name.startswith("s3:") else str(tmp_path / name)
-        ran = evaluate(tmp_path, place, "--out", str(tmp_path / "out"))
-        assert (ran.code, words in ran.err) == (2, True), (name, ran.err)
+        home = ("--home", str(server.home))
+        ran = run("stepguard", "evaluate", place, *home, "--out", str(tmp_path / "out"), env=environment(tmp_path))
+        assert (ran.code, words in ran.err, ran.out) == (2, True, ""), (name, ran.err)
         assert not (tmp_path / "out").exists()
 
 

@@ -12,7 +12,6 @@ import pytest
 from cli import evaluate_compare
 from cli.evaluate_corpus import LocalCorpus, check, entries
 from cli.evaluate_gate import gates_of
-from cli.evaluate_output import check_target
 from cli.evaluate_summary import lines_of
 from cli.report.page import write_report
 from functions.core.corpus import BadRow
@@ -151,13 +150,3 @@ def test_a_pdf_is_read_as_its_text(tmp_path: Path) -> None:
     (item,) = entries(tmp_path / "letter.pdf", Kind.DOCUMENT)
     assert isinstance(item, Item)
     assert "Discharge letter" in item.request.text
-
-
-def test_results_never_go_over_other_files(tmp_path: Path) -> None:
-    """A folder that is not this run's own is refused before anything starts."""
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InvalidRequest, match="not empty"):
-        check_target(tmp_path, "run")
-    with pytest.raises(InvalidRequest, match="not a folder"):
-        check_target(tmp_path / "mine.txt", "run")
-    check_target(tmp_path / "new")
