@@ -1,16 +1,19 @@
 """Batch evaluation against a plain loop, side by side: speed, overhead, memory, completeness.
 
-    python -m bench.evaluate [--json] [--items 1000] [--scale 10000] [--promptfoo] [--data ../shared/data]
+    python -m bench.evaluate [--json] [--items 300] [--scale 10000] [--promptfoo] [--data ../shared/data]
 
 The loop makes the very calls that the workflow makes, one after the other, through boto3 and the same endpoint. Both
-run in one process on the same rows, in alternating order, so that a busy machine burdens both. Rows are public data
-(BANKING77 and AdvBench) from the data folder, which is not part of the project.
+run against the same processes on the same rows, in alternating order, so that a busy machine burdens both. Rows are
+public data from the data folder, which is not part of the project: questions (BANKING77 and AdvBench, about 60
+characters, for which the fixed costs of a call weigh most), documents (paragraphs of COVID-QA's papers, about 880
+characters) and both in turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import random
@@ -27,26 +30,52 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import promptfoo
 from cli.session import Session, embedded
+from functions.adapters.evaluations import Watch
 from functions.adapters.guardrails import Guardrails
 from functions.core.runs import Run
 from functions.core.verdict import Direction, Layer
 
+POLL_SECONDS = 0.5
+"""As the command line asks; each question costs the cloud that is measured a few milliseconds."""
 DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-def rows_of(data: Path, count: int) -> list[dict[str, Any]]:
-    """Harmless and harmful requests, mixed; repeated with another id if the sets are too small."""
+CORPORA = ("questions", "documents", "mixed")
+
+
+def rows_of(data: Path, count: int, corpus: str = "questions") -> list[dict[str, Any]]:
+    """Rows of one of CORPORA, shuffled; repeated with another id if the sets are too small."""
+    rows = {"questions": _questions, "documents": _documents}
+    if corpus == "mixed":
+        both = zip(_documents(data), _questions(data), strict=False)
+        chosen = [row for pair in both for row in pair]
+    else:
+        chosen = rows[corpus](data)
+    return [{"id": f"row-{index}", **chosen[index % len(chosen)]} for index in range(count)]
+
+
+def _questions(data: Path) -> list[dict[str, Any]]:
+    """Harmless and harmful requests."""
     with (data / "banking77" / "train.csv").open(encoding="utf-8") as file:
         rows = [{"text": row["text"], "expected": "passed"} for row in csv.DictReader(file)]
     with (data / "advbench" / "harmful_behaviors.csv").open(encoding="utf-8") as file:
         rows += [{"text": row["goal"], "expected": "blocked"} for row in csv.DictReader(file)]
     random.Random(1).shuffle(rows)
-    return [{"id": f"row-{index}", **rows[index % len(rows)]} for index in range(count)]
+    return rows
+
+
+def _documents(data: Path) -> list[dict[str, Any]]:
+    """Paragraphs of medical papers."""
+    corpus = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))["data"]
+    papers = (paper["context"] for entry in corpus for paper in entry["paragraphs"])
+    paragraphs = [part for paper in papers for part in paper.split("\n\n") if 300 < len(part) < 2000]
+    random.Random(1).shuffle(paragraphs)
+    return [{"text": text} for text in paragraphs]
 
 
 def fresh(rows: list[dict[str, Any]], tag: str) -> list[dict[str, Any]]:
-    """The same rows as texts that nobody has seen: the embedded guardrails remember what they have just embedded."""
-    return [{**row, "text": f"{row['text']} [{tag}]"} for row in rows]
+    """The same rows with a word more in each sentence: the embedded guardrails remember sentences they have seen."""
+    return [{**row, "text": f"{row['text'].replace('. ', f' {tag}. ')} [{tag}]"} for row in rows]
 
 
 def loop(session: Session, rows: list[dict[str, Any]]) -> float:
@@ -69,8 +98,11 @@ def evaluation(session: Session, rows: list[dict[str, Any]], name: str, concurre
     started = time.perf_counter()
     run = Run(name, (corpus.bucket, corpus.key), (work.bucket, work.key), None, concurrency)
     evaluations.start(run)
+    watch, progress = Watch(evaluations, name), [(0, started)]
     while not (execution := evaluations.describe(name)).finished:
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
+        if execution.status == "RUNNING":
+            progress.append((watch.progress(execution).done, time.perf_counter()))
     seconds = time.perf_counter() - started
     if execution.status != "SUCCEEDED":
         sys.exit(f"The run failed: {execution.error} {execution.cause}")
@@ -82,7 +114,25 @@ def evaluation(session: Session, rows: list[dict[str, Any]], name: str, concurre
     inside = (moments["MapRunSucceeded"] - moments["MapRunStarted"]).total_seconds()
     whole = sorted(ids) == sorted(row["id"] for row in rows)
     intervened = sum(action in ("masked", "blocked") for _, action in results)
-    return {"seconds": seconds, "map_seconds": inside, "each_row_once": whole, "intervened": intervened}
+    return {
+        "seconds": seconds,
+        "map_seconds": inside,
+        "each_row_once": whole,
+        "intervened": intervened,
+        "rates": rates(progress, len(rows)),
+    }
+
+
+def rates(progress: list[tuple[int, float]], total: int) -> list[float]:
+    """Items a second in each fifth of a run, from how many were done when it was asked; empty for a short run."""
+    moments = []
+    for part in range(6):
+        reached = [moment for done, moment in progress if done >= max(1, total * part // 5)]
+        if not reached:
+            return []
+        moments.append((next(done for done, moment in progress if moment == reached[0]), reached[0]))
+    pairs = itertools.pairwise(moments)
+    return [round((b - a) / (end - begin), 1) for (a, begin), (b, end) in pairs if end > begin]
 
 
 def processor_seconds() -> float:
@@ -150,19 +200,16 @@ def beside_promptfoo(session: Session, rows: list[dict[str, Any]], rounds: int) 
     }
 
 
-def measure(session: Session, data: Path, items: int, scale: int, rounds: int, other: bool) -> dict[str, Any]:
-    """All figures; with `other` also promptfoo's."""
-    rows = rows_of(data, items)
-    loop(session, rows[:50])
-    evaluation(session, rows[:50], "warm", 4)
+def side_by_side(session: Session, rows: list[dict[str, Any]], tag: str, rounds: int) -> dict[str, Any]:
+    """The loop, one item at a time and four at a time, in turn on texts of one kind."""
     pairs = []
     for number in range(rounds):
         begin = processor_seconds()
-        alone = loop(session, fresh(rows, f"a{number}"))
+        alone = loop(session, fresh(rows, f"{tag}a{number}"))
         between = processor_seconds()
-        one = evaluation(session, fresh(rows, f"b{number}"), f"one-{number}", 1)
+        one = evaluation(session, fresh(rows, f"{tag}b{number}"), f"{tag}-one-{number}", 1)
         end = processor_seconds()
-        four = evaluation(session, fresh(rows, f"c{number}"), f"four-{number}", 4)
+        four = evaluation(session, fresh(rows, f"{tag}c{number}"), f"{tag}-four-{number}", 4)
         pairs.append(
             {
                 "loop": alone,
@@ -176,15 +223,32 @@ def measure(session: Session, data: Path, items: int, scale: int, rounds: int, o
     overhead = statistics.median(pair["one_at_a_time"] / pair["loop"] - 1 for pair in pairs)
     processor = statistics.median(pair["one_at_a_time_processor"] / pair["loop_processor"] - 1 for pair in pairs)
     speedup = statistics.median(pair["loop"] / pair["four_at_a_time"] for pair in pairs)
+    return {
+        "characters": round(statistics.mean(len(row["text"]) for row in rows)),
+        "seconds": {name: round(value, 2) for name, value in middle.items()},
+        "pairs": pairs,
+        "overhead_one_at_a_time": round(overhead, 3),
+        "overhead_processor_time": round(processor, 3),
+        "speedup_over_loop": round(speedup, 2),
+    }
+
+
+def measure(session: Session, data: Path, items: int, scale: int, rounds: int, other: bool) -> dict[str, Any]:
+    """All figures; with `other` also promptfoo's."""
+    rows = rows_of(data, items)
+    loop(session, rows[:50])
+    evaluation(session, fresh(rows[:100], "warm"), "warm", 4)
+    corpora = {name: side_by_side(session, rows_of(data, items, name), name, rounds) for name in CORPORA}
     sizes = []
     for size in sorted({min(1000, scale), scale}) if scale else ():
         with Memory() as memory:
-            result = evaluation(session, fresh(rows_of(data, size), f"s{size}"), f"scale-{size}", 4)
+            result = evaluation(session, fresh(rows_of(data, size, "mixed"), f"s{size}"), f"scale-{size}", 4)
         sizes.append(
             {
                 "items": size,
                 "seconds": round(result["seconds"], 1),
                 "items_per_second": round(size / result["map_seconds"], 1),
+                "items_per_second_by_fifths": result["rates"],
                 "peak_memory_mb": round(memory.peak),
                 "each_row_once": result["each_row_once"],
             }
@@ -197,17 +261,18 @@ def measure(session: Session, data: Path, items: int, scale: int, rounds: int, o
                 compared["ours_memory_mb"] = round(memory.peak)
             except promptfoo.NotMeasuredError as error:
                 compared = f"not measured: {error}"
-    return {
-        "rows": items,
-        "rounds": rounds,
-        "seconds": {name: round(value, 2) for name, value in middle.items()},
-        "pairs": pairs,
-        "overhead_one_at_a_time": round(overhead, 3),
-        "overhead_processor_time": round(processor, 3),
-        "speedup_over_loop": round(speedup, 2),
-        "scale": sizes,
-        "promptfoo": compared,
-    }
+    return {"rows": items, "rounds": rounds, "corpora": corpora, "scale": sizes, "promptfoo": compared}
+
+
+def print_corpus(name: str, figures: dict[str, Any], rows: int) -> None:
+    """One corpus in words."""
+    print(f"{name}, {figures['characters']} characters:")
+    for way in ("loop", "one_at_a_time", "four_at_a_time"):
+        seconds = figures["seconds"][way]
+        print(f"  {way:<15} {seconds:>8.2f} s  {rows / seconds:>7.1f} items/s")
+    print(f"  overhead of workflow and engine, one item at a time: {figures['overhead_one_at_a_time']:+.1%}")
+    print(f"  in processor time, corpus and scorecard included: {figures['overhead_processor_time']:+.1%}")
+    print(f"  four at a time: {figures['speedup_over_loop']:.2f} times the loop's speed")
 
 
 def print_promptfoo(figures: dict[str, Any] | str) -> None:
@@ -233,7 +298,7 @@ def main() -> int:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--scale", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--promptfoo", action="store_true", help="beside promptfoo, which npm installs (1.9 GB)")
@@ -249,14 +314,12 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(figures))
         return 0
-    for name, seconds in figures["seconds"].items():
-        print(f"{name:<16} {seconds:>8.2f} s  {figures['rows'] / seconds:>7.1f} items/s")
-    print(f"overhead of workflow and engine, one item at a time: {figures['overhead_one_at_a_time']:+.1%}")
-    print(f"the same in processor time, corpus and scorecard included: {figures['overhead_processor_time']:+.1%}")
-    print(f"four at a time: {figures['speedup_over_loop']:.2f} times the loop's speed")
+    for name in CORPORA:
+        print_corpus(name, figures["corpora"][name], figures["rows"])
     for size in figures["scale"]:
         print(
-            f"{size['items']:>7} items: {size['items_per_second']:.1f}/s, peak {size['peak_memory_mb']} MB, "
+            f"{size['items']:>7} mixed items: {size['items_per_second']:.1f}/s "
+            f"(by fifths {size['items_per_second_by_fifths']}), peak {size['peak_memory_mb']} MB, "
             f"each row once: {size['each_row_once']}"
         )
     print_promptfoo(figures["promptfoo"])
