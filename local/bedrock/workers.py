@@ -32,7 +32,7 @@ from local.wire import ServiceError
 GROW_AFTER = 0.003
 """Seconds that a request waits for a worker before another one is started: less than what judging a text takes."""
 MAXIMUM = 8
-"""Workers at most: one takes about 150 MB, and beyond this the endpoint in front of them is the limit."""
+"""Workers at most: one takes about 240 MB, and beyond this the endpoint in front of them is the limit."""
 
 _log = logging.getLogger(__name__)
 
