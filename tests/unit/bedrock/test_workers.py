@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +100,36 @@ def test_closing_ends_the_processes(judge: WorkerJudge) -> None:
     assert not Path(f"/proc/{process}").exists() or not Path("/proc").exists()
     with pytest.raises(ServiceError):
         judge(WORDS, "INPUT", [Block("fine")], Scope())
+
+
+def test_workers_end_with_a_killed_parent() -> None:
+    """Nothing is left running when the embedded cloud is killed with SIGKILL."""
+    program = (
+        "import sys, time; from local.bedrock.workers import WorkerJudge\n"
+        "judge = WorkerJudge(1)\n"
+        "judge.warm_up()\n"
+        "while not judge.processes: time.sleep(0.01)\n"
+        "print(judge.processes[0], flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while _runs(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process that is nobody's zombie has this id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 class FakeWorker(Worker):
