@@ -2,8 +2,8 @@
 
 `python -m bench.adversarial [--json] [--markdown]` transforms the texts of data/adversarial.json with each technique
 and asks the embedded guardrail's detectors. A text counts as found when its word, type, pattern, topic or category is
-reported anywhere in it; content filters and prompt attacks at strength MEDIUM. "plain" columns are the same filters
-given normalize.plain of the text instead. False alarms are of harmless texts in the same disguise.
+reported anywhere in it; content filters and prompt attacks at strength MEDIUM. False alarms are those of these filters
+on harmless texts in the same disguise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 
 from local.bedrock.detection import LocalDetection
 from local.bedrock.detectors import content, prompt_attack
-from local.bedrock.detectors.normalize import plain
 
 DATA = Path(__file__).with_name("data") / "adversarial.json"
 _TWINS = str.maketrans("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ")
@@ -115,12 +114,9 @@ def measure(change: Callable[[str], str], data: dict[str, Any]) -> dict[str, flo
             ]
         ),
         "prompt attack": share([_flagged("PROMPT_ATTACK", text) for text in attacks]),
-        "prompt attack, plain": share([_flagged("PROMPT_ATTACK", plain(text)) for text in attacks]),
         "content": share([_flagged(kind, text) for kind, text in harmful]),
-        "content, plain": share([_flagged(kind, plain(text)) for kind, text in harmful]),
         "topics": share([topic in detection.topics(change(text), topics) for topic, text in data["topics"]["texts"]]),
         "false alarms": share([_any(("PROMPT_ATTACK", *content.TYPES), text) for text in harmless]),
-        "false alarms, plain": share([_any(("PROMPT_ATTACK", *content.TYPES), plain(text)) for text in harmless]),
     }
 
 

@@ -2,7 +2,7 @@
 
 Detectors search the folded text and report offsets in the original one. `fold`, for words, removes invisible
 characters, applies NFKC (full-width, mathematical and ligature forms), case-folds, and maps the letters of other
-scripts that look like Latin ones (a hand-picked part of Unicode TS #39 confusables) to those. `readable`, for what
+scripts that look like Latin ones (a hand-picked part of Unicode TS #39 confusables) to those. `legible`, for what
 depends on case, does less. `hidden` decodes base 64 and hexadecimal. bench/adversarial.py measures what this finds.
 """
 
@@ -96,7 +96,7 @@ _WORD = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[A-Za-z]")
 
 
-def readable(text: str) -> Folded:
+def legible(text: str) -> Folded:
     """The text as its reader sees it, in the same case: "4111\\u200b1111" reads 41111111, and "pаypal" is ASCII.
 
     Invisible characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break space) become
@@ -134,7 +134,7 @@ def _latinised(word: str, latin: bool) -> str:
     return plain if plain.isascii() and len(plain) == len(word) else word
 
 
-_ENCODED = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{12,}={0,2}(?![\w+/=-])")
+_ENCODED = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}={0,2}(?![\w+/=-])")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 
 
@@ -184,28 +184,6 @@ def _from_base64(run: str) -> str | None:
 _URL_ALPHABET = str.maketrans("-_", "+/")
 # Letters written one by one, with the same mark between all: "i g n o r e", "k-i-l-l".
 SPELLED = re.compile(r"(?<![^\W_])[^\W\d_]([ .\-_*/|])[^\W\d_](?:\1[^\W\d_])+(?![^\W_])")
-_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-_LEET_WORD = re.compile(r"(?<![\w@$.])(?=[\w@$]*[A-Za-z][013457@$]+[A-Za-z])[\w@$]{4,}(?![\w@$]|\.\w)")
-_LEET = str.maketrans("013457@$", "oieastas")
-_LONGEST_PLAIN = 25_000
-
-
-def plain(text: str) -> str:
-    """The text without the usual disguises, for detectors that need no offsets; the same string when it has none.
-
-    `readable`, letters written one by one put together, repeated letters and leetspeak undone, and texts hidden in
-    base 64 or hexadecimal in the place of their digits.
-    """
-    found = readable(text).text
-    for inside in reversed(hidden(found)):
-        found = found[: inside.starts[0]] + inside.text + found[inside.ends[-1] :]
-    if SPELLED.search(found):
-        found = SPELLED.sub(lambda match: match.group()[::2], found)
-    if _STRETCHED.search(found):
-        found = _STRETCHED.sub(r"\1", found)
-    if _LEET_WORD.search(found):
-        found = _LEET_WORD.sub(lambda match: match.group().translate(_LEET), found)
-    return found[:_LONGEST_PLAIN]
 
 
 def visible(text: str) -> Folded:

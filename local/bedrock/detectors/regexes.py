@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import re2
 
-from local.bedrock.detectors.normalize import readable
+from local.bedrock.detectors.normalize import legible
 from local.bedrock.detectors.spans import Span
 
 MAX_PATTERN_LENGTH = 500
@@ -73,7 +73,7 @@ def _compile(pattern: str) -> _Compiled:
 def find(pattern: str, text: str) -> list[Span]:
     """Every non-empty match, sorted, with the pattern as label.
 
-    The pattern is applied to the text as written, and once more as its reader sees it (normalize.readable) where that
+    The pattern is applied to the text as written, and once more as its reader sees it (normalize.legible) where that
     differs, so that invisible and look-alike characters do not hide a match; such matches are left out where they
     overlap one of the text as written.
 
@@ -82,7 +82,7 @@ def find(pattern: str, text: str) -> list[Span]:
     """
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
     spans = _find(pattern, text, deadline)
-    shown = readable(text)
+    shown = legible(text)
     if not shown.starts:
         return spans
     taken = bytearray(len(text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from local.bedrock.detectors.normalize import Folded, hidden, readable
+from local.bedrock.detectors.normalize import Folded, hidden, legible
 from local.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
 from local.bedrock.detectors.pii.resolve import resolve
 from local.bedrock.detectors.pii.rules import listed
@@ -37,7 +37,7 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     """
     if not text or not types:
         return []
-    shown = readable(text)
+    shown = legible(text)
     spans = _original(shown, _find(shown.text, types))
     for inside in hidden(text):
         spans += _original(inside, _find(inside.text, types))
