@@ -32,6 +32,11 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
     cost = card["cost"]["guardrails"]
     units = sum(item["text_units"] for item in cost["policies"].values())
     yield f"{units} text units, on AWS some ${cost['dollars']:.4f}"
+    model = card["cost"]["model"]
+    if model["tokens"]:
+        tokens = " and ".join(f"{count} {kind}" for kind, count in model["tokens"].items())
+        price = "not priced" if model["dollars"] is None else f"on AWS some ${model['dollars']:.4f}"
+        yield f"{tokens} tokens of {model['id']}, {price}"
 
 
 def told(value: Mapping[str, float] | None) -> str:

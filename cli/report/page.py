@@ -158,7 +158,11 @@ def _cost(card: Mapping[str, Any]) -> str:
         (name, f"{entry['text_units']:,}", "unknown" if entry["dollars"] is None else f"{entry['dollars']:.4f}")
         for name, entry in cost["guardrails"]["policies"].items()
     ]
-    rows += [(f"model tokens: {name}", f"{count:,}", "") for name, count in cost["model_tokens"].items()]
+    model = cost["model"]
+    if model["tokens"]:
+        tokens = ", ".join(f"{count:,} {kind}" for kind, count in model["tokens"].items())
+        dollars = "not priced" if model["dollars"] is None else f"{model['dollars']:.4f}"
+        rows.append((f"tokens of {model['id']}", tokens, dollars))
     workflow = cost["workflow"]
     transitions = f"{workflow['state_transitions']:,}"
     rows.append(("state transitions, as STANDARD children", transitions, f"{workflow['standard_dollars']:.4f}"))

@@ -1,7 +1,8 @@
 """What AWS charges, in US dollars: list prices of us-east-1, as they were quoted at the time below.
 
 Guardrails: https://aws.amazon.com/bedrock/pricing/ (per 1,000 text units of up to 1,000 characters; word filters and
-regular expressions are free). Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and differ
+regular expressions are free). Models: the same page, per 1,000 tokens, on demand; an imported model or an endpoint is
+paid by time, not by tokens. Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and differ
 between regions: they are here to compare guardrails with one another, not to foresee a bill.
 """
 
@@ -21,6 +22,9 @@ PER_THOUSAND_UNITS = {
     "sensitiveInformationPolicyFreeUnits": 0.0,
 }
 
+PER_THOUSAND_TOKENS = {"deepseek.r1-v1:0": {"input": 0.00135, "output": 0.0054}}
+"""By the model's id, without the region that an inference profile sets in front. Of other models no price is known."""
+
 PER_MILLION_EXPRESS_REQUESTS = 1.00
 PER_THOUSAND_TRANSITIONS = 0.025
 
@@ -35,6 +39,19 @@ def guardrail_cost(units: Mapping[str, int]) -> dict[str, Any]:
 def _dollars(name: str, count: int) -> float | None:
     price = PER_THOUSAND_UNITS.get(name)
     return None if price is None else round(price * count / 1000, 6)
+
+
+def model_cost(tokens: Mapping[str, int], model: str) -> dict[str, Any]:
+    """Tokens and dollars of a model named by its id or ARN; the dollars of one without a known price are None.
+
+    Reasoning counts as output, as Bedrock counts it.
+    """
+    name = model.rpartition("/")[2]
+    prices = next((prices for known, prices in PER_THOUSAND_TOKENS.items() if name in (known, f"us.{known}")), None)
+    dollars = None
+    if prices is not None:
+        dollars = round(sum(prices[kind] * tokens.get(kind, 0) for kind in prices) / 1000, 6)
+    return {"id": model, "tokens": dict(sorted(tokens.items())), "dollars": dollars}
 
 
 def workflow_cost(children: int, transitions: int) -> dict[str, Any]:

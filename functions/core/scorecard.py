@@ -16,7 +16,7 @@ from typing import Any
 from functions.core.answer import STAGES
 from functions.core.items import Expected, Span
 from functions.core.metrics import DIGITS, Confusion, percentiles, rate
-from functions.core.prices import guardrail_cost, workflow_cost
+from functions.core.prices import guardrail_cost, model_cost, workflow_cost
 from functions.core.results import Action, Result
 from functions.core.sweep import Sweep
 
@@ -176,8 +176,8 @@ class Scorecard:
         elif item[0] > self.first[0][0]:
             heapq.heapreplace(self.first, item)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The scorecard as JSON. All but `timings` depends on the results alone."""
+    def to_dict(self, model: str = "") -> dict[str, Any]:
+        """The scorecard as JSON. All but `timings` depends on the results alone; `model` is whose tokens they are."""
         return {
             "items": self.items,
             "kinds": _sorted(self.kinds),
@@ -201,7 +201,7 @@ class Scorecard:
             "sweep": self.sweep.to_dict(),
             "cost": {
                 "guardrails": guardrail_cost(self.units),
-                "model_tokens": _sorted(self.tokens),
+                "model": model_cost(self.tokens, model),
                 "workflow": workflow_cost(self.children, self.transitions),
             },
             "look_first": [entry for _, entry in sorted(self.first, key=lambda item: item[0], reverse=True)],

@@ -9,17 +9,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from functions.adapters.environment import settings as environment
 from functions.adapters.objects import Address, Objects
 from functions.core.csvtext import COLUMNS, row_of
 from functions.core.errors import InvalidRequest, ServiceUnavailable
 from functions.core.results import Action, Parts, Result, result_of
 from functions.core.runs import run_of
 from functions.core.scorecard import Scorecard
+from functions.core.settings import Settings
 
 RESULTS, SCORECARD, TABLE = "results.jsonl", "scorecard.json", "items.csv"
 
 
-def summarize_corpus(event: Mapping[str, Any], objects: Objects | None = None) -> dict[str, Any]:
+def summarize_corpus(
+    event: Mapping[str, Any], objects: Objects | None = None, settings: Settings | None = None
+) -> dict[str, Any]:
     """`{run, corpus}` -> the document's `summary`: addresses and counts. Raises StepguardError."""
     run = run_of(event.get("run"))
     corpus = event["corpus"]
@@ -39,7 +43,8 @@ def summarize_corpus(event: Mapping[str, Any], objects: Objects | None = None) -
         work = run.work[0]
         objects.upload(Address(work, run.key(RESULTS)), results)
         objects.upload(Address(work, run.key(TABLE)), table, "text/csv")
-        card_text = json.dumps(document | card.to_dict(), indent=1)
+        model = (settings or environment()).model.id
+        card_text = json.dumps(document | card.to_dict(model), indent=1)
         objects.put(Address(work, run.key(SCORECARD)), card_text.encode())
     return {
         "scorecard": run.key(SCORECARD),

@@ -17,6 +17,7 @@ from cli.report.page import write_report
 from functions.core.corpus import BadRow
 from functions.core.errors import InvalidRequest
 from functions.core.items import Item
+from functions.core.prices import model_cost
 from functions.core.request import Kind
 from functions.core.results import result_of
 from functions.core.scorecard import scorecard_of
@@ -118,6 +119,23 @@ def test_the_summary_tells_the_counts() -> None:
     text = "\n".join(lines_of(card(*SOME)))
     assert "3 items: 2 passed, 0 masked, 1 blocked, 0 failed; 0 bad rows" in text
     assert "content/VIOLENCE" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "price", "cell"),
+    [
+        ("us.deepseek.r1-v1:0", "on AWS some $0.0135", "<td>0.0135</td>"),
+        ("test.echo", "not priced", "<td>not priced</td>"),
+    ],
+)
+def test_tokens_are_told_with_their_price(tmp_path: Path, model: str, price: str, cell: str) -> None:
+    """In the terminal and on the page; a model without a known price is said to have none."""
+    told = card(*SOME)
+    told["cost"]["model"] = model_cost({"input": 2000, "output": 2000}, model)
+    assert f"2000 input and 2000 output tokens of {model}, {price}" in "\n".join(lines_of(told))
+    write_report(tmp_path / "report.html", {"run": "r"}, told, folder(tmp_path / "a", *SOME) / "results.jsonl")
+    row = f"<td>tokens of {model}</td><td>2,000 input, 2,000 output</td>{cell}"
+    assert row in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_of_documents_is_read_by_name(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from functions.core.csvtext import COLUMNS, row_of
 from functions.core.items import Expected, Labels, Span
+from functions.core.prices import model_cost
 from functions.core.results import Action, Parts, Result, result_of
 from functions.core.scorecard import LOOK_FIRST, scorecard_of
 
@@ -233,6 +234,24 @@ def test_other_thresholds_are_told_without_a_second_run() -> None:
     rows = scorecard_of(results).to_dict()["sweep"]["contextual_grounding"]["contextual_grounding/GROUNDING"]
     acts = {row["threshold"]: row["acts_on"] for row in rows}
     assert (acts[0.0], acts[0.15], acts[0.5], acts[0.55], acts[0.95]) == (0, 1, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "dollars"),
+    [
+        ("us.deepseek.r1-v1:0", 0.00675),
+        ("deepseek.r1-v1:0", 0.00675),
+        ("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.deepseek.r1-v1:0", 0.00675),
+        ("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl", None),
+        ("my-deepseek.r1-v1:0", None),
+        ("", None),
+    ],
+)
+def test_tokens_cost_what_the_price_file_says(model: str, dollars: float | None) -> None:
+    """Those of a model without a known price are counted, and said not to be priced."""
+    told = {"id": model, "tokens": {"input": 1000, "output": 1000}, "dollars": dollars}
+    assert model_cost({"output": 1000, "input": 1000}, model) == told
+    assert scorecard_of([]).to_dict(model)["cost"]["model"]["id"] == model
 
 
 def test_units_cost_what_the_price_file_says() -> None:
