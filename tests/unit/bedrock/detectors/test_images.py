@@ -63,8 +63,8 @@ def test_other_parts_of_the_body_do_not_count(part: str) -> None:
 @pytest.mark.parametrize(("mode", "kind"), _FORMATS)
 def test_every_kind_of_png_and_jpeg_is_shown_in_its_colours(mode: str, kind: str) -> None:
     """Grey, palette, 16 bits, CMYK: left half white, right half black, as the image has it."""
-    picture = Image.new("L", (64, 64))
-    picture.paste(255, (0, 0, 32, 64))
+    picture = Image.new("L", (160, 160))
+    picture.paste(255, (0, 0, 80, 160))
     if mode == "I;16":
         picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
     data = _encoded(picture if mode == "I;16" else picture.convert(mode), kind)
@@ -77,20 +77,26 @@ def test_every_kind_of_png_and_jpeg_is_shown_in_its_colours(mode: str, kind: str
 
 def test_channels_come_in_the_order_red_green_blue() -> None:
     """What the model was trained on."""
-    (seen,) = _shown(_encoded(Image.new("RGB", (8, 8), (255, 0, 127))))
+    (seen,) = _shown(_encoded(Image.new("RGB", (160, 160), (255, 0, 127))))
     assert np.abs(seen[160, 160] - [1, 0, 0.5]).max() < 0.01
 
 
 def test_an_image_is_padded_to_a_square() -> None:
     """At the right and bottom, so that nothing is distorted."""
-    (seen,) = _shown(_encoded(Image.new("RGB", (100, 50), "white")))
+    (seen,) = _shown(_encoded(Image.new("RGB", (400, 200), "white")))
     assert (seen[:158].min(), seen[162:].max()) == (1, 0)
+
+
+def test_a_small_image_is_enlarged_twice_at_most() -> None:
+    """Blown up further, icons look like bodies to the model."""
+    (seen,) = _shown(_encoded(Image.new("RGB", (48, 48), "white")))
+    assert (seen[:95, :95].min(), seen[97:].max(), seen[:, 97:].max()) == (1, 0, 0)
 
 
 def test_a_photograph_is_turned_upright() -> None:
     """By its EXIF orientation, as viewers show it."""
-    picture = Image.new("RGB", (60, 60))
-    picture.paste((255, 255, 255), (0, 0, 60, 30))
+    picture = Image.new("RGB", (160, 160))
+    picture.paste((255, 255, 255), (0, 0, 160, 80))
     exif = Image.Exif()
     exif[0x0112] = 3  # turned by 180 degrees
     (seen,) = _shown(_encoded(picture, exif=exif))
@@ -99,7 +105,7 @@ def test_a_photograph_is_turned_upright() -> None:
 
 def test_a_transparent_image_is_shown_in_every_way() -> None:
     """With what it hides, on white, and on black; one that is opaque after all once."""
-    hidden = Image.new("RGBA", (16, 16), (255, 0, 0, 0))
+    hidden = Image.new("RGBA", (160, 160), (255, 0, 0, 0))
     assert [list(seen[100, 100]) for seen in _shown(_encoded(hidden))] == [[1, 0, 0], [1, 1, 1], [0, 0, 0]]
     assert len(_shown(_encoded(Image.new("RGBA", (16, 16), (255, 0, 0, 255))))) == 1
 
