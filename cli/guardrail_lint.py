@@ -146,7 +146,7 @@ def _warnings(configuration: Entry, directions: tuple[str, ...], layer: str) -> 
     ):
         for entry in _entries(configuration, policy, members):
             where = f"{policy}.{members} {entry.get(label, '?')}"
-            for message in _idle(entry, directions, layer):
+            for message in (*_idle(entry, directions, layer), *_blind(entry, directions)):
                 yield where, message
 
 
@@ -183,6 +183,14 @@ def _idle(entry: Entry, directions: tuple[str, ...], layer: str) -> Iterator[str
     for direction in {"input", "output"} - set(directions):
         if entry.get(f"{direction}Action") == "ANONYMIZE":
             yield f"{direction}Action ANONYMIZE never applies: the {layer} layer hands over {given} only"
+
+
+def _blind(entry: Entry, directions: tuple[str, ...]) -> Iterator[str]:
+    """Directions in which a content filter looks at images alone: the workflow sends texts."""
+    for direction in directions:
+        member = f"{direction}Modalities"
+        if entry.get(member) == ["IMAGE"] and _acts(entry, direction):
+            yield f"{member} has no TEXT: texts pass this filter unseen"
 
 
 def _acts(entry: Entry, direction: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from functions.core.verdict import Direction
 from local.bedrock.detection import LocalDetection
 from local.bedrock.policies.base import action, enabled
-from local.bedrock.policies.content import PROMPT_ATTACK, acts
+from local.bedrock.policies.content import PROMPT_ATTACK, acts, modalities
 
 STRENGTHS = ("LOW", "MEDIUM", "HIGH")
 
@@ -51,7 +51,8 @@ def _content(guardrail: Mapping[str, Any], text: str, way: Any, detection: Local
             continue  # Bedrock looks for attacks in inputs only
         grade = detection.prompt_attack(text) if kind == PROMPT_ATTACK else detection.content(text, [kind])[kind]
         configured = str(entry["inputStrength" if way == "INPUT" else "outputStrength"])
-        acting = enabled(entry, way) and acts(configured, grade.confidence)
+        looks = "TEXT" in modalities(entry, way)
+        acting = looks and enabled(entry, way) and acts(configured, grade.confidence)
         yield Score(
             "content", kind, round(grade.score, 3), f"confidence {grade.confidence}, strength {configured}",
             action(entry, way) if acting else "NONE",

@@ -48,8 +48,8 @@ def assess(
     Raises ServiceError for an image that a filter would have to look at and cannot.
     """
     working = [entry for entry in policy.get("filtersConfig") or [] if _works(entry, direction, prompt_attack)]
-    on_texts = [entry for entry in working if texts and "TEXT" in _modalities(entry, direction)]
-    on_images = [entry for entry in working if images and "IMAGE" in _modalities(entry, direction)]
+    on_texts = [entry for entry in working if texts and "TEXT" in modalities(entry, direction)]
+    on_images = [entry for entry in working if images and "IMAGE" in modalities(entry, direction)]
     if not on_texts and not on_images:
         return None
     confidences: dict[str, Confidence] = {entry["type"]: "NONE" for entry in on_texts + on_images}
@@ -74,8 +74,8 @@ def _works(entry: Mapping[str, Any], direction: Direction, prompt_attack: bool) 
     return enabled(entry, direction) and _strength(entry, direction) != "NONE"
 
 
-def _modalities(entry: Mapping[str, Any], direction: Direction) -> Sequence[str]:
-    """What the filter looks at; text unless the configuration says otherwise."""
+def modalities(entry: Mapping[str, Any], direction: Direction) -> Sequence[str]:
+    """What the filter looks at, TEXT, IMAGE or both; text unless the configuration says otherwise."""
     chosen: Sequence[str] | None = entry.get("inputModalities" if direction == "INPUT" else "outputModalities")
     return chosen or ["TEXT"]
 

@@ -133,6 +133,26 @@ def test_masking_in_a_direction_that_never_comes_is_warned_of(entry: dict[str, A
     assert [level for level, message in problems if "never applies" in message] == ["warning"] * warned
 
 
+@pytest.mark.parametrize(
+    ("modalities", "file", "warned"),
+    [
+        ({"inputModalities": ["IMAGE"]}, "preprocess.yaml", ["inputModalities"]),
+        ({"inputModalities": ["IMAGE"]}, "postprocess.yaml", []),
+        (
+            {"inputModalities": ["IMAGE"], "outputModalities": ["IMAGE"]},
+            "model.yaml",
+            ["inputModalities", "outputModalities"],
+        ),
+        ({"inputModalities": ["TEXT", "IMAGE"]}, "preprocess.yaml", []),
+    ],
+)
+def test_filters_on_images_alone_are_warned_of(modalities: dict[str, Any], file: str, warned: list[str]) -> None:
+    """The layers hand over texts, which such a filter does not look at."""
+    entry = {"type": "SEXUAL", "inputStrength": "HIGH", "outputStrength": "HIGH", **modalities}
+    problems = _problems(_with(contentPolicyConfig={"filtersConfig": [entry]}), file)
+    assert problems == [("warning", f"{member} has no TEXT: texts pass this filter unseen") for member in warned]
+
+
 @pytest.mark.parametrize(("definition", "code"), [("All questions", 0), ("x " * 120, 1)])
 def test_exit_code_tells_errors_only(
     definition: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

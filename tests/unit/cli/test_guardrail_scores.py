@@ -43,6 +43,13 @@ def test_strengths_tell_what_another_setting_would_do() -> None:
     assert "would act at LOW, MEDIUM, HIGH" in line(blocked)
 
 
+def test_a_filter_on_images_alone_does_nothing_to_a_text() -> None:
+    """Its score is shown, its action is NONE."""
+    entry = {"type": "INSULTS", "inputStrength": "HIGH", "outputStrength": "HIGH", "inputModalities": ["IMAGE"]}
+    (score,) = scores({"contentPolicy": {"filters": [entry]}}, "You are a pathetic, stupid loser.", Direction.INPUT)
+    assert (score.action, score.strengths) == ("NONE", ("LOW", "MEDIUM", "HIGH"))
+
+
 def test_matches_are_counted_and_acted_on() -> None:
     """Words, personal data and regexes have no score but matches."""
     found = {score.name: score for score in scores(GUARDRAIL, "Acme: joe@example.com, T-1 and T-2", Direction.INPUT)}
