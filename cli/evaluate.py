@@ -20,13 +20,13 @@ from cli.session import Session, home_of
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.objects import Address
 from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
-from functions.core.quotas import concurrency_for
 from functions.core.request import Kind
 from functions.core.runs import MAX_CONCURRENCY, Run
 from functions.core.verdict import Layer
 
 EMBEDDED_CONCURRENCY = 4
-"""Two processors are busy with four children at a time; the embedded Bedrock throttles nobody."""
+"""Two processors are busy with four children at a time; the embedded Bedrock throttles nobody. On AWS PrepareCorpus
+decides by the quotas."""
 
 BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 """What the user has to put right."""
@@ -104,21 +104,13 @@ def _start(arguments: argparse.Namespace, session: Session, identifier: str, cor
             corpus=(address.bucket, address.key),
             work=(work.bucket, work.key),
             guardrails=guardrails or None,
-            concurrency=_concurrency(arguments, session, corpus),
+            concurrency=arguments.concurrency or (EMBEDDED_CONCURRENCY if session.url is not None else None),
             tolerated_failures=arguments.tolerate,
             sample=arguments.sample,
             seed=arguments.seed,
             kind=kind,
         )
     )
-
-
-def _concurrency(arguments: argparse.Namespace, session: Session, corpus: LocalCorpus | Address) -> int:
-    if arguments.concurrency:
-        return int(arguments.concurrency)
-    if session.url is not None:
-        return EMBEDDED_CONCURRENCY
-    return concurrency_for(1000.0 if isinstance(corpus, Address) else corpus.mean_characters)
 
 
 def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, dict[str, str]]:

@@ -25,17 +25,11 @@ LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LocalCorpus:
-    """A corpus on this machine, read once: `items` of `characters` in all, and what cannot be read."""
+    """A corpus on this machine, read once: how many `items`, and what cannot be read."""
 
     path: Path
     items: int
-    characters: int
     bad_rows: list[BadRow] = field(default_factory=list)
-
-    @property
-    def mean_characters(self) -> float:
-        """The mean length of an item."""
-        return self.characters / self.items
 
 
 def check(corpus: str, kind: Kind) -> LocalCorpus | Address:
@@ -46,11 +40,8 @@ def check(corpus: str, kind: Kind) -> LocalCorpus | Address:
     if not path.exists():
         raise InvalidRequest(f"{path}: there is no such file or folder.")
     bad: list[BadRow] = []
-    items = characters = 0
-    for item in all_items(entries(path, kind), str(path), bad.append):
-        items += 1
-        characters += len(item.request.text) + len(item.request.completion or "")
-    return LocalCorpus(path, items, characters, bad)
+    items = sum(1 for _ in all_items(entries(path, kind), str(path), bad.append))
+    return LocalCorpus(path, items, bad)
 
 
 def entries(path: Path, kind: Kind) -> Iterator[Entry]:

@@ -16,8 +16,12 @@ SECONDS_PER_CALL = 0.25
 CHARACTERS_PER_UNIT = 1000
 
 
-def concurrency_for(mean_characters: float) -> int:
-    """How many children, each with one guardrail call at a time, stay within both quotas."""
-    units = max(1.0, mean_characters / CHARACTERS_PER_UNIT)
-    calls_per_second = min(REQUESTS_PER_SECOND, TEXT_UNITS_PER_SECOND / units)
+def units_of(text: str) -> int:
+    """The text units of a call with this text."""
+    return max(1, -(-len(text) // CHARACTERS_PER_UNIT))
+
+
+def concurrency_for(mean_units: float) -> int:
+    """How many children, each with one guardrail call at a time, of so many text units, stay within both quotas."""
+    calls_per_second = min(REQUESTS_PER_SECOND, TEXT_UNITS_PER_SECOND / mean_units)
     return max(1, int(calls_per_second * SECONDS_PER_CALL))

@@ -9,14 +9,10 @@ from typing import Any
 
 from functions.core.errors import InvalidRequest
 from functions.core.mapitems import Guardrails, guardrails_of
-from functions.core.quotas import CHARACTERS_PER_UNIT, concurrency_for
 from functions.core.request import Kind
 
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota could serve."""
-
-DEFAULT_CONCURRENCY = concurrency_for(CHARACTERS_PER_UNIT)
-"""For items of one text unit; who knows the corpus knows better."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -25,6 +21,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class Run:
     """One evaluation. `corpus` and `work` are `(bucket, key)`; everything of the run is written under `work`.
 
+    `concurrency` is how many children work at a time; None is what the guardrails' quotas allow for this corpus.
     `tolerated_failures` is a percentage. `guardrails` by layer; None is those of the deployment. `sample` items are
     chosen by `seed`. `kind` is that of rows which do not say; `caller` may read the run.
     """
@@ -33,7 +30,7 @@ class Run:
     corpus: tuple[str, str]
     work: tuple[str, str]
     guardrails: Guardrails | None = None
-    concurrency: int = DEFAULT_CONCURRENCY
+    concurrency: int | None = None
     tolerated_failures: float = 5.0
     sample: int | None = None
     seed: int = 0
@@ -41,12 +38,11 @@ class Run:
     caller: str = "cli"
 
     def to_document(self) -> dict[str, Any]:
-        """The `run` of an execution's input; the state machine reads its two limits."""
+        """The `run` of an execution's input; the state machine reads the tolerated failures there."""
         document: dict[str, Any] = {
             "id": self.id,
             "corpus": {"bucket": self.corpus[0], "key": self.corpus[1]},
             "work": {"bucket": self.work[0], "key": self.work[1]},
-            "max_concurrency": self.concurrency,
             "tolerated_failure_percentage": self.tolerated_failures,
             "seed": self.seed,
             "kind": str(self.kind),
@@ -54,6 +50,8 @@ class Run:
         }
         if self.guardrails is not None:
             document["guardrails"] = {layer: dict(ref) for layer, ref in self.guardrails.items()}
+        if self.concurrency is not None:
+            document["max_concurrency"] = self.concurrency
         if self.sample is not None:
             document["sample"] = self.sample
         return document
@@ -80,9 +78,9 @@ def run_of(document: object) -> Run:
         corpus=_address(document, "corpus"),
         work=_address(document, "work"),
         guardrails=None if given is None else guardrails_of(given),
-        concurrency=int(_number(document, "max_concurrency", 1, MAX_CONCURRENCY, DEFAULT_CONCURRENCY)),
+        concurrency=_optional(document, "max_concurrency", MAX_CONCURRENCY),
         tolerated_failures=_number(document, "tolerated_failure_percentage", 0, 100, 5.0),
-        sample=None if document.get("sample") is None else int(_number(document, "sample", 1, 10**9, 1)),
+        sample=_optional(document, "sample", 10**9),
         seed=int(_number(document, "seed", -(2**53), 2**53, 0)),
         kind=kind,
         caller=str(document.get("caller", "unknown")),
@@ -94,6 +92,10 @@ def _address(document: Mapping[str, Any], name: str) -> tuple[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(value.get(part), str) for part in ("bucket", "key")):
         raise InvalidRequest(f"run.{name} must be {{'bucket', 'key'}}.")
     return value["bucket"], value["key"]
+
+
+def _optional(document: Mapping[str, Any], name: str, most: int) -> int | None:
+    return None if document.get(name) is None else int(_number(document, name, 1, most, 1))
 
 
 def _number(document: Mapping[str, Any], name: str, least: float, most: float, default: float) -> float:

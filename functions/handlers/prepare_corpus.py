@@ -17,6 +17,7 @@ from functions.core.corpus import TEXTS, BadRow, Entry, all_items, read_file, sa
 from functions.core.errors import InvalidRequest
 from functions.core.items import Item
 from functions.core.mapitems import Guardrails, map_lines
+from functions.core.quotas import concurrency_for, units_of
 from functions.core.runs import Run, run_of
 from functions.core.settings import Settings
 
@@ -29,7 +30,7 @@ MAP_RESULTS = "map"
 def prepare_corpus(
     event: Mapping[str, Any], settings: Settings | None = None, objects: Objects | None = None
 ) -> dict[str, Any]:
-    """`{run}` -> the document's `corpus`: where the lines are, how many. Raises StepguardError."""
+    """`{run}` -> the document's `corpus`: where the lines are, how many, how many at a time. Raises StepguardError."""
     run = run_of(event.get("run"))
     objects = objects or Objects()
     guardrails = run.guardrails
@@ -46,11 +47,13 @@ def prepare_corpus(
         if counts["bad_rows"]:
             objects.upload(Address(bucket, run.key(BAD_ROWS)), bad)
         objects.put(Address(bucket, run.key(CORPUS)), json.dumps(counts).encode())
-    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts}
+    units = counts.pop("text_units") / counts["lines"]
+    concurrency = {"max_concurrency": run.concurrency or concurrency_for(units)}
+    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **concurrency}
 
 
 def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad: Path) -> dict[str, int]:
-    counts = {"items": 0, "lines": 0, "bad_rows": 0}
+    counts = {"items": 0, "lines": 0, "bad_rows": 0, "text_units": 0}
     with items.open("w", encoding="utf-8") as target, bad.open("w", encoding="utf-8") as reasons:
 
         def report(row: BadRow) -> None:
@@ -61,6 +64,7 @@ def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad:
             for line in map_lines(item, counts["items"], guardrails, run.id):
                 target.write(json.dumps(line) + "\n")
                 counts["lines"] += 1
+                counts["text_units"] += units_of(line["request"].get("completion") or line["request"]["text"])
             counts["items"] += 1
     return counts
 

@@ -11,7 +11,6 @@ from botocore.stub import Stubber
 
 from functions.adapters.objects import Address, Objects
 from functions.core.errors import AccessDenied, InvalidRequest, ServiceUnavailable
-from functions.core.quotas import concurrency_for
 from tests.contract.test_buckets import BUCKET, _buckets, _s3
 from tests.fakes.aws import client_error
 
@@ -91,9 +90,3 @@ def test_a_refused_upload_is_told_as_what_it_is(
     stubber.add_client_error("put_object", code, "no.", 403 if code == "AccessDenied" else 400)
     with stubber, pytest.raises(error, match=words):
         Objects(client).upload(Address("b", "k"), file)
-
-
-@pytest.mark.parametrize(("characters", "children"), [(100, 6), (1_000, 6), (10_000, 1), (1_000_000, 1)])
-def test_concurrency_stays_within_the_quotas(characters: int, children: int) -> None:
-    """25 requests and 25 text units a second, at a quarter of a second a call; one child at least."""
-    assert concurrency_for(characters) == children

@@ -124,6 +124,14 @@ def test_a_blocked_item_is_a_success(place: Place) -> None:
     assert len({line["execution"] for line in place.s3.lines("runs/run-1/results.jsonl")}) == 3
 
 
+def test_the_limits_of_a_run_are_those_of_its_map_run(place: Place) -> None:
+    """As Step Functions tells them; 2 children at a time, as the run was started with."""
+    ended = place.run("one", "two", tolerated=7)
+    (listed,) = place.states.list_map_runs({"executionArn": ended["executionArn"]})["mapRuns"]
+    told = place.states.describe_map_run({"mapRunArn": listed["mapRunArn"]})
+    assert (told["maxConcurrency"], told["toleratedFailurePercentage"]) == (2, 7.0)
+
+
 def test_a_failed_item_is_retried_then_counted_and_listed(place: Place) -> None:
     """A quarter of the items may fail here."""
     ended = place.run("one", "two", "three", "fail me", tolerated=25)

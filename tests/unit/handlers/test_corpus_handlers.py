@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
         "items": 2,
         "lines": 2,
         "bad_rows": 1,
+        "max_concurrency": 6,
     }
     first, second = s3.lines("runs/run-1/items.jsonl")
     assert first == {
@@ -86,6 +88,23 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     }
     assert (second["item"]["id"], second["item"]["number"]) == ("corpus-3", 1)
     assert s3.lines("runs/run-1/bad_rows.jsonl") == [{"file": "corpus.jsonl", "line": 2, "reason": "is not valid JSON"}]
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted", "children"),
+    [
+        pytest.param(["short"] * 50, None, 6, id="by requests"),
+        pytest.param(["long " * 2000] * 5, None, 1, id="by text units"),
+        pytest.param(["long " * 20_000], None, 1, id="by text units of parts"),
+        pytest.param(["long " * 800] + ["short"] * 3, None, 3, id="by the mean"),
+        pytest.param(["long " * 2000] * 5, 40, 40, id="as the run says"),
+    ],
+)
+def test_children_at_a_time_are_what_the_quotas_allow(texts: list[str], wanted: int | None, children: int) -> None:
+    """25 requests and 25 text units a second at the worst, whatever starts the run; a run may say more."""
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    s3 = FakeS3(**{"corpus.jsonl": rows.encode()})
+    assert prepare(s3, replace(RUN, concurrency=wanted))["max_concurrency"] == children
 
 
 def test_a_long_document_goes_in_parts_that_fit() -> None:
