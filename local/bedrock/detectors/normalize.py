@@ -92,6 +92,8 @@ _LOOK_ALIKES = {twin: latin for twin, latin in _CONFUSABLES.items() if chr(twin)
     "АВЕЅІЈКМНОРСТУХԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧՍՕ", "ABESIJKMHOPCTYXQWABEZHIKMNOPTYXUO"
 )
 _LOOK_ALIKE = re.compile(f"[{''.join(map(chr, _LOOK_ALIKES))}]")
+_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
+_ODD = re.compile(f"{_MARKS}|{_INVISIBLE.pattern}|[{''.join(map(chr, _DASHES))}]")
 _WORD = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[A-Za-z]")
 
@@ -99,15 +101,15 @@ _LATIN = re.compile("[A-Za-z]")
 def legible(text: str) -> Folded:
     """The text as its reader sees it, in the same case: "4111\\u200b1111" reads 41111111, and "pаypal" is ASCII.
 
-    Invisible characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break space) become
-    plain, marks that belong to no letter go, and look-alikes of Latin letters become these in words or texts that are
-    otherwise Latin: a Russian word in a Russian text stays one.
-    The fast path for texts without such characters costs microseconds.
+    Invisible characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break space) and
+    dashes become plain, marks that belong to no letter go, and look-alikes of Latin letters become these in words or
+    texts that are otherwise Latin: a Russian word in a Russian text stays one. The fast path for texts without such
+    characters costs microseconds.
     """
     if text.isascii():
         return Folded(text)
     mixed = _LOOK_ALIKE.search(text) is not None
-    odd = mixed or _INVISIBLE.search(text) or _MARK.search(text)
+    odd = mixed or _ODD.search(text)
     if not odd and unicodedata.is_normalized("NFKC", text):
         return Folded(text)
     pieces: list[str] = []
@@ -119,7 +121,7 @@ def legible(text: str) -> Folded:
         pieces.append(plain)
         starts.extend([match.start()] * len(plain))
         ends.extend([match.end()] * len(plain))
-    shown = "".join(pieces)
+    shown = "".join(pieces).translate(_DASHES)
     if mixed:
         latin = 2 * len(_LATIN.findall(shown)) >= sum(map(str.isalpha, shown))
         shown = _WORD.sub(lambda match: _latinised(match.group(), latin), shown)

@@ -65,6 +65,10 @@ class WordMatcher:
                 node = node.children.setdefault(token, _Node())
             if word not in node.labels:
                 node.labels += (word,)
+        self._lengths = sorted(
+            {len(word) for word, node in self._root.children.items() if node.labels}
+            & set(range(_SHORTEST_DISGUISED, _LONGEST_DISGUISED + 1))
+        )
 
     def find(self, text: str) -> list[Span]:
         """Every match, sorted by position, with the configured phrase as label; offsets are those of `text`.
@@ -86,7 +90,18 @@ class WordMatcher:
         for start, end, candidates in disguised:
             labels = next((labels for word in candidates if (labels := self._labels(word))), ())
             found.update(Span(*folded.original(start, end), label) for label in labels)
+        found.update(self._spelled(folded))
         return found
+
+    def _spelled(self, folded: Folded) -> Iterator[Span]:
+        """Words among letters written one by one: "y o u i d i o t"."""
+        for match in SPELLED.finditer(folded.text):
+            letters = match.group()[::2]
+            for first in range(len(letters)):
+                for length in self._lengths:
+                    labels = self._labels(letters[first : first + length]) if first + length <= len(letters) else ()
+                    start = match.start() + 2 * first
+                    yield from (Span(*folded.original(start, start + 2 * length - 1), label) for label in labels)
 
     def _spans(self, folded: Folded, tokens: Tokens) -> Iterator[Span]:
         """The matches in a text given as tokens with offsets in `folded`."""
@@ -135,10 +150,6 @@ def _disguised(text: str) -> Iterator[tuple[int, int, list[str]]]:
     for match in SPELLED.finditer(text):
         letters = match.group()[::2]
         yield match.start(), match.end(), [letters]
-        for first in range(len(letters) - _SHORTEST_DISGUISED + 1):
-            for length in range(_SHORTEST_DISGUISED, min(_LONGEST_DISGUISED, len(letters) - first) + 1):
-                start = match.start() + 2 * first
-                yield start, start + 2 * length - 1, [letters[first : first + length]]
     for match in _BROKEN.finditer(text):
         letters = match.group().translate(_MARKS)
         if len(letters) >= _SHORTEST_BROKEN:

@@ -20,6 +20,7 @@ from local.bedrock.detectors.normalize import Folded, fold, hidden, legible, vis
         ("k\u0336i\u0336l\u0336l\u0336", "kill"),
         ("cafe\u0301", "caf\u00e9"),
         ("tea\u00a0time", "tea time"),
+        ("212\u2011555\u20130199", "212-555-0199"),
         ("это сор, а не мусор", "это сор, а не мусор"),
         ("Søren Đorđe Łódź", "Søren Đorđe Łódź"),
         ("plain ASCII", "plain ASCII"),
