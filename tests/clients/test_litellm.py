@@ -104,6 +104,15 @@ def _proxy(
             hook("polite", "pre_call", guardrails.both, disable_exception_on_block=True),
             hook("grounded", "post_call", guardrails.grounded, contextual_grounding_from_messages=True),
             hook("missing", "pre_call", "nobodyhasthis"),
+            {
+                "guardrail_name": "checks",
+                "litellm_params": {
+                    "guardrail": "bedrock",
+                    "mode": "pre_call",
+                    "aws_region_name": "us-east-1",
+                    "checks": {"contentFilter": {"categories": [{"category": "INSULTS"}]}},
+                },
+            },
         ],
         "router_settings": {"num_retries": 0},
     }
@@ -265,3 +274,10 @@ def test_unknown_guardrail_fails_closed(proxy: Proxy) -> None:
     reply = proxy.chat(HARMLESS, "missing")
     assert reply.status == 400
     assert "does not exist" in json.dumps(reply.body)
+
+
+def test_checks_without_a_guardrail_fail_closed(proxy: Proxy) -> None:
+    """InvokeGuardrailChecks is not there: the request is refused, not let through."""
+    reply = proxy.chat(HARMLESS, "checks")
+    assert reply.status >= 400
+    assert "choices" not in reply.body
