@@ -71,7 +71,7 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
     if not isinstance(corpus, Address):
         _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
         for row in corpus.bad_rows[:5]:
-            _tell(arguments, f"  {render.plain(row.file)}, line {row.line}: {row.reason}")
+            _tell(arguments, f"  {render.plain(str(row))}")
     try:
         _start(arguments, session, identifier, corpus)
     except BAD_INPUT:  # and not where the service did not answer: it may have started the run

@@ -18,9 +18,9 @@ from functions.core.corpus import ROWS, TEXTS, BadRow, Entry, all_items, documen
 from functions.core.errors import InvalidRequest
 from functions.core.items import item_of
 from functions.core.request import Kind
+from functions.core.runs import LOCAL_BAD_ROWS
 
 FOLDER_FILE = "documents.jsonl"
-LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

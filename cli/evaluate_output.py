@@ -12,7 +12,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from cli.evaluate_corpus import LOCAL_BAD_ROWS
 from functions.adapters.evaluations import Evaluations
 from functions.adapters.executions import Execution
 from functions.core.errors import AccessDenied, InvalidRequest
@@ -88,10 +87,6 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
 
 
 def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:
-    pieces = []
-    for name in (LOCAL_BAD_ROWS, BAD_ROWS):
-        # S3 denies what is not there to who may not list the bucket; the run's other files have been read by now.
-        with suppress(InvalidRequest, AccessDenied), evaluations.objects.open(evaluations.object(run, name)) as stream:
-            pieces.append(stream.read())
-    if pieces:
-        file.write_bytes(b"".join(pieces))
+    # S3 denies what is not there to who may not list the bucket; the run's other files have been read by now.
+    with suppress(InvalidRequest, AccessDenied):
+        evaluations.objects.download(evaluations.object(run, BAD_ROWS), file)

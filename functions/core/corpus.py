@@ -39,7 +39,7 @@ ROWS = (".jsonl", ".ndjson", ".csv", ".json")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was left out, and why. It never quotes the row."""
+    """A row that was left out, and why; line 0 is the whole file. It never quotes the row."""
 
     file: str
     line: int
@@ -48,6 +48,9 @@ class BadRow:
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {"file": self.file, "line": self.line, "reason": self.reason}
+
+    def __str__(self) -> str:
+        return f"{self.file}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
 Opener = Callable[[], IO[bytes]]
@@ -113,7 +116,7 @@ def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], No
         seen.add(key)
         yield entry
     if not seen:
-        why = "" if first is None else f" The first row, {first.file}, line {first.line}: {first.reason}."
+        why = "" if first is None else f" The first that is left out, {first}."
         raise InvalidRequest(f"{name}: there is no item in this corpus that can be read.{why}")
 
 
@@ -238,8 +241,8 @@ _MODEL = {"layers": [str(Layer.MODEL)]}
 
 
 def _own_row(row: Row) -> Row:
-    """Our own columns; cells of `pii` and `passages` may hold JSON."""
-    for name in ("pii", "passages"):
+    """Our own columns; the cells of what is a list may hold JSON, and `[]` is the only way to write an empty one."""
+    for name in ("pii", "passages", "policies", "layers"):
         if (cell := row.get(name, "").strip()).startswith("["):
             try:
                 row[name] = json.loads(cell)

@@ -193,8 +193,9 @@ def _layers(row: Mapping[str, Any]) -> tuple[Layer, ...] | None:
     if value in (None, ""):
         return None
     names = value.split(";") if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) and name in set(Layer) for name in names):
-        raise InvalidRequest(f"'layers' must be a list of {', '.join(Layer)}")
+    known = {str(layer) for layer in Layer}
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name in known for name in names):
+        raise InvalidRequest(f"'layers' must name one or more of {', '.join(Layer)}")
     return tuple(Layer(name) for name in names)
 
 

@@ -14,6 +14,9 @@ from functions.core.request import Kind
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota could serve."""
 
+LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
+"""Of a run's objects: the rows that the command left out when it read a folder of its machine."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 

@@ -18,7 +18,7 @@ from functions.core.errors import InvalidRequest
 from functions.core.items import Item
 from functions.core.mapitems import Guardrails, map_lines
 from functions.core.quotas import concurrency_for, units_of
-from functions.core.runs import Run, run_of
+from functions.core.runs import LOCAL_BAD_ROWS, Run, run_of
 from functions.core.settings import Settings
 
 ITEMS = "items.jsonl"
@@ -60,6 +60,8 @@ def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad:
             counts["bad_rows"] += 1
             reasons.write(json.dumps(row.to_dict()) + "\n")
 
+        for row in _left_out(run, objects):
+            report(row)
         for item in _chosen(run, objects, report):
             for line in map_lines(item, counts["items"], guardrails, run.id):
                 target.write(json.dumps(line) + "\n")
@@ -67,6 +69,15 @@ def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad:
                 counts["text_units"] += units_of(line["request"].get("completion") or line["request"]["text"])
             counts["items"] += 1
     return counts
+
+
+def _left_out(run: Run, objects: Objects) -> list[BadRow]:
+    """What the command left out already, where it read a folder of its machine."""
+    try:
+        with objects.open(Address(run.work[0], run.key(LOCAL_BAD_ROWS))) as stream:
+            return [BadRow(**json.loads(line)) for line in stream]
+    except InvalidRequest:
+        return []
 
 
 def _chosen(run: Run, objects: Objects, report: Any) -> Iterator[Item]:

@@ -117,6 +117,9 @@ def test_the_optimizer_sample_runs_as_it_is() -> None:
         ('{"text": 5}', "string"),
         ('{"text": "a", "kind": "picture"}', "kind"),
         ('{"text": "a", "id": true}', "id"),
+        ('{"text": "a", "id": "\\ud800"}', "'id' is not valid Unicode"),
+        ('{"text": "a", "layers": []}', "layers"),
+        ('{"text": "a", "layers": [["model"]]}', "layers"),
         ('{"kind": "response", "query": "a"}', "completion"),
         ('{"text": "a", "passages": "?", "kind": "prompt", "layers": ["all"]}', "layers"),
         ('{"text": "a", "passages": {"a": 1}}', "passages"),
@@ -155,9 +158,19 @@ def test_no_row_is_a_crash(name: str, value: object, kind: str) -> None:
 
 def test_a_corpus_of_bad_rows_says_what_is_wrong_with_the_first() -> None:
     """Nothing else tells: the run does not start."""
-    words = r"no item in this corpus that can be read\. The first row, c\.jsonl, line 2: is not a JSON object\."
+    words = r"no item .* can be read\. The first that is left out, c\.jsonl, line 2: is not a JSON object\."
     with pytest.raises(InvalidRequest, match=words):
         list(all_items(read("c.jsonl", "\n[]\n{"), "c", lambda row: None))
+
+
+def test_cells_hold_lists() -> None:
+    """Separated by semicolons or as JSON: an empty list is not the same as an empty cell."""
+    rows = 'text,policies,layers\na,EMAIL;PHONE,model\nb,"[""EMAIL""]","[""model""]"\nc,[],\nd,,\n'
+    found = items("c.csv", rows)
+    mail = frozenset({"sensitive_information/EMAIL"})
+    both = mail | {"sensitive_information/PHONE"}
+    assert [item.labels.policies for item in found] == [both, mail, frozenset(), None]
+    assert [item.layers for item in found] == [(Layer.MODEL,), (Layer.MODEL,), None, None]
 
 
 def test_a_file_whose_name_is_no_text_is_read() -> None:

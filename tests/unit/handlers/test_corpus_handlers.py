@@ -90,6 +90,15 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     assert s3.lines("runs/run-1/bad_rows.jsonl") == [{"file": "corpus.jsonl", "line": 2, "reason": "is not valid JSON"}]
 
 
+def test_rows_that_the_command_left_out_count_as_bad() -> None:
+    """It read a folder, of which only the good documents are in the corpus."""
+    left = {"file": "no.docx", "line": 0, "reason": "is none of them"}
+    corpus, before = b'{"text": "T"}\n{\n', json.dumps(left).encode() + b"\n"
+    s3 = FakeS3(**{"corpus.jsonl": corpus, "runs/run-1/bad_rows_local.jsonl": before})
+    assert prepare(s3)["bad_rows"] == 2
+    assert [row["file"] for row in s3.lines("runs/run-1/bad_rows.jsonl")] == ["no.docx", "corpus.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("texts", "wanted", "children"),
     [
