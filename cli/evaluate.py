@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cli.evaluate_corpus import LocalCorpus
 from cli.evaluate_gate import Gate, gates_of
 from cli.evaluate_summary import lines_of
 from cli.session import Session, home_of
+from functions.adapters.evaluations import Evaluations
 from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.objects import Address
 from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
@@ -35,6 +36,8 @@ BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or take a run up again. Returns the exit code."""
     gates = gates_of(arguments.fail_under)
+    if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
+        session = replace(session, evaluations=Evaluations(arguments.state_machine))
     try:
         identifier = arguments.resume or start(arguments, session)
         try:

@@ -43,7 +43,9 @@ def evaluate(server: Server, *arguments: str, **variables: str) -> Ran:
 def test_a_corpus_is_evaluated_through_an_endpoint(server: Server, tmp_path: Path) -> None:
     """Upload, run, follow, fetch: everything by AWS calls to another process; the same files come out."""
     out = tmp_path / "out"
-    ran = evaluate(server, str(corpus(tmp_path)), "--out", str(out), "--json", "--fail-under", "recall=1,EMAIL:f1=1")
+    machine = EVALUATION["EVALUATION_STATE_MACHINE_ARN"]
+    options = ("--out", str(out), "--json", "--fail-under", "recall=1,EMAIL:f1=1", "--state-machine", machine)
+    ran = evaluate(server, str(corpus(tmp_path)), *options, EVALUATION_STATE_MACHINE_ARN="")
     card = ran.document["scorecard"]
     assert (ran.code, card["items"], card["actions"]["masked"]) == (1, 2, 1), ran.err  # no policy is named EMAIL alone
     assert ran.document["under"] == ["EMAIL:f1 is unknown, not at least 1"]
