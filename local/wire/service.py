@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -33,6 +34,8 @@ class JsonService:
         self._routes = [_Route(self.model.operation_model(name)) for name in self.model.operation_names]
         # Literal paths before templates, so that /a/b is not taken for /a/{id}.
         self._routes.sort(key=lambda route: route.variables)
+        # Asked twice for each request (whose is it? which operation?), and clients ask the same paths again and again.
+        self._found = lru_cache(maxsize=256)(self._find)
 
     def owns(self, request: HttpRequest) -> bool:
         """Whether the request is one of this service's operations."""
@@ -73,8 +76,11 @@ class JsonService:
             if prefix == self.model.metadata["targetPrefix"] and name in self.model.operation_names:
                 return self.model.operation_model(name), {}
             return None
+        return self._found(request.method, request.path)
+
+    def _find(self, method: str, path: str) -> tuple[OperationModel, dict[str, str]] | None:
         for route in self._routes:
-            if (labels := route.match(request)) is not None:
+            if (labels := route.match(method, path)) is not None:
                 return route.operation, labels
         return None
 
@@ -160,10 +166,10 @@ class _Route:
                 expression += re.escape(piece)
         self._expression = re.compile(expression.rstrip("/") + "/?")
 
-    def match(self, request: HttpRequest) -> dict[str, str] | None:
-        if request.method != self.operation.http["method"]:
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        if method != self.operation.http["method"]:
             return None
-        found = self._expression.fullmatch(request.path)
+        found = self._expression.fullmatch(path)
         if found is None:
             return None
         return {name: unquote(value) for name, value in found.groupdict().items()}
