@@ -29,6 +29,9 @@ EMBEDDED_CONCURRENCY = 4
 """Two processors are busy with four children at a time; the embedded Bedrock throttles nobody. On AWS PrepareCorpus
 decides by the quotas."""
 
+CUT_SHORT = ("ABORTED", "TIMED_OUT")
+"""How a run ends that can go on. A failed one ended in its own Fail state, from which nothing goes on."""
+
 BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 """What the user has to put right."""
 
@@ -148,7 +151,7 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> 
     execution = evaluations.describe(identifier)
     target = _target(arguments, identifier)
     evaluate_output.check_target(target, identifier)
-    if arguments.resume and execution.finished and execution.status != "SUCCEEDED":
+    if arguments.resume and execution.status in CUT_SHORT:
         evaluations.redrive(identifier)
     execution = evaluate_run.follow(session, identifier, quiet=arguments.json)
     broken = evaluate_run.failure(execution)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli import evaluate_output, evaluate_run
+from cli import evaluate, evaluate_output, evaluate_run
 from cli.session import Session
 from functions.adapters.evaluations import Evaluations
 from functions.adapters.objects import Objects
 from functions.core.errors import InvalidRequest, ServiceUnavailable
+from functions.core.results import result_of
 from functions.core.runs import Run
+from functions.core.scorecard import scorecard_of
 from tests.fakes.states import MACHINE, FakeStates
+from tests.unit.core.test_scorecard import record
 from tests.unit.handlers.test_corpus_handlers import FakeS3
+from tests.unit.handlers.test_evaluations_api import FollowedStates
 
 RUN = Run("run-1", ("corpora", "letters.jsonl"), ("b", "runs/run-1"), sample=5, seed=7)
 
@@ -48,6 +55,28 @@ def test_any_other_failure_is_the_services() -> None:
     told = evaluate_run.failure(evaluate_run.follow(place, RUN.id, quiet=True))
     assert isinstance(told, ServiceUnavailable)
     assert "not every item" in str(told)
+
+
+@pytest.mark.parametrize(("status", "again"), [("ABORTED", True), ("TIMED_OUT", True), ("FAILED", False)])
+def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bool) -> None:
+    """A failed one ended where nothing goes on; its results are fetched again, and it is told to have failed."""
+    entry = record()
+    results = f"{json.dumps(result_of(entry)[0].to_dict())}\n".encode()
+    written = {"scorecard.json": json.dumps(summary(entry)).encode(), "results.jsonl": results, "items.csv": b""}
+    s3 = FakeS3(**{f"runs/run-1/{name}": content for name, content in written.items()})
+    states = FollowedStates(status=status, error="States.ExceedToleratedFailureThreshold")
+    evaluations = Evaluations(MACHINE, "b", states, Objects(s3))
+    evaluations.start(RUN)
+    arguments = argparse.Namespace(resume="run-1", out=str(tmp_path / "out"), json=True)
+    done = evaluate.finish(arguments, Session(states.executions, evaluations=evaluations), "run-1")
+    assert bool(states.redriven) is again
+    assert status in str(done.broken)
+    assert json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["corpus"] == "s3://corpora/letters.jsonl"
+
+
+def summary(*records: dict[str, Any]) -> dict[str, Any]:
+    """The scorecard as SummarizeCorpus writes it."""
+    return {"bad_rows": 0, "not_evaluated": 0} | scorecard_of([result_of(entry)[0] for entry in records]).to_dict()
 
 
 def test_a_run_of_the_api_is_described_by_its_execution() -> None:

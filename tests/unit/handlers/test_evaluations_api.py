@@ -36,6 +36,7 @@ class FollowedStates(FakeStates):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.runs = [{"mapRunArn": "map-1"}]
+        self.redriven = ""
         for name in ("start_execution", "describe_execution"):
             setattr(self, name, getattr(self.fake.client, name))
         self.described = 0
