@@ -109,8 +109,9 @@ def texts(data: Path, count: int) -> list[str]:
         page = pages[number % len(pages)]
         start = 1500 + LENGTH * (number // len(pages))
         turn = number // 4
-        tail = ("", f" {personal[number]}", _PLANTED[turn % len(_PLANTED)].format(1000 + turn), f" {personal[number]}")
-        found.append(page[start : start + LENGTH - len(tail[number % 4])] + tail[number % 4])
+        someone = f" {personal[number // 2 % len(personal)]}"
+        tail = ("", someone, _PLANTED[turn % len(_PLANTED)].format(1000 + turn), someone)[number % 4]
+        found.append(page[start : start + LENGTH - len(tail)] + tail)
     return [text for text in found if len(text) == LENGTH]
 
 
