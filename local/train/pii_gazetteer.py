@@ -33,9 +33,11 @@ def faker_names(kind: str) -> dict[str, list[str]]:
         provider = importlib.import_module(f"faker.providers.person.{module.name}").Provider
         names: list[str] = []
         for attribute in sorted(dir(provider)):
-            if attribute.startswith(f"{kind}_name") and "weight" not in attribute:
+            if attribute.startswith((f"{kind}_name", f"{kind}_romanized_name")) and "weight" not in attribute:
                 value = getattr(provider, attribute)
-                names += [name for name in value if isinstance(name, str)] if isinstance(value, Iterable) else []
+                listed = [name for name in value if isinstance(name, str)] if isinstance(value, Iterable) else []
+                romanized = "romanized" in attribute  # "Li", "An" and "She" are too often other words
+                names += [name.title() for name in listed if len(name) > 3] if romanized else listed
         latin = {name.strip() for name in names if name and name[0] < "\u0250" and 2 <= len(name) <= 24}
         if latin:
             found[module.name] = sorted(latin)

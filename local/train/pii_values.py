@@ -68,6 +68,7 @@ class Values:
             "Food": lambda: (self._of("foods").capitalize(), None),
             "product": lambda: (self._of("products"), None),
             "job": lambda: (self._of("jobs"), None),
+            "Job": lambda: (self._of("jobs").title(), None),
             "kin": lambda: (self._of("kin"), None),
             "month": lambda: (self._of("months"), None),
             "weekday": lambda: (self._of("weekdays"), None),

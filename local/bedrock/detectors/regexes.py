@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import re2
 
-from local.bedrock.detectors.normalize import legible
+from local.bedrock.detectors.normalize import hidden, legible
 from local.bedrock.detectors.spans import Span
 
 MAX_PATTERN_LENGTH = 500
@@ -73,9 +73,9 @@ def _compile(pattern: str) -> _Compiled:
 def find(pattern: str, text: str) -> list[Span]:
     """Every non-empty match, sorted, with the pattern as label.
 
-    The pattern is applied to the text as written, and once more as its reader sees it (normalize.legible) where that
-    differs, so that invisible and look-alike characters do not hide a match; such matches are left out where they
-    overlap one of the text as written.
+    The pattern is applied to the text as written, then as its reader sees it (normalize.legible) where that differs,
+    and to texts hidden in it in base 64 or hexadecimal, so that no disguise of characters hides a match; such matches
+    are left out where they overlap one of the text as written.
 
     Raises ValueError for a pattern that does not compile and TimeoutError after TIME_LIMIT_SECONDS: each match is
     found in linear time, but a text may hold thousands of them.
@@ -83,16 +83,18 @@ def find(pattern: str, text: str) -> list[Span]:
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
     spans = _find(pattern, text, deadline)
     shown = legible(text)
-    if not shown.starts:
+    readings = [*([shown] if shown.starts else []), *hidden(text)]
+    if not readings:
         return spans
     taken = bytearray(len(text))
     for span in spans:
         taken[span.start : span.end] = b"\x01" * (span.end - span.start)
-    for span in _find(pattern, shown.text, deadline):
-        start, end = shown.original(span.start, span.end)
-        if not any(taken[start:end]):
-            spans.append(Span(start, end, pattern))
-    return sorted(spans, key=lambda span: span.start)
+    for reading in readings:
+        for span in _find(pattern, reading.text, deadline):
+            start, end = reading.original(span.start, span.end)
+            if not any(taken[start:end]):
+                spans.append(Span(start, end, pattern))
+    return sorted(spans, key=lambda span: (span.start, span.end))
 
 
 def _find(pattern: str, text: str, deadline: float) -> list[Span]:

@@ -49,9 +49,22 @@ def _class_of() -> dict[str, str]:
     return found
 
 
+# Stems of international nonproprietary names, at the end of a word (WHO, "The use of stems in the selection of INN").
+_DRUG_STEMS = (
+    "caine", "pril", "prilat", "statin", "zumab", "ximab", "limab", "tinib", "olol", "azepam", "azolam", "cillin",
+    "mycin", "floxacin", "prazole", "conazole", "nidazole", "sartan", "dipine", "oxetine", "triptan", "gliptin",
+    "gliflozin", "glutide", "parin", "xaban", "tidine", "thiazide", "terol", "asone", "onide", "profen", "ciclovir",
+    "buvir", "previr", "setron", "dronate", "cycline", "barbital", "codone", "morphone", "azosin", "fibrate", "formin",
+)  # fmt: skip
+_SHORTEST_DRUG = 8
+
+
 def word_class(word: str) -> str | None:
-    """The class of a lower-case word, such as "title" or "street"."""
-    return _class_of().get(word)
+    """The class of a lower-case word, such as "title" or "street"; words that end like a medicine are "drug"."""
+    found = _class_of().get(word)
+    if found is None and len(word) >= _SHORTEST_DRUG and word.endswith(_DRUG_STEMS) and word not in names():
+        return "drug"
+    return found
 
 
 @cache

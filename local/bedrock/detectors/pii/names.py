@@ -23,7 +23,7 @@ _INTRODUCED = re.compile(
     r"(?i)\b(?:my|his|her|patient(?:'s)?|customer(?:'s)?|client(?:'s)?|the)? ?(?:full |first |last |maiden |sur)?name"
     rf"(?:(?:'s| is|:| =)|s are) (?-i:(?P<value>{_FULL}))"
 )
-_NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title", "food", "brand", "tech", "culture"})
+_NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title", "food", "brand", "tech", "culture", "job"})
 _WORD = re.compile(r"[^\W\d_]+")
 
 

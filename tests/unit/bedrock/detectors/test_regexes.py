@@ -75,3 +75,10 @@ def test_any_pattern_is_refused_or_searches(pattern: str, text: str) -> None:
     for span in regexes.find(pattern, text):
         assert end <= span.start < span.end <= len(text)
         end = span.end
+
+
+def test_disguised_matches_are_found_once_and_where_they_stand() -> None:
+    """Zero-width and look-alike characters and base 64 hide no match, and none is reported twice."""
+    text = "T-42, T-\u200b43, Т\u200b-44 Tx and see ZmluZCBULTQ1IHRoZXJl"
+    found = regexes.find(r"\bT-\d\d\b", text)
+    assert [text[span.start : span.end] for span in found] == ["T-42", "T-\u200b43", "Т\u200b-44", "ZCBULTQ1"]
