@@ -130,7 +130,7 @@ class Contender:
     memory: float = 0.0
 
     def figures(self) -> dict[str, Any]:
-        """p50, p95 and the first call in milliseconds, peak memory in MB, texts in which something was found."""
+        """p50, p95 and the first call in milliseconds, memory at the end in MB, texts in which something was found."""
         times = sorted(self.milliseconds)
         return {
             "texts": len(times),
@@ -163,7 +163,7 @@ def child(python: Path, name: str, options: dict[str, Any], core: int) -> Iterat
             return answer["milliseconds"], answer["found"]
 
         running = Running("", process.pid)
-        yield Contender(name, ask, lambda: running.memory_mb(peak=True))
+        yield Contender(name, ask, running.memory_mb)
     finally:
         given.close()
         process.kill()
@@ -186,7 +186,7 @@ def client(server: Running, chosen: dict[str, Any]) -> Contender:
             found += told["action"] != "NONE"
         return milliseconds, found
 
-    return Contender("", ask, lambda: server.memory_mb(peak=True))
+    return Contender("", ask, server.memory_mb)
 
 
 def contenders(stack: contextlib.ExitStack, core: int, peers: dict[str, Path | None]) -> Iterator[Contender]:
@@ -308,9 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(told))
         return 0
     print(f"{told['measured']}, load average {told['load_average']}, core {given.core}\n")
-    print(
-        "| contender | p50 ms | p95 ms | first call ms | peak memory MB | something found |\n|---|---|---|---|---|---|"
-    )
+    print("| contender | p50 ms | p95 ms | first call ms | memory MB | something found |\n|---|---|---|---|---|---|")
     for name, row in told["contenders"].items():
         print(f"| {name} | {row['p50_ms']} | {row['p95_ms']} | {row['first_call_ms']:.0f} | {row['memory_mb']} "
               f"| {row['found']} of {row['texts']} |")  # fmt: skip

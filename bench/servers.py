@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,16 +44,14 @@ class Running:
             config=Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=2),
         )  # fmt: skip
 
-    def memory_mb(self, *, peak: bool = False) -> float:
-        """Resident memory of the process and those that it started, in MB (VmHWM for the peak)."""
+    def memory_mb(self) -> float:
+        """Memory of the process and those that it started, in MB: proportional set size, so that what several of them
+        share counts once (https://docs.kernel.org/filesystems/proc.html)."""
         total = 0.0
         for pid in _family(self.pid):
-            try:
-                status = Path(f"/proc/{pid}/status").read_text()
-            except OSError:
-                continue
-            found = re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status)
-            total += int(found[1]) * 1024 / 1e6 if found else 0.0
+            with suppress(OSError):  # it has ended
+                found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+                total += int(found[1]) * 1024 / 1e6 if found else 0.0
         return total
 
 
