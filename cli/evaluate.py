@@ -161,6 +161,10 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> 
     if execution.stopped is not None:
         about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
     scorecard = evaluate_output.write(evaluations, identifier, about, target)
+    try:
+        evaluate_output.share(evaluations, identifier, target)
+    except AccessDenied as error:  # who may only read has the report all the same
+        _tell(arguments, f"The API's links to this run are without a report: {error}")
     return Evaluated(about, scorecard, target, broken)
 
 

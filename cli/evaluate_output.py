@@ -76,7 +76,6 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
         (unfinished / RUN).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         scorecard: dict[str, Any] = json.loads((unfinished / SCORECARD).read_text(encoding="utf-8"))
         write_report(unfinished / REPORT, about, scorecard, unfinished / RESULTS)
-        evaluations.objects.upload(evaluations.object(run, REPORT), unfinished / REPORT, "text/html; charset=utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.chmod(0o755)
@@ -84,6 +83,11 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return scorecard
+
+
+def share(evaluations: Evaluations, run: str, folder: Path) -> None:
+    """Put the report beside the run's other results, so that the API has a link to it. Raises StepguardError."""
+    evaluations.objects.upload(evaluations.object(run, REPORT), folder / REPORT, "text/html; charset=utf-8")
 
 
 def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:

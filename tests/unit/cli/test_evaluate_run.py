@@ -17,6 +17,7 @@ from functions.core.errors import InvalidRequest, ServiceUnavailable
 from functions.core.results import result_of
 from functions.core.runs import Run
 from functions.core.scorecard import scorecard_of
+from tests.fakes.aws import client_error
 from tests.fakes.states import MACHINE, FakeStates
 from tests.unit.core.test_scorecard import record
 from tests.unit.handlers.test_corpus_handlers import FakeS3
@@ -57,13 +58,27 @@ def test_any_other_failure_is_the_services() -> None:
     assert "not every item" in str(told)
 
 
+class ReadOnly(FakeS3):
+    """S3 for credentials that may read the results and nothing else."""
+
+    def upload_file(self, *_: object, **__: object) -> None:
+        raise client_error("AccessDenied", "Access Denied", 403)
+
+
+def test_who_may_only_read_has_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be put beside the results for others, and that is told."""
+    written = files(record())
+    place = session(FakeStates(), ReadOnly(**written))
+    arguments = argparse.Namespace(resume="run-1", out=str(tmp_path / "out"), json=False)
+    assert evaluate.finish(arguments, place, "run-1").broken is None
+    assert (tmp_path / "out" / "report.html").exists()
+    assert "report.html: PutObject: AccessDenied" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("status", "again"), [("ABORTED", True), ("TIMED_OUT", True), ("FAILED", False)])
 def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bool) -> None:
     """A failed one ended where nothing goes on; its results are fetched again, and it is told to have failed."""
-    entry = record()
-    results = f"{json.dumps(result_of(entry)[0].to_dict())}\n".encode()
-    written = {"scorecard.json": json.dumps(summary(entry)).encode(), "results.jsonl": results, "items.csv": b""}
-    s3 = FakeS3(**{f"runs/run-1/{name}": content for name, content in written.items()})
+    s3 = FakeS3(**files(record()))
     states = FollowedStates(status=status, error="States.ExceedToleratedFailureThreshold")
     evaluations = Evaluations(MACHINE, "b", states, Objects(s3))
     evaluations.start(RUN)
@@ -74,9 +89,15 @@ def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bo
     assert json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["corpus"] == "s3://corpora/letters.jsonl"
 
 
-def summary(*records: dict[str, Any]) -> dict[str, Any]:
-    """The scorecard as SummarizeCorpus writes it."""
-    return {"bad_rows": 0, "not_evaluated": 0} | scorecard_of([result_of(entry)[0] for entry in records]).to_dict()
+def files(entry: dict[str, Any]) -> dict[str, bytes]:
+    """The objects of a run with one item, as SummarizeCorpus writes them."""
+    result = result_of(entry)[0]
+    card = {"bad_rows": 0, "not_evaluated": 0} | scorecard_of([result]).to_dict()
+    return {
+        "runs/run-1/scorecard.json": json.dumps(card).encode(),
+        "runs/run-1/results.jsonl": f"{json.dumps(result.to_dict())}\n".encode(),
+        "runs/run-1/items.csv": b"",
+    }
 
 
 def test_a_run_of_the_api_is_described_by_its_execution() -> None:
