@@ -64,7 +64,7 @@ class Detection(Protocol):
     def image(self, data: bytes) -> Mapping[str, Grade]:
         """Grades for the content filters that can judge a PNG or JPEG image (IMAGE_TYPES).
 
-        Raises UnreadableImageError for a damaged one, DetectorMissingError without the optional package.
+        Raises UnreadableImageError for a damaged one, PackageMissingError without the optional package.
         """
 
 

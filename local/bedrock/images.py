@@ -24,10 +24,6 @@ class UnreadableImageError(ValueError):
     """The image cannot be decoded whole; the message says why."""
 
 
-class DetectorMissingError(RuntimeError):
-    """The optional package that carries the image detector is not installed."""
-
-
 def check_image(kind: str, data: bytes, where: str) -> bytes:
     """The image's bytes if they may be judged. `kind` is the request's format, `where` names the block in messages.
 

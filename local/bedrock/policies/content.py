@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from local.bedrock.detection import IMAGE_TYPES, Confidence, Detection, Grade
-from local.bedrock.images import DetectorMissingError, UnreadableImageError
+from local.bedrock.images import UnreadableImageError
+from local.bedrock.packages import PackageMissingError
 from local.bedrock.policies.base import Direction, Entry, Section, action, enabled, text_units
 from local.wire import ServiceError
 
@@ -117,7 +118,7 @@ def _grade_images(
             raise ServiceError(
                 "ValidationException", f"Image {number} of the request cannot be judged: {error}."
             ) from None
-        except DetectorMissingError as error:
+        except PackageMissingError as error:
             raise ServiceError(
                 "ValidationException", f"The embedded Bedrock cannot judge images without an optional package: {error}."
             ) from None

@@ -10,9 +10,10 @@ from typing import Any, get_args
 
 from local.bedrock.detection import Confidence, Grade, GroundingScores
 from local.bedrock.detectors.spans import Span
-from local.bedrock.images import DetectorMissingError, UnreadableImageError
+from local.bedrock.images import UnreadableImageError
 from local.bedrock.models.base import Completion, Message, Sampling
 from local.bedrock.models.catalogue import Catalogue
+from local.bedrock.packages import PackageMissingError
 from local.bedrock.service import Bedrock
 from local.wire import JsonService, check
 
@@ -77,7 +78,7 @@ class FakeDetection:
         if b"DAMAGED" in data:
             raise UnreadableImageError("it is damaged")
         if b"NO-PACKAGE" in data:
-            raise DetectorMissingError("the package nudenet is not installed; pip install it")
+            raise PackageMissingError("the package nudenet is not installed; pip install it")
         return {"SEXUAL": _grade(data.decode("latin-1"), "SEXUAL")}
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from local.bedrock.detection import LocalDetection
 from local.bedrock.detectors import images
-from local.bedrock.images import DetectorMissingError, UnreadableImageError, check_image
+from local.bedrock.images import UnreadableImageError, check_image
+from local.bedrock.packages import PackageMissingError
 
 _INSTALLED = importlib.util.find_spec("nudenet") is not None
 _model = pytest.mark.skipif(not _INSTALLED, reason="needs requirements-images.txt")
@@ -177,7 +178,7 @@ def test_a_second_header_does_not_open_a_bomb() -> None:
 @pytest.mark.skipif(_INSTALLED, reason="nudenet is installed")
 def test_without_the_package_the_error_names_it() -> None:
     """And the command that installs it."""
-    with pytest.raises(DetectorMissingError, match=r"nudenet is not installed; pip .*images\.txt"):
+    with pytest.raises(PackageMissingError, match=r"nudenet is not installed; pip .*images\.txt"):
         images.grade(_encoded(Image.new("RGB", (9, 9))))
 
 
