@@ -178,7 +178,12 @@ def presidio_finder() -> Finder | None:
 def summary(result: Result) -> dict[str, Any]:
     """The result as JSON."""
     times = sorted(result.milliseconds)
+    every = Count()
+    for count in result.counts.values():
+        every.wanted, every.found = every.wanted + count.wanted, every.found + count.found
+        every.right, every.exact = every.right + count.right, every.exact + count.exact
     return {
+        "all": every.figures(),
         "types": {
             kind: count.figures() for kind, count in sorted(result.counts.items()) if count.wanted or count.found
         },
@@ -231,7 +236,7 @@ def main() -> int:
         for part, figures in parts.items():
             print(f"\n{name}, {part}: {figures['texts']} texts, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms")
             print(f"{'type':40} {'P':>6} {'R':>6} {'F1':>6} {'exact':>6} {'wanted':>7}")
-            for kind, row in figures["types"].items():
+            for kind, row in [*figures["types"].items(), ("all", figures["all"])]:
                 rates = " ".join(f"{row[name]:6.3f}" for name in ("precision", "recall", "f1", "exact_f1"))
                 print(f"{kind:40} {rates} {row['wanted']:7}")
     return 0

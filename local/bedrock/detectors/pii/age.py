@@ -21,7 +21,7 @@ _RULES = (
     Rule("AGE", re.compile(rf"(?i)(?<![\w.])(?P<value>{_NUMBER}[- ]?(?:y/o|y\.o\.|yo|yr old|yo[mf]))(?!\w)"), 0.9),
     Rule("AGE", re.compile(rf"(?i)\b(?:aged?|age of|age is|age was|ages)(?: ?[:=]| of| is)? ?"
                            rf"(?P<value>{_NUMBER})(?![\w%])(?![.,-]\d)(?: {_UNIT})?"), 0.9),
-    Rule("AGE", re.compile(rf"(?i)\b{_WHO} (?P<value>\d{{1,2}})"
+    Rule("AGE", re.compile(rf"(?i)\b{_WHO} (?P<value>\d{{1,2}}|(?:{_TENS})(?:[- ](?:{_ONES}))?)"
                            r"(?=\s*(?:$|[.,;!?)]|and\b|but\b|years\b|now\b|today\b|(?:last|this|next|in|on|yesterday)\b))"
                            r"(?!\.\d)"), 0.75),
     Rule("AGE", re.compile(r"(?<=[a-z], )(?P<value>1[5-9]|[2-9]\d)(?=, [a-z])"), 0.6),

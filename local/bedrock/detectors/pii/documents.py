@@ -11,9 +11,9 @@ _LINK = r"[^\n\d.;!?]{0,30}?(?<![\w-])"
 
 
 def _some_digits(text: str) -> bool:
-    """At least one third of the characters, and two, are digits."""
+    """At least one quarter of the characters, and two, are digits."""
     digits = sum(map(str.isdigit, text))
-    return digits >= 2 and digits * 3 >= len(text)
+    return digits >= 2 and digits * 4 >= len(text)
 
 
 _PLATE_LABEL = (
@@ -22,14 +22,15 @@ _PLATE_LABEL = (
 )
 _RULES = (
     Rule("US_PASSPORT_NUMBER",
-         re.compile(rf"\b(?i:passport(?: no\.| num\.)?){_LINK}(?P<value>[A-Za-z]{{0,2}}\d{{6,9}})(?!\w)"), 0.95),
+         re.compile(rf"\b(?i:passport(?: no\.| num\.)?){_LINK}"
+                    rf"(?P<value>(?=\w{{6,9}}(?!\w))[A-Za-z]{{0,2}}\d{{4,9}})(?!\w)"), 0.95),
     Rule("US_PASSPORT_NUMBER",
          re.compile(r"(?<!\w)(?P<value>[A-Z]?\d{8,9})(?!\w)[^\n\d.;!?]{0,20}\b(?i:passport)\b"), 0.8),
     Rule("DRIVER_ID",
          re.compile(rf"\b(?i:driv(?:er|ing)(?:'?s|s')? ?(?:licen[sc]e|id|permit|lic\.?)|(?<!/)DLN?\b|"
                     rf"licen[sc]e (?:number|no\.?|num|id|#))"
                     rf"{_LINK}(?P<value>(?=[A-Za-z\d -]*\d)"
-                    rf"(?:[A-Z]{{1,5}}[ -]?|[a-z]{{1,3}})?"
+                    rf"(?:[A-Z]{{1,7}}[ -]?|[a-z]{{1,3}})?"
                     rf"\d[A-Za-z\d]{{0,19}}(?:[ -][A-Za-z\d]*\d[A-Za-z\d]*){{0,4}})(?![\w])"),
          0.92, _some_digits),
     # UK: sixteen or eighteen characters that encode surname and birth date

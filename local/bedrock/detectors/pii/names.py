@@ -76,9 +76,11 @@ _ALSO_THINGS = listed(
 def _boost(previous: str, token: str) -> float:
     """How much likelier a token is made to be part of a name, for the sake of recall.
 
-    A given name that is no other word is boosted in any case; one that is ("Will", "Grace") only when it is capitalised
-    in the middle of a sentence.
+    "O'Brien" is boosted, and a given name that is no other word, in any case; one that is ("Will", "Grace") only when it
+    is capitalised in the middle of a sentence.
     """
+    if token[:2] in ("O'", "O’"):
+        return _BOOST
     word = token.lower()
     if len(word) < 3 or word not in lexicon.words("first_names") or word in _ALSO_THINGS:
         return 0.0

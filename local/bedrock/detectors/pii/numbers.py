@@ -88,9 +88,18 @@ _RULES = (
          _SIN_WORDS, 0.97),
     Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"\d{9}"), 0.0, checksums.canadian_sin, _SIN_WORDS, 0.95),
     Rule("CA_HEALTH_NUMBER", _pattern(r"\d{4}[ -]?\d{3}[ -]?\d{3}(?:[ -]?[A-Z]{2})?"), 0.0, None, _HEALTH_WORDS, 0.9),
-    Rule("CA_HEALTH_NUMBER", _pattern(r"[A-Z]{4}[ -]?\d{4}[ -]?\d{4}"), 0.5, None, _HEALTH_WORDS, 0.9),
+    # Quebec: three letters of the surname, one of the given name, birth date (women's month plus 50), two more digits
+    Rule("CA_HEALTH_NUMBER", _pattern(r"[A-Z]{4}[ -]?\d\d(?:[05][1-9]|[16][0-2])[ -]?(?:0[1-9]|[12]\d|3[01])\d\d"), 0.5,
+         None, _HEALTH_WORDS, 0.9),
     Rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", _pattern(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), 0.0, checksums.nhs, _NHS_WORDS,
          0.97),
+    # A mistyped number is still one when its label stands before it; so are AWS's and the NHS's own examples.
+    Rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER",
+         re.compile(rf"\bNHS(?: (?:number|no\.?|num|#))?{_LINK}(?<!\d)(?P<value>\d{{3}}[ -]?\d{{3}}[ -]?\d{{4}}){_R}",
+                    re.IGNORECASE), 0.9),
+    Rule("CA_SOCIAL_INSURANCE_NUMBER",
+         re.compile(rf"\b(?:SIN|(?i:social insurance (?:number|no\.?|num|#))){_LINK}(?<!\d)"
+                    rf"(?P<value>\d{{3}}[ -]?\d{{3}}[ -]?\d{{3}}){_R}"), 0.9),
     Rule("UK_NATIONAL_INSURANCE_NUMBER",
          _pattern(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:[ -]?\d{2}){3}[ -]?[A-D]"), 0.95),
     Rule("UK_NATIONAL_INSURANCE_NUMBER",

@@ -62,6 +62,9 @@ def tokenize(text: str) -> list[tuple[str, int, int]]:
     return [(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
 
 
+_ELISION = re.compile(r"^(?:o|d|l)['’]")
+
+
 def _hash(kind: int, value: str) -> int:
     return zlib.crc32(value.encode("utf-8", "replace"), kind * 0x9E3779B1 & 0xFFFFFFFF)
 
@@ -80,13 +83,14 @@ def _shape(token: str) -> str:
 def columns(token: str, listed: bool = True) -> tuple[int, ...]:
     """The hashes that describe a token by itself, one per kind; without `listed`, as if no name list knew it."""
     lower = token.lower()
+    core = _ELISION.sub("", lower)  # "O'Neil" and "D'Angelo" stand in the lists as Neil and Angelo
     word = lower if not token.isdecimal() else "9" * min(len(token), 7)
     shape = _shape(token)
     case = shape if len(shape) <= 2 else "mixed" if token[0].isalpha() else shape[:1]
     flags = "".join(
         mark
         for mark, name in (("f", "first_names"), ("l", "last_names"), ("c", "cities"))
-        if listed and lower in lexicon.words(name)
+        if listed and core in lexicon.words(name)
     )
     common = "w" if lower in lexicon.words("common_words") else ""
     return (

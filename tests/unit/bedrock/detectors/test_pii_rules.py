@@ -68,6 +68,59 @@ def test_every_type_is_found_in_its_usual_form(kind: str, text: str, match: str)
     assert found(text, kind) == [(kind, match)]
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Llámame al 91 123 45 67.", "91 123 45 67"),
+        ("Mon numéro est le 06.12.34.56.78", "06.12.34.56.78"),
+        ("Rufen Sie uns an: 0151/23456789", "0151/23456789"),
+        ("Bel mij op 020-5551234", "020-5551234"),
+        ("Tel. (+30) 2251 027346", "(+30) 2251 027346"),
+        ("mobile (351) 290 748 337", "(351) 290 748 337"),
+        ("call 8 (860) 750-0201", "8 (860) 750-0201"),
+        ("my number is 835-92-45", "835-92-45"),
+        ("message me at 00971553464686", "00971553464686"),
+        ("Telefon +43 1 58858-99.", "+43 1 58858-99"),
+        ("text 6505550176 when you get there", "6505550176"),
+        ("WhatsApp +55 (11) 98765-4321", "+55 (11) 98765-4321"),
+    ],
+)
+def test_telephone_numbers_of_many_countries(text: str, number: str) -> None:
+    """National and international forms next to words of telephoning in several languages, whole."""
+    assert found(text) == [("PHONE", number)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Calle de Alcalá 214, 28028 Madrid",
+        "27 Rue des Martyrs, 75009 Paris",
+        "Lindenstraße 14a, 50674 Köln",
+        "Via Garibaldi 9, 20121 Milano",
+        "Storgatan 5, 114 55 Stockholm, Sweden",
+        "Prinsengracht 263, 1016 GV Amsterdam",
+        "ul. Marszałkowska 10, 00-590 Warszawa",
+    ],
+)
+def test_streets_of_many_countries(address: str) -> None:
+    """A street with its number, post code and town is one address."""
+    assert found(f"Send it to {address}.", "ADDRESS") == [("ADDRESS", address)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "NHS number 485 777 3456", "485 777 3456"),
+        ("CA_SOCIAL_INSURANCE_NUMBER", "my social insurance number is 123-456-789", "123-456-789"),
+        ("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", "my UTR is 12345 67890", "12345 67890"),
+        ("CREDIT_DEBIT_CARD_NUMBER", "card number 4111 1111 1111 1112", "4111 1111 1111 1112"),
+    ],
+)
+def test_a_labelled_number_counts_though_its_check_digit_is_wrong(kind: str, text: str, value: str) -> None:
+    """Mistyped numbers are sensitive, too, and so are the examples of AWS's page."""
+    assert found(text) == [(kind, value)]
+
+
 def test_all_types_with_a_form_have_a_case() -> None:
     """No type is forgotten in the table above; NAME and ADDRESS have tests of their own."""
     assert {kind for kind, _, _ in CASES} | {"NAME", "ADDRESS"} == pii.TYPES
@@ -82,6 +135,8 @@ def test_all_types_with_a_form_have_a_case() -> None:
         "How do I reset my password? The password is incorrect. Forgot your username or PIN?",
         "What are the side effects of Aspirin?",
         "The call took 3 hours; a PIN pad costs $40; the SWIFT language",
+        "Call before 2021/04/03 or 03.04.2021; the 2019-2021 plan; ISSN 0028-0836; CVCL_0574; Shanghai, 14, 34 Hubei",
+        "We met via Zoom 3 times; 12 place settings; 5 route changes; Norway, Plaza 5 hotel; mutation known as 'H275Y'",
     ],
 )
 def test_look_alikes_are_left_alone(text: str) -> None:
