@@ -271,7 +271,7 @@ SENTENCE = "The museum opens at nine and closes at six in the summer. "
 
 
 @pytest.mark.parametrize("ahead", [-10, 5, 20, 40, 60, 75, 120])
-@pytest.mark.parametrize("filler", [SENTENCE, "lorem-" * 10], ids=["sentences", "one word"])
+@pytest.mark.parametrize("filler", [SENTENCE, "z" * 60], ids=["sentences", "one word"])
 def test_a_violation_across_a_cut_is_masked_whole(cloud: Cloud, lexical: GuardrailRef, filler: str, ahead: int) -> None:
     """A secret that lies anywhere across the end of the first request is masked, and the rest of the text is kept."""
     length = REQUEST_CHARACTERS - ahead - 2

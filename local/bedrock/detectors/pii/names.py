@@ -76,8 +76,8 @@ _ALSO_THINGS = listed(
 def _boost(previous: str, token: str) -> float:
     """How much likelier a token is made to be part of a name, for the sake of recall.
 
-    "O'Brien" is boosted, and a given name that is no other word, in any case; one that is ("Will", "Grace") only when it
-    is capitalised in the middle of a sentence.
+    "O'Brien" is boosted, and a given name that is no other word, in any case; one that is ("Will", "Grace") only when
+    it is capitalised in the middle of a sentence.
     """
     if token[:2] in ("O'", "O’"):
         return _BOOST
