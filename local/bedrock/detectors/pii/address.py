@@ -78,7 +78,7 @@ _RULES = (
     Rule("ADDRESS", re.compile(rf"(?i)\bp\.? ?o\.? ?box \d{{1,6}}\b(?-i:{_TOWN})?"), 0.9),
     Rule("ADDRESS", re.compile(rf"\b{_CITY},? (?:{_STATES}),? \d{{5}}(?:-\d{{4}})?(?!\w)"), 0.85),
     Rule("ADDRESS", re.compile(r"(?i)\bzip(?: ?code)?(?: is| ?:)? (?P<value>\d{5}(?:-\d{4})?)(?!\w)"), 0.7),
-    Rule("ADDRESS", re.compile(rf"(?<!\w)(?:{_UK}|{_CANADA})(?!\w)"), 0.7),
+    Rule("ADDRESS", re.compile(rf"(?<!\w)(?:{_UK}|{_CANADA})(?![\w/])"), 0.7),
 )  # fmt: skip
 
 

@@ -110,8 +110,11 @@ _VOWEL = re.compile(r"[AEIOUY]")
 _LEADING = re.compile(r"(?P<word>[^\W\d_]+)\.? (?=\S)")
 
 
+_TITLES = listed("senators justices representatives judges doctors drs messrs coach officer detective colonel justice")
+
+
 def _is_title(word: str) -> bool:
-    return lexicon.word_class(word.lower()) == "title"
+    return word.lower() in _TITLES or lexicon.word_class(word.lower()) in ("title", "job")
 
 
 def _checked(text: str, span: Span) -> Span | None:
@@ -132,6 +135,7 @@ def _checked(text: str, span: Span) -> Span | None:
             end = start + trailing.start()
         sound = any(map(str.isdigit, text[start:end])) and any(len(word) > 1 for word in words)
         sound |= any(lexicon.word_class(word) in _PLACE_CLASSES for word in lower) and len(words) > 1
+        sound &= len(text[start:end].split()) > 1  # "C57BL" is a mouse
         return Span(start, end, span.label, span.score) if sound else None
     names = lexicon.names()
     common = lexicon.words("common_words")

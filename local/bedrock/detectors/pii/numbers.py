@@ -46,6 +46,14 @@ _COUNTRIES = listed(
     "TV TW TZ UA UG US UY UZ VA VC VE VG VN VU WS XK YE ZA ZM ZW"
 )
 
+_DATES = re.compile(r"(?:19|20)\d\d[ -]?(?:19|20)\d\d|(?:19|20)\d\d[ -]\d\d[ -]\d\d|\d\d[ -]\d\d[ -](?:19|20)\d\d")
+
+
+def _no_date(text: str) -> bool:
+    """Whether the digits are neither a date nor two years: an account's opening day is no account number."""
+    return not _DATES.fullmatch(text)
+
+
 _RULES = (
     Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6](?:[ .\-]?\d){12,18}"), 0.9, checksums.card, _CARD_WORDS, 0.99),
     # A mistyped card number is still one when the text calls it so.
@@ -73,10 +81,11 @@ _RULES = (
          _ROUTING_WORDS, 0.95),
     Rule("US_BANK_ROUTING_NUMBER",
          re.compile(rf"\b(?:routing|aba|rtn){_LINK}(?P<value>\d{{9}})(?!\w)", re.IGNORECASE), 0.7),
-    Rule("US_BANK_ACCOUNT_NUMBER", _pattern(r"\d(?:[ -]?\d){7,16}"), 0.0, None, _ACCOUNT_WORDS, 0.65),
+    Rule("US_BANK_ACCOUNT_NUMBER", _pattern(r"\d(?:[ -]?\d){7,16}"), 0.0, _no_date, _ACCOUNT_WORDS, 0.65),
     Rule("US_BANK_ACCOUNT_NUMBER",
          re.compile(r"\b(?:(?:bank )?(?:account|acct\.?|a/c)(?: ?(?:number|no\.?|num|#))?|checking|savings)"
-                    r"[^\n\d]{0,16}?(?<![\w])(?P<value>\d(?:[ -]?\d){5,16})(?![\w])", re.IGNORECASE), 0.8),
+                    r"[^\n\d]{0,16}?(?<![\w])(?P<value>\d(?:[ -]?\d){5,16})(?![\w])", re.IGNORECASE), 0.8,
+         _no_date),
     Rule("SWIFT_CODE", re.compile(r"(?<!\w)[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?!\w)"), 0.0,
          lambda text: text[4:6] in _COUNTRIES, _SWIFT_WORDS, 0.95),
     Rule("SWIFT_CODE",

@@ -136,6 +136,7 @@ def test_all_types_with_a_form_have_a_case() -> None:
         "What are the side effects of Aspirin?",
         "The call took 3 hours; a PIN pad costs $40; the SWIFT language",
         "Call before 2021/04/03 or 03.04.2021; the 2019-2021 plan; ISSN 0028-0836; CVCL_0574; Shanghai, 14, 34 Hubei",
+        "My account was opened 2021-04-03 and the bank accounts of 1918–1920 are lost.",
         "We met via Zoom 3 times; 12 place settings; 5 route changes; Norway, Plaza 5 hotel; mutation known as 'H275Y'",
     ],
 )
