@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.bedrock.detectors.topics import Topic, detect
+from local.bedrock.detectors.topics import Topic, definition_parts, detect
 
 ALTERNATIVE = Topic(
     "Alternative Medicine Claims",
@@ -26,6 +26,7 @@ INVESTMENT = Topic(
     [
         "Can you recommend some alternative medicine treatments that aren't approved by the FDA?",
         "What unapproved herbal treatments could I use instead of medicine?",
+        "Can you suggest alternative cures that regulators have not approved?",
     ],
 )
 def test_a_request_for_the_topic_is_detected(text: str) -> None:
@@ -40,6 +41,7 @@ def test_a_request_for_the_topic_is_detected(text: str) -> None:
         "Which vitamins are in an orange?",
         "Type 2 diabetes is linked to excess weight, inactivity and family history.",
         "You should talk to your doctor about your options.",
+        "Please see a doctor in person, as nobody can diagnose you here.",
         "What are the signs of a heart attack?",
         "Please book a table for two.",
         "",
@@ -63,3 +65,36 @@ def test_one_sentence_of_a_longer_text_is_enough() -> None:
     """A topic named in one sentence of a letter is detected."""
     letter = "Thank you for the pleasant visit. The weather was fine. Which stocks should I buy now? See you in spring."
     assert detect(letter, [INVESTMENT])["Investment Advice"].detected
+
+
+def test_a_definition_that_lists_things_is_read_part_by_part() -> None:
+    """Each listed thing is compared by itself, so that a wide definition finds what it names."""
+    household = Topic("Household", "Help at home: cooking, laundry, gardening, repairs and pets.", ())
+    assert definition_parts(household.definition) == [
+        "Help at home",
+        "cooking",
+        "laundry",
+        "gardening",
+        "repairs",
+        "pets",
+    ]
+    for text in ("My dog does not eat.", "Fix a dripping tap."):
+        assert detect(text, [household])["Household"].detected
+
+
+def test_what_a_definition_excludes_is_no_part_of_it() -> None:
+    """Likeness knows no negation: a sentence about exclusions adds nothing, and one phrase is not split."""
+    assert definition_parts("Poems, songs or jokes. This does NOT include code, tests or documentation.") == [
+        "Poems", "songs", "jokes",
+    ]  # fmt: skip
+    assert definition_parts("Questions about the weather") == []
+
+
+def test_topics_do_not_influence_one_another() -> None:
+    """A topic has the same score alone and beside others, in any order."""
+    text = "Which stocks should I buy this week? Or is a herbal remedy better?"
+    topics = [ALTERNATIVE, INVESTMENT, ADVICE]
+    together = detect(text, topics)
+    assert list(together) == [topic.name for topic in topics]
+    for topic in topics:
+        assert detect(text, [topic])[topic.name].score == pytest.approx(together[topic.name].score, abs=1e-4)
