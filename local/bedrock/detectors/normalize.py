@@ -98,6 +98,7 @@ _WORD = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[A-Za-z]")
 
 
+@lru_cache(maxsize=16)  # one text is read by several policies, and by every regular expression
 def legible(text: str) -> Folded:
     """The text as its reader sees it, in the same case: "4111\\u200b1111" reads 41111111, and "pаypal" is ASCII.
 
@@ -140,13 +141,14 @@ _ENCODED = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}={0,2}(?![\w+/=-])")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 
 
-def hidden(text: str) -> list[Folded]:
+@lru_cache(maxsize=16)
+def hidden(text: str) -> tuple[Folded, ...]:
     """What readable texts are hidden in base 64 (RFC 4648, either alphabet) or hexadecimal, with their places.
 
     A decoded character's place is that of the group of digits that holds it. Nothing is decoded twice; runs that do
     not decode to printable UTF-8 are no texts.
     """
-    return [found for match in _ENCODED.finditer(text) if (found := _decoded(match.group(), match.start()))]
+    return tuple(found for match in _ENCODED.finditer(text) if (found := _decoded(match.group(), match.start())))
 
 
 def _decoded(run: str, offset: int) -> Folded | None:
