@@ -79,15 +79,21 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
         for row in corpus.bad_rows[:5]:
             _tell(arguments, f"  {render.plain(str(row))}")
     try:
-        _start(arguments, session, identifier, corpus)
-    except BAD_INPUT:  # and not where the service did not answer: it may have started the run
+        run = _put(arguments, session, identifier, corpus)
+    except BaseException:  # Ctrl-C, too: there is no run yet that could go on
+        session.evaluations.discard(identifier)
+        raise
+    try:
+        session.evaluations.start(run)
+    except BAD_INPUT:  # and nothing else: a service that did not answer may have started the run
         session.evaluations.discard(identifier)
         raise
     _tell(arguments, f"run {identifier}; interrupted, it goes on with: stepguard evaluate --resume {identifier}")
     return identifier
 
 
-def _start(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> None:
+def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> Run:
+    """Everything that the run reads, where it reads it."""
     evaluations, kind = session.evaluations, Kind(arguments.kind)
     work = evaluations.work(identifier)
     if isinstance(corpus, Address):
@@ -104,18 +110,16 @@ def _start(arguments: argparse.Namespace, session: Session, identifier: str, cor
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     evaluations.objects.put(evaluations.object(identifier, evaluate_output.RUN), json.dumps(about).encode())
-    evaluations.start(
-        Run(
-            id=identifier,
-            corpus=(address.bucket, address.key),
-            work=(work.bucket, work.key),
-            guardrails=guardrails or None,
-            concurrency=arguments.concurrency or (EMBEDDED_CONCURRENCY if session.url is not None else None),
-            tolerated_failures=arguments.tolerate,
-            sample=arguments.sample,
-            seed=arguments.seed,
-            kind=kind,
-        )
+    return Run(
+        id=identifier,
+        corpus=(address.bucket, address.key),
+        work=(work.bucket, work.key),
+        guardrails=guardrails or None,
+        concurrency=arguments.concurrency or (EMBEDDED_CONCURRENCY if session.url is not None else None),
+        tolerated_failures=arguments.tolerate,
+        sample=arguments.sample,
+        seed=arguments.seed,
+        kind=kind,
     )
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.session import Session
 from functions.adapters.evaluations import Evaluations, Watch
 from functions.adapters.executions import Execution
-from functions.core.errors import InvalidRequest, ServiceUnavailable, StepguardError, Throttled
+from functions.core.errors import AccessDenied, InvalidRequest, ServiceUnavailable, StepguardError, Throttled
 
 PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
@@ -93,7 +93,10 @@ class _Bar(Show):
         self._start: tuple[float, int] | None = None
 
     def __call__(self, execution: Execution) -> None:
-        progress = self._watch.progress(execution)
+        try:
+            progress = self._watch.progress(execution)
+        except AccessDenied:
+            return  # how far it is, is not these credentials' to know; it is followed all the same
         now = time.monotonic()
         if self._start is None and progress.total is not None:
             self._start = now, progress.done

@@ -96,8 +96,8 @@ class Evaluations:
 
     def discard(self, run: str) -> None:
         """Delete what was put in place for a run that was never started, as far as the credentials may."""
-        work = self.work(run)
         with suppress(StepguardError):
+            work = self.work(run)
             for found in list(self.objects.list(Address(work.bucket, f"{work.key}/"))):
                 self.objects.delete(found)
 

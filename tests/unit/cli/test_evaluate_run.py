@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,59 @@ def test_any_other_failure_is_the_services() -> None:
     told = evaluate_run.failure(evaluate_run.follow(place, RUN.id, quiet=True))
     assert isinstance(told, ServiceUnavailable)
     assert "not every item" in str(told)
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Uncounted(FollowedStates):
+    """Step Functions for credentials that may describe executions alone."""
+
+    def list_map_runs(self, **_: object) -> dict[str, Any]:
+        raise client_error("AccessDeniedException", "not authorized", 403)
+
+
+@pytest.mark.parametrize(("kind", "told"), [(FollowedStates, "7/40"), (Uncounted, "reading the corpus")])
+def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: type[FollowedStates], told: str) -> None:
+    """Where the credentials may ask; where not, the run is followed to its end all the same."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(evaluate_run, "PAUSE_SECONDS", 0.01)
+    states = kind(looks=2, output={"summary": {}})
+    evaluations = Evaluations(MACHINE, "b", states, Objects(FakeS3(**{"runs/run-1/corpus.json": b'{"lines": 40}'})))
+    evaluations.start(RUN)
+    place = Session(states.executions, evaluations=evaluations)
+    assert evaluate_run.follow(place, RUN.id, quiet=False).status == "SUCCEEDED"
+    assert told in terminal.getvalue()
+
+
+def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    """Whatever goes wrong before the run is started, also Ctrl-C: what was uploaded is deleted."""
+
+    class Interrupting(FakeS3):
+        def put_object(self, **_: Any) -> None:
+            raise KeyboardInterrupt
+
+    s3, states = Interrupting(), FakeStates()
+    (tmp_path / "c.jsonl").write_text('{"text": "a"}')
+    options = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
+    arguments = argparse.Namespace(
+        **options,
+        corpus=str(tmp_path / "c.jsonl"),
+        seed=0,
+        kind="document",
+        tolerate=5.0,
+        home=str(tmp_path),
+        json=True,
+    )
+    place = Session(states.executions, evaluations=Evaluations(MACHINE, "b", states.fake.client, Objects(s3)))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.start(arguments, place)
+    assert (s3.objects, states.inputs) == ({}, {})
 
 
 class ReadOnly(FakeS3):
