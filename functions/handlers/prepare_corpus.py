@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ MAP_RESULTS = "map"
 def prepare_corpus(
     event: Mapping[str, Any], settings: Settings | None = None, objects: Objects | None = None
 ) -> dict[str, Any]:
-    """`{run}` -> the document's `corpus`: where the lines are, how many, how many at a time. Raises StepguardError."""
+    """`{run}` -> the document's `corpus`: where the lines are, how many, and its limits. Raises StepguardError."""
     run = run_of(event.get("run"))
     objects = objects or Objects()
     guardrails = run.guardrails
@@ -48,8 +49,12 @@ def prepare_corpus(
             objects.upload(Address(bucket, run.key(BAD_ROWS)), bad)
         objects.put(Address(bucket, run.key(CORPUS)), json.dumps(counts).encode())
     units = counts.pop("text_units") / counts["lines"]
-    concurrency = {"max_concurrency": run.concurrency or concurrency_for(units)}
-    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **concurrency}
+    limits = {
+        "max_concurrency": run.concurrency or concurrency_for(units),
+        # A share alone is judged when all items have been read; the count ends a hopeless run at once.
+        "tolerated_failures": floor(counts["lines"] * run.tolerated_failures / 100 + 1e-9),
+    }
+    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **limits}
 
 
 def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad: Path) -> dict[str, int]:

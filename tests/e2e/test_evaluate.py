@@ -58,8 +58,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
         try:
             identifier = wait_until(out, r"--resume (\S+)", process)
             log = tmp_path / "killed" / "state" / "logs" / "stepguard-local-guard_answer.log"
+            deadline = time.monotonic() + 120
             while not log.exists() or log.read_text(encoding="utf-8").count("START") < 40:
                 assert process.poll() is None
+                assert time.monotonic() < deadline
                 time.sleep(0.05)
         finally:
             process.kill()

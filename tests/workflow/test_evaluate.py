@@ -129,7 +129,7 @@ def test_the_limits_of_a_run_are_those_of_its_map_run(place: Place) -> None:
     ended = place.run("one", "two", tolerated=7)
     (listed,) = place.states.list_map_runs({"executionArn": ended["executionArn"]})["mapRuns"]
     told = place.states.describe_map_run({"mapRunArn": listed["mapRunArn"]})
-    assert (told["maxConcurrency"], told["toleratedFailurePercentage"]) == (2, 7.0)
+    assert (told["maxConcurrency"], told["toleratedFailurePercentage"], told["toleratedFailureCount"]) == (2, 7.0, 0)
 
 
 def test_a_failed_item_is_retried_then_counted_and_listed(place: Place) -> None:
@@ -146,6 +146,14 @@ def test_too_many_failures_fail_the_run_and_are_scored(place: Place) -> None:
     ended = place.run("fail me", "fail me too", "three", tolerated=10)
     assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
     assert place.card()["actions"]["failed"] >= 1
+
+
+def test_a_hopeless_run_ends_at_once(place: Place) -> None:
+    """Not when every item has been tried, each with its retries."""
+    ended = place.run(*(f"fail {number}" for number in range(60)), tolerated=5)
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert place.asked.count("guard_input") <= 6 * (3 + 1 + 2)  # six attempts of the four that fail, two at a time
+    assert place.card()["not_evaluated"] >= 50
 
 
 def test_a_bad_corpus_ends_the_run_before_any_guard(place: Place) -> None:

@@ -80,6 +80,7 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
         "lines": 2,
         "bad_rows": 1,
         "max_concurrency": 6,
+        "tolerated_failures": 0,
     }
     first, second = s3.lines("runs/run-1/items.jsonl")
     assert first == {
@@ -114,6 +115,17 @@ def test_children_at_a_time_are_what_the_quotas_allow(texts: list[str], wanted: 
     rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     s3 = FakeS3(**{"corpus.jsonl": rows.encode()})
     assert prepare(s3, replace(RUN, concurrency=wanted))["max_concurrency"] == children
+
+
+@pytest.mark.parametrize(
+    ("lines", "percentage", "count"),
+    [(100, 5.0, 5), (119, 5.0, 5), (10, 0, 0), (3, 100, 3), (1000, 0.7, 7), (29, 5, 1)],
+)
+def test_tolerated_failures_are_counted(lines: int, percentage: float, count: int) -> None:
+    """The most failures that are not more than the share."""
+    s3 = FakeS3(**{"corpus.jsonl": b'{"text": "T"}\n' * lines})
+    told = prepare(s3, replace(RUN, tolerated_failures=percentage))
+    assert told["tolerated_failures"] == count
 
 
 def test_a_long_document_goes_in_parts_that_fit() -> None:
