@@ -9,7 +9,10 @@ from pathlib import Path
 from local.train.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
-TEMPLATES = ("templates.txt", "answers.txt", "requests.txt")
+TEMPLATES = (
+    "templates.txt", "answers.txt", "requests.txt", "narrative.txt", "misconduct.txt", "attacks.txt", "languages.txt",
+    "safe.txt", "professional.txt",
+)  # fmt: skip
 FILLINGS = 30  # examples drawn from each template that has slots
 WEIGHT = 2.0  # against an ordinary public example: these show the borders
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -24,7 +27,7 @@ def authored(seed: int = 7) -> list[Example]:
     unknown: frozenset[str] = frozenset()
     lines = [line for name in TEMPLATES for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
     for line in lines:
-        if line.startswith("#") or not line.strip():
+        if line.startswith("# ") or not line.strip():
             continue
         if line.startswith("= "):
             words = line[2:].split()
@@ -43,9 +46,10 @@ def authored(seed: int = 7) -> list[Example]:
 def _slots() -> dict[str, list[str]]:
     slots: dict[str, list[str]] = {}
     values: list[str] = []
-    for line in (FOLDER / "slots.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("@"):
-            values = slots.setdefault(line[1:], [])
-        elif line.strip() and not line.startswith("#"):
-            values.append(line)
+    for path in sorted(FOLDER.glob("slots*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("@"):
+                values = slots.setdefault(line[1:], [])
+            elif line.strip() and not line.startswith("# "):
+                values.append(line)
     return slots

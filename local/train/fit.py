@@ -1,81 +1,55 @@
 """Fit the heads and calibrate their thresholds."""
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 
 from local.bedrock.detectors.embedding import DIMENSIONS
-from local.bedrock.detectors.heads import EMBEDDING_SCALE, MAX_DISCOUNT, Heads, features
+from local.bedrock.detectors.heads import EMBEDDING_SCALE, Heads, features
+from local.train import network
 from local.train.examples import HEADS, Example
 from local.train.matrices import rarity, sparse_matrix, whole_embeddings
 
 PENALTY = 1.0  # scikit-learn's C
-POSITIVE_SHARE = 0.4  # of the total weight, whatever the class sizes
-UNITS = 48
-NETWORKS = 3  # their average varies less with the seed
-FALSE_POSITIVES = {"HIGH": 0.003, "MEDIUM": 0.01, "LOW": 0.02}  # at most, on held-out benign texts
-WINDOW_FALSE_POSITIVES = 0.02
-MIN_DISCOUNT = 1.0  # the calibration texts are tamer than what language models answer
-FLOORS = {"HIGH": 0.85, "MEDIUM": 0.60, "LOW": 0.40}  # a well separated head need not use up its allowance
+POSITIVE_SHARE = 0.4  # of a head's total weight, whatever the class sizes
+NETWORKS = 2  # their average varies less with the seed
+FALSE_POSITIVES = (0.02, 0.01, 0.003)  # for LOW, MEDIUM, HIGH: at most, on held-out benign texts
+# Probabilities: a well separated head need not use up its allowance. MISCONDUCT finds more in benign texts of other
+# sources than in those it is calibrated on.
+FLOORS = dict.fromkeys(HEADS, (0.50, 0.70, 0.90)) | {"MISCONDUCT": (0.62, 0.80, 0.93)}
+# What is taken from a window's logit: the smallest steps of 0.1 or so at which about 3 % of language models' answers
+# have a window above LOW. The held-out documents are tamer than such answers and partly mislabelled.
+WINDOW = {"SEXUAL": 1.6, "VIOLENCE": 1.9, "HATE": 0.6, "INSULTS": 0.8, "MISCONDUCT": 1.8, "PROMPT_ATTACK": 1.7}
 
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """One fitted head: the linear model over (384 + buckets) columns, and the networks joined to one."""
-
-    coefficients: Floats  # (384 + buckets,)
-    bias: float
-    hidden: Floats  # (384, units)
-    hidden_bias: Floats  # (units,)
-    output: Floats  # (units,)
-    output_bias: float
+def balanced(targets: Floats, weights: Floats) -> Floats:
+    """Weights in which each head's positives make up POSITIVE_SHARE, shape (n, heads); zero where unknown."""
+    result = np.zeros_like(targets)
+    for column in range(targets.shape[1]):
+        for label, share in ((1, POSITIVE_SHARE), (0, 1.0 - POSITIVE_SHARE)):
+            rows = targets[:, column] == label
+            result[rows, column] = weights[rows] * share * len(targets) / max(float(weights[rows].sum()), 1e-9)
+    return result
 
 
-def fit_head(dense: Floats, sparse: Any, targets: Floats, weights: Floats) -> Head:
-    """Both models of one head; rows with NaN targets are left out."""
+def linear(dense: Floats, sparse: Any, targets: Floats, weights: Floats) -> tuple[Floats, float]:
+    """Logistic regression of one head over (384 + buckets) columns: coefficients and bias. Rows with NaN targets are
+    left out.
+    """
     known = np.flatnonzero(~np.isnan(targets))
-    y = targets[known].astype(np.int64)
-    sample = weights[known].astype(np.float64)
-    for label, share in ((1, POSITIVE_SHARE), (0, 1.0 - POSITIVE_SHARE)):
-        sample[y == label] *= share * len(y) / sample[y == label].sum()
     joined = hstack([csr_matrix(dense[known]), sparse[known]], format="csr", dtype=np.float32)
-    linear = LogisticRegression(C=PENALTY, solver="lbfgs", max_iter=300, tol=1e-3).fit(joined, y, sample_weight=sample)
-    networks = [_network(dense[known], y, sample, seed) for seed in range(NETWORKS)]
-    return Head(
-        linear.coef_[0].astype(np.float32),
-        float(linear.intercept_[0]),
-        np.concatenate([network.coefs_[0] for network in networks], axis=1),
-        np.concatenate([network.intercepts_[0] for network in networks]),
-        (np.concatenate([network.coefs_[1][:, 0] for network in networks]) / NETWORKS).astype(np.float32),
-        float(np.mean([network.intercepts_[1][0] for network in networks])),
-    )
-
-
-def _network(dense: Floats, y: NDArray[np.int64], sample: NDArray[np.float64], seed: int) -> Any:
-    """A network with one hidden layer; stops after 30 epochs, which is when held-out loss no longer falls."""
-    network = MLPClassifier(
-        (UNITS,),
-        alpha=0.03,
-        batch_size=256,
-        learning_rate_init=2e-3,
-        max_iter=30,
-        n_iter_no_change=31,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the fixed number of epochs is meant
-        return network.fit(dense, y, sample_weight=sample)
+    sample = weights[known].astype(np.float64) * len(known) / len(targets)
+    model = LogisticRegression(C=PENALTY, solver="lbfgs", max_iter=200, tol=1e-3)
+    model.fit(joined, targets[known].astype(np.int64), sample_weight=sample)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 
 def fit(examples: Sequence[Example], cache: Path | None = None) -> Heads:
@@ -87,25 +61,27 @@ def fit(examples: Sequence[Example], cache: Path | None = None) -> Heads:
     rare = rarity(texts)
     sparse = sparse_matrix(texts, rare)
     dense = whole_embeddings(texts, cache) * np.float32(EMBEDDING_SCALE)
-    weights = np.array([example.weight for example in examples], dtype=np.float32)
+    targets = np.array([[example.target(head) for head in HEADS] for example in examples], dtype=np.float32)
+    weights = balanced(targets, np.array([example.weight for example in examples], dtype=np.float32))
     fitted = []
-    for head in HEADS:
-        targets = np.array([example.target(head) for example in examples], dtype=np.float32)
-        fitted.append(fit_head(dense, sparse, targets, weights))
-        print(f"fitted {head}: {int(np.nansum(targets))} positive of {int((~np.isnan(targets)).sum())}", flush=True)
-    columns = _half(np.stack([head.coefficients for head in fitted], axis=1))
+    for column, head in enumerate(HEADS):
+        known = targets[:, column]
+        fitted.append(linear(dense, sparse, known, weights[:, column]))
+        print(f"fitted {head}: {int(np.nansum(known))} positive of {int((~np.isnan(known)).sum())}", flush=True)
+    columns = _half(np.stack([coefficients for coefficients, _ in fitted], axis=1))
+    networks = [network.train(dense, targets, weights, seed) for seed in range(NETWORKS)]
     return Heads(
         HEADS,
         columns[:DIMENSIONS],
         columns[DIMENSIONS:],
         rare,
-        np.array([head.bias for head in fitted], dtype=np.float32),
-        _half(np.concatenate([head.hidden for head in fitted], axis=1)),
-        _half(np.concatenate([head.hidden_bias for head in fitted])),
-        _half(np.stack([head.output for head in fitted])),
-        np.array([head.output_bias for head in fitted], dtype=np.float32),
+        np.array([bias for _, bias in fitted], dtype=np.float32),
+        _half(np.concatenate([found.hidden for found in networks], axis=1)),
+        _half(np.concatenate([found.hidden_bias for found in networks])),
+        _half(np.concatenate([found.output for found in networks]) / NETWORKS),
+        np.mean([found.output_bias for found in networks], axis=0).astype(np.float32),
         np.ones((len(HEADS), 3), dtype=np.float32),
-        np.zeros(len(HEADS), dtype=np.float32),
+        np.array([WINDOW[head] for head in HEADS], dtype=np.float32),
     )
 
 
@@ -114,25 +90,11 @@ def _half(values: NDArray[Any]) -> Floats:
 
 
 def calibrate(heads: Heads, benign: Sequence[str]) -> Heads:
-    """Set thresholds and window discounts from harmless texts.
-
-    Thresholds are quantiles of the texts' scores taken as a whole, but not below the floors. The discount of windows
-    follows: so much that, of the texts of several windows, at most the share WINDOW_FALSE_POSITIVES has a window above
-    the lowest threshold.
-    """
-    logits = [heads.logits(given) for given in map(features, benign) if len(given.dense)]
-    whole = _probability(np.stack([found[0] for found in logits]))
-    thresholds = np.stack(
-        [
-            np.maximum(np.quantile(whole, 1.0 - FALSE_POSITIVES[name], axis=0), FLOORS[name])
-            for name in ("LOW", "MEDIUM", "HIGH")
-        ],
-        axis=1,
-    )
-    windows = [found[1:].max(axis=0) - np.log(min(len(found) - 1, MAX_DISCOUNT)) for found in logits if len(found) > 1]
-    highest = np.quantile(np.stack(windows), 1.0 - WINDOW_FALSE_POSITIVES, axis=0)
-    discount = np.maximum(highest - np.log(thresholds[:, 0] / (1.0 - thresholds[:, 0])), MIN_DISCOUNT)
-    return replace(heads, thresholds=thresholds.astype(np.float32), window=discount.astype(np.float32))
+    """Set thresholds: quantiles of harmless texts' scores, taken as a whole, but not below the floors."""
+    logits = np.stack([heads.logits(given)[0] for given in map(features, benign) if len(given.dense)])
+    floors = np.array([FLOORS[head] for head in heads.names])
+    allowed = np.quantile(_probability(logits), [1.0 - share for share in FALSE_POSITIVES], axis=0).T
+    return replace(heads, thresholds=np.maximum(allowed, floors).astype(np.float32))
 
 
 def _probability(logits: Floats) -> Floats:

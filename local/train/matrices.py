@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from local.bedrock.detectors.embedding import DIMENSIONS
-from local.bedrock.detectors.heads import features
+from local.bedrock.detectors.disguises import undisguised
+from local.bedrock.detectors.heads import whole
 from local.bedrock.detectors.ngrams import BUCKETS, ngrams, weighted
 
 
@@ -24,8 +24,7 @@ def whole_embeddings(texts: Sequence[str], cache: Path | None = None) -> NDArray
             known = dict(zip(stored["texts"].tolist(), stored["vectors"], strict=True))
     missing = [text for text in dict.fromkeys(texts) if _key(text) not in known]
     for number, text in enumerate(missing, start=1):
-        dense = features(text).dense
-        known[_key(text)] = dense[0] if len(dense) else np.zeros(DIMENSIONS, dtype=np.float32)
+        known[_key(text)] = whole(text)
         if number % 5000 == 0:
             print(f"embedded {number} of {len(missing)} texts", flush=True)
     if cache is not None and missing:
@@ -37,13 +36,14 @@ def rarity(texts: Sequence[str]) -> NDArray[np.float32]:
     """Inverse document frequency of every bucket (smoothed), in half precision as it is stored, shape (buckets,)."""
     seen = np.zeros(BUCKETS)
     for text in texts:
-        seen[ngrams(text)[0]] += 1
+        seen[ngrams(undisguised(text))[0]] += 1
     return np.log((1 + len(texts)) / (1 + seen)).astype(np.float16).astype(np.float32)
 
 
 def sparse_matrix(texts: Sequence[str], rare: NDArray[np.float32]) -> Any:
     """Hashed n-grams of texts, weighted by rarity, as a sparse matrix (n, buckets)."""
-    pieces = [(buckets, weighted(buckets, values, rare)) for buckets, values in map(ngrams, texts)]
+    found = map(ngrams, map(undisguised, texts))
+    pieces = [(buckets, weighted(buckets, values, rare)) for buckets, values in found]
     pointers = np.concatenate([[0], np.cumsum([len(buckets) for buckets, _ in pieces])])
     buckets = np.concatenate([buckets for buckets, _ in pieces]).astype(np.int32)
     values = np.concatenate([values for _, values in pieces]).astype(np.float32)

@@ -249,16 +249,22 @@ def _slabs(data: Path) -> Iterator[Example]:
                 yield Example(row["text"], "s-labs")
 
 
+# Code to run, encoded commands and questions about the model: harm or curiosity, but no attack upon instructions.
+_NO_ATTACK = frozenset(
+    {"control", "adversarial", "encoding", "code_execution", "model_fingerprinting", "crescendo", "chain_of_thought"}
+)
+
+
 def _neuralchemy(data: Path) -> Iterator[Example]:
-    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and obfuscated harmless ones say nothing
-    here.
+    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and of some categories say nothing here.
+    The many entries of one competition, HackAPrompt, resemble one another and count half.
     """
     import pyarrow.parquet
 
     for part in ("train", "validation", "test"):
         table = pyarrow.parquet.read_table(data / _PRISM / "neuralchemy" / f"core-{part}.parquet")
         for row in table.to_pylist():
-            if row["category"] == "control" or row["source"].startswith(("harmbench", "wildguard")):
+            if row["category"] in _NO_ATTACK or row["source"].startswith(("harmbench", "wildguard")):
                 continue
             attack = row["label"] == 1
             yield Example(
@@ -266,12 +272,13 @@ def _neuralchemy(data: Path) -> Iterator[Example]:
                 "neuralchemy",
                 frozenset({"PROMPT_ATTACK"} if attack else ()),
                 _CONTENT if attack else frozenset(),
+                0.5 if row["source"] == "hackaprompt" else 1.0,
             )
 
 
 def _multilingual(data: Path) -> Iterator[Example]:
     for row in rows(data / _PRISM / "yanismiraoui" / "prompt_injections.csv"):
-        yield Example(row["prompt_injections"], "yanismiraoui", frozenset({"PROMPT_ATTACK"}), _CONTENT)
+        yield Example(row["prompt_injections"], "yanismiraoui", frozenset({"PROMPT_ATTACK"}), _CONTENT, 0.7)
 
 
 def _emails(data: Path) -> Iterator[Example]:

@@ -1,13 +1,14 @@
 """Heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
 
 A head's logit is the mean of two models' logits: logistic regression on embedding and n-grams, which knows words, and
-a small network with one hidden layer on the embedding, which knows that "kill a process" is not "kill a man".
+a small network on the embedding whose hidden layer all heads share, which knows that "kill a process" is not "kill a
+man". Both read the text without its disguises (disguises.py).
 
 A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a
-long harmless text is found. n windows are n chances of a false alarm: a window's odds are divided by n (the Bonferroni
-correction) and by a factor per head that is calibrated on harmless documents, because a sentence out of its context
-says less than a text that stands alone. Weights come from `python -m local.train` and are plain arrays in an .npz
-file, never pickles.
+long harmless text is found. A sentence out of its context says less than a text that stands alone, so a window must
+stand out: from its logit are taken a share of the other windows' mean, ln n for the n chances of a false alarm (the
+Bonferroni correction) and an amount per head that is set on language models' harmless answers. Weights come from
+`python -m local.train` and are plain arrays in an .npz file, never pickles.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from local.bedrock.detectors.embedding import Embeddings, embed
+from local.bedrock.detectors.disguises import undisguised
+from local.bedrock.detectors.embedding import DIMENSIONS, Embeddings, embed
 from local.bedrock.detectors.grades import Grade
 from local.bedrock.detectors.ngrams import Indices, Values, ngrams, weighted
 from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 
 WEIGHTS = Path(__file__).with_name("weights") / "heads.npz"
 MAX_DISCOUNT = 32  # windows: padding a text with harmless ones cannot lower a score without end
+MIN_DISCOUNT = 1.0  # of a window's logit, however harmless the others
+CONTRAST = 0.3  # share of the other windows' mean logit: news about a crime is alarming all through, a threat is not
 EMBEDDING_SCALE = 4.0  # relative weight of the dense part under one L2 penalty
 
 Array = NDArray[np.float32]
@@ -40,19 +44,19 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Weights of all k heads; m hidden units each."""
+    """Weights of all k heads over one hidden layer of m units."""
 
     names: tuple[str, ...]
     dense: Array  # (384, k)
     sparse: Array  # (buckets, k), for n-grams weighted by rarity
     rarity: Array  # (buckets,)
     bias: Array  # (k,)
-    hidden: Array  # (384, k * m)
-    hidden_bias: Array  # (k * m,)
-    output: Array  # (k, m)
+    hidden: Array  # (384, m)
+    hidden_bias: Array  # (m,)
+    output: Array  # (m, k)
     output_bias: Array  # (k,)
     thresholds: Array  # (k, 3): LOW, MEDIUM, HIGH
-    window: Array  # (k,): what is taken from the logit of a window, besides ln n
+    window: Array  # (k,): what is taken from the logit of a window, besides CONTRAST and ln n
 
     def logits(self, features: Features) -> Array:
         """Logits, shape (n, k): one row for the whole text, then one for each window."""
@@ -60,18 +64,19 @@ class Heads:
         linear = scaled @ self.dense + self.bias
         for row, (buckets, values) in enumerate(features.sparse):
             linear[row] += weighted(buckets, values, self.rarity) @ self.sparse[buckets]
-        units = np.maximum(scaled @ self.hidden + self.hidden_bias, 0.0).reshape(len(scaled), *self.output.shape)
-        network = (units * self.output).sum(axis=2) + self.output_bias
-        result: Array = (linear + network) / 2
-        return result
+        network = np.maximum(scaled @ self.hidden + self.hidden_bias, 0.0) @ self.output + self.output_bias
+        return ((linear + network) / 2).astype(np.float32)
 
     def text_scores(self, features: Features) -> Array:
         """A text's probabilities, shape (k,): the whole text's or those of its worst window, discounted."""
         found = self.logits(features)
         best, count = found[0], len(found) - 1
-        if count:
-            best = np.maximum(best, found[1:].max(axis=0) - np.log(min(count, MAX_DISCOUNT)) - self.window)
-        result: Array = 1.0 / (1.0 + np.exp(-np.clip(best, -30, 30)))
+        if count > 1:
+            worst = found[1:].max(axis=0)
+            others = (found[1:].sum(axis=0) - worst) / (count - 1)
+            discount = CONTRAST * others + np.float32(np.log(min(count, MAX_DISCOUNT))) + self.window
+            best = np.maximum(best, worst - np.maximum(discount, MIN_DISCOUNT))
+        result: Array = (1.0 / (1.0 + np.exp(-np.clip(best, -30, 30)))).astype(np.float32)
         return result
 
     def grade(self, name: str, score: float) -> Grade:
@@ -90,6 +95,7 @@ def features(text: str) -> Features:
     A text longer than one embedding can see (1,000 characters) gets the length-weighted mean of its windows' vectors
     as its own.
     """
+    text = undisguised(text)
     parts = sentences(text)
     if not parts:
         return Features(np.empty((0, 384), dtype=np.float32), ())
@@ -98,9 +104,25 @@ def features(text: str) -> Features:
     if len(text) <= WHOLE_CHARACTERS:
         return Features(embed([text.strip(), *parts]), tuple(ngrams(part) for part in (text, *parts)))
     vectors = embed(parts)
+    return Features(np.vstack([_mean(parts, vectors)[None], vectors]), tuple(ngrams(part) for part in (text, *parts)))
+
+
+def whole(text: str) -> Embeddings:
+    """The first row of a text's dense features, shape (384,), without the windows'; zeros for a text without words."""
+    text = undisguised(text)
+    parts = sentences(text)
+    if not parts:
+        return np.zeros(DIMENSIONS, dtype=np.float32)
+    if len(parts) == 1 or len(text) <= WHOLE_CHARACTERS:
+        vector: Embeddings = embed(parts if len(parts) == 1 else [text.strip()])[0]
+        return vector
+    return _mean(parts, embed(parts))
+
+
+def _mean(parts: Sequence[str], vectors: Embeddings) -> Embeddings:
     mean = np.asarray([len(part) for part in parts], dtype=np.float32) @ vectors
-    whole = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-    return Features(np.vstack([whole[None], vectors]), tuple(ngrams(part) for part in (text, *parts)))
+    unit: Embeddings = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    return unit
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,6 @@ import pytest
 
 from local.bedrock.detectors import content, heads
 from local.bedrock.detectors.grades import Grade
-from local.bedrock.detectors.ngrams import ngrams
 
 
 @pytest.mark.parametrize(
@@ -59,15 +58,23 @@ def test_ordinary_answers_pass_every_filter(text: str) -> None:
     assert {grade.confidence for grade in content.grade(text, content.TYPES).values()} == {"NONE"}
 
 
-def test_a_window_scores_less_than_the_same_text_alone() -> None:
-    """n windows are n chances of a false alarm, so each one's odds are divided by n at least."""
+def test_a_window_must_stand_out_from_the_others() -> None:
+    """An alarming sentence counts less among alarming ones than among harmless ones, and less than alone."""
     loaded = heads.load()
-    alone = heads.features("I will murder you tonight.")
-    logits = loaded.logits(alone)[0]
-    harmless = np.zeros_like(alone.dense[0])
-    several = heads.Features(np.stack([harmless, alone.dense[0], harmless]), (ngrams(""), alone.sparse[0], ngrams("")))
-    found = loaded.text_scores(several)[loaded.names.index("VIOLENCE")]
-    assert 0.0 < found < 1.0 / (1.0 + np.exp(-(logits[loaded.names.index("VIOLENCE")] - np.log(2)))) + 1e-6
+    column = loaded.names.index("VIOLENCE")
+    threat, other = (heads.features(text) for text in ("I will murder you tonight.", "They shot him at the border."))
+    harmless = heads.features("The library opens at nine.")
+    alone = loaded.text_scores(threat)[column]
+    calm, alarming = (
+        loaded.text_scores(
+            heads.Features(
+                np.stack([harmless.dense[0], threat.dense[0], around.dense[0]]),
+                (harmless.sparse[0], threat.sparse[0], around.sparse[0]),
+            )
+        )[column]
+        for around in (harmless, other)
+    )
+    assert 0.0 < alarming < calm < alone
     assert np.all(loaded.window >= 0)
 
 
@@ -111,5 +118,6 @@ def test_weights_are_plain_arrays() -> None:
     count = len(loaded.names)
     assert loaded.dense.shape == (384, count)
     assert loaded.sparse.shape == (len(loaded.rarity), count)
-    assert loaded.hidden.shape == (384, loaded.output.size)
+    assert loaded.hidden.shape == (384, len(loaded.output))
+    assert loaded.output.shape[1] == count
     assert all(np.isfinite(part).all() for part in (loaded.dense, loaded.sparse, loaded.hidden, loaded.output))
