@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 VALIDATION = ROOT / "local" / "train" / "validation.json"
 ANSWERS = ROOT / "local" / "train" / "validation_answers.json"
+NEWS = ROOT / "local" / "train" / "validation_news.json"
+DENIED = ROOT / "local" / "train" / "validation_topics.json"
+TASKS = ROOT / "local" / "train" / "topic_tasks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,35 +169,69 @@ def denied_topics(data: Path) -> list[Result]:
     from local.train.topics import tasks
 
     groups: dict[str, tuple[list[float], list[float]]] = {}
+    domains = {name.replace("_", " ") for name in json.loads(TASKS.read_text(encoding="utf-8"))}
     for task in tasks(data):
         if task.held_out:
-            label = "banking77 intents" if task.topic.definition.startswith("Questions about ") else "clinc150 domains"
-            label = "clinc150 intents" if task.topic.definition.startswith("Requests about") else label
+            label = "clinc150 intents" if task.topic.definition.startswith("Requests about") else "banking77 intents"
+            label = "clinc150 domains" if task.topic.name in domains else label
             positive, negative = groups.setdefault(label, ([], []))
             scores = topics.score_vectors(task.vectors, task.topic)
             positive += scores[task.belongs].tolist()
             negative += scores[~task.belongs][::7].tolist()
-    return [
+    results = [
         measure("TOPIC", f"{label}, held-out topics", np.array(p), np.array(n), {"detected": topics.THRESHOLD})
         for label, (p, n) in groups.items()
     ]
+    own, others = denied_texts()
+    return [*results, measure("TOPIC", "own texts about 12 topics", own, others, {"detected": topics.THRESHOLD})]
+
+
+def denied_texts() -> tuple[Floats, Floats]:
+    """Scores of our own texts about twelve denied topics, and of harmless ones (near the topic or anywhere)."""
+    given = json.loads(DENIED.read_text(encoding="utf-8"))["topics"]
+    harmless = [text for item in given for text in item["harmless"]]
+    own: list[float] = []
+    others: list[float] = []
+    for item in given:
+        topic = topics.Topic(item["name"], item["definition"], tuple(item["examples"]))
+        own += topics.score_vectors(embedding.embed(item["denied"]), topic).tolist()
+        others += topics.score_vectors(embedding.embed(harmless), topic).tolist()
+    return np.array(own), np.array(others)
 
 
 def grounded(data: Path) -> list[Result]:
     """Contextual grounding; low scores are the positives, so that recall is of ungrounded answers."""
     thresholds = {"0.5": 0.5, "0.7": 0.3}  # on 1 - score: guardrail thresholds 0.5 and 0.7
-    bad, good = [], []
     lines = (data / "halueval" / "qa_multi-turn_data.json").read_text(encoding="utf-8").splitlines()
-    for item in map(json.loads, lines[:250]):
-        good.append(1 - grounding.scores(item["knowledge"], item["question"], item["right_answer"]).grounding)
-        bad.append(1 - grounding.scores(item["knowledge"], item["question"], item["hallucinated_answer"]).grounding)
-    results = [
-        measure("GROUNDING", "halueval multi-turn (length confounds)", np.array(bad), np.array(good), thresholds)
-    ]
+    answered = [json.loads(line) for line in lines[:250]]
     supported, unsupported = expert_claims(data)
-    good = [1 - grounding.scores(source, "", claim).grounding for source, claim in supported]
-    bad = [1 - grounding.scores(source, "", claim).grounding for source, claim in unsupported]
-    return [*results, measure("GROUNDING", "expertqa claims", np.array(bad), np.array(good), thresholds)]
+    sets = {
+        "own news sentences": news_sentences(),
+        "halueval multi-turn (length confounds)": (
+            [(item["knowledge"], item["right_answer"]) for item in answered],
+            [(item["knowledge"], item["hallucinated_answer"]) for item in answered],
+        ),
+        "expertqa claims": (supported, unsupported),
+    }
+    return [
+        measure("GROUNDING", label, ungrounded(bad), ungrounded(good), thresholds)
+        for label, (good, bad) in sets.items()
+    ]
+
+
+def ungrounded(pairs: Sequence[tuple[str, str]]) -> Floats:
+    """1 - grounding of (source, answer) pairs."""
+    return np.array([1 - grounding.scores(source, "", answer).grounding for source, answer in pairs])
+
+
+def news_sentences() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(report, sentence) pairs of our own, supported and not."""
+    reports = json.loads(NEWS.read_text(encoding="utf-8"))["reports"]
+    supported, unsupported = (
+        [(report["source"], text) for report in reports for texts in report[key].values() for text in texts]
+        for key in ("supported", "unsupported")
+    )
+    return supported, unsupported
 
 
 def expert_claims(data: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
