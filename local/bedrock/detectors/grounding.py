@@ -26,6 +26,7 @@ Array = NDArray[np.float32]
 # hallucination sets differ by answer length (local/train/grounding.py measures both).
 SUPPORT = np.array([3.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
 SUPPORT_BIAS = -3.2
+_TERSE = 3.0  # content words at which an answer counts as half terse
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +68,27 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
 
 
 def relevance_features(source: Source, query: str, answer: str) -> Array:
-    """Four features, shape (1, 4): similarity of query and answer (whole, best sentence), of the query and the source
-    sentence nearest to the answer (a terse answer such as a name or date has little of its own), and the share of the
-    query's words that answer or sentence say.
+    """Six features, shape (1, 6): similarity of query and answer (whole, best sentence), of the query and the source
+    sentence nearest to the answer, the share of the query's words that answer or sentence say; how terse the answer
+    is, and this times the third, as a name or date has little likeness of its own.
     """
     parts = sentences(answer)
     asked = embed([query])[0]
     said = embed([answer, *parts])
-    words = frozenset(content_words(answer))
+    content = content_words(answer)
+    words = frozenset(content)
     known, context = words, 0.0
     if source.sentences:
-        shared = [len(words & content) for content in source.content]
+        shared = [len(words & group) for group in source.content]
         ranked = sorted(range(len(shared)), key=shared.__getitem__, reverse=True)[:NEAREST]
         vectors = embed([source.sentences[index] for index in ranked])
         nearest = int(np.argmax(vectors @ said[0]))
         known, context = words | source.content[ranked[nearest]], float(vectors[nearest] @ asked)
     wanted = content_words(query)
     share = sum(word in known for word in wanted) / len(wanted) if wanted else 1.0
-    return np.array([[said[0] @ asked, (said[1:] @ asked).max(), context, share]], dtype=np.float32)
+    terse = 1.0 / (1.0 + len(content) / _TERSE)
+    row = [said[0] @ asked, (said[1:] @ asked).max(), context, share, terse, terse * context]
+    return np.array([row], dtype=np.float32)
 
 
 @lru_cache(maxsize=16)

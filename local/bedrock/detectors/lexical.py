@@ -42,7 +42,8 @@ _STOPWORDS = NEGATIONS | frozenset({
     "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were",
     "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "also",
     "about", "all", "any", "because", "before", "after", "between", "both", "each", "other", "over", "under", "up",
-    "down", "out", "only", "own", "same", "very", "just", "now", "t", "being", "against", "while", "during",
+    "down", "out", "only", "own", "same", "very", "just", "now", "t", "being", "against", "while", "during", "yes",
+    "according", "based", "provided", "stated", "mentioned",
 })  # fmt: skip
 _OPPOSITES = """
     increase/decrease increased/decreased increases/decreases rise/fall rose/fell rises/falls rising/falling
