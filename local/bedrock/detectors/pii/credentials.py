@@ -15,7 +15,8 @@ def _mixed(text: str) -> bool:
 
 
 _PIN_LABEL = (
-    r"(?:\bPIN\b|(?i:\bpin (?:code|number|no)\b|\bpincode\b|\bpin is\b|\bpin:|\bpersonal identification number\b))"
+    r"(?:\bPIN\b|(?i:\bpin (?:code|number|no)\b|\bpincode\b|\bpin is\b|\bpin:|\bpin(?= \d{4,6}\b)|"
+    r"\bpersonal identification number\b))"
 )
 _RULES = (
     Rule("AWS_ACCESS_KEY",
@@ -28,9 +29,16 @@ _RULES = (
                            r"\(?(?:(?:atm|card|bank|debit) )?pin\b"),
          0.85),
     Rule("PASSWORD",
-         re.compile(r"(?i)\bpass ?(?:word|phrase|code)s? [\"'`“‘](?P<value>[^\s\"'`“”’]{3,64})[\"'`”’]"), 0.9),
+         re.compile(r"(?i)\b(?:pass ?(?:word|phrase|code)|passwd|pwd) "
+                    r"[\"'`“‘](?P<value>[^\s\"'`“”’]{3,64})[\"'`”’]"), 0.9),
+    Rule("PASSWORD",
+         re.compile(r"(?i)\b(?:pass(?:word|phrase|code)|passwd|pwd) (?!sha|md5|oauth|bcrypt|base|utf|pbkdf)"
+                    r"(?P<value>(?=[^\s]*\d)(?=[^\s]*[a-z])[^\s\"'`“”’,;:)]{6,64})(?<![.!?])"), 0.7),
     Rule("USERNAME",
-         re.compile(r"(?i)\b(?:user ?name|user ?id|login (?:name|id)|screen ?name|account name|handle) (?-i:[\"'`“]?"
+         re.compile(r"(?i)\b(?:user ?name|user ?id|login (?:name|id)|screen ?name|account name|handle) (?-i:"
+                    r"[\"'`“‘](?P<value>[^\s\"'`“”’]{3,64})[\"'`”’])"), 0.9),
+    Rule("USERNAME",
+         re.compile(r"(?i)\b(?:user ?name|user ?id|login (?:name|id)|screen ?name|account name|handle) (?-i:"
                     r"(?P<value>[A-Za-z]\w*(?:\.[a-z0-9_]+|_[a-z0-9_]+|\d)\w*)(?![\w@./]))"), 0.85),
     Rule("USERNAME",
          re.compile(r"\b(?:[Uu]ser|[Ll]ogin|ssh) (?P<value>(?!v\d)[a-z]\w*[_\d]\w*)(?=@|(?![\w./-]))"), 0.75),
@@ -38,8 +46,9 @@ _RULES = (
 )  # fmt: skip
 
 _INTRODUCED = re.compile(
-    r"(?i)(?<![^\W_])(?P<label>pass ?(?:word|phrase|code)s?|passwd|pwd|(?:user ?name|user[ _-]?id|"
-    r"login(?: (?:name|id))?|screen ?name|log[- ]?on(?: name)?|nick ?name|gamer ?tag|handle|account name|user))"
+    r"(?i)(?<![^\W_])(?P<label>pass ?(?:word|phrase|code)s?|passwd|pwd|p(?:ass|w)(?=\s?[:=])|"
+    r"(?:user ?name|user[ _-]?id|login(?: (?:name|id))?|screen ?name|log[- ]?on(?: name)?|nick ?name|gamer ?tag|handle|"
+    r"account name|user))"
     r"(?P<between>(?: (?!is\b|was\b|to\b|as\b)[a-z']{1,12}){0,5}?)"
     r"(?P<verb>\s*(?:[:=]|->|=>)\s*|\s+(?:is|was|to|as|will be|should be)(?:\s*:|\s+now|\s+set to)?\s+)"
     r"(?P<quote>[\"'`“‘]?)(?P<value>[^\s\"'`“”’<>]{3,64})"
@@ -63,7 +72,7 @@ def _introduced(text: str) -> Iterator[Span]:
     """Values after "password is", "username:" and the like, unless they are plain words of the sentence."""
     for match in _INTRODUCED.finditer(text):
         start, end = match.span("value")
-        label = "PASSWORD" if match["label"].lower().startswith("pa") or match["label"].lower() == "pwd" else "USERNAME"
+        label = "PASSWORD" if match["label"].lower().startswith("p") else "USERNAME"
         punctuation = ",;)" if label == "PASSWORD" else ".,;:!?)"
         while end > start and (text[end - 1] in punctuation or (text[end - 1] in ".!?" and _ends_sentence(text, end))):
             end -= 1

@@ -41,7 +41,7 @@ _RULES = (
          0.92, lambda text: 4 <= len(re.sub(r"[ -]", "", text)) <= 8),
     Rule("LICENSE_PLATE", re.compile(r"(?<![\w-])[A-Z]{2}\d\d ?[A-Z]{3}(?![\w-])"), 0.6),
     Rule("LICENSE_PLATE", re.compile(r"(?<![\w-])(?:\d?[A-Z]{2,3}[ -]?\d{3,4}|\d{3}[ -]?[A-Z]{3})(?![\w-])"), 0.0, None,
-         context(r"licen[sc]e plates?|plates?|my car|number plate|parked|tag number"), 0.75),
+         context(r"licen[sc]e plates?|plates?|my car|number plate|parked|tags?|reg|registration"), 0.75),
 )  # fmt: skip
 
 

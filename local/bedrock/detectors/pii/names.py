@@ -101,6 +101,7 @@ _EPONYM = re.compile(
     re.IGNORECASE,
 )
 _FIELD_AT_END = re.compile(r"[\s,;]+(?:tel|phone|ph|fax|e-?mail|mobile|cell|contact|dob)\Z", re.IGNORECASE)
+_NAMESAKES = frozenset({"virginia", "georgia"})  # states that are likelier to be somebody
 _FIELDS = frozenset({"tel", "fax", "dob", "mrn", "ssn", "vin", "utr", "iban", "nino", "hmrc", "attn", "ref"})
 # What makes a stretch a piece of an identifier, a key or an e-mail address: first_john, x1john, @john, john@.
 _GLUED_BEFORE = re.compile(r"(?:[^\W_]|@|[^\W_]_)\Z")
@@ -129,27 +130,37 @@ def _checked(text: str, span: Span) -> Span | None:
     if span.label == "NAME" and (digit := _DIGIT.search(text, start, end)):
         end = start + len(text[start : digit.start()].rstrip(" -,.(#\n"))
     words = _WORD.findall(text[start:end])
-    lower = [word.lower() for word in words]
     if span.label == "ADDRESS":
         if trailing := _FIELD_AT_END.search(text[start:end]):
             end = start + trailing.start()
-        sound = any(map(str.isdigit, text[start:end])) and any(len(word) > 1 for word in words)
-        sound |= any(lexicon.word_class(word) in _PLACE_CLASSES for word in lower) and len(words) > 1
-        sound &= len(text[start:end].split()) > 1  # "C57BL" is a mouse
-        return Span(start, end, span.label, span.score) if sound else None
+        return Span(start, end, span.label, span.score) if _somewhere(text[start:end], words) else None
+    if not words or _organisation(text, end, words) or _EPONYM.match(text, end) or not _somebody(text, words):
+        return None
+    return Span(start, end, span.label, span.score)
+
+
+def _somewhere(address: str, words: list[str]) -> bool:
+    """Whether an address has a number or a kind of street, and more than one word: "C57BL" is a mouse."""
+    sound = any(map(str.isdigit, address)) and any(len(word) > 1 for word in words)
+    sound |= any(lexicon.word_class(word.lower()) in _PLACE_CLASSES for word in words) and len(words) > 1
+    return sound and len(address.split()) > 1
+
+
+def _somebody(text: str, words: list[str]) -> bool:
+    """Whether the words may be a name: not if they are all common, a state, initials or abbreviations."""
     names = lexicon.names()
     common = lexicon.words("common_words")
-    if not words or _organisation(text, end, words) or _EPONYM.match(text, end):
-        return None
+    lower = [word.lower() for word in words]
     if all((word in common and word not in names) or lexicon.word_class(word) in _NOT_NAMES for word in lower):
-        return None
-    if lower[0] in _FIELDS and len(lower) == 1:
-        return None
+        return False
+    if all(lexicon.word_class(word) == "statename" and word not in _NAMESAKES for word in lower):
+        return False
+    if (lower[0] in _FIELDS and len(lower) == 1) or all(len(word) == 1 for word in words):
+        return False
     if all(len(word) > 2 and word.isupper() and not _VOWEL.search(word) for word in words):
-        return None  # an abbreviation
-    if len(words) == 1 and len(words[0]) < 5 and words[0].isupper() and lower[0] not in names and not text.isupper():
-        return None  # an abbreviation as well
-    return Span(start, end, span.label, span.score)
+        return False
+    abbreviated = len(words) == 1 and len(words[0]) < 5 and words[0].isupper() and lower[0] not in names
+    return not abbreviated or text.isupper()
 
 
 _ORGANISATION = re.compile(

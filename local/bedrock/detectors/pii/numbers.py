@@ -15,7 +15,7 @@ _LINK = r"[^\n\d]{0,24}?"  # what may stand between a label and its value: "numb
 
 _CARD_WORDS = context(r"(?:credit|debit|bank|payment)? ?cards?|visa|mastercard|master card|amex|american express|cc|"
                       r"discover|maestro|diners|card (?:number|no|num)")  # fmt: skip
-_SSN_WORDS = context(r"ssn|ss#|ss number|social(?: security)?|soc sec|social security (?:number|no)")
+_SSN_WORDS = context(r"ssn|ss#|ss number|social(?: security)?|soc\.? ?sec\.?(?: no\.?)?|social security (?:number|no)")
 _ITIN_WORDS = context(r"itin|individual tax(?:payer)?|tax(?:payer)? (?:id|identification|number)|tin")
 _ROUTING_WORDS = context(r"routing|aba|rtn|transit|fedwire|wire|ach")
 _ACCOUNT_WORDS = context(r"accounts?|acct|a/c|checking|savings|bank|direct deposit")
@@ -60,12 +60,12 @@ _RULES = (
     Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"(?:\d{4}([ .\-]?)\d{4}\1\d{4}\1\d{3,4}|3[47]\d\d[ -]?\d{6}[ -]?\d{5})"),
          0.0, None, _CARD_WORDS, 0.7),
     Rule("CREDIT_DEBIT_CARD_CVV",
-         re.compile(rf"\b(?:cvv2?|cvc2?|cvn|csc|card verification|card security code|security code|"
+         re.compile(rf"\b(?:cvv2?|cvc2?|cvn|csc|card verification|card security (?:code|number)|security code|"
                     rf"verification (?:code|number)|3[- ]digit code)(?![^\W\d]){_LINK}"
                     rf"(?<!\d)(?P<value>\d{{3,4}})(?![\d/]|[-.]\d)",
                     re.IGNORECASE), 0.95),
     Rule("CREDIT_DEBIT_CARD_EXPIRY", _pattern(r"(?:0?[1-9]|1[0-2]) ?[/\-] ?(?:20)?[2-4]\d"), 0.0, None,
-         context(_EXPIRY_WORDS + r"|cvv2?|cvc|mm/yy"), 0.9),
+         context(_EXPIRY_WORDS + r"|cvv2?|cvc|mm/yy|card.{0,12} end(?:s|ing) date"), 0.9),
     Rule("CREDIT_DEBIT_CARD_EXPIRY",
          re.compile(rf"\b(?:{_EXPIRY_WORDS})(?: date)?{_LINK}"
                     rf"(?P<value>(?:{_MONTHS})[a-z]{{0,6}}\.?,? (?:20)?\d\d)(?!\d)", re.IGNORECASE), 0.8, None),
