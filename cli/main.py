@@ -170,7 +170,11 @@ def _command(
         command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         command.add_argument("--aws", action="store_true", help="use AWS with your own credentials")
         command.add_argument("--endpoint-url", metavar="URL", help="use another AWS endpoint")
-        command.add_argument("--state-machine", metavar="ARN", help="with AWS; default STATE_MACHINE_ARN")
+        command.add_argument(
+            "--state-machine",
+            metavar="ARN",
+            help="with AWS; default STATE_MACHINE_ARN, for evaluate EVALUATION_STATE_MACHINE_ARN",
+        )
         _home(command)
     return command
 
