@@ -1,11 +1,12 @@
 """Contextual grounding: is an answer supported by its source (grounding), and does it answer the query (relevance).
 
-Each sentence of the answer is compared with the source (support.py); the answer's grounding is the mean of its
-length-weighted mean and its worst sentence, as one invented sentence makes an answer ungrounded. Scores are 0 to 1;
-the caller compares them with its thresholds. No natural language inference is done: a fluent contradiction in the
-source's own words can pass (docs/model-card.md).
+Each sentence of the answer, but for phrases such as "I hope this helps", is compared with the source (support.py); the
+answer's grounding is the mean of its length-weighted mean and its worst sentence, as one invented sentence makes an
+answer ungrounded. Scores are 0 to 1; the caller compares them with its thresholds. No natural language inference is
+done: a fluent contradiction without a changed name, number, negation or listed opposite can pass (docs/model-card.md).
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +21,17 @@ from local.bedrock.detectors.support import NEAREST, Source, content_words, feat
 WEIGHTS = Path(__file__).with_name("weights") / "grounding.npz"
 
 Array = NDArray[np.float32]
-# Weights of support.FEATURES, set by hand: half a dozen measures of agreement alike (cosine is three times as narrow as
-# the others), and conflicts so strong that one outweighs agreement. Trained weights did worse on every set but their
+# Weights of support.FEATURES, set by hand: half a dozen measures of agreement alike (cosine, which varies least, more),
+# and conflicts so strong that one outweighs agreement. Trained weights did worse on every set but their
 # own: statements made by editing documents say nothing of how far a true paraphrase moves from its source, and labelled
-# hallucination sets differ by answer length (local/train/grounding.py measures both).
-SUPPORT = np.array([3.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
-SUPPORT_BIAS = -3.2
+# hallucination sets differ by answer length (docs/model-card.md).
+SUPPORT = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
+SUPPORT_BIAS = -3.4
+_CLAIMS_NOTHING = re.compile(
+    r"(?:i hope (?:this|that) helps|(?:please )?(?:let me know|feel free to ask)|thank you|you(?:'re| are) welcome|"
+    r"is there anything else)\b|(?:sure|certainly|of course)[!,.]?$",
+    re.IGNORECASE,
+)
 _TERSE = 3.0  # content words at which an answer counts as half terse
 
 
@@ -54,9 +60,10 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
     """Score an answer against its source and query; an empty answer is grounded in nothing and answers nothing:
     zeros.
     """
-    parts = sentences(answer)
-    if not parts:
+    said = sentences(answer)
+    if not said:
         return GroundingScores(0.0, 0.0)
+    parts = [part for part in said if not _CLAIMS_NOTHING.match(part)] or said
     given = _read(source)
     supported = Logistic(SUPPORT, SUPPORT_BIAS)(features(given, parts))
     lengths = np.array([len(part) for part in parts], dtype=np.float32)

@@ -100,3 +100,16 @@ def test_a_source_of_100_000_characters_is_read_in_part() -> None:
     """Only windows that share words with the answer are embedded, so that a full-size source stays quick."""
     source = read_source("Trains leave every hour from the main station. " * 2200 + SOURCE)
     assert np.isfinite(features(source, ["A blood test costs 40 pounds."])).all()
+
+
+def test_phrases_that_claim_nothing_do_not_count() -> None:
+    """A polite close does not make a quoted answer ungrounded; alone it is grounded in nothing."""
+    quoted = "A blood test costs 40 pounds and takes 15 minutes."
+    assert scores(SOURCE, QUERY, f"{quoted} I hope this helps!").grounding == scores(SOURCE, QUERY, quoted).grounding
+    assert scores(SOURCE, QUERY, "Let me know if you have other questions.").grounding < 0.5
+
+
+@pytest.mark.parametrize(("answer", "relevant"), [("40 pounds", True), ("Giraffes", False)])
+def test_a_terse_answer_is_relevant_by_its_place_in_the_source(answer: str, relevant: bool) -> None:
+    """A number or name has little likeness to the question; the sentence that holds it has."""
+    assert (scores(SOURCE, QUERY, answer).relevance > 0.5) is relevant
