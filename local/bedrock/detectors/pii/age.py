@@ -14,7 +14,11 @@ _NUMBER = (
     rf"{_ONES}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)"
 )
 _UNIT = r"(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)"
-_WHO = r"(?:i am|i'm|i’m|im|he is|she is|he's|she's|they are|who is|is only|is now|am now|is just|turned|turning|turns)"
+_KIN = "son|daughter|child|kid|boy|girl|wife|husband|mother|father|mom|mum|dad|brother|sister|grandmother|grandfather"
+_WHO = (
+    rf"(?:(?:{_KIN}) (?:is|was|just turned)|i am|i'm|i’m|im|he is|she is|he's|she's|they are|who is|is only|is now|"
+    r"am now|is just|turned|turning|turns)"
+)
 
 _RULES = (
     Rule("AGE", re.compile(rf"(?i)(?<![\w.])(?P<value>{_NUMBER}[- ]?{_UNIT})[- ]?(?:olds?|of age|young)\b"), 0.95),

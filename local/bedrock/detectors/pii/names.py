@@ -23,6 +23,9 @@ _INTRODUCED = re.compile(
     r"(?i)\b(?:my|his|her|patient(?:'s)?|customer(?:'s)?|client(?:'s)?|the)? ?(?:full |first |last |maiden |sur)?name"
     rf"(?:(?:'s| is|:| =)|s are) (?-i:(?P<value>{_FULL}))"
 )
+# "im kayla", "this is priya speaking": a given name that is no other word
+_SELF = re.compile(r"(?i)\b(?:i['’]?m|i am|this is|call me|name['’]?s|name is) (?P<value>[^\W\d_]{3,})(?!['’\w])")
+_POSSESSIVE = re.compile(r"['’]s\b")
 _NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title", "food", "brand", "tech", "culture", "job"})
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -38,16 +41,25 @@ def _rules(text: str) -> Iterator[Span]:
     for pattern in (_TITLED, _INTRODUCED):
         for match in pattern.finditer(text):
             start, end = match.span("value")
-            if text[start:end].endswith(("'s", "’s")):
-                end -= 2
+            if possessive := _POSSESSIVE.search(text, start, end):
+                end = possessive.start()
             if _plausible(text[start:end]) and not any(map(str.isdigit, text[start:end])):
                 yield Span(start, end, "NAME", 0.8)
+
+
+def _introduced(text: str) -> Iterator[Span]:
+    """People who tell their given name."""
+    for match in _SELF.finditer(text):
+        word = match["value"].lower()
+        unclear = word in lexicon.words("common_words") or word in lexicon.words("cities") or lexicon.word_class(word)
+        if word in lexicon.words("first_names") and not unclear:
+            yield Span(*match.span("value"), "NAME", 0.75)
 
 
 def find(text: str) -> list[Span]:
     """Candidates for NAME and ADDRESS; they may overlap one another."""
     spans = [span for raw in tagger.find(text, _boost) if (span := _checked(text, raw))]
-    found = [*spans, *_repeated(text, spans), *_rules(text)]
+    found = [*spans, *_repeated(text, spans), *_rules(text), *_introduced(text)]
     known = [match.end() for match in _known_organisations().finditer(text)] if found else []
     starts = [match.start() for match in _known_organisations().finditer(text)] if known else []
     return [span for span in found if span.label != "NAME" or not _within(span, starts, known)]

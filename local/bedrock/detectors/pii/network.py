@@ -29,7 +29,10 @@ def _is_ip(text: str) -> bool:
 _RULES = (
     Rule(
         "IP_ADDRESS",
-        re.compile(r"(?<![\w.])(?<!ersion )(?<!elease )\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\w])(?!\.\d)"),
+        re.compile(
+            r"(?<![\w.])(?<!ersion )(?<!elease )(?<!irmware )(?<!uild )(?<!river )(?<!pdate )"
+            r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\w])(?!\.\d)"
+        ),
         0.95,
         _is_ip,
     ),

@@ -61,7 +61,7 @@ _RULES = (
          0.0, None, _CARD_WORDS, 0.7),
     Rule("CREDIT_DEBIT_CARD_CVV",
          re.compile(rf"\b(?:cvv2?|cvc2?|cvn|csc|card verification|card security (?:code|number)|security code|"
-                    rf"verification (?:code|number)|3[- ]digit code)(?![^\W\d]){_LINK}"
+                    rf"verification (?:code|number)|(?:3|three)[- ](?:digit code|digits on the back))(?![^\W\d]){_LINK}"
                     rf"(?<!\d)(?P<value>\d{{3,4}})(?![\d/]|[-.]\d)",
                     re.IGNORECASE), 0.95),
     Rule("CREDIT_DEBIT_CARD_EXPIRY", _pattern(r"(?:0?[1-9]|1[0-2]) ?[/\-] ?(?:20)?[2-4]\d"), 0.0, None,
@@ -115,7 +115,7 @@ _RULES = (
          _pattern(r"[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d]", re.IGNORECASE), 0.0, None, _NINO_WORDS, 0.9),
     Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", _pattern(r"\d{5}[ -]?\d{5}K?"), 0.0, checksums.utr, _UTR_WORDS, 0.97),
     Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
-         re.compile(rf"\b(?:utr|unique tax(?:payer)? reference){_LINK}(?P<value>\d{{5}} ?\d{{5}})(?!\w)",
+         re.compile(rf"\b(?:utr|unique tax(?:payer)? reference){_LINK}(?P<value>\d(?: ?\d){{9}})(?!\w)",
                     re.IGNORECASE), 0.75),
     Rule("VEHICLE_IDENTIFICATION_NUMBER", _pattern(r"[A-HJ-NPR-Z\d]{17}", re.IGNORECASE), 0.85, checksums.vin,
          _VIN_WORDS, 0.99),
