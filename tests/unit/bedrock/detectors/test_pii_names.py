@@ -47,6 +47,9 @@ def test_a_patient_summary_is_masked_and_keeps_its_medicine() -> None:
         ("JOHN SMITH, 55 YEARS OLD, TAKES ASPIRIN", ["JOHN SMITH"]),
         ("Ms. Abernathy-Clarke said her son Tobias has ADHD.", ["Abernathy-Clarke", "Tobias"]),
         ("**Name:** Sarah Johnson\n**Doctor:** Emily Chen", ["Sarah Johnson", "Emily Chen"]),
+        ("hi im kayla, this is tobias speaking", ["kayla", "tobias"]),
+        ("Mr Patel's NHS letter went to O'Brien", ["Patel", "O'Brien"]),
+        ("Coach Bielecki and Senator Vance-Poole left", ["Bielecki", "Vance-Poole"]),
         ("I met Grace Hopper and Mark Twain at the fair.", ["Grace Hopper", "Mark Twain"]),
     ],
 )

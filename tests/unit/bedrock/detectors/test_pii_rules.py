@@ -91,6 +91,26 @@ def test_telephone_numbers_of_many_countries(text: str, number: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ('He reset it to the passphrase "mauve-otter" yesterday', "PASSWORD", "mauve-otter"),
+        ("Use password letmein99 to log in", "PASSWORD", "letmein99"),
+        ("pass=Zx9!kk2", "PASSWORD", "Zx9!kk2"),
+        ("enter pin 0420 to unlock", "PIN", "0420"),
+        ("Username k.hallgrims is locked", "USERNAME", "k.hallgrims"),
+        ('username "kittylover"', "USERNAME", "kittylover"),
+        ("Vehicle with tag 4SAM123 blocked the drive", "LICENSE_PLATE", "4SAM123"),
+        ("the three digits on the back are 554", "CREDIT_DEBIT_CARD_CVV", "554"),
+        ("my daughter is 7.", "AGE", "7"),
+        ("linkedin.com/in/jane-doe", "URL", "linkedin.com/in/jane-doe"),
+    ],
+)
+def test_values_however_they_are_introduced(text: str, kind: str, value: str) -> None:
+    """Phrasings other than "label: value"."""
+    assert found(text) == [(kind, value)]
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "Calle de Alcalá 214, 28028 Madrid",
@@ -136,6 +156,7 @@ def test_all_types_with_a_form_have_a_case() -> None:
         "What are the side effects of Aspirin?",
         "The call took 3 hours; a PIN pad costs $40; the SWIFT language",
         "Call before 2021/04/03 or 03.04.2021; the 2019-2021 plan; ISSN 0028-0836; CVCL_0574; Shanghai, 14, 34 Hubei",
+        "The password SHA256 hash, password reset, a wifi password; firmware 3.4.1.220; pin 13; user interface.Then",
         "My account was opened 2021-04-03 and the bank accounts of 1918–1920 are lost.",
         "We met via Zoom 3 times; 12 place settings; 5 route changes; Norway, Plaza 5 hotel; mutation known as 'H275Y'",
     ],
