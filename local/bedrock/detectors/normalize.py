@@ -188,11 +188,3 @@ def _from_base64(run: str) -> str | None:
 _URL_ALPHABET = str.maketrans("-_", "+/")
 # Letters written one by one, with the same mark between all: "i g n o r e", "k-i-l-l".
 SPELLED = re.compile(r"(?<![^\W_])[^\W\d_]([ .\-_*/|])[^\W\d_](?:\1[^\W\d_])+(?![^\W_])")
-
-
-def visible(text: str) -> Folded:
-    """The text without invisible characters, nothing else changed: "4111\\u200b1111" reads as its reader sees it."""
-    if not _INVISIBLE.search(text):
-        return Folded(text)
-    starts = [at for at, char in enumerate(text) if not _INVISIBLE.match(char)]
-    return Folded("".join(text[at] for at in starts), tuple(starts), tuple(at + 1 for at in starts))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.bedrock.detectors.normalize import Folded, fold, hidden, legible, visible
+from local.bedrock.detectors.normalize import Folded, fold, hidden, legible
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_decodes_to_no_text_is_no_hidden_text(text: str) -> None:
 @given(st.text())
 def test_places_are_inside_the_text_and_in_order(text: str) -> None:
     """Whatever the text: each folded character comes from a non-empty stretch inside it, in order, and never longer."""
-    for found in (fold(text), fold(text, strip_accents=True), legible(text), visible(text), *hidden(text)):
+    for found in (fold(text), fold(text, strip_accents=True), legible(text), *hidden(text)):
         _check(found, text)
 
 
