@@ -124,13 +124,14 @@ def legible(text: str) -> Folded:
         ends.extend([match.end()] * len(plain))
     shown = "".join(pieces).translate(_DASHES)
     if mixed:
-        latin = 2 * len(_LATIN.findall(shown)) >= sum(map(str.isalpha, shown))
-        shown = _WORD.sub(lambda match: _latinised(match.group(), latin), shown)
+        shown = _WORD.sub(lambda match: _latinised(match.group(), latin=False), shown)
+        if 2 * len(_LATIN.findall(shown)) >= sum(map(str.isalpha, shown)):
+            shown = _WORD.sub(lambda match: _latinised(match.group(), latin=True), shown)
     return Folded(shown, tuple(starts), tuple(ends))
 
 
-def _latinised(word: str, latin: bool) -> str:
-    """A word whose foreign letters all look like Latin ones, in Latin, if it or the text is; any other unchanged."""
+def _latinised(word: str, *, latin: bool) -> str:
+    """A word whose foreign letters all look like Latin ones, in Latin, if it or its text is; any other unchanged."""
     if word.isascii() or not (latin or re.search("[A-Za-z0-9]", word)):
         return word
     plain = word.translate(_LOOK_ALIKES)

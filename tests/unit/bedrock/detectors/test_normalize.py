@@ -17,6 +17,8 @@ from local.bedrock.detectors.normalize import Folded, fold, hidden, legible
         ("4111\u200b1111", "41111111"),
         ("p\u0430ypal and \u0440\u0430ypal", "paypal and paypal"),
         ("\uff21\uff22\uff11", "AB1"),
+        ("се\u0430se this wоrk", "cease this work"),
+        ("Привет, Acme Corp! Как дела? Это она", "Привет, Acme Corp! Как дела? Это она"),
         ("k\u0336i\u0336l\u0336l\u0336", "kill"),
         ("cafe\u0301", "caf\u00e9"),
         ("tea\u00a0time", "tea time"),
