@@ -137,6 +137,24 @@ def initials(words: Sequence[Token]) -> set[str]:
     return found
 
 
+def abbreviated(words: Sequence[Token], known: frozenset[str]) -> list[Token]:
+    """The words with names that are unknown but whose initials are known ("United Kingdom", "uk") as that acronym."""
+    result: list[Token] = []
+    index = 0
+    while index < len(words):
+        end = index
+        while end < len(words) and words[end].kind == "name" and words[end].stem not in known:
+            end += 1
+        letters = "".join(token.word[0] for token in words[index:end])
+        if len(letters) > 1 and letters in known:
+            result.append(Token(letters, letters, "name", 1.0))
+            index = end
+        else:
+            result.append(words[index])
+            index += 1
+    return result
+
+
 def _number(word: str) -> str:
     if word in _NUMBERS:
         return _NUMBERS[word]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.bedrock.detectors.embedding import embed
-from local.bedrock.detectors.lexical import Token, initials, negated, opposites, tokens
+from local.bedrock.detectors.lexical import Token, abbreviated, initials, negated, opposites, tokens
 from local.bedrock.detectors.sentences import sentences
 
 FEATURES = (
@@ -69,7 +69,7 @@ def features(source: Source, statements: Sequence[str]) -> Array:
     """One row of FEATURES per statement, shape (n, 12); zeros for an empty source."""
     if not source.sentences:
         return np.zeros((len(statements), len(FEATURES)), dtype=np.float32)
-    read = [tokens(statement, source.names) for statement in statements]
+    read = [abbreviated(tokens(statement, source.names), source.everything) for statement in statements]
     covered = [np.array([_share(words, content) for content in source.content]) for words in read]
     near = max(1, min(NEAREST, MAX_EMBEDDED // len(statements)))
     chosen = [np.argsort(-shares, kind="stable")[:near] for shares in covered]
@@ -103,13 +103,14 @@ def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]
 
 
 def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]:
-    """Features 7 to 12, each 0 to 1."""
+    """Features 7 to 12, each 0 to 1; 0 where little of the rest agrees, but for the name of a stranger."""
     low, high = _AGREES
     known, theirs = source.content[best], source.words[best]
     agrees = min(1.0, max(0.0, (_share(words, known) - low) / (high - low)))
-    if not agrees:
-        return [0.0] * 6
     own = [token for token in words if token.kind != "stop"]
+    stranger = 0.5 * _stranger(own, source.everything)
+    if not agrees:
+        return [stranger, 0.0, 0.0, 0.0, 0.0, 0.0]
     shared = known & {token.stem for token in own}
     absent = [token.kind for token in own if token.stem not in source.everything]
     spoken = {token.word for token in theirs}
@@ -122,7 +123,14 @@ def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]
         float(opposed),
         _disorder(own, theirs),
     ]
-    return [agrees * value for value in found]
+    return [max(stranger, agrees * found[0]), *(agrees * value for value in found[1:])]
+
+
+def _stranger(own: Sequence[Token], everything: frozenset[str]) -> bool:
+    """Whether a full name (two names beside one another) is unknown to the source: a person made up, whatever the rest
+    says.
+    """
+    return any(a.kind == b.kind == "name" and not {a.stem, b.stem} & everything for a, b in itertools.pairwise(own))
 
 
 def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset[str]) -> int:

@@ -113,3 +113,11 @@ def test_phrases_that_claim_nothing_do_not_count() -> None:
 def test_a_terse_answer_is_relevant_by_its_place_in_the_source(answer: str, relevant: bool) -> None:
     """A number or name has little likeness to the question; the sentence that holds it has."""
     assert (scores(SOURCE, QUERY, answer).relevance > 0.5) is relevant
+
+
+def test_a_person_of_whom_the_source_knows_nothing_is_ungrounded() -> None:
+    """An invented full name counts even in a sentence that agrees only in part; an acronym spelt out does not."""
+    answer = "Please ask {}, who leads the clinic in Leeds; it opens at 8 am."
+    known, stranger = (scores(SOURCE, "", answer.format(name)).grounding for name in ("Emily Chen", "Linda Rossi"))
+    assert stranger < known - 0.15
+    assert scores("The UK joined in 1973.", "", "The United Kingdom joined in 1973.").grounding > 0.5
