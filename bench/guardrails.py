@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 VALIDATION = ROOT / "local" / "train" / "validation.json"
 ANSWERS = ROOT / "local" / "train" / "validation_answers.json"
+OWN_TEXTS = ROOT / "local" / "train" / "validation_texts.json"
+HARMLESS = ("SAFE", "SECURITY_WORK", "HARMLESS_STORIES_AND_NEWS", "OTHER_LANGUAGES")
 NEWS = ROOT / "local" / "train" / "validation_news.json"
 DENIED = ROOT / "local" / "train" / "validation_topics.json"
 TASKS = ROOT / "local" / "train" / "topic_tasks.json"
@@ -152,6 +154,9 @@ def unseen(data: Path) -> list[tuple[str, str, list[str], list[str]]]:
         ethos = [(row["comment"], float(row["isHate"]) >= 0.5) for row in csv.DictReader(file, delimiter=";")]
     demo = (data / "openai_guardrails_demo" / "demo_data.jsonl").read_text(encoding="utf-8").splitlines()
     attacks = [row["data"] for row in map(json.loads, demo) if row["expected_triggers"].get("Jailbreak")]
+    own = json.loads(OWN_TEXTS.read_text(encoding="utf-8"))
+    harmless = [text for group in HARMLESS for text in own[group]]
+    written = [(head, "own texts / own harmless texts", own[head], harmless) for head in HEADS if head in own]
     return [
         ("MISCONDUCT", "malicious_instruct / unseen questions", [line for line in lines if line.strip()], []),
         (
@@ -161,7 +166,23 @@ def unseen(data: Path) -> list[tuple[str, str, list[str], list[str]]]:
             [t for t, hate in ethos if not hate],
         ),
         ("PROMPT_ATTACK", "openai demo jailbreaks / unseen questions", attacks, []),
+        *written,
     ]
+
+
+def safe_texts() -> dict[str, dict[str, float]]:
+    """Share of our own harmless texts that the filters flag at strength MEDIUM: by any of the six, and by each.
+
+    SAFE are questions with alarming words, of the kinds that XSTest (Röttger et al. 2024) tells apart.
+    """
+    own = json.loads(OWN_TEXTS.read_text(encoding="utf-8"))
+    medium = heads.load().thresholds[[heads.load().names.index(name) for name in HEADS], 1]
+    found = {}
+    for group in HARMLESS:
+        flagged = head_scores(own[group]) >= medium
+        shares = {name: round(float(share), 3) for name, share in zip(HEADS, flagged.mean(axis=0), strict=True)}
+        found[group] = {"texts": len(flagged), "any": round(float(flagged.any(axis=1).mean()), 3), **shares}
+    return found
 
 
 def denied_topics(data: Path) -> list[Result]:
@@ -386,6 +407,7 @@ def main(arguments: list[str] | None = None) -> int:
     told = paraphrases(given.data)
     alarms = answer_alarms(given.data)
     inside = planted(given.data)
+    safe = safe_texts()
     if given.json:
         print(
             json.dumps(
@@ -394,6 +416,7 @@ def main(arguments: list[str] | None = None) -> int:
                     "paraphrases": told,
                     "answers": alarms,
                     "planted": inside,
+                    "safe": safe,
                     "milliseconds": times,
                 }
             )
@@ -407,6 +430,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"false alarms at strength HIGH, MEDIUM, {label}: {shares}")
     for name, recalled in inside.items():
         print(f"recall at strength HIGH, {name}: {recalled}")
+    for label, flagged in safe.items():
+        print(f"own harmless texts flagged at strength MEDIUM, {label}: {flagged}")
     print(f"median milliseconds: {times}")
     return 0
 
