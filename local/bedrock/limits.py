@@ -15,6 +15,7 @@ from local.wire import ServiceError
 GUARDRAILS = 100
 VERSIONS = 20
 TAGS = 200
+_PROFILE_ID_LENGTH = 15
 _DEFINITION_LENGTH = {"CLASSIC": 200, "STANDARD": 1000}
 
 
@@ -46,7 +47,13 @@ def _check_policies(config: Mapping[str, Any]) -> None:
 
 
 def _check_tiers(config: Mapping[str, Any]) -> None:
-    if config.get("crossRegionConfig"):
+    if chosen := config.get("crossRegionConfig"):
+        # The model lets an ARN end in less than what it calls a profile's id.
+        if len(chosen["guardrailProfileIdentifier"].rpartition("/")[2]) < _PROFILE_ID_LENGTH:
+            raise _refuse(
+                "crossRegionConfig.guardrailProfileIdentifier: there is no such guardrail profile. "
+                "Profiles are called, for example, us.guardrail.v1:0."
+            )
         return
     for name in ("topicPolicyConfig", "contentPolicyConfig", "contextualGroundingPolicyConfig"):
         if _tier(config.get(name) or {}) == "STANDARD":

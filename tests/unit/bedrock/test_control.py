@@ -350,3 +350,9 @@ def test_long_definitions_are_for_the_standard_tier(api: Api) -> None:
     api.guardrail(topicPolicyConfig=policy, crossRegionConfig=profile)
     topic["definition"] += "d"
     assert _create(api, topicPolicyConfig=policy, crossRegionConfig=profile).code == "ValidationException"
+
+
+def test_an_arn_that_ends_in_no_profile_is_refused(api: Api) -> None:
+    """What CreateGuardrail accepts, GetGuardrail can give back within the model's limits."""
+    profile = {"guardrailProfileIdentifier": "arn:aws:bedrock:us-east-1:123456789012:guardrail-profile/0.guardrail.v8"}
+    assert _create(api, crossRegionConfig=profile).code == "ValidationException"
