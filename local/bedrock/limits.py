@@ -15,7 +15,7 @@ from local.wire import ServiceError
 GUARDRAILS = 100
 VERSIONS = 20
 TAGS = 200
-_PROFILE_ID_LENGTH = 15
+_PROFILE_ID_LENGTH = range(15, 31)
 _DEFINITION_LENGTH = {"CLASSIC": 200, "STANDARD": 1000}
 
 
@@ -48,8 +48,8 @@ def _check_policies(config: Mapping[str, Any]) -> None:
 
 def _check_tiers(config: Mapping[str, Any]) -> None:
     if chosen := config.get("crossRegionConfig"):
-        # The model lets an ARN end in less than what it calls a profile's id.
-        if len(chosen["guardrailProfileIdentifier"].rpartition("/")[2]) < _PROFILE_ID_LENGTH:
+        # The model lets an ARN end in what is too short or too long for its own guardrailProfileId.
+        if len(chosen["guardrailProfileIdentifier"].rpartition("/")[2]) not in _PROFILE_ID_LENGTH:
             raise _refuse(
                 "crossRegionConfig.guardrailProfileIdentifier: there is no such guardrail profile. "
                 "Profiles are called, for example, us.guardrail.v1:0."

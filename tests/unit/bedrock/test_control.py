@@ -352,7 +352,8 @@ def test_long_definitions_are_for_the_standard_tier(api: Api) -> None:
     assert _create(api, topicPolicyConfig=policy, crossRegionConfig=profile).code == "ValidationException"
 
 
-def test_an_arn_that_ends_in_no_profile_is_refused(api: Api) -> None:
+@pytest.mark.parametrize("name", ["0.guardrail.v8", "o1trz8l0m8ixjit6z.guardrail.v331"])
+def test_an_arn_that_ends_in_no_profile_is_refused(api: Api, name: str) -> None:
     """What CreateGuardrail accepts, GetGuardrail can give back within the model's limits."""
-    profile = {"guardrailProfileIdentifier": "arn:aws:bedrock:us-east-1:123456789012:guardrail-profile/0.guardrail.v8"}
+    profile = {"guardrailProfileIdentifier": f"arn:aws:bedrock:us-east-1:123456789012:guardrail-profile/{name}"}
     assert _create(api, crossRegionConfig=profile).code == "ValidationException"
