@@ -36,7 +36,7 @@ def compare(names: list[str]) -> Iterator[tuple[Case, dict[str, tuple[bool, str]
 
 def cell(agrees: bool, shown: str) -> str:
     """A cell of the table: identifiers differ from run to run and are left out."""
-    shown = re.sub(r"guardrail/[a-z0-9]+", "guardrail/…", shown)
+    shown = re.sub(r"\b(gr|wire)-[0-9a-f]{12}\b", r"\1-…", shown)
     shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
     return f"{'yes' if agrees else '**no**'}: {escaped(shown)}"
 

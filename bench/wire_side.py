@@ -92,7 +92,10 @@ def brief(told: Told) -> str:
     if "stopReason" in told:
         text = told["output"]["message"]["content"][0]["text"]
         return f"{told['stopReason']}, {text[:60]}"
-    return ", ".join(f"{name} {value}" for name, value in told.items() if name != "ResponseMetadata")
+    return ", ".join(f"{name} {value}" for name, value in told.items() if name not in _RANDOM)
+
+
+_RANDOM = {"ResponseMetadata", "createdAt", "guardrailArn"}
 
 
 def findings(assessment: Mapping[str, Any]) -> list[str]:
