@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from local.bedrock.detectors.disguises import undisguised
 from local.bedrock.detectors.embedding import DIMENSIONS, Embeddings, embed
 from local.bedrock.detectors.sentences import WHOLE_CHARACTERS, sentences
 
@@ -110,6 +111,7 @@ def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
     """Score a text, whole and by sentence (the best counts, sentences discounted), for each topic; keys are the topics'
     names.
     """
+    text = undisguised(text)
     parts = sentences(text)
     if not parts or not topics:
         return {topic.name: TopicScore(0.0, False) for topic in topics}
