@@ -42,6 +42,12 @@ test-browser: setup ## tests of the page in a real browser (needs chromium)
 	@$(BIN)/pip install --quiet -r requirements-browser.txt
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
+test-clients: setup ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded cloud (installs some 800 MB)
+	@test -x build/clients/bin/python || $(BIN)/python -m venv build/clients
+	@build/clients/bin/pip install --quiet -r requirements-clients.txt
+	@if command -v npm > /dev/null; then cp tests/clients/javascript/package.json build/clients && npm install --prefix build/clients --silent --no-audit --no-fund --ignore-scripts; fi
+	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
+
 check: lint test package ## everything CI runs
 
 lint: setup ## formatting, style, types, import contracts, state machines
@@ -88,4 +94,4 @@ clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test test-browser check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup demo chat serve doctor test test-browser test-clients check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
