@@ -31,6 +31,8 @@ from local.wire import ServiceError
 
 GROW_AFTER = 0.003
 """Seconds that a request waits for a worker before another one is started: less than what judging a text takes."""
+KEPT = 64
+"""Guardrails that a worker knows by number, so that one with 10,000 words does not travel with each request."""
 MAXIMUM = 8
 """Workers at most: one takes about 240 MB, and beyond this the endpoint in front of them is the limit."""
 
@@ -80,6 +82,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
             )
         self._connection = Connection(ours.detach())
+        self._numbers: dict[Guardrail, int] = {}
 
     @property
     def process(self) -> int:
@@ -92,8 +95,14 @@ class Worker:
 
     def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Evaluation:
         """Ask and wait. Raises WorkerEndedError, and what judging raised."""
+        number = self._numbers.get(guardrail)
+        sent = None if number is not None else guardrail
+        if number is None:
+            if len(self._numbers) >= KEPT:
+                self._numbers.clear()
+            number = self._numbers[guardrail] = len(self._numbers)
         try:
-            self._connection.send((guardrail, direction, tuple(blocks), scope))
+            self._connection.send((number, sent, direction, tuple(blocks), scope))
         except OSError as error:
             raise WorkerEndedError from error
         answer = self._receive()
@@ -240,11 +249,14 @@ def serve(requests: int, vectors: int | None = None) -> None:
         share(vectors)
     judge = LocalJudge(LocalDetection())
     connection = Connection(requests)
+    known: dict[int, Guardrail] = {}
     with suppress(EOFError, OSError):
         connection.send(None)
         while True:
-            guardrail, direction, blocks, scope = connection.recv()
-            connection.send(_answer(judge, guardrail, direction, blocks, scope))
+            number, guardrail, direction, blocks, scope = connection.recv()
+            if guardrail is not None:
+                known[number] = guardrail
+            connection.send(_answer(judge, known[number], direction, blocks, scope))
 
 
 def _answer(

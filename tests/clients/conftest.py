@@ -34,11 +34,6 @@ def python() -> Path | None:
     return Path(sys.executable) if all(importlib.util.find_spec(name) for name in PACKAGES) else None
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """The marker of this folder."""
-    config.addinivalue_line("markers", "clients: drives LiteLLM and langchain-aws (skipped where they are not)")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of this folder needs the clients, and says so."""
     missing = python() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from local.bedrock import workers
 from local.bedrock.detection import LocalDetection
 from local.bedrock.evaluate import Block, Evaluation
 from local.bedrock.guardrail import Guardrail
@@ -26,9 +28,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGES = {"name": "g", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
 
 
+_numbers = itertools.count()
+
+
 def guardrail(**policies: object) -> Guardrail:
-    """A guardrail of these policies."""
-    return Guardrail("g1", "arn:g1", "1", 0, {**MESSAGES, **policies}, NOW, NOW)
+    """A new guardrail of these policies."""
+    name = f"g{next(_numbers)}"
+    return Guardrail(name, f"arn:{name}", "1", 0, {**MESSAGES, **policies}, NOW, NOW)
 
 
 WORDS = guardrail(wordPolicyConfig={"wordsConfig": [{"text": "forbidden"}]})
@@ -60,6 +66,16 @@ def test_a_worker_gives_the_verdict_that_the_caller_itself_would_give(
     """Where a guardrail is applied changes nothing of what comes out."""
     here = LocalJudge(LocalDetection())(WORDS, "INPUT", [Block(text)], Scope(full=full))
     assert comparable(judge(WORDS, "INPUT", [Block(text)], Scope(full=full))) == comparable(here)
+
+
+def test_a_worker_keeps_guardrails_apart(judge: WorkerJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request is judged by its own guardrail, also after more of them than a worker remembers."""
+    monkeypatch.setattr(workers, "KEPT", 3)
+    several = [guardrail(wordPolicyConfig={"wordsConfig": [{"text": f"w{n}"}]}) for n in range(5)]
+    for asked in (0, 1, 0, 2, 3, 4, 0, 4, 1):
+        for word in range(5):
+            verdict = judge(several[asked], "INPUT", [Block(f"the word w{word}.")], Scope())
+            assert verdict.blocked == (asked == word)
 
 
 def test_a_refusal_arrives_as_the_same_error(judge: WorkerJudge) -> None:
