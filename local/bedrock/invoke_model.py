@@ -17,8 +17,10 @@ from local.bedrock.models.base import Completion, Model
 from local.wire import ServiceError
 
 
-def invoke_model(request: Mapping[str, Any], model: Model, guard: Guard | None, *, traced: bool) -> bytes:
-    """Answer an InvokeModel request's body. Raises ServiceError."""
+def invoke_model(
+    request: Mapping[str, Any], model: Model, guard: Guard | None, *, traced: bool
+) -> tuple[bytes, Completion]:
+    """Answer an InvokeModel request: the body, and what it holds. Raises ServiceError."""
     body = bodies.parse(request.get("body") or b"")
     suffix = _suffix(body, guard, request.get("contentType"))
     chosen = bodies.choose(body, request["modelId"])
@@ -30,7 +32,7 @@ def invoke_model(request: Mapping[str, Any], model: Model, guard: Guard | None, 
         checked, blocks = _check_input(guard, split)
         if checked.blocked:
             message = Completion(checked.outputs[0], "end_turn", 0, 0)
-            return _answer(chosen, message, body, guard, (checked, None), None, traced=traced)
+            return _answer(chosen, message, body, guard, (checked, None), None, traced=traced), message
     for slot, parts in zip(slots, split, strict=True):
         slot.put("".join(part.text for part in parts))
     completion = _complete(model, chosen, body, slots)
@@ -38,7 +40,7 @@ def invoke_model(request: Mapping[str, Any], model: Model, guard: Guard | None, 
     shown = completion
     if judged and judged.outputs:
         shown = Completion(judged.outputs[0], completion.stop, completion.input_tokens, completion.output_tokens)
-    return _answer(chosen, shown, body, guard, (checked, judged), completion.text, traced=traced)
+    return _answer(chosen, shown, body, guard, (checked, judged), completion.text, traced=traced), shown
 
 
 def _complete(model: Model, chosen: Format, body: Body, slots: list[Slot]) -> Completion:

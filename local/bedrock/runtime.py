@@ -82,7 +82,7 @@ class Runtime:
 
     def invoke_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
         trace = request.get("trace", "DISABLED")
-        body = invoke_model(
+        body, completion = invoke_model(
             request,
             self._models.model(request["modelId"]),
             guard(
@@ -94,7 +94,12 @@ class Runtime:
             ),
             traced=trace != "DISABLED",
         )
-        return {"body": body, "contentType": "application/json"}
+        # Not every body has room for the tokens; AWS sends them in headers that botocore's model does not name.
+        counts = {
+            "x-amzn-bedrock-input-token-count": str(completion.input_tokens),
+            "x-amzn-bedrock-output-token-count": str(completion.output_tokens),
+        }
+        return {"body": body, "contentType": "application/json", "ResponseMetadata": {"HTTPHeaders": counts}}
 
 
 def _block(block: Mapping[str, Any], where: str) -> Block:

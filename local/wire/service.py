@@ -99,6 +99,8 @@ class JsonService:
     def _serialize(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
         status = operation.http.get("responseCode", 200) if self._rest else 200
         headers = {"x-amzn-RequestId": request_id, "Content-Type": self._content_type}
+        # Headers that the model does not know, where a client finds them, too.
+        headers |= result.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         shape = operation.output_shape
         if shape is None:
             return HttpResponse(status, headers, b"" if self._rest else b"{}")

@@ -102,6 +102,14 @@ def test_invoke_model_with_guardrail(aws: Clients, content_type: dict[str, str])
     assert answer["contentType"] == "application/json"
 
 
+def test_invoke_model_counts_tokens_in_headers(aws: Clients) -> None:
+    """Bedrock-hosted DeepSeek-R1's body has no room for them, and clients such as LangChain read the headers."""
+    answer = aws.runtime.invoke_model(modelId="deepseek.echo", body=json.dumps({"prompt": "One two.", "max_tokens": 9}))
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    assert int(headers["x-amzn-bedrock-input-token-count"]) > 0
+    assert int(headers["x-amzn-bedrock-output-token-count"]) > 0
+
+
 def test_endpoint(aws: Clients) -> None:
     """A JumpStart endpoint through sagemaker-runtime."""
     answer = aws.sagemaker.invoke_endpoint(

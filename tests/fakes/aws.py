@@ -61,7 +61,8 @@ class FakeClient:
             raise reply
         response = dict(reply(request) if callable(reply) else reply)
         if self.modelled_replies:
-            conforms(operation.output_shape, response)
+            modelled = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+            conforms(operation.output_shape, modelled)
         return {key: BytesIO(value) if isinstance(value, bytes) else value for key, value in response.items()}
 
 

@@ -46,7 +46,15 @@ def ask(
         opened = model.imported_body is not ImportedBody.OPENAI_CHAT or model.api is ModelApi.DEEPSEEK
         text = answer_of(verdict.text, thought_opened=opened, cut_short=generation.stop_reason == "length")
         verdict = replace(verdict, text=text)
-    return Completion(verdict, generation.stop_reason, generation.tokens)
+    tokens = generation.tokens if any(generation.tokens.values()) else _tokens_in_headers(response)
+    return Completion(verdict, generation.stop_reason, tokens)
+
+
+def _tokens_in_headers(response: Mapping[str, Any]) -> Mapping[str, int]:
+    """Token counts of a model whose body has none, such as Bedrock-hosted DeepSeek-R1."""
+    headers = _mapping(_mapping(response.get("ResponseMetadata")).get("HTTPHeaders"))
+    counts = {kind: str(headers.get(f"x-amzn-bedrock-{kind}-token-count", "")) for kind in ("input", "output")}
+    return {kind: int(count) if count.isdecimal() else 0 for kind, count in counts.items()}
 
 
 def _tagged(question: Question, suffix: str) -> str:

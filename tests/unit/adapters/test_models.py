@@ -151,6 +151,22 @@ def test_every_body_is_sent_under_the_guardrail_and_read(model: ModelSettings, n
     assert completion.tokens == known
 
 
+@pytest.mark.parametrize(
+    ("headers", "tokens"),
+    [
+        ({"x-amzn-bedrock-input-token-count": "12", "x-amzn-bedrock-output-token-count": "34"}, (12, 34)),
+        ({"x-amzn-bedrock-output-token-count": "many"}, (0, 0)),
+        ({}, (0, 0)),
+    ],
+)
+def test_tokens_of_hosted_deepseek_come_from_the_headers(headers: dict[str, str], tokens: tuple[int, int]) -> None:
+    """Its body counts none; without headers, or with odd ones, the answer is delivered all the same."""
+    body = json.dumps(golden("invoke_model/deepseek_answered")).encode()
+    reply = {"body": body, "contentType": "application/json", "ResponseMetadata": {"HTTPHeaders": headers}}
+    completion = Models(runtime(invoke_model=reply).client).ask(QUESTION, ModelSettings(ModelApi.DEEPSEEK), REF)
+    assert (completion.tokens["input"], completion.tokens["output"]) == tokens
+
+
 def suffix_of(body: dict[str, Any]) -> str:
     """The tag suffix of a body."""
     return str(body["amazon-bedrock-guardrailConfig"]["tagSuffix"])
