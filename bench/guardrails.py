@@ -1,112 +1,37 @@
-"""Error rates and speed of the embedded guardrail's semantic policies: `python bench/guardrails.py [--json] [--data
-FOLDER]`.
+"""Error rates and speed of the embedded guardrail's semantic policies: `python -m bench.guardrails [--json]
+[--data FOLDER]`, or as a script.
 
 "held out" is the fixed 15 % of each training source (a third of the topics) that training never sees; "unseen set" is
 data of which nothing was trained on. Confidence intervals are 95 %: bootstrap for AUC, Wilson for rates. Needs the
 public data sets.
 """
 
+from __future__ import annotations
+
 import argparse
-import csv
 import json
 import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.bedrock.detectors import content, embedding, grounding, heads, prompt_attack, topics  # noqa: E402
-from local.bedrock.detectors.sentences import sentences  # noqa: E402
-from local.train.__main__ import benign_held_out, data_folder, examples  # noqa: E402
-from local.train.examples import HEADS  # noqa: E402
+from bench.rates import Floats, Result, measure, print_result
+from bench.texts import HARMLESS, OWN, OWN_TEXTS, answers, expert_claims, news_sentences, questions, unseen
+from local.bedrock.detectors import content, embedding, grounding, heads, prompt_attack, topics
+from local.bedrock.detectors.sentences import sentences
+from local.train.__main__ import benign_held_out, data_folder, examples
+from local.train.examples import HEADS
 
-Floats = NDArray[np.float64]
 LEVELS = ("LOW", "MEDIUM", "HIGH")
-VALIDATION = ROOT / "local" / "train" / "validation.json"
-ANSWERS = ROOT / "local" / "train" / "validation_answers.json"
-OWN_TEXTS = ROOT / "local" / "train" / "validation_texts.json"
-HARMLESS = ("SAFE", "SECURITY_WORK", "HARMLESS_STORIES_AND_NEWS", "OTHER_LANGUAGES")
-NEWS = ROOT / "local" / "train" / "validation_news.json"
-DENIED = ROOT / "local" / "train" / "validation_topics.json"
-TASKS = ROOT / "local" / "train" / "topic_tasks.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share with its 95 % Wilson interval."""
-
-    value: float
-    low: float
-    high: float
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One policy on one set of positives and negatives. `flagged`: share of positives and of negatives found, by
-    confidence level.
-    """
-
-    policy: str
-    data: str
-    positives: int
-    negatives: int
-    auc: float
-    auc_interval: tuple[float, float]
-    recall_at_1_percent: Rate
-    recall_at_2_percent: Rate
-    best_f1: float
-    recall: dict[str, Rate]
-    false_positives: dict[str, Rate]
-
-
-def rate(hits: int, of: int) -> Rate:
-    """Wilson score interval (Wilson 1927)."""
-    if of == 0:
-        return Rate(0.0, 0.0, 1.0, 0)
-    z, share = 1.96, hits / of
-    centre = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * float(np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)))
-    return Rate(share, max(0.0, centre - half), min(1.0, centre + half), of)
-
-
-def auc(positive: Floats, negative: Floats) -> float:
-    """Area under the ROC curve (Mann-Whitney U), ties counted half."""
-    order = np.sort(negative)
-    below = np.searchsorted(order, positive, "left")
-    tied = np.searchsorted(order, positive, "right") - below
-    return float((below + tied / 2).mean() / len(negative))
-
-
-def measure(policy: str, data: str, positive: Floats, negative: Floats, thresholds: dict[str, float]) -> Result:
-    """All figures of one comparison."""
-    generator = np.random.default_rng(0)
-    boots = [
-        auc(generator.choice(positive, len(positive)), generator.choice(negative, len(negative))) for _ in range(200)
-    ]
-    at = {share: int((positive > np.quantile(negative, 1 - share)).sum()) for share in (0.01, 0.02)}
-    return Result(
-        policy, data, len(positive), len(negative), auc(positive, negative),
-        (float(np.quantile(boots, 0.025)), float(np.quantile(boots, 0.975))),
-        rate(at[0.01], len(positive)), rate(at[0.02], len(positive)), best_f1(positive, negative),
-        {name: rate(int((positive >= value).sum()), len(positive)) for name, value in thresholds.items()},
-        {name: rate(int((negative >= value).sum()), len(negative)) for name, value in thresholds.items()},
-    )  # fmt: skip
-
-
-def best_f1(positive: Floats, negative: Floats) -> float:
-    """The highest F1 over all thresholds."""
-    scores = np.concatenate([positive, negative])
-    truth = np.concatenate([np.ones(len(positive)), np.zeros(len(negative))])[np.argsort(-scores)]
-    found = np.cumsum(truth)
-    return float((2 * found / (np.arange(1, len(truth) + 1) + len(positive))).max())
+VALIDATION = OWN / "validation.json"
+DENIED = OWN / "validation_topics.json"
+TASKS = OWN / "topic_tasks.json"
 
 
 def head_scores(texts: Sequence[str]) -> Floats:
@@ -137,37 +62,6 @@ def graded(data: Path) -> list[Result]:
         other = head_scores(negative)[:, column] if negative else general[:, column]
         found.append(measure(name, label, head_scores(positive)[:, column], other, limits[name]))
     return found
-
-
-def questions(data: Path) -> list[str]:
-    """Ordinary instructions and expert questions, none of which was trained on."""
-    lines = (data / "halueval" / "general_data.json").read_text(encoding="utf-8").splitlines()
-    asked = [str(json.loads(line)["user_query"]) for line in lines]
-    expert = (data / "expertqa" / "r1_data_anon.jsonl").read_text(encoding="utf-8").splitlines()
-    return asked[::6] + [str(json.loads(line)["question"]) for line in expert[::3]]
-
-
-def unseen(data: Path) -> list[tuple[str, str, list[str], list[str]]]:
-    """Sets that took no part in training: (head, name, positives, negatives or none for the unseen questions)."""
-    lines = (data / "malicious_instruct" / "malicious_instruct.txt").read_text(encoding="utf-8").splitlines()
-    with (data / "ethos" / "Ethos_Dataset_Binary.csv").open(encoding="utf-8", newline="") as file:
-        ethos = [(row["comment"], float(row["isHate"]) >= 0.5) for row in csv.DictReader(file, delimiter=";")]
-    demo = (data / "openai_guardrails_demo" / "demo_data.jsonl").read_text(encoding="utf-8").splitlines()
-    attacks = [row["data"] for row in map(json.loads, demo) if row["expected_triggers"].get("Jailbreak")]
-    own = json.loads(OWN_TEXTS.read_text(encoding="utf-8"))
-    harmless = [text for group in HARMLESS for text in own[group]]
-    written = [(head, "own texts / own harmless texts", own[head], harmless) for head in HEADS if head in own]
-    return [
-        ("MISCONDUCT", "malicious_instruct / unseen questions", [line for line in lines if line.strip()], []),
-        (
-            "HATE",
-            "ethos hate / ethos other comments",
-            [t for t, hate in ethos if hate],
-            [t for t, hate in ethos if not hate],
-        ),
-        ("PROMPT_ATTACK", "openai demo jailbreaks / unseen questions", attacks, []),
-        *written,
-    ]
 
 
 def safe_texts() -> dict[str, dict[str, float]]:
@@ -245,32 +139,6 @@ def ungrounded(pairs: Sequence[tuple[str, str]]) -> Floats:
     return np.array([1 - grounding.scores(source, "", answer).grounding for source, answer in pairs])
 
 
-def news_sentences() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(report, sentence) pairs of our own, supported and not."""
-    reports = json.loads(NEWS.read_text(encoding="utf-8"))["reports"]
-    supported, unsupported = (
-        [(report["source"], text) for report in reports for texts in report[key].values() for text in texts]
-        for key in ("supported", "unsupported")
-    )
-    return supported, unsupported
-
-
-def expert_claims(data: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(evidence, claim) pairs that experts called completely supported, and those called incomplete or missing."""
-    supported: list[tuple[str, str]] = []
-    unsupported: list[tuple[str, str]] = []
-    for line in (data / "expertqa" / "rand_test.jsonl").read_text(encoding="utf-8").splitlines():
-        for answer in json.loads(line)["answers"].values():
-            for claim in answer["claims"]:
-                source = " ".join(claim["evidence"])
-                if len(source) < 200 or claim["support"] not in {"Complete", "Incomplete", "Missing"}:
-                    continue
-                (supported if claim["support"] == "Complete" else unsupported).append(
-                    (source[:20000], claim["claim_string"])
-                )
-    return supported[:300], unsupported[:300]
-
-
 def paraphrases(data: Path) -> dict[str, dict[str, float]]:
     """Share of the project's own paraphrases that each policy blocks under the DeepSeek notebook's guardrail."""
     guardrail = json.loads((data / "deepseek_notebook" / "create_guardrail.json").read_text(encoding="utf-8"))
@@ -321,23 +189,6 @@ def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
         shares = {name: [round(count / len(texts), 4) for count in counts] for name, counts in hits.items()}
         found[label] = {"texts": len(texts), **shares}
     return found
-
-
-def answers(data: Path) -> dict[str, list[str]]:
-    """Harmless answers: our own blind set (English, other languages), and language models' (measured only)."""
-    own = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    general = (data / "halueval" / "general_data.json").read_text(encoding="utf-8").splitlines()
-    expert = (data / "expertqa" / "rand_test.jsonl").read_text(encoding="utf-8").splitlines()
-    written = [next(iter(json.loads(line)["answers"].values()))["answer_string"] for line in expert[::2]]
-    corpus = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))["data"]
-    pages = [part for document in corpus for part in document["paragraphs"][0]["context"].split("\n\n")[3:12]]
-    return {
-        "own, English": own["ENGLISH"],
-        "own, 13 other languages": own["OTHER"],
-        "halueval answers": [str(json.loads(line)["chatgpt_response"]) for line in general[::8]],
-        "expertqa answers": [str(text) for text in written if text],
-        "covidqa paragraphs": [page for page in pages if 200 < len(page) < 1200][::3],
-    }
 
 
 def planted(data: Path, count: int = 60) -> dict[str, dict[str, float]]:
@@ -434,21 +285,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"own harmless texts flagged at strength MEDIUM, {label}: {flagged}")
     print(f"median milliseconds: {times}")
     return 0
-
-
-def print_result(result: Result) -> None:
-    """Two lines of the table."""
-    low, high = result.auc_interval
-    at_1, at_2 = result.recall_at_1_percent.value, result.recall_at_2_percent.value
-    print(
-        f"{result.policy:14} {result.data:44} {result.positives:5}/{result.negatives:<5} AUC {result.auc:.3f} "
-        f"[{low:.3f}, {high:.3f}]  R@1% {at_1:.2f}  R@2% {at_2:.2f}  F1 {result.best_f1:.2f}"
-    )
-    levels = []
-    for name, found in result.recall.items():
-        wrong = result.false_positives[name]
-        levels.append(f"{name}: recall {found.value:.2f} FPR {wrong.value:.3f} [{wrong.low:.3f}, {wrong.high:.3f}]")
-    print(" " * 15 + "  ".join(levels))
 
 
 if __name__ == "__main__":
