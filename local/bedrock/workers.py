@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -51,10 +50,6 @@ class WorkerEndedError(Exception):
     """The worker process is gone, with or without having judged."""
 
 
-class JudgingFailedError(Exception):
-    """An error of ours in the worker; the text says which and where, without the user's text."""
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A ServiceError on its way between processes."""
@@ -63,6 +58,10 @@ class Refusal:
     message: str
     status: int
     members: Mapping[str, object]
+
+
+Answer = Evaluation | Refusal | str
+"""A worker's; a text is an error of ours, and says which and where, without the user's text."""
 
 
 class Worker:
@@ -74,14 +73,16 @@ class Worker:
     def __init__(self, vectors: int | None = None) -> None:
         """`vectors` is the descriptor of the embeddings that workers share. Raises OSError if there is no process."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             passed = [theirs.fileno(), *([] if vectors is None else [vectors])]
             self._process = subprocess.Popen(  # noqa: S603  this interpreter, our own program
-                [sys.executable, "-c", _PROGRAM, str(_ROOT), *map(str, passed)],
+                # -P: what lies in the current folder is no module of ours.
+                [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), *map(str, passed)],
                 pass_fds=passed,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the parent alone
             )
-        self._connection = Connection(ours.detach())
+            self._connection = Connection(ours.detach())
         self._numbers: dict[Guardrail, int] = {}
 
     @property
@@ -93,24 +94,20 @@ class Worker:
         """Return when the process can be asked. Raises WorkerEndedError."""
         self._receive()
 
-    def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Evaluation:
-        """Ask and wait. Raises WorkerEndedError, and what judging raised."""
-        number = self._numbers.get(guardrail)
-        sent = None if number is not None else guardrail
+    def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Answer:
+        """Ask and wait. Raises WorkerEndedError; after any exception the worker must not be asked again."""
+        number, sent = self._numbers.get(guardrail), None
         if number is None:
             if len(self._numbers) >= KEPT:
                 self._numbers.clear()
-            number = self._numbers[guardrail] = len(self._numbers)
+            number, sent = len(self._numbers), guardrail
+            self._numbers[guardrail] = number
         try:
             self._connection.send((number, sent, direction, tuple(blocks), scope))
         except OSError as error:
             raise WorkerEndedError from error
         answer = self._receive()
-        if isinstance(answer, Evaluation):
-            return answer
-        if isinstance(answer, Refusal):
-            raise ServiceError(answer.code, answer.message, answer.status, **answer.members)
-        raise JudgingFailedError(answer)
+        return answer if isinstance(answer, Evaluation | Refusal) else str(answer)
 
     def kill(self) -> None:
         """End the process, whatever it is doing. May be called from any thread, also while another one waits."""
@@ -138,7 +135,8 @@ class WorkerJudge:
         self._vectors = shareable()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
-        self._starting = 0
+        self._starting = False  # one at a time
+        self._new: Worker | None = None
         self._failures = 0
         self._closed = False
 
@@ -146,17 +144,20 @@ class WorkerJudge:
         self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope, /
     ) -> Evaluation:
         worker = self._take()
-        ended = False
+        answer: Answer | None = None
         try:
-            return worker.judge(guardrail, direction, blocks, scope)
+            answer = worker.judge(guardrail, direction, blocks, scope)
         except WorkerEndedError:
-            ended = True
-            raise _unavailable() from None
-        except JudgingFailedError as error:
-            _log.error("A guardrail could not be applied: %s", error)
             raise _unavailable() from None
         finally:
-            self._give_back(worker, ended=ended)
+            # One that has not answered is gone, or owes an answer that the next request would take for its own.
+            self._give_back(worker, ended=answer is None)
+        if isinstance(answer, Evaluation):
+            return answer
+        if isinstance(answer, Refusal):
+            raise ServiceError(answer.code, answer.message, answer.status, **answer.members)
+        _log.error("A guardrail could not be applied: %s", answer)
+        raise _unavailable()
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -174,12 +175,14 @@ class WorkerJudge:
         """End all workers; requests under way fail."""
         with self._changed:
             self._closed = True
-            workers = (*self._idle, *self._busy)
+            workers = [*self._idle, *self._busy, *([self._new] if self._new else [])]
             self._idle = []
-            descriptor, self._vectors = self._vectors, None
             self._changed.notify_all()
         for worker in workers:
             worker.kill()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._starting)  # which may still pass the descriptor on
+            descriptor, self._vectors = self._vectors, None
         if descriptor is not None:
             os.close(descriptor)
 
@@ -193,10 +196,12 @@ class WorkerJudge:
                     worker = self._idle.pop()
                     self._busy.add(worker)
                     return worker
-                late = time.monotonic() - asked >= GROW_AFTER and not self._starting
-                if not self._running() or (late and self._running() < self._limit):
+                late = time.monotonic() - asked >= GROW_AFTER
+                # Where another one could not be started, those that there are do.
+                wanted = late and self._failures == failures and self._running() < self._limit
+                if not self._starting and (wanted or not self._running()):
                     self._grow()
-                self._changed.wait(None if late else GROW_AFTER)
+                self._changed.wait(None if late or self._starting else GROW_AFTER)
             raise _unavailable()
 
     def _running(self) -> int:
@@ -204,28 +209,32 @@ class WorkerJudge:
 
     def _grow(self) -> None:
         """Start a worker beside whoever waits: another one may be free sooner."""
-        self._starting += 1
         threading.Thread(target=self._add, daemon=True, name="guardrail worker").start()
+        self._starting = True  # after what may fail; `_add` cannot have ended, we hold the lock
 
     def _add(self) -> None:
         worker: Worker | None = None
+        ready = False
         try:
             worker = self._start(self._vectors)
-            worker.wait_until_ready()
+            with self._changed:
+                self._new = worker  # from now on `close` ends it
+                closed = self._closed
+            if not closed:
+                worker.wait_until_ready()
+                ready = True
         except (OSError, WorkerEndedError):
-            if worker is not None:
+            pass
+        finally:
+            if worker is not None and not ready:
                 worker.kill()
-                worker = None
-        with self._changed:
-            self._starting -= 1
-            closed = self._closed
-            if worker is None:
-                self._failures += 1
-            elif not closed:
-                self._idle.append(worker)
-            self._changed.notify_all()
-        if worker is not None and closed:
-            worker.kill()
+            with self._changed:
+                self._starting, self._new = False, None
+                if worker is None or not ready:
+                    self._failures += 1
+                elif not self._closed:
+                    self._idle.append(worker)
+                self._changed.notify_all()
 
     def _give_back(self, worker: Worker, *, ended: bool) -> None:
         with self._changed:
@@ -244,7 +253,6 @@ def _unavailable() -> ServiceError:
 
 def serve(requests: int, vectors: int | None = None) -> None:
     """A worker's life: judge what comes over the socket `requests` until it closes. Both are descriptors."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
     if vectors is not None:
         share(vectors)
     judge = LocalJudge(LocalDetection())
@@ -259,9 +267,7 @@ def serve(requests: int, vectors: int | None = None) -> None:
             connection.send(_answer(judge, known[number], direction, blocks, scope))
 
 
-def _answer(
-    judge: Judge, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope
-) -> Evaluation | Refusal | str:
+def _answer(judge: Judge, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Answer:
     try:
         return judge(guardrail, direction, blocks, scope)
     except ServiceError as error:

@@ -17,7 +17,10 @@ _LEET = {
     "0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
     "@": "a", "$": "s", "!": "i", "|": "il", "€": "e", "+": "t",
 }  # fmt: skip
-_MIXED = re.compile(r"(?<![^\s'\"(\[{:.,<`-])(?=[^\sA-Za-z]*[A-Za-z])(?=[A-Za-z]*[0-9@$!|€+])[A-Za-z0-9@$!|€+]{3,24}")
+# The looks ahead go no further than a match: "-----" begins a word at every character.
+_MIXED = re.compile(
+    r"(?<![^\s'\"(\[{:.,<`-])(?=[0-9@$!|€+]{0,23}[A-Za-z])(?=[A-Za-z]{0,23}[0-9@$!|€+])[A-Za-z0-9@$!|€+]{3,24}"
+)
 _MAX_READINGS = 16  # of one word: each "1" may be an i or an l
 _SPELT = re.compile(r"(?<![^\W_])(?:[^\W\d_](?:  +|[ .\-_*/|])){3,400}[^\W\d_](?![^\W_])")
 _GAP = re.compile(r" {2,}")

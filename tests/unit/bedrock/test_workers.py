@@ -118,6 +118,18 @@ def test_closing_ends_the_processes(judge: WorkerJudge) -> None:
         judge(WORDS, "INPUT", [Block("fine")], Scope())
 
 
+def test_files_of_the_current_folder_are_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker runs the same code wherever the product is started: a file named as a module is not imported."""
+    for module in ("logging", "json", "local"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    worker = Worker()
+    try:
+        worker.wait_until_ready()
+    finally:
+        worker.kill()
+
+
 def test_workers_end_with_a_killed_parent() -> None:
     """Nothing is left running when the embedded cloud is killed with SIGKILL."""
     program = (
@@ -211,3 +223,68 @@ def test_a_worker_that_cannot_start_is_an_error_not_a_wait() -> None:
     with pytest.raises(ServiceError) as caught:
         judge(WORDS, "INPUT", [Block("fine")], Scope())
     assert caught.value.status == 500
+
+
+def test_a_worker_that_owes_an_answer_is_never_asked_again() -> None:
+    """A request broken off while it waits does not leave its verdict for the next request."""
+
+    class Broken(FakeWorker):
+        def judge(self, *_: object) -> Evaluation:
+            raise KeyboardInterrupt
+
+    started: list[FakeWorker] = [Broken(), FakeWorker()]
+    ready = iter(started)
+    judge = WorkerJudge(1, lambda _vectors: next(ready))
+    with pytest.raises(KeyboardInterrupt):
+        judge(WORDS, "INPUT", [Block("broken off")], Scope())
+    assert started[0].killed
+    judge(WORDS, "INPUT", [Block("next")], Scope())
+    assert started[1].judged == ["next"]
+    judge.close()
+
+
+def test_closing_ends_a_worker_that_is_just_starting() -> None:
+    """What is being started when the judge closes is ended as well, and has its memory until then."""
+    asked, gate = threading.Event(), threading.Event()
+    late = FakeWorker()
+
+    def start(vectors: int | None) -> Worker:
+        asked.set()
+        gate.wait(10)
+        assert vectors is None or os.fstat(vectors)
+        return late
+
+    judge = WorkerJudge(1, start)
+    judge.warm_up()
+    assert asked.wait(10)
+    closing = threading.Thread(target=judge.close)
+    closing.start()
+    closing.join(0.05)
+    gate.set()
+    closing.join(10)
+    assert late.killed
+    assert judge.processes == ()
+
+
+def test_a_waiting_request_does_not_start_workers_over_and_over() -> None:
+    """When another worker cannot be started, who waits is served by those that there are."""
+    gate = threading.Event()
+    attempts: list[FakeWorker] = []
+
+    def start(_vectors: int | None) -> Worker:
+        attempts.append(FakeWorker(gate, ready=not attempts))
+        return attempts[-1]
+
+    judge = WorkerJudge(4, start)
+    callers = [
+        threading.Thread(target=judge, args=(WORDS, "INPUT", [Block(f"many {number}")], Scope())) for number in range(3)
+    ]
+    for caller in callers:
+        caller.start()
+    time.sleep(0.2)
+    gate.set()
+    for caller in callers:
+        caller.join(10)
+    assert len(attempts[0].judged) == 3
+    assert 2 <= len(attempts) <= 3  # once for each of the two that wait
+    judge.close()

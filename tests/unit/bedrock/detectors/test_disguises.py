@@ -1,5 +1,7 @@
 """Disguised texts read as they are meant; ordinary texts stay as they are."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +54,13 @@ def test_ordinary_texts_stay(text: str) -> None:
 def test_any_text_is_read_without_error(text: str) -> None:
     """No text makes the reader fail, and what it gives is a text."""
     assert isinstance(undisguised(text), str)
+
+
+@pytest.mark.parametrize("unit", ["-", "(", "1.", "00:", "a1", "a ", "a  ", "%41", "QUJDREVGR0hJSktM ", "aaaa", "1l"])
+def test_reading_takes_time_in_proportion_to_the_length(unit: str) -> None:
+    """No repetition makes the reader slow: 25,000 characters, the most that a request may have, take milliseconds."""
+    text = (unit * 25_000)[:25_000]
+    undisguised("warm up 1gn0re")
+    started = time.process_time()
+    undisguised(text)
+    assert time.process_time() - started < 0.5
