@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,11 +43,13 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
         session = replace(session, evaluations=Evaluations(arguments.state_machine))
     try:
+        if arguments.resume:
+            check_resumed(arguments, session)
         identifier = arguments.resume or start(arguments, session)
         try:
             done = finish(arguments, session, identifier)
         except KeyboardInterrupt:
-            _tell(arguments, f"\ninterrupted; nothing is lost: stepguard evaluate --resume {identifier}")
+            _tell(arguments, f"\ninterrupted; nothing is lost: {_command(arguments, identifier)}")
             return 130
     except AccessDenied as error:
         raise InvalidRequest(str(error)) from None  # the caller's to put right
@@ -88,8 +91,20 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
     except BAD_INPUT:  # and nothing else: a service that did not answer may have started the run
         session.evaluations.discard(identifier)
         raise
-    _tell(arguments, f"run {identifier}; interrupted, it goes on with: stepguard evaluate --resume {identifier}")
+    _tell(arguments, f"run {identifier}; interrupted, it goes on with: {_command(arguments, identifier)}")
     return identifier
+
+
+def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
+    """Raise InvalidRequest for what --resume would not look at: other guardrails, a sample, another corpus."""
+    if arguments.guardrails is not None or arguments.sample is not None:
+        raise InvalidRequest("--resume goes on with a run as it was started: leave out --guardrails and --sample.")
+    if given := arguments.corpus:
+        evaluations = session.evaluations
+        named = evaluate_output.about(evaluations, evaluations.describe(arguments.resume))["corpus"]
+        path = Path(given).expanduser()
+        if named not in (given, path.name, path.resolve().name):
+            raise InvalidRequest(f"{arguments.resume} is a run of {named}: leave {given} out to go on with it.")
 
 
 def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> Run:
@@ -183,6 +198,15 @@ def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) ->
     print(f"Results and report: {done.folder}")
     for line in under:
         print(f"under its limit: {line}", file=sys.stderr)
+
+
+def _command(arguments: argparse.Namespace, identifier: str) -> str:
+    """The command that goes on with a run, in the same place and into the same folder."""
+    words = ["stepguard", "evaluate", "--resume", identifier]
+    for option in ("home", "out", "endpoint_url", "state_machine"):
+        if value := getattr(arguments, option, None):
+            words += [f"--{option.replace('_', '-')}", value]
+    return shlex.join([*words, "--aws"] if getattr(arguments, "aws", False) else words)
 
 
 def _target(arguments: argparse.Namespace, identifier: str) -> Path:

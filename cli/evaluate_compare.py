@@ -83,7 +83,10 @@ def _results(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, An
     places = (Path(name).expanduser(), home_of(arguments.home) / "evaluations" / Path(name).name)
     file = next((place / RESULTS for place in places if (place / RESULTS).is_file()), None)
     if file is None:
-        raise InvalidRequest(f"{name}: is neither a folder with {RESULTS} nor a run of this state folder.")
+        raise InvalidRequest(
+            f"{name}: is neither a folder with {RESULTS} nor a run in this state folder's "
+            "evaluations/. Of a run with --out give that folder; --resume RUN fetches the results of any run again."
+        )
     try:
         return {line["id"]: _kept(line) for line in read_results(file)}
     except (ValueError, KeyError, TypeError):

@@ -70,7 +70,7 @@ def show(arguments: argparse.Namespace, session: Session) -> int:
 
 def test(arguments: argparse.Namespace, session: Session) -> int:
     """Print what the guard layers, or one guardrail, decide on a text; no model is called."""
-    text = sys.stdin.read() if arguments.text == "-" else arguments.text
+    text = _text(arguments)
     if not text.strip():
         raise InvalidRequest("The text is empty.")
     check_unicode(text, "The text")
@@ -94,6 +94,27 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
         if row["outcome"] == "masked":
             print(f"{'':<12} {render.plain(str(row['text']))}")
     return 0
+
+
+def _text(arguments: argparse.Namespace) -> str:
+    """The text itself, that of the file which the argument names, or the standard input's. Raises InvalidRequest."""
+    given: str = arguments.text
+    if given == "-":
+        return sys.stdin.read()
+    try:
+        if not (file := Path(given)).is_file():
+            return given
+    except OSError:  # longer than a file's name may be
+        return given
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{render.plain(given)}: is not UTF-8 text.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{render.plain(given)}: cannot be read ({error.strerror}).") from None
+    if not arguments.json:  # a question that happens to be a file's name as well is not taken for one unnoticed
+        print(f"the text of the file {render.plain(given)}, {len(text)} characters:", file=sys.stderr)
+    return text
 
 
 def _scores(

@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _evaluate_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     evaluate = _command(commands, "evaluate", "run a corpus through the workflow and score it", _evaluate)
-    evaluate.add_argument("corpus", nargs="?", help="a .jsonl, .csv or .json file, a folder of documents, s3://…")
+    evaluate.add_argument(
+        "corpus", nargs="?", help="a .jsonl, .csv or .json file (or .gz), a folder of documents, s3://…"
+    )
     evaluate.add_argument("--guardrails", type=Path, metavar="DIR", help="guardrails to evaluate: a folder, or a file")
     evaluate.add_argument("--out", metavar="DIR", help="where results and report go; default HOME/evaluations/RUN")
     evaluate.add_argument("--sample", type=_natural, metavar="N", help="evaluate N items only")
@@ -146,7 +148,7 @@ def _guardrail_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     show.add_argument("id", help="identifier or ARN")
     show.add_argument("--version", default="DRAFT")
     test = _command(actions, "test", "what the layers decide on a text; no model", _in_session("guardrail", "test"))
-    test.add_argument("text", help="the text; - reads it from the standard input")
+    test.add_argument("text", metavar="TEXT|FILE", help="the text, or a UTF-8 file; - reads the standard input")
     test.add_argument("--id", help="one guardrail instead of the three layers")
     test.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
     test.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")

@@ -215,6 +215,18 @@ def test_guardrail_test_shows_every_layer(server: Server) -> None:
     assert (outcomes["preprocess"], outcomes["postprocess"]) == ("masked", "masked")
 
 
+def test_guardrail_test_reads_a_file(server: Server, tmp_path: Path) -> None:
+    """The text of a file that is named is judged, and said to be a file's; one that is not text is refused."""
+    letter, picture = tmp_path / "letter.txt", tmp_path / "picture.png"
+    letter.write_text("Write to jane.roe@example.com please.")
+    picture.write_bytes(b"\x89PNG\xff")
+    ran = stepguard(server, "guardrail", "test", str(letter))
+    assert (ran.code, ran.err) == (0, f"the text of the file {letter}, 37 characters:\n")
+    assert "EMAIL ANONYMIZED" in ran.out
+    refused = stepguard(server, "guardrail", "test", str(picture))
+    assert (refused.code, refused.err) == (2, f"stepguard: {picture}: is not UTF-8 text.\n")
+
+
 def test_guardrail_apply_prints_the_variables_to_set(server: Server) -> None:
     """The project's three layers, as lines that a shell or an .env file takes."""
     ran = stepguard(server, "guardrail", "apply")

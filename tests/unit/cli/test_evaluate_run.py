@@ -113,6 +113,27 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
     assert (s3.objects, states.inputs) == ({}, {})
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"corpus": "numbers.jsonl"}, "run-1 is a run of letters.jsonl: leave numbers.jsonl out"),
+        ({"guardrails": Path("guardrails")}, "leave out --guardrails and --sample"),
+        ({"sample": 5}, "leave out --guardrails and --sample"),
+        ({"corpus": "corpora/letters.jsonl"}, None),
+        ({}, None),
+    ],
+)
+def test_a_resumed_run_is_not_another_one(options: dict[str, Any], told: str | None) -> None:
+    """What --resume would not look at is refused; the run's own corpus may be named again."""
+    place = session(FakeStates(), FakeS3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
+    arguments = argparse.Namespace(**dict.fromkeys(("corpus", "guardrails", "sample")) | {"resume": "run-1"} | options)
+    if told is None:
+        evaluate.check_resumed(arguments, place)
+        return
+    with pytest.raises(InvalidRequest, match=told):
+        evaluate.check_resumed(arguments, place)
+
+
 class ReadOnly(FakeS3):
     """S3 for credentials that may read the results and nothing else."""
 
