@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cli import evaluate_corpus, evaluate_output, evaluate_run, project, render
+from cli import evaluate_corpus, evaluate_output, evaluate_run, guardrail, project, render
 from cli.evaluate_corpus import LocalCorpus
 from cli.evaluate_gate import Gate, gates_of
 from cli.evaluate_summary import lines_of
 from cli.session import Session, home_of
 from functions.adapters.evaluations import Evaluations
-from functions.adapters.guardrail_admin import GuardrailAdmin
 from functions.adapters.objects import Address
 from functions.core.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from functions.core.request import Kind
@@ -142,9 +141,8 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
     """The guardrail of each layer: those of --guardrails, else the deployment's."""
     layers = dict(session.layers)
     if arguments.guardrails is not None:
-        admin = GuardrailAdmin()
         files = project.guardrail_files([arguments.guardrails])
-        applied = {file.stem: admin.apply(configuration).ref for file, configuration in files.items()}
+        applied = {file.stem: item.ref for file, item in guardrail.apply_files(files).items()}
         if set(applied) <= set(Layer):
             layers = {Layer(stem): ref for stem, ref in applied.items()}
         elif len(applied) == 1:  # one guardrail for every layer, as the peers' samples have it

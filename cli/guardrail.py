@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cli import guardrail_lint, guardrail_scores, project, render
 from cli.session import Session
-from functions.adapters.guardrail_admin import GuardrailAdmin
+from functions.adapters.guardrail_admin import Applied, GuardrailAdmin
 from functions.adapters.guardrails import Guardrails
+from functions.core.chunking import REQUEST_CHARACTERS
 from functions.core.errors import InvalidRequest
 from functions.core.request import check_unicode
 from functions.core.settings import VARIABLES, GuardrailRef
@@ -25,8 +28,7 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
     for file, configuration in files.items():  # all of them before the first one is applied
         if unknown := guardrail_lint.unknown_members(configuration):
             raise InvalidRequest(f"{file}: CreateGuardrail has no member {', '.join(unknown)}.")
-    admin = GuardrailAdmin()
-    applied = {file: admin.apply(configuration) for file, configuration in files.items()}
+    applied = apply_files(files)
     if arguments.json:
         rows = [
             {
@@ -46,6 +48,20 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
             id_variable, version_variable = VARIABLES[Layer(file.stem)]
             print(f"{id_variable}={item.ref.id}\n{version_variable}={item.ref.version}")
     return 0
+
+
+def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
+    """Create or update the guardrails of files. Raises InvalidRequest that names the file which is refused."""
+    admin = GuardrailAdmin()
+    applied = {}
+    for file, configuration in files.items():
+        try:
+            applied[file] = admin.apply(configuration)
+        except InvalidRequest as error:  # it hides what the service quotes; a lint without a cloud need not
+            raise InvalidRequest(
+                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
+            ) from None
+    return applied
 
 
 def list_(arguments: argparse.Namespace, session: Session) -> int:
@@ -123,6 +139,11 @@ def _scores(
     """Print every policy's score. Raises InvalidRequest against AWS, which tells none."""
     if session.url is None:
         raise InvalidRequest("--scores works on the embedded cloud only: Amazon Bedrock does not tell its scores.")
+    if len(text) > REQUEST_CHARACTERS:  # its scores as a whole would not be those by which the layers decide
+        raise InvalidRequest(
+            f"--scores takes up to {REQUEST_CHARACTERS} characters, as a request does, not {len(text)}. "
+            "Without it longer texts are judged in parts."
+        )
     rows = []
     for layer, ref, direction in checks:
         label = ref.id if arguments.id else layer

@@ -75,8 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
     """All problems of one guardrail; the file's name (preprocess, model, postprocess) tells its layer."""
-    error = _refusal(configuration)
-    if error is not None:
+    for error in _refusals(configuration):
         yield Problem(str(file), "error", "CreateGuardrail", error)
     if not _readable(configuration):  # types are wrong: nothing else can be said
         return
@@ -109,6 +108,23 @@ def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list) and shape.type_name == "list":
         for number, item in enumerate(value, 1):
             yield from _unknown(shape.member, item, f"{path}{number}.")
+
+
+def _refusals(configuration: Entry) -> list[str]:
+    """Why CreateGuardrail would refuse the guardrail: it stops at the first reason, so each policy is asked alone."""
+    whole = _refusal(configuration)
+    if whole is None:
+        return []
+    policies = {name: value for name, value in configuration.items() if str(name).endswith("PolicyConfig")}
+    profile = {name: value for name, value in configuration.items() if name == "crossRegionConfig"}
+    head = {name: value for name, value in configuration.items() if name not in policies}
+    parts = [head | _ONE_POLICY, *({**_HEAD, **profile, name: value} for name, value in policies.items())]
+    found = dict.fromkeys(reason for part in parts if (reason := _refusal(part)) is not None)
+    return list(found) or [whole]
+
+
+_HEAD = {"name": "any", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
+_ONE_POLICY = {"wordPolicyConfig": {"managedWordListsConfig": [{"type": "PROFANITY"}]}}
 
 
 def _refusal(configuration: Entry) -> str | None:

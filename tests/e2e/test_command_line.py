@@ -205,6 +205,9 @@ def test_a_guardrail_file_with_an_unknown_member_is_told(server: Server, tmp_pat
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert f"{bad}: CreateGuardrail has no member wordPolicyConfig.wordsConfig.2.txet." in ran.err
     assert "never-applied" not in stepguard(server, "guardrail", "list").out
+    bad.write_text(f"name: two words\n{head}    - text: durian\n")
+    ran = stepguard(server, "guardrail", "apply", str(bad))
+    assert (ran.code, ran.out, f"stepguard guardrail lint {bad}" in ran.err) == (2, "", True)
 
 
 def test_guardrail_test_shows_every_layer(server: Server) -> None:
@@ -225,6 +228,10 @@ def test_guardrail_test_reads_a_file(server: Server, tmp_path: Path) -> None:
     assert "EMAIL ANONYMIZED" in ran.out
     refused = stepguard(server, "guardrail", "test", str(picture))
     assert (refused.code, refused.err) == (2, f"stepguard: {picture}: is not UTF-8 text.\n")
+    letter.write_text("The ward is open. " * 1_400)
+    assert stepguard(server, "guardrail", "test", str(letter)).code == 0
+    scored = stepguard(server, "guardrail", "test", str(letter), "--scores", "--json")
+    assert (scored.code, "up to 25000 characters" in scored.err) == (2, True)
 
 
 def test_guardrail_apply_prints_the_variables_to_set(server: Server) -> None:

@@ -91,6 +91,18 @@ def test_what_create_guardrail_refuses_is_an_error(configuration: dict[str, Any]
     assert words in message
 
 
+def test_each_policy_is_refused_for_itself() -> None:
+    """CreateGuardrail stops at its first reason; lint tells those of the name and of every policy at once."""
+    pattern = {"regexesConfig": [{"name": "key", "pattern": "(?=sk-).*", "action": "BLOCK"}]}
+    configuration = _with(
+        name="two words", contentPolicyConfig=_attack("HIGH"), sensitiveInformationPolicyConfig=pattern
+    )
+    errors = [message for level, message in _problems(configuration) if level == "error"]
+    assert len(errors) == 3
+    for error, words in zip(errors, ("Value at 'name'", "must be NONE", "lookahead"), strict=True):
+        assert words in error
+
+
 @pytest.mark.parametrize(
     ("definition", "words"),
     [
