@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from functions.adapters.environment import operators
-from functions.adapters.evaluations import Evaluations, Watch
+from functions.adapters.evaluations import WORK, Evaluations, Watch
 from functions.adapters.executions import Execution
 from functions.adapters.objects import Address, address_of
 from functions.core.callers import Caller
@@ -28,6 +28,7 @@ from functions.core.trace.result import read_result
 from functions.handlers.routes import Reply, check_token, guarded, read_body, sees_all
 
 _REPORT = "report.html"
+_RUNS = f"{WORK}/"
 FILES = ("scorecard.json", "results.jsonl", "items.csv", _REPORT, "bad_rows.jsonl")
 """What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
 
@@ -128,6 +129,8 @@ class EvaluationsApi:
         corpus = address_of(wanted["corpus"])
         if corpus.bucket not in {self._evaluations.bucket, os.environ.get("EVALUATION_CORPUS_BUCKET")}:
             raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
+        if corpus.bucket == self._evaluations.bucket and (f"{corpus.key}/".startswith(_RUNS) or not corpus.key):
+            raise InvalidRequest(f"'corpus' must not be in {_RUNS}, where the texts of everybody's runs are.")
         work = self._evaluations.work(identifier)
         limits = {name: wanted[name] for name in _LIMITS if name in wanted}
         address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}
