@@ -53,7 +53,6 @@ class BadRow:
         return f"{self.file}{f', line {self.line}' if self.line else ''}: {self.reason}"
 
 
-Opener = Callable[[], IO[bytes]]
 Entry = Item | BadRow
 
 
@@ -275,31 +274,7 @@ class _Text(HTMLParser):
     """Collects what a reader of a page sees."""
 
     _HIDDEN = frozenset({"script", "style", "template", "noscript", "head"})
-    _BLOCKS = frozenset(
-        [
-            "p",
-            "div",
-            "br",
-            "li",
-            "ul",
-            "ol",
-            "tr",
-            "table",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "section",
-            "article",
-            "header",
-            "footer",
-            "blockquote",
-            "pre",
-            "title",
-        ]
-    )
+    _BLOCKS = frozenset(_BLOCK_TAGS.split())
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

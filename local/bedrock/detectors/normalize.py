@@ -23,7 +23,6 @@ _CONFUSABLES = str.maketrans(
 # A base character with the marks that follow it: composed as one unit, so that both forms of "é" fold alike.
 _MARKS = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _CLUSTER = re.compile(rf".{_MARKS}*", re.DOTALL)
-_MARK = re.compile(_MARKS)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 

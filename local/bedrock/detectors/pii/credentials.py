@@ -39,9 +39,9 @@ _RULES = (
                     r"[\"'`“‘](?P<value>[^\s\"'`“”’]{3,64})[\"'`”’])"), 0.9),
     Rule("USERNAME",
          re.compile(r"(?i)\b(?:user ?name|user ?id|login (?:name|id)|screen ?name|account name|handle) (?-i:"
-                    r"(?P<value>[A-Za-z]\w*(?:\.[a-z0-9_]+|_[a-z0-9_]+|\d)\w*)(?![\w@./]))"), 0.85),
+                    r"(?P<value>[A-Za-z](?:\w*+\.[a-z0-9_]|(?=\w*(?:_[a-z0-9_]|\d)))\w*+)(?![\w@./]))"), 0.85),
     Rule("USERNAME",
-         re.compile(r"\b(?:[Uu]ser|[Ll]ogin|ssh) (?P<value>(?!v\d)[a-z]\w*[_\d]\w*)(?=@|(?![\w./-]))"), 0.75),
+         re.compile(r"\b(?:[Uu]ser|[Ll]ogin|ssh) (?P<value>(?!v\d)[a-z](?=\w*[_\d])\w*+)(?=@|(?![\w./-]))"), 0.75),
     Rule("USERNAME", re.compile(r"(?<![\w@./])@(?P<value>[A-Za-z_][\w.]{1,29}\w)(?![\w@])(?!\.\w)"), 0.75),
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ _INTRODUCED = re.compile(
 )
 _LOGGED_IN = re.compile(
     r"(?i)\b(?:logged in|log in|sign in|signed in|login|log on|ssh|connect(?:ed)?|registered) "
-    r"(?:as|with(?: user)?) (?:user )?[\"'`]?(?P<value>[a-z][\w.-]*[\d_][\w.-]*\w|[a-z]+\.[a-z]+)(?![\w@])"
+    r"(?:as|with(?: user)?) (?:user )?[\"'`]?(?P<value>[a-z][\w.-]{0,30}[\d_][\w.-]{0,30}\w|[a-z]+\.[a-z]+)(?![\w@])"
 )
 _ORDINARY = listed(
     "a an the my your his her their our its this that not no yes none null true false incorrect wrong invalid expired "

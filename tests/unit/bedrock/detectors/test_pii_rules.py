@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from local.bedrock.detectors import pii
-from local.bedrock.detectors.pii import checksums
+from local.bedrock.detectors.pii import checksums, credentials
 
 
 def found(text: str, *types: str) -> list[tuple[str, str]]:
@@ -206,3 +208,13 @@ def test_check_digits_tell_valid_from_invalid(check: object, valid: str, invalid
     assert callable(check)
     assert check(valid)
     assert not check(invalid)
+
+
+@pytest.mark.parametrize("label", ["user name ", "user ", "login as ", "password ", "password: "])
+@pytest.mark.parametrize("unit", ["a_", "a1", "a.", "a1."])
+def test_a_long_value_takes_time_in_proportion_to_its_length(label: str, unit: str) -> None:
+    """A name of 20,000 characters that is none in the end, being followed by "@", is looked at in milliseconds."""
+    text = label + unit * (20_000 // len(unit)) + "@"
+    started = time.process_time()
+    credentials.find(text)
+    assert time.process_time() - started < 0.5
