@@ -32,8 +32,10 @@ def check_target(folder: Path, run: str) -> None:
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         raise InvalidRequest(f"{there}: is not a folder.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InvalidRequest(f"{folder}: {there} cannot be written to. Choose another --out.")
+    # The folder is made beside its place and put there whole: one that exists needs its parent, too.
+    for place in {there, there.parent} if there == folder else {there}:
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise InvalidRequest(f"{folder}: {place} cannot be written to. Choose another --out.")
     if folder.is_dir() and any(folder.iterdir()) and read_run(folder).get("run") != run:
         raise InvalidRequest(f"{folder}: is not empty. Choose another --out.")
 

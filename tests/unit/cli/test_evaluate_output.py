@@ -37,7 +37,9 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     """Before the run, not after it."""
+    (tmp_path / "there").mkdir()
     tmp_path.chmod(0o500)
-    with pytest.raises(InvalidRequest, match="cannot be written to"):
-        check_target(tmp_path / "out", "run-1")
+    for name in ("new", "there"):
+        with pytest.raises(InvalidRequest, match=f"{tmp_path} cannot be written to"):
+            check_target(tmp_path / name, "run-1")
     tmp_path.chmod(0o700)
