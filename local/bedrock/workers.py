@@ -32,6 +32,8 @@ GROW_AFTER = 0.003
 """Seconds that a request waits for a worker before another one is started: less than what judging a text takes."""
 KEPT = 64
 """Guardrails that a worker knows by number, so that one with 10,000 words does not travel with each request."""
+PATIENCE = 60.0
+"""Seconds that a worker has for an answer; after as many, clients of AWS have given up (botocore's read_timeout)."""
 MAXIMUM = 8
 """Workers at most: one takes about 240 MB, and beyond this the endpoint in front of them is the limit."""
 
@@ -47,7 +49,7 @@ serve(*map(int, sys.argv[2:]))
 
 
 class WorkerEndedError(Exception):
-    """The worker process is gone, with or without having judged."""
+    """The worker process is gone, with or without having judged, or does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Worker:
 
     def _receive(self) -> object:
         try:
+            if not self._connection.poll(PATIENCE):
+                raise WorkerEndedError
             answer: object = self._connection.recv()
         except (EOFError, OSError) as error:
             raise WorkerEndedError from error

@@ -64,7 +64,7 @@ _TURNED = {
 _GROUNDS = ("white", "black")
 _MISSING = "pip install --no-deps --require-hashes -r requirements-images.txt"
 Pixels = NDArray[np.float32]
-# One decoded image may take 256 MB: never two at a time.
+# One decoded image may take 256 MB: never two at a time in a process.
 _decoding = threading.Lock()
 _loading = threading.Lock()
 

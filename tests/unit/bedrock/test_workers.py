@@ -95,6 +95,20 @@ def test_a_killed_worker_costs_one_error_that_clients_retry(judge: WorkerJudge) 
     assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
 
 
+def test_a_worker_that_does_not_answer_is_replaced(judge: WorkerJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that hangs costs its request one error, and no request after it."""
+    judge(WORDS, "INPUT", [Block("fine")], Scope())
+    (hanging,) = judge.processes
+    os.kill(hanging, signal.SIGSTOP)
+    with monkeypatch.context() as patched:
+        patched.setattr(workers, "PATIENCE", 0.05)
+        with pytest.raises(ServiceError) as caught:
+            judge(WORDS, "INPUT", [Block("fine")], Scope())
+    assert caught.value.status == 500
+    assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
+    assert hanging not in judge.processes
+
+
 def test_an_error_of_ours_says_where_and_never_what_the_text_was(
     judge: WorkerJudge, caplog: pytest.LogCaptureFixture
 ) -> None:
