@@ -138,6 +138,8 @@ class Endpoint:
             asyncore_use_poll=True,
         )  # fmt: skip
         self._server.channel_class = Channel
+        # What is left of the queue at the end is none either: Ctrl-C is to print what the command has to say, alone.
+        self._server.task_dispatcher.logger = logging.getLogger("waitress.queue")
 
     def _run(self) -> None:
         server = self._server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -360,3 +361,21 @@ def test_stop_does_not_wait_for_requests_for_long(tmp_path: Path) -> None:
         error = waiting.exception(5)
         fake.meeting.abort()
     assert error is not None
+
+
+def test_stop_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Requests that nobody has taken up yet are dropped without a warning on the terminal."""
+    fake = FakeStates()
+    endpoint = Endpoint({"states": [JsonService("stepfunctions", fake)]}, port=0, threads=1)
+    endpoint.start()
+    sfn = client(endpoint, "stepfunctions", max_pool_connections=3)
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(sfn.list_activities) for _ in range(3)]
+        while not fake.meeting.n_waiting:
+            pass
+        time.sleep(0.2)  # until the two others stand in the queue
+        endpoint.stop()
+        errors = [answer.exception(5) for answer in asked]
+        fake.meeting.abort()
+    assert None not in errors
+    assert not [record for record in caplog.records if record.name.startswith("waitress")]
