@@ -74,8 +74,8 @@ def find(pattern: str, text: str) -> list[Span]:
     """Every non-empty match, sorted, with the pattern as label.
 
     The pattern is applied to the text as written, then as its reader sees it (normalize.legible) where that differs,
-    and to texts hidden in it in base 64 or hexadecimal, so that no disguise of characters hides a match; such matches
-    are left out where they overlap one of the text as written.
+    and to texts hidden in it in base 64 or hexadecimal, so that no disguise of characters hides a match, or its end;
+    matches that share a character are reported as one.
 
     Raises ValueError for a pattern that does not compile and TimeoutError after TIME_LIMIT_SECONDS: each match is
     found in linear time, but a text may hold thousands of them.
@@ -86,15 +86,21 @@ def find(pattern: str, text: str) -> list[Span]:
     readings = [*([shown] if shown.starts else []), *hidden(text)]
     if not readings:
         return spans
-    taken = bytearray(len(text))
-    for span in spans:
-        taken[span.start : span.end] = b"\x01" * (span.end - span.start)
     for reading in readings:
         for span in _find(pattern, reading.text, deadline):
-            start, end = reading.original(span.start, span.end)
-            if not any(taken[start:end]):
-                spans.append(Span(start, end, pattern))
-    return sorted(spans, key=lambda span: (span.start, span.end))
+            spans.append(Span(*reading.original(span.start, span.end), pattern))
+    return _united(spans)
+
+
+def _united(spans: list[Span]) -> list[Span]:
+    """The spans sorted, those that overlap as one."""
+    united: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        if united and span.start < united[-1].end:
+            last = united.pop()
+            span = Span(last.start, max(last.end, span.end), last.label)
+        united.append(span)
+    return united
 
 
 def _find(pattern: str, text: str, deadline: float) -> list[Span]:

@@ -82,3 +82,10 @@ def test_disguised_matches_are_found_once_and_where_they_stand() -> None:
     text = "T-42, T-\u200b43, Т\u200b-44 Tx and see ZmluZCBULTQ1IHRoZXJl"
     found = regexes.find(r"\bT-\d\d\b", text)
     assert [text[span.start : span.end] for span in found] == ["T-42", "T-\u200b43", "Т\u200b-44", "ZCBULTQ1"]
+
+
+@pytest.mark.parametrize("text", ["411\u200b11", "4111\u200b1111", "4\u200b1111"])
+def test_an_invisible_character_leaves_no_part_of_a_match_out(text: str) -> None:
+    """A number whose beginning is a match by itself is found to its end: masking leaves no digits behind."""
+    found = regexes.find(r"\b\d{3,16}\b", f"id {text}.")
+    assert [(span.start, span.end) for span in found] == [(3, 3 + len(text))]
