@@ -19,7 +19,9 @@ Kind = Literal["stop", "word", "name", "number"]
 _VOCABULARY = Path(__file__).with_name("tokenizer") / "vocab.txt"
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CITATION = re.compile(r"\[\d+(?:\s*[,–-]\s*\d+)*\]")  # "[2]" points at the source, says no number
-_LIST_MARK = re.compile(r"(?m)^\s*\(?\d{1,2}[.):]?(?=\s|$)(?!\s+[a-z])")  # "1. Wash ..." counts lines, says no number
+_LIST_MARK = re.compile(
+    r"(?m)^[^\S\n]*\(?\d{1,2}[.):]?(?=\s|$)(?!\s+[a-z])"
+)  # "1. Wash ..." counts lines, says no number
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _ENDINGS = ("ations", "ation", "ings", "ments", "ment", "ing", "ied", "ies", "ers", "ed", "es", "er", "ly", "s", "e")
 _STEM = 7  # characters kept: "vaccine", "vaccinated" and "vaccination" meet

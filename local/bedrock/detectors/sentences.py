@@ -7,7 +7,7 @@ import re
 WINDOW_CHARACTERS = 300  # about 70 tokens; longer sentences are cut
 WHOLE_CHARACTERS = 1000  # about 230 tokens: what one embedding (256 tokens) can see
 MIN_CHARACTERS = 12  # shorter sentences ("Yes.") join their neighbour
-_END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|\s*\n\s*")
+_END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|(?<!\s)[^\S\n]*\n\s*")
 
 
 def sentences(text: str) -> list[str]:
