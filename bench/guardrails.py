@@ -9,6 +9,7 @@ public data sets.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import sys
@@ -21,10 +22,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.rates import Floats, Result, measure, print_result
+from bench.rates import Floats, Rate, Result, measure, print_result, rate
 from bench.texts import HARMLESS, OWN, OWN_TEXTS, answers, expert_claims, news_sentences, questions, unseen
 from local.bedrock.detectors import content, embedding, grounding, heads, prompt_attack, topics
 from local.bedrock.detectors.sentences import sentences
+from local.bedrock.detectors.words import managed_profanity
 from local.train.__main__ import benign_held_out, data_folder, examples
 from local.train.examples import HEADS
 
@@ -214,6 +216,15 @@ def planted(data: Path, count: int = 60) -> dict[str, dict[str, float]]:
     return found
 
 
+def profanity(data: Path) -> dict[str, Rate]:
+    """Share of Davidson's tweets (every fifth) with a word of the managed list, by what the tweets were called."""
+    with (data / "davidson_hate" / "labeled_data.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))[::5]
+    tweets = {kind: [row["tweet"] for row in rows if row["class"] == kind] for kind in ("1", "2")}
+    found = {kind: sum(bool(managed_profanity().find(text)) for text in texts) for kind, texts in tweets.items()}
+    return {name: rate(found[kind], len(tweets[kind])) for name, kind in (("offensive", "1"), ("neither", "2"))}
+
+
 def speed(data: Path, repeats: int = 40) -> dict[str, float]:
     """Median milliseconds for all semantic policies on texts never seen before (no cache hit): about 200 and 5,000
     characters.
@@ -259,6 +270,7 @@ def main(arguments: list[str] | None = None) -> int:
     alarms = answer_alarms(given.data)
     inside = planted(given.data)
     safe = safe_texts()
+    swearing = profanity(given.data)
     if given.json:
         print(
             json.dumps(
@@ -268,6 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
                     "answers": alarms,
                     "planted": inside,
                     "safe": safe,
+                    "profanity": {name: asdict(share) for name, share in swearing.items()},
                     "milliseconds": times,
                 }
             )
@@ -283,6 +296,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"recall at strength HIGH, {name}: {recalled}")
     for label, flagged in safe.items():
         print(f"own harmless texts flagged at strength MEDIUM, {label}: {flagged}")
+    for name, share in swearing.items():
+        print(f"profanity in tweets called {name}: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}] of {share.of}")
     print(f"median milliseconds: {times}")
     return 0
 
