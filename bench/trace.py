@@ -20,12 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's trace.py would hide Python's own
+sys.path.pop(0)  # this folder's trace.py would hide Python's own
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cli.site import single_file  # noqa: E402
-from functions.core.trace import read_history, to_document  # noqa: E402
-from functions.core.trace.events import details_member  # noqa: E402
-from functions.core.trace.graph import graph  # noqa: E402
+from cli.site import single_file
+from functions.core.trace import read_history, to_document
+from functions.core.trace.events import details_member
+from functions.core.trace.graph import graph
 
 EVENTS = 25_000
 LIMITS = {"trace_seconds": 1.0, "first_paint_seconds": 2.0, "state_click_seconds": 0.2}

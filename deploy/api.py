@@ -86,7 +86,7 @@ class Api:
             self._url + quote(path), data, dict(signed.headers.items()), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above
                 return _reply(response.status, response.read(), response.headers)
         except urllib.error.HTTPError as error:
             with error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -254,11 +254,3 @@ def _unneeded(result: Result) -> bool:
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
     return {str(name): counts[name] for name in sorted(counts)}
-
-
-def scorecard_of(results: Iterable[Result]) -> Scorecard:
-    """The scorecard of some results."""
-    card = Scorecard()
-    for result in results:
-        card.add(result)
-    return card

@@ -70,6 +70,20 @@ class Evaluation:
         return "Guardrail masked." if self.masked else "No action."
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much of a guardrail is applied and reported.
+
+    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` and
+    `unseen_images` are those of the request that are not among the blocks, for the coverage.
+    """
+
+    full: bool = False
+    prompt_attack: bool = True
+    unseen_characters: int = 0
+    unseen_images: int = 0
+
+
 def guarded(blocks: Sequence[Block]) -> tuple[int, ...]:
     """Which texts all policies but grounding look at.
 
@@ -92,17 +106,12 @@ def evaluate(
     direction: Direction,
     blocks: Sequence[Block],
     detection: Detection,
-    *,
-    full: bool = False,
-    prompt_attack: bool = True,
-    unseen_characters: int = 0,
-    unseen_images: int = 0,
+    scope: Scope,
 ) -> Evaluation:
     """Apply every policy of the guardrail that is enabled for this direction.
 
-    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` and
-    `unseen_images` are those of the request that are not in `blocks`, for the coverage. Only content filters look at
-    images, all of them: an image cannot be marked, and so cannot be left out by marks elsewhere.
+    Only content filters look at images, all of them: an image cannot be marked, and so cannot be left out by marks
+    elsewhere.
 
     Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query,
     a regular expression that does not finish, images that cannot be judged, and a request of which nothing would be.
@@ -126,7 +135,12 @@ def evaluate(
     # First, since it refuses requests.
     grounded = grounding.assess(guardrail.policy("contextualGroundingPolicyConfig"), direction, compared, detection)
     harmful = content.assess(
-        guardrail.policy("contentPolicyConfig"), direction, texts, detection, prompt_attack=prompt_attack, images=images
+        guardrail.policy("contentPolicyConfig"),
+        direction,
+        texts,
+        detection,
+        prompt_attack=scope.prompt_attack,
+        images=images,
     )
     images_seen = harmful.units.get(content.IMAGE_UNITS, 0) if harmful else 0
     if images and not images_seen and not any(text.strip() for text in texts):
@@ -145,16 +159,16 @@ def evaluate(
     usage = dict.fromkeys(_UNITS, 0)
     for section in sections:
         usage.update(section.units)
-    total = unseen_characters + sum(len(block.text) for block in blocks)
+    total = scope.unseen_characters + sum(len(block.text) for block in blocks)
     coverage = {"textCharacters": {"guarded": characters, "total": total}}
-    if images or unseen_images:
-        coverage["images"] = {"guarded": images_seen, "total": len(images) + unseen_images}
+    if images or scope.unseen_images:
+        coverage["images"] = {"guarded": images_seen, "total": len(images) + scope.unseen_images}
     return Evaluation(
         blocked=blocked,
         masked=masked and not blocked,
         outputs=_outputs(guardrail, direction, texts, sections, blocked=blocked, masked=masked),
         guarded=positions,
-        assessment=_assessment(guardrail, sections, usage, coverage, started, full=full),
+        assessment=_assessment(guardrail, sections, usage, coverage, started, full=scope.full),
         usage=usage,
         coverage=coverage,
     )

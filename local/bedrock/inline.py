@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from local.bedrock.evaluate import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Evaluation, joined
+from local.bedrock.evaluate import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Evaluation, Scope, joined
 from local.bedrock.guardrail import Guardrail
-from local.bedrock.judge import Judge, Scope
+from local.bedrock.judge import Judge
 from local.bedrock.policies import grounding
 from local.wire import ServiceError
 

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from local.bedrock.detection import Detection
-from local.bedrock.evaluate import Block, Evaluation, evaluate
+from local.bedrock.evaluate import Block, Evaluation, Scope, evaluate
 from local.bedrock.guardrail import Guardrail
 from local.bedrock.packages import PackageMissingError
 from local.bedrock.policies.base import Direction
 from local.wire import ServiceError
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """How much of a guardrail is applied and reported: the keyword arguments of `evaluate`."""
-
-    full: bool = False
-    prompt_attack: bool = True
-    unseen_characters: int = 0
-    unseen_images: int = 0
 
 
 class Judge(Protocol):
@@ -43,16 +33,7 @@ class LocalJudge:
         self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope, /
     ) -> Evaluation:
         try:
-            return evaluate(
-                guardrail,
-                direction,
-                blocks,
-                self.detection,
-                full=scope.full,
-                prompt_attack=scope.prompt_attack,
-                unseen_characters=scope.unseen_characters,
-                unseen_images=scope.unseen_images,
-            )
+            return evaluate(guardrail, direction, blocks, self.detection, scope)
         except PackageMissingError as error:
             message = f"The guardrail cannot be applied: {error}."
             raise ServiceError("ServiceUnavailableException", message, 503) from None

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.bedrock.converse import converse
-from local.bedrock.evaluate import Block
+from local.bedrock.evaluate import Block, Scope
 from local.bedrock.guardrail import Guardrail
 from local.bedrock.images import check_image, check_number
 from local.bedrock.inline import guard
 from local.bedrock.invoke_model import invoke_model
-from local.bedrock.judge import Judge, Scope
+from local.bedrock.judge import Judge
 from local.bedrock.models.catalogue import Catalogue, reasons
 from local.wire import ServiceError
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from local.bedrock.detection import LocalDetection
 from local.bedrock.detectors.vectors import share, shareable
-from local.bedrock.evaluate import Block, Evaluation
+from local.bedrock.evaluate import Block, Evaluation, Scope
 from local.bedrock.guardrail import Guardrail
-from local.bedrock.judge import Judge, LocalJudge, Scope
+from local.bedrock.judge import Judge, LocalJudge
 from local.bedrock.policies.base import Direction
 from local.wire import ServiceError
 

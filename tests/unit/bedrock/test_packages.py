@@ -6,9 +6,9 @@ from typing import Never
 
 import pytest
 
-from local.bedrock.evaluate import Block
+from local.bedrock.evaluate import Block, Scope
 from local.bedrock.guardrail import Guardrail
-from local.bedrock.judge import LocalJudge, Scope
+from local.bedrock.judge import LocalJudge
 from local.bedrock.packages import PackageMissingError, packaged_file
 from local.wire import ServiceError
 from tests.unit.bedrock.fakes import FakeDetection

@@ -17,9 +17,9 @@ import pytest
 
 from local.bedrock import workers
 from local.bedrock.detection import LocalDetection
-from local.bedrock.evaluate import Block, Evaluation
+from local.bedrock.evaluate import Block, Evaluation, Scope
 from local.bedrock.guardrail import Guardrail
-from local.bedrock.judge import LocalJudge, Scope
+from local.bedrock.judge import LocalJudge
 from local.bedrock.policies.base import Direction
 from local.bedrock.workers import Worker, WorkerEndedError, WorkerJudge
 from local.wire import ServiceError

@@ -20,7 +20,7 @@ from functions.core.items import Item
 from functions.core.prices import model_cost
 from functions.core.request import Kind
 from functions.core.results import result_of
-from functions.core.scorecard import scorecard_of
+from tests.fakes.scorecards import scorecard_of
 from tests.unit.core.test_scorecard import VIOLENCE, finding, record
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x07\u202e$x$ {{7*7}}"

@@ -18,8 +18,8 @@ from functions.adapters.objects import Objects
 from functions.core.errors import InvalidRequest, ServiceUnavailable
 from functions.core.results import result_of
 from functions.core.runs import Run
-from functions.core.scorecard import scorecard_of
 from tests.fakes.aws import client_error
+from tests.fakes.scorecards import scorecard_of
 from tests.fakes.states import MACHINE, FakeStates
 from tests.unit.core.test_scorecard import record
 from tests.unit.handlers.test_corpus_handlers import FakeS3

@@ -12,7 +12,8 @@ from functions.core.csvtext import COLUMNS, row_of
 from functions.core.items import Expected, Labels, Span
 from functions.core.prices import model_cost
 from functions.core.results import Action, Parts, Result, result_of
-from functions.core.scorecard import LOOK_FIRST, scorecard_of
+from functions.core.scorecard import LOOK_FIRST
+from tests.fakes.scorecards import scorecard_of
 
 
 def finding(policy: str, name: str, action: str = "BLOCKED", **more: Any) -> dict[str, Any]:

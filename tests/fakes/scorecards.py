@@ -1,0 +1,16 @@
+"""Scorecards of given results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from functions.core.results import Result
+from functions.core.scorecard import Scorecard
+
+
+def scorecard_of(results: Iterable[Result]) -> Scorecard:
+    """The scorecard of some results."""
+    card = Scorecard()
+    for result in results:
+        card.add(result)
+    return card
