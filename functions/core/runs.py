@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from functions.core.errors import InvalidRequest
 from functions.core.mapitems import Guardrails, guardrails_of
+from functions.core.quotas import concurrency_for
 from functions.core.request import Kind
 
 MAX_CONCURRENCY = 1000
@@ -58,6 +60,14 @@ class Run:
         if self.sample is not None:
             document["sample"] = self.sample
         return document
+
+    def limits(self, lines: int, text_units: int) -> dict[str, int]:
+        """What the Map of so many lines with so many text units is held to."""
+        return {
+            "max_concurrency": self.concurrency or concurrency_for(text_units / lines),
+            # A share alone is judged when all items have been read; the count ends a hopeless run at once.
+            "tolerated_failures": floor(lines * self.tolerated_failures / 100 + 1e-9),
+        }
 
     def key(self, name: str) -> str:
         """The key of one of the run's objects."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from functions.core.corpus import TEXTS, BadRow, Entry, all_items, read_file, sa
 from functions.core.errors import InvalidRequest
 from functions.core.items import Item
 from functions.core.mapitems import Guardrails, map_lines
-from functions.core.quotas import concurrency_for, units_of
+from functions.core.quotas import units_of
 from functions.core.runs import LOCAL_BAD_ROWS, Run, run_of
 from functions.core.settings import Settings
 
@@ -48,12 +47,7 @@ def prepare_corpus(
         if counts["bad_rows"]:
             objects.upload(Address(bucket, run.key(BAD_ROWS)), bad)
         objects.put(Address(bucket, run.key(CORPUS)), json.dumps(counts).encode())
-    units = counts.pop("text_units") / counts["lines"]
-    limits = {
-        "max_concurrency": run.concurrency or concurrency_for(units),
-        # A share alone is judged when all items have been read; the count ends a hopeless run at once.
-        "tolerated_failures": floor(counts["lines"] * run.tolerated_failures / 100 + 1e-9),
-    }
+    limits = run.limits(counts["lines"], counts.pop("text_units"))
     return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **limits}
 
 

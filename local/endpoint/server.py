@@ -63,11 +63,6 @@ class Endpoint:
         self._thread.start()
         return self.url
 
-    def serve_forever(self) -> None:
-        """Listen and serve in this thread until `stop` or KeyboardInterrupt. Raises OSError as `start` does."""
-        self._listen()
-        self._run()
-
     def stop(self) -> None:
         """Take no more requests, give those under way a second, close all connections."""
         server, self._server = self._server, None
@@ -143,7 +138,7 @@ class Endpoint:
 
     def _run(self) -> None:
         server = self._server
-        server.run()  # ends when nothing is left to watch, or, in the main thread, with Ctrl-C
+        server.run()  # ends when nothing is left to watch
         self._server = None
         _close(server)
 
