@@ -58,27 +58,27 @@ lint: setup ## formatting, style, types, import contracts, state machines
 
 train: setup ## train the detectors' weights again from the public data sets (DATA=folder)
 	@$(BIN)/pip install --quiet -r requirements-train.txt
-	@$(BIN)/python -m local.train.pii_gazetteer
-	@$(BIN)/python -m local.train.pii_profanity $(DATA)
-	@$(BIN)/python -m local.train.pii_tagger $(DATA) --words-only
-	@$(BIN)/python -m local.train.pii_tagger $(DATA) --epochs 6
-	@$(BIN)/python -m local.train
+	@$(BIN)/python -m training.pii_gazetteer
+	@$(BIN)/python -m training.pii_profanity $(DATA)
+	@$(BIN)/python -m training.pii_tagger $(DATA) --words-only
+	@$(BIN)/python -m training.pii_tagger $(DATA) --epochs 6
+	@$(BIN)/python -m training
 
 package: setup ## build the Lambda zip and the CloudFormation template in build/package
-	@$(BIN)/python -m deploy build/package
+	@$(BIN)/python -m stepguard.deploy build/package
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
 deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (shows the changes and asks first)
-	@$(BIN)/python -m deploy.stage deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
+	@$(BIN)/python -m stepguard.deploy.stage deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
 
 destroy: setup ## remove a stage: make destroy STAGE=dev (STAGE=local is the staging area's)
-	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/python -m deploy.stage destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
+	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/python -m stepguard.deploy.stage destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
 
 deploy-local: setup ministack ## deploy to an AWS that is not ours on this machine (MiniStack)
 	@$(BIN)/python -m deploy.staging deploy
 
 smoke: setup ## ask the demo's questions of the deployed API: make smoke STAGE=local
-	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/python -m deploy.smoke $(STAGE))
+	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/python -m stepguard.deploy.smoke $(STAGE))
 
 e2e: setup ministack ## deploy the package to MiniStack, ask, attack, update, roll back, remove
 	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Request, Response
 
-from functions.adapters.telemetry import observed_route, observed_stage
-from functions.core.callers import read_caller
-from functions.handlers import chat_api
-from functions.handlers.guard_answer import guard_answer
-from functions.handlers.guard_input import guard_input
-from functions.handlers.invoke_model import invoke_model
+from functions import chat_api
+from functions.guard_answer import guard_answer
+from functions.guard_input import guard_input
+from functions.invoke_model import invoke_model
+from stepguard.aws.telemetry import observed_route, observed_stage
+from stepguard.guard.callers import read_caller
 
 if TYPE_CHECKING:
-    from functions.handlers.evaluations_api import EvaluationsApi
-    from functions.handlers.executions_api import ExecutionsApi
-    from functions.handlers.routes import Reply
+    from functions.evaluations_api import EvaluationsApi
+    from functions.executions_api import ExecutionsApi
+    from functions.routes import Reply
 
 app = Chalice(app_name="stepguard")
 app.debug = False
@@ -27,7 +27,7 @@ chat = chat_api.ChatApi()
 @cache
 def executions() -> ExecutionsApi:
     """The routes of operators, imported at their first request: a chat's cold start does not wait for them."""
-    from functions.handlers.executions_api import ExecutionsApi
+    from functions.executions_api import ExecutionsApi
 
     return ExecutionsApi()
 
@@ -35,7 +35,7 @@ def executions() -> ExecutionsApi:
 @cache
 def evaluations() -> EvaluationsApi:
     """The same for evaluations."""
-    from functions.handlers.evaluations_api import EvaluationsApi
+    from functions.evaluations_api import EvaluationsApi
 
     return EvaluationsApi()
 
@@ -61,7 +61,7 @@ def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any
 @app.lambda_function(name="prepare_corpus")
 def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state PrepareCorpus of an evaluation."""
-    from functions.handlers.prepare_corpus import prepare_corpus
+    from functions.prepare_corpus import prepare_corpus
 
     return observed_stage("PrepareCorpus", prepare_corpus, event)
 
@@ -69,7 +69,7 @@ def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, A
 @app.lambda_function(name="summarize_corpus")
 def summarize_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state SummarizeCorpus of an evaluation."""
-    from functions.handlers.summarize_corpus import summarize_corpus
+    from functions.summarize_corpus import summarize_corpus
 
     return observed_stage("SummarizeCorpus", summarize_corpus, event)
 

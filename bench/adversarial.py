@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.bedrock.detection import LocalDetection
-from local.bedrock.detectors import content, prompt_attack
+from embedded_aws.bedrock.detection import LocalDetection
+from embedded_aws.bedrock.detectors.content import filters, prompt_attack
 
 DATA = Path(__file__).with_name("data") / "adversarial.json"
 _TWINS = str.maketrans("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ")
@@ -84,7 +84,7 @@ TECHNIQUES: dict[str, Callable[[str], str]] = {
 
 def _flagged(kind: str, text: str) -> bool:
     """Whether a filter of strength MEDIUM acts."""
-    grade = prompt_attack.grade(text) if kind == "PROMPT_ATTACK" else content.grade(text, [kind])[kind]
+    grade = prompt_attack.grade(text) if kind == "PROMPT_ATTACK" else filters.grade(text, [kind])[kind]
     return grade.confidence in ("MEDIUM", "HIGH")
 
 
@@ -116,7 +116,7 @@ def measure(change: Callable[[str], str], data: dict[str, Any]) -> dict[str, flo
         "prompt attack": share([_flagged("PROMPT_ATTACK", text) for text in attacks]),
         "content": share([_flagged(kind, text) for kind, text in harmful]),
         "topics": share([topic in detection.topics(change(text), topics) for topic, text in data["topics"]["texts"]]),
-        "false alarms": share([_any(("PROMPT_ATTACK", *content.TYPES), text) for text in harmless]),
+        "false alarms": share([_any(("PROMPT_ATTACK", *filters.TYPES), text) for text in harmless]),
     }
 
 

@@ -18,9 +18,9 @@ from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.asl.ports import LambdaInvokeError, LambdaResult, Mocked, VirtualClock
-from local.asl.service import StepFunctions
-from local.wire import Account, JsonService
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaInvokeError, LambdaResult, Mocked, VirtualClock
+from embedded_aws.wire import Account, JsonService
 
 ROLE = "arn:aws:iam::111111111111:role/snf_role_arn"
 

@@ -26,8 +26,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.asl.ports import LambdaResult
-from local.asl.service import StepFunctions
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult
 
 ROOT = Path(__file__).resolve().parent.parent
 ROLE = "arn:aws:iam::123456789012:role/bench"

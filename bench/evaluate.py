@@ -29,11 +29,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import promptfoo
-from cli.session import Session, embedded
-from functions.adapters.evaluations import Watch
-from functions.adapters.guardrails import Guardrails
-from functions.core.runs import Run
-from functions.core.verdict import Direction, Layer
+from stepguard.aws.evaluations import Watch
+from stepguard.aws.guardrails import Guardrails
+from stepguard.evaluation.runs import Run
+from stepguard.guard.verdict import Direction, Layer
+from stepguard.session.embedded import embedded
+from stepguard.session.model import Session
 
 POLL_SECONDS = 0.5
 """As the command line asks; each question costs the cloud that is measured a few milliseconds."""

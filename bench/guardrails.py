@@ -24,11 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.rates import Floats, Rate, Result, measure, print_result, rate
 from bench.texts import HARMLESS, OWN, OWN_TEXTS, answers, expert_claims, news_sentences, questions, unseen
-from local.bedrock.detectors import content, embedding, grounding, heads, prompt_attack, topics
-from local.bedrock.detectors.sentences import sentences
-from local.bedrock.detectors.words import managed_profanity
-from local.train.__main__ import benign_held_out, data_folder, examples
-from local.train.examples import HEADS
+from embedded_aws.bedrock.detectors import topics
+from embedded_aws.bedrock.detectors.content import filters, heads, prompt_attack
+from embedded_aws.bedrock.detectors.embedding import encoder
+from embedded_aws.bedrock.detectors.grounding import scores
+from embedded_aws.bedrock.detectors.text.sentences import sentences
+from embedded_aws.bedrock.detectors.words.words import managed_profanity
+from training.__main__ import benign_held_out, data_folder, examples
+from training.examples import HEADS
 
 LEVELS = ("LOW", "MEDIUM", "HIGH")
 VALIDATION = OWN / "validation.json"
@@ -83,7 +86,7 @@ def safe_texts() -> dict[str, dict[str, float]]:
 
 def denied_topics(data: Path) -> list[Result]:
     """Held-out topics of CLINC150 and Banking77: intents, and CLINC's wide domains, with zero to five examples."""
-    from local.train.topics import tasks
+    from training.topics import tasks
 
     groups: dict[str, tuple[list[float], list[float]]] = {}
     domains = {name.replace("_", " ") for name in json.loads(TASKS.read_text(encoding="utf-8"))}
@@ -111,8 +114,8 @@ def denied_texts() -> tuple[Floats, Floats]:
     others: list[float] = []
     for item in given:
         topic = topics.Topic(item["name"], item["definition"], tuple(item["examples"]))
-        own += topics.score_vectors(embedding.embed(item["denied"]), topic).tolist()
-        others += topics.score_vectors(embedding.embed(harmless), topic).tolist()
+        own += topics.score_vectors(encoder.embed(item["denied"]), topic).tolist()
+        others += topics.score_vectors(encoder.embed(harmless), topic).tolist()
     return np.array(own), np.array(others)
 
 
@@ -138,7 +141,7 @@ def grounded(data: Path) -> list[Result]:
 
 def ungrounded(pairs: Sequence[tuple[str, str]]) -> Floats:
     """1 - grounding of (source, answer) pairs."""
-    return np.array([1 - grounding.scores(source, "", answer).grounding for source, answer in pairs])
+    return np.array([1 - scores.scores(source, "", answer).grounding for source, answer in pairs])
 
 
 def paraphrases(data: Path) -> dict[str, dict[str, float]]:
@@ -156,7 +159,7 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
             continue
         hits: dict[str, int] = {"any policy": 0}
         for text in texts:
-            grades = {**content.grade(text, content.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
+            grades = {**filters.grade(text, filters.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
             acting = [f["type"] for f in filters if grades[f["type"]].confidence in blocks[f["inputStrength"]]]
             acting += [name for name, score in topics.detect(text, denied).items() if score.detected]
             hits["any policy"] += bool(acting)
@@ -181,7 +184,7 @@ def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
     for label, texts in answers(data).items():
         hits: dict[str, list[int]] = {}
         for text in texts:
-            grades = {**content.grade(text, content.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
+            grades = {**filters.grade(text, filters.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
             for name, grade in grades.items():
                 counts = hits.setdefault(name, [0, 0])
                 counts[0] += grade.confidence != "NONE"
@@ -233,7 +236,7 @@ def speed(data: Path, repeats: int = 40) -> dict[str, float]:
     pages = [document["paragraphs"][0]["context"] for document in corpus["data"]]
     topic = topics.Topic("Medical Advice", "Specific medical advice or diagnosis", ("Stop taking your medication.",))
     policies: tuple[Callable[[str], object], ...] = (
-        lambda text: content.grade(text, content.TYPES), prompt_attack.grade, lambda text: topics.detect(text, [topic]),
+        lambda text: filters.grade(text, filters.TYPES), prompt_attack.grade, lambda text: topics.detect(text, [topic]),
     )  # fmt: skip
     medians = {}
     for name, length, count in (("200 characters", 200, repeats), ("5,000 characters", 5000, max(5, repeats // 4))):
@@ -247,7 +250,7 @@ def speed(data: Path, repeats: int = 40) -> dict[str, float]:
         medians[name] = round(float(np.median(times[2:])), 2)
     start = time.perf_counter()
     for page in pages[:10]:
-        grounding.scores(page[:2000], "What was found?", page[9000:9400])
+        scores.scores(page[:2000], "What was found?", page[9000:9400])
     medians["grounding, 2,000 character source"] = round((time.perf_counter() - start) * 100, 2)
     return medians
 
@@ -263,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"skipped: {given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr
         )
         return 1
-    embedding.embed(["warm up"])
+    encoder.embed(["warm up"])
     times = speed(given.data)
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
     told = paraphrases(given.data)

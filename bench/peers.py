@@ -76,7 +76,7 @@ def policies(types: list[str], *, words: bool = True) -> dict[str, Any]:
 
 def everything() -> dict[str, Any]:
     """Every policy that judges a question: six content filters, two topics, words, profanity, 31 PII types, regexes."""
-    from local.bedrock.detectors import pii
+    from embedded_aws.bedrock.detectors import pii
 
     strengths = {"inputStrength": "HIGH", "outputStrength": "HIGH"}
     filters = [{"type": kind, **strengths} for kind in ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT")]

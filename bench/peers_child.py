@@ -23,8 +23,10 @@ Scan = Callable[[str], bool]
 def stepguard(policies: dict[str, Any]) -> Scan:
     """The embedded Bedrock in this process: ApplyGuardrail with these policies; found: a policy intervened."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    bedrock = importlib.import_module("local.bedrock.service").Bedrock(Path(tempfile.mkdtemp()) / "bedrock.sqlite3")
-    wire = importlib.import_module("local.wire").JsonService
+    bedrock = importlib.import_module("embedded_aws.bedrock.api.service").Bedrock(
+        Path(tempfile.mkdtemp()) / "bedrock.sqlite3"
+    )
+    wire = importlib.import_module("embedded_aws.wire").JsonService
     control, runtime = wire("bedrock", bedrock.control), wire("bedrock-runtime", bedrock.runtime)
     messages = {"blockedInputMessaging": "no", "blockedOutputsMessaging": "no"}
     made = control.call("CreateGuardrail", {"name": "peers", **messages, **policies})["guardrailId"]

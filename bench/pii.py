@@ -25,10 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.bedrock.detectors import pii
-from local.train.pii_corpus import labelled, presidio
-from local.train.pii_numbers import generated_sentences
-from local.train.pii_sentences import Sentence
+from embedded_aws.bedrock.detectors import pii
+from training.pii_corpus import labelled, presidio
+from training.pii_numbers import generated_sentences
+from training.pii_sentences import Sentence
 
 # presidio-research's types that have one Bedrock type as counterpart
 _TYPES = {

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from functions.core.settings import GuardrailRef
+from stepguard.guard.settings import GuardrailRef
 
 VERSION = "0.121.20"
 FOLDER = Path(__file__).parents[1] / "build" / "promptfoo"

@@ -59,7 +59,7 @@ class Running:
 def stepguard(core: int | None = None) -> Iterator[Running]:
     """`stepguard serve` of this source tree on a free port, with the echo model, on one core if asked."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "cli.main", "serve", "--port", "0", "--home", folder]
+        command = [sys.executable, "-m", "stepguard", "serve", "--port", "0", "--home", folder]
         with _started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
             yield Running(_said(process, log, r"listens at (http://\S+)"), process.pid)
 

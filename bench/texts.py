@@ -6,9 +6,9 @@ import csv
 import json
 from pathlib import Path
 
-from local.train.examples import HEADS
+from training.examples import HEADS
 
-OWN = Path(__file__).resolve().parents[1] / "local" / "train"
+OWN = Path(__file__).resolve().parents[1] / "training"
 ANSWERS = OWN / "validation_answers.json"
 OWN_TEXTS = OWN / "validation_texts.json"
 NEWS = OWN / "validation_news.json"

@@ -23,10 +23,10 @@ from typing import Any
 sys.path.pop(0)  # this folder's trace.py would hide Python's own
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cli.site import single_file
-from functions.core.trace import read_history, to_document
-from functions.core.trace.events import details_member
-from functions.core.trace.graph import graph
+from stepguard.trace import read_history, to_document
+from stepguard.trace.events import details_member
+from stepguard.trace.graph import graph
+from stepguard.webserver.site import single_file
 
 EVENTS = 25_000
 LIMITS = {"trace_seconds": 1.0, "first_paint_seconds": 2.0, "state_click_seconds": 0.2}

@@ -1,1 +1,0 @@
-"""What turns the project into something AWS can run: the Lambda zip and the CloudFormation template."""

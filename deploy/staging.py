@@ -24,9 +24,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy.aws import AwsError
-from deploy.package import PackagingError
-from deploy.stack import StackError
+from stepguard.deploy.aws import AwsError
+from stepguard.deploy.package import PackagingError
+from stepguard.deploy.stack import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 MINISTACK = ROOT / "build" / "ministack" / "bin" / "python"
@@ -63,7 +63,16 @@ class Staging:
 
     def parameters(self) -> dict[str, str]:
         """The stack's parameters: the embedded Bedrock, and the guardrails that it serves. Raises StagingError."""
-        command = [sys.executable, "-m", "cli.main", "guardrail", "apply", "--json", "--endpoint-url", self.bedrock]
+        command = [
+            sys.executable,
+            "-m",
+            "stepguard",
+            "guardrail",
+            "apply",
+            "--json",
+            "--endpoint-url",
+            self.bedrock,
+        ]
         result = subprocess.run(  # noqa: S603 - a fixed command
             command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
         )
@@ -101,7 +110,16 @@ def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> S
     groups = (
         _start([str(MINISTACK), "-m", "ministack"], folder, "ministack", folder / "tmp", emulator),
         _start(
-            [sys.executable, "-m", "cli.main", "serve", "--port", str(bedrock_port), "--home", str(folder / "home")],
+            [
+                sys.executable,
+                "-m",
+                "stepguard",
+                "serve",
+                "--port",
+                str(bedrock_port),
+                "--home",
+                str(folder / "home"),
+            ],
             folder,
             "bedrock",
             ROOT,
@@ -177,7 +195,7 @@ def _ours(group: int) -> bool:
         text=True,
         check=False,
     ).stdout.strip()
-    return not listed.startswith("Z") and ("ministack" in listed or "cli.main" in listed)
+    return not listed.startswith("Z") and ("ministack" in listed or "stepguard" in listed)
 
 
 def _free_port() -> int:
@@ -199,7 +217,7 @@ def _await(url: str, group: int, log: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0, 1 when something fails, 2 for bad usage."""
-    from deploy import smoke, stage
+    from stepguard.deploy import smoke, stage
 
     parser = argparse.ArgumentParser(prog="python -m deploy.staging", description="An emulated AWS to deploy to.")
     parser.add_argument("action", choices=("up", "down", "deploy", "smoke", "destroy"))

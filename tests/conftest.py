@@ -9,8 +9,8 @@ import boto3
 import pytest
 from hypothesis import settings
 
-from functions.adapters import aws, environment
-from functions.core.settings import VARIABLES
+from stepguard.aws import clients, environment
+from stepguard.guard.settings import VARIABLES
 
 # No deadline: a busy machine must not fail a correct property. Derandomized: a red build can be repeated.
 settings.register_profile("stepguard", deadline=None, derandomize=True, database=None)
@@ -34,7 +34,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     environment.settings.cache_clear()
-    aws.client.cache_clear()
+    clients.client.cache_clear()
     yield monkeypatch
     environment.settings.cache_clear()
-    aws.client.cache_clear()
+    clients.client.cache_clear()

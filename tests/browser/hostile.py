@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cli.site import single_file
-from functions.core.trace import read_history, to_document
-from functions.core.trace.events import details_member
-from functions.core.trace.graph import graph
+from stepguard.trace import read_history, to_document
+from stepguard.trace.events import details_member
+from stepguard.trace.graph import graph
+from stepguard.webserver.site import single_file
 
 
 def hostile_page(text: str, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.cli.test_evaluate_gate import HOSTILE, card, folder
-from tests.unit.core.test_scorecard import VIOLENCE, failed, finding, record
+from tests.unit.evaluation.test_scorecard import VIOLENCE, failed, finding, record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -33,7 +33,7 @@ def _told() -> list[str]:
 @pytest.fixture(name="report", scope="module")
 def _report(browser: Browser, tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Page]:
     """The report, opened from its file."""
-    from cli.report.page import write_report
+    from stepguard.report.page import write_report
 
     home = tmp_path_factory.mktemp("report")
     results = folder(home / "results", *records()) / "results.jsonl"

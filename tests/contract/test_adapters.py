@@ -24,18 +24,18 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.adapters.aws import READ_TIMEOUT_SECONDS, aws_errors, client
-from functions.adapters.deployment import put_state_machine
-from functions.adapters.executions import Executions
-from functions.adapters.guardrail_admin import GuardrailAdmin
-from functions.adapters.guardrails import Guardrails
-from functions.adapters.models import Models
-from functions.core import errors
-from functions.core.errors import StepguardError
-from functions.core.prompts import Question
-from functions.core.settings import ModelApi, ModelSettings
-from functions.core.verdict import Direction, Layer
-from local.wire import service_model
+from embedded_aws.wire import service_model
+from stepguard.admin.guardrails import GuardrailAdmin
+from stepguard.admin.state_machine import put_state_machine
+from stepguard.aws.clients import READ_TIMEOUT_SECONDS, aws_errors, client
+from stepguard.aws.executions import Executions
+from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.models import Models
+from stepguard.guard import errors
+from stepguard.guard.errors import StepguardError
+from stepguard.guard.prompts import Question
+from stepguard.guard.settings import ModelApi, ModelSettings
+from stepguard.guard.verdict import Direction, Layer
 from tests.fakes.aws import client_error, conforms
 from tests.fakes.bedrock import DATA, REF
 from tests.fakes.states import MACHINE

@@ -11,8 +11,8 @@ import pytest
 from chalice.test import Client
 
 import app
-from functions.core.settings import read_settings
-from functions.handlers.chat_api import ChatApi
+from functions.chat_api import ChatApi
+from stepguard.guard.settings import read_settings
 from tests.fakes.states import Clock, FakeStates
 
 JSON = {"Content-Type": "application/json"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.asl.cloud import Cloud, FakeLambda, task
+from tests.unit.embedded_aws.states.cloud import Cloud, FakeLambda, task
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local.wire import ServiceError
-from tests.unit.asl.cloud import Cloud, FakeLambda, task
+from embedded_aws.wire import ServiceError
+from tests.unit.embedded_aws.states.cloud import Cloud, FakeLambda, task
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.wire import ServiceError
-from tests.unit.asl.cloud import ROLE, Cloud, FakeLambda, task
+from embedded_aws.wire import ServiceError
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, FakeLambda, task
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from local.asl.ports import LambdaResult, VirtualClock
-from local.asl.service import StepFunctions
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
 
 ROLE = "arn:aws:iam::000000000000:role/states"
 ITEMS = 2000
@@ -27,8 +27,8 @@ WORKER = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from local.asl.ports import LambdaResult
-from local.asl.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult
+from embedded_aws.states.api.service import StepFunctions
 folder = Path(sys.argv[2])
 
 def invoke(function, payload, timeout):

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.unit.asl.cloud import ROLE, Cloud, FakeLambda
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, FakeLambda
 
 END = {"End": True}
 DEFINITIONS: dict[str, tuple[dict[str, Any], Any]] = {

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from functions.adapters.guardrails import Guardrails
-from functions.adapters.models import Completion, Models
-from functions.core.errors import StepguardError
-from functions.core.prompts import Passage, Question
-from functions.core.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
-from functions.core.verdict import Direction, Layer, Outcome
-from tests.unit.bedrock.boto import Clients
-from tests.unit.bedrock.fakes import configuration, content, grounding, pii, words
+from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.models import Completion, Models
+from stepguard.guard.errors import StepguardError
+from stepguard.guard.prompts import Passage, Question
+from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
+from stepguard.guard.verdict import Direction, Layer, Outcome
+from tests.unit.embedded_aws.bedrock.boto import Clients
+from tests.unit.embedded_aws.bedrock.fakes import configuration, content, grounding, pii, words
 
 _MODELS = {
     "Converse": ModelSettings(ModelApi.CONVERSE, "us.deepseek.echo"),

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.bedrock.boto import Clients
-from tests.unit.bedrock.fakes import configuration, content, image, pii, png
+from tests.unit.embedded_aws.bedrock.boto import Clients
+from tests.unit.embedded_aws.bedrock.fakes import configuration, content, image, pii, png
 
 _ECHO = "any.echo"
 

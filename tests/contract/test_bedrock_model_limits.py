@@ -12,8 +12,8 @@ from botocore.model import Shape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.wire import ServiceError, service_model
-from tests.unit.bedrock.fakes import Api
+from embedded_aws.wire import ServiceError, service_model
+from tests.unit.embedded_aws.bedrock.fakes import Api
 
 _SHAPE = service_model("bedrock").operation_model("CreateGuardrail").input_shape
 assert _SHAPE is not None

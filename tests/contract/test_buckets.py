@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.endpoint import Endpoint
-from local.endpoint.buckets import Buckets, BucketService
-from local.wire import HttpRequest
+from embedded_aws.endpoint import Endpoint
+from embedded_aws.s3.buckets import Buckets, BucketService
+from embedded_aws.wire import HttpRequest
 
 BUCKET = "kept"
 

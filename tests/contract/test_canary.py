@@ -13,11 +13,11 @@ import pytest
 from chalice.test import Client
 
 import app
-from functions.adapters import guardrails
-from functions.adapters.models import converse
-from functions.core.callers import Caller
-from functions.core.settings import read_settings
-from functions.handlers.chat_api import ChatApi
+from functions.chat_api import ChatApi
+from stepguard.aws import guardrails
+from stepguard.aws.models import converse
+from stepguard.guard.callers import Caller
+from stepguard.guard.settings import read_settings
 from tests.fakes import bedrock
 from tests.fakes.aws import FakeClient, Reply, client_error
 from tests.fakes.states import Clock, FakeStates

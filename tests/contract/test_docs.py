@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from cli.project import ROOT
-from functions.core import settings
+from stepguard.guard import settings
+from stepguard.project.folder import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_links_of_the_pages_lead_somewhere() -> None:
 
 @pytest.mark.parametrize(
     "variable",
-    sorted(set(re.findall(r'"((?:LLM|EMPTY|ERROR)[A-Z_]+)"', (ROOT / "functions/core/settings.py").read_text()))),
+    sorted(set(re.findall(r'"((?:LLM|EMPTY|ERROR)[A-Z_]+)"', (ROOT / "stepguard/guard/settings.py").read_text()))),
 )
 def test_setting_is_documented(variable: str) -> None:
     """Every environment variable that the settings read stands in the table."""

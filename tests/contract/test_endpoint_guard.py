@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.endpoint.caller import Caller, read_caller
-from local.endpoint.guard import refusal
+from embedded_aws.endpoint.browser_guard import refusal
+from embedded_aws.wire.caller import Caller, read_caller
 
 SCOPE = "AKIDEXAMPLE/20261122/eu-west-1/{}/aws4_request"
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.awslambda import FunctionConfig, Functions, InvokeResult
-from local.endpoint.caller import Caller
-from local.endpoint.http_api import Gateway, HttpApi
-from local.wire import Account, HttpRequest, HttpResponse, ServiceError
+from embedded_aws.apigateway.http_api import Gateway, HttpApi
+from embedded_aws.lambda_ import FunctionConfig, Functions, InvokeResult
+from embedded_aws.wire import Account, HttpRequest, HttpResponse, ServiceError
+from embedded_aws.wire.caller import Caller
 
 ROUTES = (
     ("POST", "/chat"),

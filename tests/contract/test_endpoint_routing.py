@@ -19,9 +19,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.awslambda import FunctionConfig, Functions, LambdaBackend
-from local.endpoint import Endpoint, HttpApi
-from local.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
+from embedded_aws.endpoint import Endpoint, HttpApi
+from embedded_aws.lambda_ import FunctionConfig, Functions, LambdaBackend
+from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
 
 ACCOUNT = Account(account_id="210987654321")
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20261122/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00"

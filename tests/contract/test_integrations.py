@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.session import Session
 
-from local.cloud import EmbeddedCloud
+from embedded_aws.cloud import EmbeddedCloud
 
 GUARDRAIL = {
     "name": "words",

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import app
-from functions.core.settings import VARIABLES
+from stepguard.deploy.package import LAMBDA_PART
+from stepguard.guard.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 STATES = {
@@ -49,8 +50,8 @@ def test_a_state_calls_the_lambda_of_its_name(state: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LAMBDAS))
 def test_a_lambda_runs_the_handler_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """app.guard_input_lambda hands on to functions.handlers.guard_input.guard_input."""
-    module = importlib.import_module(f"functions.handlers.{name}")
+    """app.guard_input_lambda hands on to functions.guard_input.guard_input."""
+    module = importlib.import_module(f"functions.{name}")
     if name not in LATE:
         assert getattr(app, name) is getattr(module, name)
     monkeypatch.setattr(module if name in LATE else app, name, lambda event: {"outcome": f"ran {event['name']}"})
@@ -60,7 +61,7 @@ def test_a_lambda_runs_the_handler_of_its_name(name: str, monkeypatch: pytest.Mo
 
 def test_every_stages_module_is_a_lambda() -> None:
     """No handler lies idle; the others serve the API."""
-    modules = {file.stem for file in (ROOT / "functions" / "handlers").glob("*.py")} - {
+    modules = {file.stem for file in (ROOT / "functions").glob("*.py")} - {
         "__init__",
         "chat_api",
         "executions_api",
@@ -95,9 +96,10 @@ def test_every_layer_has_its_guardrail_file() -> None:
     assert all(files[layer]["name"] == f"stepguard-{layer}" for layer in files)
 
 
-def test_the_zip_can_see_the_handlers() -> None:
-    """Chalice packs vendor/, so functions/ must be linked into it, relative to the project."""
-    link = ROOT / "vendor" / "functions"
+def test_chalices_own_commands_pack_what_we_pack() -> None:
+    """`chalice package` and `chalice local` find the same packages in vendor/ as packaging puts into the zip."""
+    links = {link.relative_to(ROOT / "vendor").as_posix(): link for link in (ROOT / "vendor").rglob("*")}
+    expected = {"functions", *(f"stepguard/{name}" for name in LAMBDA_PART)}
 
-    assert link.is_symlink()
-    assert link.readlink() == Path("../functions")
+    assert {name for name, link in links.items() if link.is_symlink()} == expected
+    assert all(links[name].resolve() == ROOT / name for name in expected)

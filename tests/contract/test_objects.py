@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from functions.adapters.objects import Address, Objects
-from functions.core.errors import AccessDenied, InvalidRequest, ServiceUnavailable
+from stepguard.aws.objects import Address, Objects
+from stepguard.guard.errors import AccessDenied, InvalidRequest, ServiceUnavailable
 from tests.contract.test_buckets import BUCKET, _buckets, _s3
 from tests.fakes.aws import client_error
 

@@ -13,9 +13,9 @@ from statelint.config import Config
 from statelint.linter import Linter
 from statelint.problem import ProblemType
 
-from functions.core import errors
-from functions.core.answer import STAGES
-from functions.core.errors import RETRIED
+from stepguard.guard import errors
+from stepguard.guard.answer import STAGES
+from stepguard.guard.errors import RETRIED
 
 FILE = Path(__file__).parents[2] / "statemachine" / "chat.asl.json"
 TEXT = FILE.read_text(encoding="utf-8")

@@ -16,10 +16,10 @@ import pytest
 from botocore.credentials import Credentials
 
 from deploy import staging
-from deploy.api import Api, Reply
-from deploy.aws import AwsCli
-from deploy.stack import Stack
-from deploy.stage import deploy
+from stepguard.deploy.api import Api, Reply
+from stepguard.deploy.aws import AwsCli
+from stepguard.deploy.stack import Stack
+from stepguard.deploy.stage import deploy
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "staging-e2e"

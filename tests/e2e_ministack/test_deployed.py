@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 from botocore.credentials import Credentials
 
-from deploy import smoke
-from deploy.aws import AwsError
-from deploy.stack import StackError
-from deploy.stage import destroy
+from stepguard.deploy import smoke
+from stepguard.deploy.aws import AwsError
+from stepguard.deploy.stack import StackError
+from stepguard.deploy.stage import destroy
 from tests.e2e_ministack.conftest import FOLDER, ROOT, Deployed
 
 CANARY = "canary-5c1e7b"
@@ -25,7 +25,7 @@ HARMLESS = "Which vitamins are in an orange?"
 def test_the_demo_is_answered_as_on_the_laptop(deployed: Deployed) -> None:
     """Signed requests through API Gateway: outcome, source, text and path of each answer are those of `make demo`."""
     told, _ = smoke.run(deployed.api(), deployed.outputs["ChatStateMachineArn"], deployed.area.endpoint)
-    command = [sys.executable, "-m", "cli.main", "demo", "--json", "--home", str(FOLDER / "home")]
+    command = [sys.executable, "-m", "stepguard", "demo", "--json", "--home", str(FOLDER / "home")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     here = {row["question"]: row for row in json.loads(result.stdout)["demo"]}
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from local.wire import check, service_model
+from embedded_aws.wire import check, service_model
 
 Request = dict[str, Any]
 Reply = Mapping[str, Any] | Exception | Callable[[Request], Mapping[str, Any]]

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from functions.adapters.guardrails import Guardrails
-from functions.core.settings import GuardrailRef, ModelSettings, Settings, read_settings
-from functions.core.verdict import Layer
+from stepguard.aws.guardrails import Guardrails
+from stepguard.guard.settings import GuardrailRef, ModelSettings, Settings, read_settings
+from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient, LooseClient, Reply
 
 DATA = Path(__file__).parent.parent / "data" / "bedrock"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from functions.core.results import Result
-from functions.core.scorecard import Scorecard
+from stepguard.evaluation.results import Result
+from stepguard.evaluation.scorecard import Scorecard
 
 
 def scorecard_of(results: Iterable[Result]) -> Scorecard:

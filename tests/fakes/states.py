@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.adapters.executions import Executions
+from stepguard.aws.executions import Executions
 from tests.fakes.aws import FakeClient, Request, client_error
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stepguard-chat"

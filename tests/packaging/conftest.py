@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.package import Package, build
+from stepguard.deploy.package import Package, build
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (".chalice", "app.py", "deploy", "functions", "guardrails", "requirements.txt", "statemachine", "vendor")
+SOURCES = (".chalice", "app.py", "functions", "guardrails", "requirements.txt", "statemachine")
 """All that packaging reads; a copy keeps the build away from the work tree and its caches."""
 
 
@@ -73,7 +73,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Built:
     for file in root.rglob("*"):
         if file.is_file() and not file.is_symlink():
             os.utime(file, (1_500_000_000, 1_500_000_000))
-    compiled = root / "functions" / "core" / "__pycache__"
+    compiled = root / "functions" / "__pycache__"
     compiled.mkdir()
     (compiled / "answer.cpython-311.pyc").write_bytes(b"compiled")
     return read(root, build(root, Path("out/of/the/way")))

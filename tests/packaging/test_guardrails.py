@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deploy import guardrails
-from deploy.package import configurations
+from stepguard.deploy import guardrails
+from stepguard.deploy.package import configurations
 from tests.packaging.conftest import ROOT, Built
 
 LAYERS = {"preprocess": "GuardrailPreprocess", "model": "GuardrailModel", "postprocess": "GuardrailPostprocess"}

@@ -134,13 +134,13 @@ def test_a_cold_import_takes_under_60_ms_beyond_boto3(unpacked: tuple[Path, Path
 def test_a_cold_start_imports_nothing_of_operators_and_evaluations(unpacked: tuple[Path, Path]) -> None:
     """A chat does not wait for modules that only other routes need; what it needs itself is there."""
     modules = set(cold(unpacked)["modules"])
-    assert "functions.handlers.chat_api" in modules
-    assert not {name for name in modules if name.startswith("functions.core.trace")}
+    assert "functions.chat_api" in modules
+    assert not {name for name in modules if name.startswith("stepguard.trace")}
     assert not modules & {
-        "functions.adapters.evaluations",
-        "functions.core.scorecard",
-        "functions.handlers.evaluations_api",
-        "functions.handlers.executions_api",
-        "functions.handlers.prepare_corpus",
-        "functions.handlers.summarize_corpus",
+        "stepguard.aws.evaluations",
+        "stepguard.evaluation.scorecard",
+        "functions.evaluations_api",
+        "functions.executions_api",
+        "functions.prepare_corpus",
+        "functions.summarize_corpus",
     }

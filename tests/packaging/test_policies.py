@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from functions.adapters.evaluations import WORK
+from stepguard.aws.evaluations import WORK
 from tests.packaging.conftest import Built
 
 NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}

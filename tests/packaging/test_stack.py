@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.aws import AwsError
-from deploy.package import build
-from deploy.stack import Change, ChangeSet, Stack, StackError
-from deploy.stage import deploy, describe, destroy, ensure_bucket, main, parameters_of, stack_name
+from stepguard.deploy.aws import AwsError
+from stepguard.deploy.package import build
+from stepguard.deploy.stack import Change, ChangeSet, Stack, StackError
+from stepguard.deploy.stage import deploy, describe, destroy, ensure_bucket, main, parameters_of, stack_name
 from tests.packaging.conftest import Built, copy_project, read
 
 NAME = "stepguard-test"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from functions.core.settings import ImportedBody, ModelApi, read_settings
+from stepguard.guard.settings import ImportedBody, ModelApi, read_settings
 from tests.packaging.conftest import ROOT, Built
 
 

@@ -19,10 +19,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from cli.project import chat_definition
-from functions.core.trace import read_history
-from local.asl.ports import LambdaResult, VirtualClock
-from local.asl.service import StepFunctions
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
+from stepguard.project.folder import chat_definition
+from stepguard.trace import read_history
 
 ROOT = Path(__file__).parents[2]
 MOCKS = ROOT / "statemachine" / "mocks" / "chat.json"

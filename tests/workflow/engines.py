@@ -13,9 +13,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli.project import chat_definition
-from local.asl.ports import LambdaResult, VirtualClock
-from local.asl.service import StepFunctions
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
+from stepguard.project.folder import chat_definition
 
 Stage = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]

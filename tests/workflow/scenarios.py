@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.adapters.guardrails import Guardrails
-from functions.adapters.models import Models
-from functions.core.errors import StepguardError
-from functions.handlers.guard_answer import guard_answer
-from functions.handlers.guard_input import guard_input
-from functions.handlers.invoke_model import invoke_model
+from functions.guard_answer import guard_answer
+from functions.guard_input import guard_input
+from functions.invoke_model import invoke_model
+from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.models import Models
+from stepguard.guard.errors import StepguardError
 from tests.fakes.aws import FakeClient, Reply, client_error
 from tests.fakes.bedrock import (
     ALL_LAYERS,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli.project import ROOT
-from functions.core.trace import read_history
+from stepguard.project.folder import ROOT
+from stepguard.trace import read_history
 from tests.workflow.engines import Run, by_moto, embedded
 from tests.workflow.scenarios import SCENARIOS, Scenario
 

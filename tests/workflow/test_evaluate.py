@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from cli.project import ROOT, evaluation_definition
-from functions.adapters.objects import Objects
-from functions.core.errors import StepguardError, Throttled
-from functions.core.runs import Run
-from functions.handlers.prepare_corpus import prepare_corpus
-from functions.handlers.summarize_corpus import summarize_corpus
-from local.asl.ports import LambdaResult, VirtualClock
-from local.asl.service import StepFunctions
-from local.wire import Account
-from tests.unit.handlers.test_corpus_handlers import REFS, FakeS3
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
+from embedded_aws.wire import Account
+from functions.prepare_corpus import prepare_corpus
+from functions.summarize_corpus import summarize_corpus
+from stepguard.aws.objects import Objects
+from stepguard.evaluation.runs import Run
+from stepguard.guard.errors import StepguardError, Throttled
+from stepguard.project.folder import ROOT, evaluation_definition
+from tests.unit.functions.test_corpus_handlers import REFS, FakeS3
 
 NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
 

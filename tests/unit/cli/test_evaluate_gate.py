@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from cli import evaluate_compare
-from cli.evaluate_corpus import LocalCorpus, check, entries
-from cli.evaluate_gate import gates_of
-from cli.evaluate_summary import lines_of
-from cli.report.page import write_report
-from functions.core.corpus import BadRow
-from functions.core.errors import InvalidRequest
-from functions.core.items import Item
-from functions.core.prices import model_cost
-from functions.core.request import Kind
-from functions.core.results import result_of
+from stepguard.cli.evaluate import comparison
+from stepguard.cli.evaluate.corpus import LocalCorpus, check, entries
+from stepguard.cli.evaluate.gate import gates_of
+from stepguard.evaluation.corpus import BadRow
+from stepguard.evaluation.items import Item
+from stepguard.evaluation.prices import model_cost
+from stepguard.evaluation.results import result_of
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import Kind
+from stepguard.report.page import write_report
+from stepguard.report.summary import lines_of
 from tests.fakes.scorecards import scorecard_of
-from tests.unit.core.test_scorecard import VIOLENCE, finding, record
+from tests.unit.evaluation.test_scorecard import VIOLENCE, finding, record
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x07\u202e$x$ {{7*7}}"
 
@@ -73,20 +73,20 @@ def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureF
     first = folder(tmp_path / "a", *SOME)
     second = folder(tmp_path / "b", SOME[0], record(1, labels={"expected": "blocked"}, findings=[VIOLENCE]), SOME[2])
     arguments = argparse.Namespace(compare=[str(first), str(second)], json=True, home=str(tmp_path))
-    assert evaluate_compare.run(arguments) == 0
+    assert comparison.run(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["both"], told["changes"]) == (3, {"passed -> blocked": 1})
     assert told["mcnemar"] == {"only_first_right": 0, "only_second_right": 1, "p": 1.0}
     assert told["items"][0]["new"] == ["content/VIOLENCE"]
     arguments.json = False
-    assert evaluate_compare.run(arguments) == 0
+    assert comparison.run(arguments) == 0
     assert "passed -> blocked" in capsys.readouterr().out
 
 
 def test_a_comparison_needs_two_runs(tmp_path: Path) -> None:
     """A folder without results is named."""
     with pytest.raises(InvalidRequest, match="nothing-here"):
-        evaluate_compare.run(argparse.Namespace(compare=["nothing-here", "x"], json=True, home=str(tmp_path)))
+        comparison.run(argparse.Namespace(compare=["nothing-here", "x"], json=True, home=str(tmp_path)))
 
 
 def test_the_report_holds_no_markup_of_others(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.evaluate_output import check_target
-from functions.core.errors import InvalidRequest
+from stepguard.cli.evaluate.output import check_target
+from stepguard.guard.errors import InvalidRequest
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cli import guardrail_lint, project
+from stepguard.cli.guardrail import lint
+from stepguard.project import folder
 
 GOOD: dict[str, Any] = {
     "name": "good",
@@ -44,7 +45,7 @@ def _attack(output: str) -> dict[str, Any]:
 
 
 def _problems(configuration: dict[str, Any], name: str = "other.yaml") -> list[tuple[str, str]]:
-    return [(item.level, item.message) for item in guardrail_lint.lint(Path(name), configuration)]
+    return [(item.level, item.message) for item in lint.lint(Path(name), configuration)]
 
 
 def test_a_sound_guardrail_has_no_problem() -> None:
@@ -54,8 +55,8 @@ def test_a_sound_guardrail_has_no_problem() -> None:
 
 def test_the_projects_own_guardrails_have_no_error() -> None:
     """What the project ships can be applied."""
-    for file, configuration in project.guardrail_files([project.ROOT / "guardrails"]).items():
-        assert [item for item in guardrail_lint.lint(file, configuration) if item.level == "error"] == []
+    for file, configuration in folder.guardrail_files([folder.ROOT / "guardrails"]).items():
+        assert [item for item in lint.lint(file, configuration) if item.level == "error"] == []
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_exit_code_tells_errors_only(
     """Warnings leave the exit code 0; the JSON names file, level, place and message."""
     file = tmp_path / "one.yaml"
     file.write_text(json.dumps(_topic(definition)), encoding="utf-8")
-    assert guardrail_lint.run(argparse.Namespace(paths=[str(file)], json=True)) == code
+    assert lint.run(argparse.Namespace(paths=[str(file)], json=True)) == code
     (problem, *_) = json.loads(capsys.readouterr().out)["problems"]
     assert problem["file"] == str(file)
     assert problem["level"] == ("error" if code else "warning")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.guardrail_scores import line, scores
-from functions.core.verdict import Direction
+from stepguard.cli.guardrail.scores import line, scores
+from stepguard.guard.verdict import Direction
 
 GUARDRAIL: dict[str, Any] = {
     "contentPolicy": {

@@ -1,0 +1,92 @@
+"""A guardrail around a model call: the parts that Converse and InvokeModel share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from embedded_aws.bedrock.guardrail import Guardrail
+from embedded_aws.bedrock.judge.evaluation import (
+    GROUNDING_SOURCE,
+    GUARD_CONTENT,
+    QUERY,
+    Block,
+    Evaluation,
+    Scope,
+    joined,
+)
+from embedded_aws.bedrock.judge.judge import Judge
+from embedded_aws.bedrock.policies import grounding
+from embedded_aws.wire import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One call's guardrail with how its findings are to be traced."""
+
+    guardrail: Guardrail
+    judge: Judge
+    full: bool
+
+    def input(
+        self, blocks: Sequence[Block], *, prompt_characters: int, prompt_images: int = 0, prompt_attack: bool = True
+    ) -> Evaluation:
+        """Judge the prompt, of `prompt_characters` and `prompt_images` in all.
+
+        Raises ServiceError if there is nothing to judge, or nothing to ground an answer on.
+        """
+        if not any(block.text.strip() or block.image for block in blocks):
+            raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
+        if grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
+            # Asked now, so that a request that must fail does not cost a model call.
+            grounding.check(
+                grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
+            )
+        unseen = prompt_characters - sum(len(block.text) for block in blocks)
+        unseen_images = prompt_images - sum(block.image is not None for block in blocks)
+        return self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen, unseen_images))
+
+    def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
+        """Judge the model's answer to a prompt."""
+        context = [
+            Block(block.text, block.qualifiers - {GUARD_CONTENT})
+            for block in prompt
+            if block.qualifiers & {GROUNDING_SOURCE, QUERY}
+        ]
+        blocks = [*context, Block(text, frozenset({GUARD_CONTENT}))]
+        return self.judge(self.guardrail, "OUTPUT", blocks, Scope(self.full))
+
+
+def guard(
+    find: Callable[[str, str], Guardrail],
+    judge: Judge,
+    identifier: str | None,
+    version: str | None,
+    *,
+    full: bool,
+) -> Guard | None:
+    """The guardrail that a model call names; None when it names none.
+
+    Raises ServiceError(ValidationException) for half a name and for a guardrail that does not exist.
+    """
+    if not identifier and not version:
+        return None
+    if not identifier or not version:
+        missing = "guardrailVersion" if identifier else "guardrailIdentifier"
+        raise ServiceError(
+            "ValidationException",
+            f"{missing} is missing: a guardrail needs both guardrailIdentifier and guardrailVersion.",
+        )
+    return Guard(find(identifier, version), judge, full)
+
+
+def strongest(*evaluations: Evaluation | None) -> str:
+    """The actionReason of a call judged more than once."""
+    happened = [evaluation for evaluation in evaluations if evaluation is not None]
+    for chosen in (
+        next((one for one in happened if one.blocked), None),
+        next((one for one in happened if one.masked), None),
+    ):
+        if chosen is not None:
+            return chosen.reason
+    return "No action."

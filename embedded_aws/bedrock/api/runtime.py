@@ -1,0 +1,110 @@
+"""The `bedrock-runtime` service: ApplyGuardrail, Converse and InvokeModel; no streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from embedded_aws.bedrock.api.converse import converse
+from embedded_aws.bedrock.api.inline import guard
+from embedded_aws.bedrock.api.invoke_model import invoke_model
+from embedded_aws.bedrock.guardrail import Guardrail
+from embedded_aws.bedrock.images import check_image, check_number
+from embedded_aws.bedrock.judge.evaluation import Block, Scope
+from embedded_aws.bedrock.judge.judge import Judge
+from embedded_aws.bedrock.models.catalogue import Catalogue, reasons
+from embedded_aws.wire import ServiceError
+
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+_IDENTIFIER = re.compile(r"[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
+_INVALID_IDENTIFIER = "The provided guardrail identifier is invalid."
+_INCORRECT = "Guardrail was enabled but input is in incorrect format."
+
+
+class Runtime:
+    """Backend of `bedrock-runtime`. `find` gives the guardrail for an identifier and a version."""
+
+    def __init__(self, find: Callable[[str, str], Guardrail], judge: Judge, models: Catalogue) -> None:
+        self._find = find
+        self._judge = judge
+        self._models = models
+
+    def precheck(self, operation: str, request: Mapping[str, Any]) -> None:
+        """Refuse a malformed guardrail identifier in the service's words, not in the model's.
+
+        Calls of a model may name none by an empty text; ApplyGuardrail may not.
+        """
+        identifier = request.get("guardrailIdentifier")
+        if operation == "Converse":
+            config = request.get("guardrailConfig")
+            identifier = config.get("guardrailIdentifier") if isinstance(config, dict) else None
+        if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier):
+            return
+        if operation == "ApplyGuardrail" or (identifier and operation in ("Converse", "InvokeModel")):
+            raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
+
+    def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not request["guardrailVersion"]:
+            raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
+        found = self._find(request["guardrailIdentifier"], request["guardrailVersion"])
+        blocks = [_block(block, f"content.{number}.member.image") for number, block in enumerate(request["content"], 1)]
+        if not any(block.text.strip() or block.image for block in blocks):
+            raise ServiceError("ValidationException", _INCORRECT)
+        check_number(sum(block.image is not None for block in blocks))
+        judged = self._judge(found, request["source"], blocks, Scope(full=request.get("outputScope") == "FULL"))
+        return {
+            "usage": judged.usage,
+            "action": "GUARDRAIL_INTERVENED" if judged.intervened else "NONE",
+            "actionReason": judged.reason,
+            "outputs": [{"text": text} for text in judged.outputs],
+            "assessments": [judged.assessment],
+            "guardrailCoverage": judged.coverage,
+        }
+
+    def converse(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        config = request.get("guardrailConfig") or {}
+        trace = config.get("trace", "disabled")
+        model_id = request["modelId"]
+        return converse(
+            request,
+            self._models.model(model_id),
+            guard(
+                self._find,
+                self._judge,
+                config.get("guardrailIdentifier"),
+                config.get("guardrailVersion"),
+                full=trace == "enabled_full",
+            ),
+            reasoning=reasons(model_id),
+            traced=trace != "disabled",
+        )
+
+    def invoke_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        trace = request.get("trace", "DISABLED")
+        body, completion = invoke_model(
+            request,
+            self._models.model(request["modelId"]),
+            guard(
+                self._find,
+                self._judge,
+                request.get("guardrailIdentifier"),
+                request.get("guardrailVersion"),
+                full=trace == "ENABLED_FULL",
+            ),
+            traced=trace != "DISABLED",
+        )
+        # Not every body has room for the tokens; AWS sends them in headers that botocore's model does not name.
+        counts = {
+            "x-amzn-bedrock-input-token-count": str(completion.input_tokens),
+            "x-amzn-bedrock-output-token-count": str(completion.output_tokens),
+        }
+        return {"body": body, "contentType": "application/json", "ResponseMetadata": {"HTTPHeaders": counts}}
+
+
+def _block(block: Mapping[str, Any], where: str) -> Block:
+    if image := block.get("image"):
+        return Block("", image=check_image(image["format"], image["source"]["bytes"], where))
+    if "text" not in block:
+        raise ServiceError("ValidationException", _INCORRECT)
+    return Block(block["text"]["text"], frozenset(block["text"].get("qualifiers") or ()))

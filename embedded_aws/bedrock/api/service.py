@@ -1,0 +1,51 @@
+"""The embedded Bedrock, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedded_aws.bedrock.api.control import Control
+from embedded_aws.bedrock.api.runtime import Runtime
+from embedded_aws.bedrock.api.sagemaker import SageMakerRuntime
+from embedded_aws.bedrock.api.store import Store
+from embedded_aws.bedrock.detection import Detection, LocalDetection
+from embedded_aws.bedrock.judge.judge import LocalJudge
+from embedded_aws.bedrock.judge.workers import WorkerJudge
+from embedded_aws.bedrock.models.catalogue import Catalogue
+from embedded_aws.wire import Account
+
+
+class Bedrock:
+    """Three backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
+    `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors
+    are loaded when first used, and can be replaced. With `workers`, guardrails are applied in up to that many
+    processes of their own, else in the thread that asks.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        account: Account | None = None,
+        *,
+        detection: Detection | None = None,
+        models: Catalogue | None = None,
+        workers: int = 0,
+    ) -> None:
+        models = models or Catalogue()
+        self._store = Store(database)
+        self.control = Control(self._store, account or Account())
+        self._workers = WorkerJudge(workers) if workers else None
+        judge = self._workers or LocalJudge(detection or LocalDetection())
+        self.runtime = Runtime(self.control.get, judge, models)
+        self.sagemaker_runtime = SageMakerRuntime(models)
+
+    def warm_up(self) -> None:
+        """Start the first worker process, so that the first request does not wait for it."""
+        if self._workers:
+            self._workers.warm_up()
+
+    def close(self) -> None:
+        """End the worker processes and close the database."""
+        if self._workers:
+            self._workers.close()
+        self._store.close()

@@ -1,0 +1,15 @@
+"""Prompt attacks: jailbreaks, injections and attempts to leak the system prompt, graded with AWS's confidence levels.
+
+Long documents are scored per window as well, so that an injection hidden in a page is found. See docs/model-card.md
+for its error rates.
+"""
+
+from embedded_aws.bedrock.detectors.content import heads
+from embedded_aws.bedrock.detectors.content.grades import Grade
+
+TYPE = "PROMPT_ATTACK"
+
+
+def grade(text: str) -> Grade:
+    """Grade a text for being, or containing, a prompt attack."""
+    return heads.load().grade(TYPE, heads.worst_scores(text)[TYPE])

@@ -1,0 +1,193 @@
+"""How well a statement is supported by a source text: the features of the grounding detector.
+
+A statement is aligned with the sentence of the source that shares most with it. Two things are then measured: how
+much of the statement the source says at all (words, neighbouring words, word pairs within one sentence, stretches of
+text, similarity of embeddings), and whether the aligned sentence says something else instead (another number or name
+in the same place, a negation on one side only, an opposite, the same words in another order). The second kind
+counts only where most of the rest agrees: a sentence about something else contradicts nothing.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedded_aws.bedrock.detectors.embedding.encoder import embed
+from embedded_aws.bedrock.detectors.text.lexical import Token, abbreviated, initials, negated, opposites, tokens
+from embedded_aws.bedrock.detectors.text.sentences import sentences
+
+FEATURES = (
+    "cosine", "words", "words in best sentence", "bigrams", "pairs in a sentence", "stretches",
+    "names absent", "numbers absent", "substituted", "negation differs", "opposites", "order differs",
+)  # fmt: skip
+NEAREST = 3  # sentences of the source that are embedded per statement, chosen by shared words
+MAX_EMBEDDED = 48  # in all
+_REACH = 3  # content words: how far apart a pair may stand in the statement
+_BESIDE = 2  # content words: where a substituted name or number is looked for
+_STRETCH = 3  # words
+_AGREES = (0.5, 0.7)  # share of the aligned sentence's words from which a conflict counts, and counts in full
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source text by sentences; `content`: stems (and acronyms of the names) of each, `everything`: of all."""
+
+    sentences: tuple[str, ...]
+    words: tuple[tuple[Token, ...], ...]
+    content: tuple[frozenset[str], ...]
+    everything: frozenset[str]
+    names: frozenset[str]
+    bigrams: frozenset[tuple[str, str]]
+    stretches: frozenset[tuple[str, ...]]
+
+
+def read_source(text: str) -> Source:
+    """Cut and index a source text of any length."""
+    parts = sentences(text)
+    names = frozenset(token.stem for part in parts for token in tokens(part) if token.kind == "name")
+    words = [tokens(part, names) for part in parts]
+    content = [[token.stem for token in group if token.kind != "stop"] for group in words]
+    known = [frozenset(stems) | initials(group) for stems, group in zip(content, words, strict=True)]
+    return Source(
+        tuple(parts), tuple(tuple(group) for group in words), tuple(known), frozenset().union(*known), names,
+        frozenset(pair for group in content for pair in itertools.pairwise(group)),
+        frozenset(stretch for group in words for stretch in _stretches(group)),
+    )  # fmt: skip
+
+
+def content_words(text: str) -> list[str]:
+    """Stems of a text's content words."""
+    return [token.stem for token in tokens(text) if token.kind != "stop"]
+
+
+def features(source: Source, statements: Sequence[str]) -> Array:
+    """One row of FEATURES per statement, shape (n, 12); zeros for an empty source."""
+    if not source.sentences:
+        return np.zeros((len(statements), len(FEATURES)), dtype=np.float32)
+    read = [abbreviated(tokens(statement, source.names), source.everything) for statement in statements]
+    covered = [np.array([_share(words, content) for content in source.content]) for words in read]
+    near = max(1, min(NEAREST, MAX_EMBEDDED // len(statements)))
+    chosen = [np.argsort(-shares, kind="stable")[:near] for shares in covered]
+    vectors = embed(statements)
+    rows = []
+    for words, shares, nearest, vector in zip(read, covered, chosen, vectors, strict=True):
+        similar = embed([source.sentences[index] for index in nearest]) @ vector
+        best = int(nearest[int(np.argmax(shares[nearest] + 0.5 * similar))])
+        rows.append([float(similar.max()), *_agreement(source, words, best), *_conflicts(source, words, best)])
+    return np.array(rows, dtype=np.float32)
+
+
+def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]:
+    """Features 2 to 6."""
+    content = [token.stem for token in words if token.kind != "stop"]
+    said = _share(words, source.everything)
+    bigrams = list(itertools.pairwise(content))
+    pairs = [(a, b) for index, a in enumerate(content) for b in content[index + 1 : index + 1 + _REACH]]
+    kept = [any(a in group and b in group for group in source.content) for a, b in pairs]
+    covered = [False] * len(words)
+    for index, stretch in enumerate(_stretches(words)):
+        if stretch in source.stretches:
+            covered[index : index + _STRETCH] = [True] * _STRETCH
+    return [
+        said,
+        _share(words, source.content[best]),
+        sum(pair in source.bigrams for pair in bigrams) / len(bigrams) if bigrams else said,
+        sum(kept) / len(kept) if kept else said,
+        sum(covered) / len(covered) if len(words) >= _STRETCH else said,
+    ]
+
+
+def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]:
+    """Features 7 to 12, each 0 to 1; 0 where little of the rest agrees, but for the name of a stranger."""
+    low, high = _AGREES
+    known, theirs = source.content[best], source.words[best]
+    agrees = min(1.0, max(0.0, (_share(words, known) - low) / (high - low)))
+    own = [token for token in words if token.kind != "stop"]
+    stranger = 0.5 * _stranger(own, source.everything)
+    if not agrees:
+        return [stranger, 0.0, 0.0, 0.0, 0.0, 0.0]
+    shared = known & {token.stem for token in own}
+    absent = [token.kind for token in own if token.stem not in source.everything]
+    spoken = {token.word for token in theirs}
+    opposed = any(opposites().get(token.word, frozenset()) & spoken for token in words if token.word not in spoken)
+    found = [
+        min(absent.count("name"), 2) / 2,
+        min(absent.count("number"), 2) / 2,
+        min(_substituted(own, [token for token in theirs if token.kind != "stop"], known), 2) / 2,
+        float(negated(words) & shared != negated(theirs) & shared),
+        float(opposed),
+        _disorder(own, theirs),
+    ]
+    return [max(stranger, agrees * found[0]), *(agrees * value for value in found[1:])]
+
+
+def _stranger(own: Sequence[Token], everything: frozenset[str]) -> bool:
+    """Whether a full name (two names beside one another) is unknown to the source: a person made up, whatever the rest
+    says.
+    """
+    return any(a.kind == b.kind == "name" and not {a.stem, b.stem} & everything for a, b in itertools.pairwise(own))
+
+
+def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset[str]) -> int:
+    """How many names and numbers of the statement have another one, of which the statement does not speak, in their
+    place in the aligned sentence.
+    """
+    mine = {token.stem for token in own}
+    places: dict[str, list[int]] = {}
+    for index, token in enumerate(theirs):
+        places.setdefault(token.stem, []).append(index)
+    found = 0
+    for index, token in enumerate(own):
+        if token.kind not in {"name", "number"}:
+            continue
+        if token.stem in known:
+            unit = own[index + 1].stem if token.kind == "number" and index + 1 < len(own) else ""
+            found += _other_number(theirs, places.get(token.stem, []), places.get(unit, []))
+            continue
+        beside = [own[other].stem for other in range(max(0, index - _BESIDE), min(len(own), index + _BESIDE + 1))]
+        spots = [place for stem in beside for place in places.get(stem, ())]
+        found += any(
+            other.kind == token.kind and other.stem not in mine
+            for place in spots for other in theirs[max(0, place - _BESIDE) : place + _BESIDE + 1]
+        )  # fmt: skip
+    return found
+
+
+def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequence[int]) -> bool:
+    """Whether a number stands nowhere beside its unit while another does: "40 minutes" is not said by "costs 40
+    pounds and takes 15 minutes".
+    """
+    if not numbers or any(abs(number - unit) <= _BESIDE for number in numbers for unit in units):
+        return False
+    return any(unit and theirs[unit - 1].kind == "number" for unit in units)
+
+
+def _disorder(own: Sequence[Token], theirs: Sequence[Token]) -> float:
+    """Share of the pairs of shared words, said once on either side, that stand in the opposite order (Kendall's tau,
+    as 0 to 1).
+    """
+    said, given = Counter(token.stem for token in own), Counter(token.stem for token in theirs)
+    place = {token.stem: index for index, token in enumerate(theirs) if given[token.stem] == 1}
+    places = [place[token.stem] for token in own if said[token.stem] == 1 and token.stem in place]
+    pairs = [a > b for index, a in enumerate(places) for b in places[index + 1 :]]
+    return sum(pairs) / len(pairs) if pairs else 0.0
+
+
+def _stretches(words: Sequence[Token]) -> list[tuple[str, ...]]:
+    spoken = [token.word for token in words]
+    return [tuple(spoken[index : index + _STRETCH]) for index in range(len(spoken) - _STRETCH + 1)]
+
+
+def _share(words: Iterable[Token], known: frozenset[str]) -> float:
+    """Weighted share of the content words that are known; 1 for none: what is not said is not unsupported."""
+    total = kept = 0.0
+    for token in words:
+        total += token.weight
+        if token.stem in known:
+            kept += token.weight
+    return kept / total if total else 1.0

@@ -1,0 +1,69 @@
+"""Detection of the 31 PII types of Bedrock Guardrails, offline.
+
+Types with a form or a check digit are found by rules, one module per family; NAME and ADDRESS by a small sequence
+tagger (tagger.py) together with rules. The types and their meaning are those of the Bedrock user guide, "Remove PII
+from conversations by using sensitive information filters".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from embedded_aws.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
+from embedded_aws.bedrock.detectors.pii.resolve import resolve
+from embedded_aws.bedrock.detectors.pii.rules import listed
+from embedded_aws.bedrock.detectors.text.normalize import Folded, hidden, legible
+from embedded_aws.bedrock.detectors.text.spans import Span
+
+TYPES = listed(
+    "ADDRESS AGE AWS_ACCESS_KEY AWS_SECRET_KEY CA_HEALTH_NUMBER CA_SOCIAL_INSURANCE_NUMBER CREDIT_DEBIT_CARD_CVV "
+    "CREDIT_DEBIT_CARD_EXPIRY CREDIT_DEBIT_CARD_NUMBER DRIVER_ID EMAIL INTERNATIONAL_BANK_ACCOUNT_NUMBER IP_ADDRESS "
+    "LICENSE_PLATE MAC_ADDRESS NAME PASSWORD PHONE PIN SWIFT_CODE UK_NATIONAL_HEALTH_SERVICE_NUMBER "
+    "UK_NATIONAL_INSURANCE_NUMBER UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER URL USERNAME US_BANK_ACCOUNT_NUMBER "
+    "US_BANK_ROUTING_NUMBER US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER US_PASSPORT_NUMBER US_SOCIAL_SECURITY_NUMBER "
+    "VEHICLE_IDENTIFICATION_NUMBER"
+)
+
+_FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
+
+
+def find(text: str, types: Collection[str]) -> list[Span]:
+    """The PII of the requested `types` in `text`: sorted, not overlapping, with the type as label.
+
+    Other types are looked for as well, because knowing that digits are a card number keeps them from being taken for
+    a telephone number; they are not returned. Invisible characters, other forms of the same characters and look-alikes
+    hide nothing, nor do base 64 and hexadecimal (normalize.py). Raises nothing for any text; an unknown type is never
+    found.
+    """
+    if not text or not types:
+        return []
+    shown = legible(text)
+    spans = _original(shown, _find(shown.text, types))
+    for inside in hidden(text):
+        spans += _original(inside, _find(inside.text, types))
+    return spans if len(spans) < 2 else _separate(spans)
+
+
+def _find(text: str, types: Collection[str]) -> list[Span]:
+    candidates = [span for family in _FAMILIES for span in family(text)]
+    if "NAME" in types or "ADDRESS" in types:
+        candidates += names.find(text)
+    return resolve(text, candidates, frozenset(types))
+
+
+def _original(folded: Folded, spans: list[Span]) -> list[Span]:
+    """The spans with offsets in the text as it was written."""
+    if not folded.starts:
+        return spans
+    return [Span(*folded.original(span.start, span.end), span.label, span.score) for span in spans]
+
+
+def _separate(spans: list[Span]) -> list[Span]:
+    """The spans sorted; of two that share a character, as neighbours in an encoded text may, the second is trimmed."""
+    separate: list[Span] = []
+    end = 0
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if span.end > end:
+            separate.append(span if span.start >= end else Span(end, span.end, span.label, span.score))
+            end = span.end
+    return separate

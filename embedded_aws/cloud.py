@@ -1,0 +1,233 @@
+"""The embedded cloud: every emulated service of one state folder, behind one endpoint.
+
+One process at a time owns a state folder: the engine takes up executions that a dead process left behind, so a second
+engine on the same folder would take the first one's for dead. A process that serves says so in `endpoint.json`; both
+the lock and that file's word end with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+from embedded_aws.bedrock.api.service import Bedrock
+from embedded_aws.endpoint import Endpoint, HttpApi
+from embedded_aws.endpoint.site import Site
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
+from embedded_aws.lambda_.service import LambdaBackend
+from embedded_aws.s3.buckets import Buckets, BucketService
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaInvokeError, LambdaResult
+from embedded_aws.wire import Account, JsonService, ServiceError
+
+
+class FolderInUseError(Exception):
+    """Another process owns the state folder; `endpoint` is its address if it serves one."""
+
+    def __init__(self, home: Path, endpoint: str | None) -> None:
+        super().__init__(f"The state folder {home} is in use by another stepguard process.")
+        self.endpoint = endpoint
+
+
+class StateFolderError(Exception):
+    """The state folder cannot be used; the message says which and why."""
+
+
+REGISTRATION_SECONDS = 30.0
+"""How long a task of a resumed execution waits for its function to be registered."""
+
+
+class EmbeddedCloud:
+    """AWS on this machine, kept in `home`. Use as a context manager: it starts on entry and stops on exit."""
+
+    def __init__(
+        self,
+        home: Path,
+        http_api: HttpApi | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        workers: int | None = None,
+        account: Account | None = None,
+        announce: bool = False,
+        patience: float = 0.0,
+        site: Site | None = None,
+        buckets: tuple[str, ...] = (),
+        recover: bool = True,
+    ) -> None:
+        """`http_api` is the application's own API, if it has one; `buckets` are kept in the folder, not in memory.
+
+        `announce` writes endpoint.json for other processes; `patience` is how long to wait for the folder, in seconds.
+        Without `recover`, executions that a killed process left behind are left alone: for a process that only looks.
+        """
+        self.account = account or Account()
+        self.home = home
+        self.url = ""
+        self._http_api = http_api
+        self._site = site
+        self._address = (host, port)
+        self._workers = workers
+        self._announce = announce
+        self._patience = patience
+        self._buckets = buckets
+        self._recover = recover
+        self.watch: Callable[[str, bytes], None] | None = None
+        """Told of every function that a state machine has called, and what it answered."""
+        self._registered = threading.Event()
+        self._clients: dict[str, Any] = {}
+        self._making_clients = threading.Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> EmbeddedCloud:
+        """Start. Raises FolderInUseError, StateFolderError, and OSError when the address is taken."""
+        with ExitStack() as opened:
+            try:
+                self._start(opened)
+            except (sqlite3.Error, _FolderError) as error:
+                raise StateFolderError(f"The state folder {self.home} cannot be used: {error}.") from None
+            self._open = opened.pop_all()
+        return self
+
+    def _start(self, opened: ExitStack) -> None:
+        """Start every service; `opened` ends them in the reverse order."""
+        opened.enter_context(_locked(self.home, self._patience))
+        self.bedrock = Bedrock(
+            self.home / "bedrock.sqlite3", self.account, workers=self._workers or os.cpu_count() or 1
+        )
+        opened.callback(self.bedrock.close)
+        self.functions = Functions(self.account, self.home / "logs", self._workers)
+        opened.callback(self.functions.close)
+        opened.callback(self._registered.set)
+        buckets = Buckets(self.home / "buckets", self._buckets)
+        mocks = os.environ.get("SFN_MOCK_CONFIG")
+        self.states = StepFunctions(
+            self.home / "states.sqlite3",
+            self._invoke,
+            self.account,
+            clients=self._client,
+            mock_config=Path(mocks) if mocks else None,
+            recover=self._recover,
+        )
+        opened.callback(self.states.close)
+        self.endpoint = Endpoint(
+            {
+                "states": [JsonService("stepfunctions", self.states)],
+                "bedrock": [
+                    JsonService("bedrock", self.bedrock.control),
+                    JsonService("bedrock-runtime", self.bedrock.runtime),
+                ],
+                "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
+                "lambda": [JsonService("lambda", LambdaBackend(self.functions))],
+                "s3": [BucketService(buckets)],
+            },
+            self._http_api,
+            host=self._address[0],
+            port=self._address[1],
+            functions=self.functions,
+            account=self.account,
+            site=self._site,
+        )
+        self.url = self.endpoint.start()
+        opened.callback(self.endpoint.stop)
+        if self._announce:
+            file = self.home / "endpoint.json"
+            file.write_text(json.dumps({"url": self.url}), encoding="utf-8")
+            opened.callback(lambda: file.unlink(missing_ok=True))
+
+    def register(self, configs: Iterable[FunctionConfig]) -> None:
+        """Make Lambda functions invocable, all of them: tasks of resumed executions wait for this."""
+        for config in configs:
+            self.functions.register(config)
+        self._registered.set()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def warm_up(self) -> None:
+        """Start a worker of every function and of the guardrails, so that the first request does not wait for them."""
+        self.bedrock.warm_up()
+        for config in self.functions.configs():
+            self.functions.prewarm(config.name)
+
+    def _client(self, service: str) -> Any:
+        """A client of any other service at this cloud's own endpoint, for service integrations and execution logs."""
+        self._registered.wait(REGISTRATION_SECONDS)
+        with self._making_clients:
+            if service not in self._clients:
+                config = Config(
+                    retries={"total_max_attempts": 1},
+                    inject_host_prefix=False,
+                    proxies={},
+                    s3={"addressing_style": "path"},
+                )
+                self._clients[service] = Session().create_client(
+                    service,
+                    region_name=self.account.region,
+                    endpoint_url=self.url,
+                    aws_access_key_id="stepguard",
+                    aws_secret_access_key="stepguard",  # noqa: S106  the embedded cloud checks no signature
+                    config=config,
+                )
+            return self._clients[service]
+
+    def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        self._registered.wait(REGISTRATION_SECONDS)
+        try:
+            result = self.functions.invoke(function, payload, timeout)
+        except ServiceError as error:
+            raise LambdaInvokeError(error.code, error.message, error.status) from None
+        if self.watch is not None:
+            self.watch(function, result.payload)
+        return LambdaResult(result.payload, result.status, result.function_error, result.executed_version)
+
+
+def announced(home: Path) -> str | None:
+    """The address of the process that serves this folder, if there is one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        address = json.loads((home / "endpoint.json").read_text(encoding="utf-8"))
+        with (home / "lock").open("rb") as lock:
+            try:
+                # Whoever wrote the address holds the lock for as long as it lives, and nobody else's pid can mislead.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return str(address["url"])
+    return None
+
+
+class _FolderError(Exception):
+    """Why the folder cannot be used."""
+
+
+def _locked(home: Path, patience: float) -> IO[str]:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (home / "lock").open("a", encoding="utf-8")
+    except FileExistsError:
+        raise _FolderError("it is not a folder") from None
+    except OSError as error:
+        raise _FolderError(error.strerror or type(error).__name__) from None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            endpoint = announced(home)
+            if endpoint or time.monotonic() >= deadline:
+                lock.close()
+                raise FolderInUseError(home, endpoint) from None
+            time.sleep(0.1)
+        else:
+            return lock

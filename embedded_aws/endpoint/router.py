@@ -1,0 +1,180 @@
+"""The WSGI application: reads a request, decides whose it is, writes the answer.
+
+Whose a request is, in this order: a web page's of another origin (refused); the application's HTTP API's, when its
+path is one of the API's and it is not signed for another service; one of our services', by the signing name in its
+credential scope (`states`, `bedrock`, `sagemaker`, `lambda`) and then by its operation; moto's, when it is an AWS
+request in any other way; otherwise it gets a short help. Requests to our services must be signed or bear a token, as on
+AWS; which key signed is not verified.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import uuid4
+
+from embedded_aws.apigateway.http_api import Gateway
+from embedded_aws.endpoint.browser_guard import refusal
+from embedded_aws.endpoint.moto_app import WsgiApp
+from embedded_aws.endpoint.site import Site
+from embedded_aws.wire import HttpRequest, HttpResponse
+from embedded_aws.wire.caller import Caller, read_caller
+
+_log = logging.getLogger(__name__)
+# More than any of our services takes (Bedrock: 25 MB); what moto serves is bounded by the server alone.
+BODY_LIMIT = 32 * 1024 * 1024
+
+
+class Service(Protocol):
+    """One of our services on the wire."""
+
+    def owns(self, request: HttpRequest) -> bool:
+        """Whether the request is for it."""
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """The answer; failures are answers, too."""
+
+
+class Router:
+    """The WSGI application of the endpoint."""
+
+    def __init__(
+        self,
+        services: Mapping[str, Sequence[Service]],
+        gateway: Gateway | None,
+        other_services: WsgiApp,
+        listens_on: str,
+        site: Site | None = None,
+    ) -> None:
+        self._site = site
+        self._services = services
+        self._gateway = gateway
+        self._other_services = other_services
+        self._listens_on = listens_on
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request. No exception leaves here, and no text of a request reaches the log."""
+        try:
+            response = self._respond(environ)
+            if response is None:
+                return _whole(self._other_services, environ, start_response)
+        except NotImplementedError:
+            response = _error("NotImplemented", "The embedded cloud does not implement this operation.", 501)
+        except Exception as error:  # noqa: BLE001 - the last line of defence
+            _log_failure(error)
+            response = _error("InternalFailure", "The embedded cloud failed; its log says where.", 500)
+        reason = http.HTTPStatus(response.status).phrase if response.status in _STATUSES else "Unknown"
+        length = len(response.body) if response.length is None else response.length
+        headers = [*response.headers.items(), ("Content-Length", str(length))]
+        start_response(f"{response.status} {reason}", headers)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return [b""]
+        return [response.body] if response.pieces is None else response.pieces
+
+    def _respond(self, environ: dict[str, Any]) -> HttpResponse | None:
+        """The answer, or None if the request is moto's."""
+        headers = _headers(environ)
+        reason = refusal(headers, self._listens_on)
+        if reason is not None:
+            return _error("AccessDeniedException", reason, 403)
+        path, query = _target(environ)
+        caller = read_caller(headers, query)
+        if self._gateway is not None and caller.service in ("", "execute-api") and self._gateway.owns(path):
+            request = _request(environ, path, query, headers)
+            return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
+        bare = HttpRequest(environ["REQUEST_METHOD"], path, query, headers)
+        if self._site is not None and not caller.service and self._site.owns(bare):
+            request = _request(environ, path, query, headers)
+            return _too_large() if request is None else self._site.handle(request)
+        service = self._service(bare, caller)
+        if service is None:
+            return None if _is_aws(headers, caller) else self._help(path)
+        if not caller.service and not caller.bearer:
+            return _error("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
+        request = _request(environ, path, query, headers)
+        return _too_large() if request is None else service.handle(request)
+
+    def _service(self, request: HttpRequest, caller: Caller) -> Service | None:
+        if caller.service:
+            candidates = self._services.get(caller.service, ())
+        else:
+            candidates = [service for group in self._services.values() for service in group]
+        return next((service for service in candidates if service.owns(request)), None)
+
+    def _help(self, path: str) -> HttpResponse:
+        document = {
+            "message": "stepguard's embedded cloud: an endpoint for AWS clients on this machine.",
+            "use": "Set AWS_ENDPOINT_URL to this address; any access key and secret do.",
+            "services": sorted(self._services),
+            "other services": "by moto, in memory",
+            "http api": self._gateway.patterns if self._gateway else [],
+        }
+        status = 200 if path == "/" else 404
+        return HttpResponse(
+            status, {"Content-Type": "application/json"}, json.dumps(document, indent=1).encode() + b"\n"
+        )
+
+
+_STATUSES = frozenset(status.value for status in http.HTTPStatus)
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return headers
+
+
+def _target(environ: Mapping[str, Any]) -> tuple[str, str]:
+    """Path and query as they came, still percent-encoded."""
+    target: str = environ["REQUEST_URI"]
+    if not target.startswith("/"):  # absolute form, as sent to a proxy
+        target = target.partition("://")[2].partition("/")[2]
+        target = f"/{target}"
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _request(environ: Mapping[str, Any], path: str, query: str, headers: Mapping[str, str]) -> HttpRequest | None:
+    """The request with its body, or None if that is too large for any of ours."""
+    if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
+        return None
+    return HttpRequest(environ["REQUEST_METHOD"], path, query, headers, environ["wsgi.input"].read())
+
+
+def _is_aws(headers: Mapping[str, str], caller: Caller) -> bool:
+    if caller.service or caller.bearer:
+        return True
+    return any(name.startswith(("x-amz-", "amz-sdk-")) for name in headers)
+
+
+def _whole(app: WsgiApp, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Run another WSGI application and hand its answer on as one piece, so that it is sent at once."""
+    answer = app(environ, start_response)
+    try:
+        return [b"".join(answer)]
+    finally:
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+
+
+def _too_large() -> HttpResponse:
+    return _error("RequestEntityTooLargeException", f"A request body may have {BODY_LIMIT} bytes at most.", 413)
+
+
+def _error(code: str, message: str, status: int) -> HttpResponse:
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code, "x-amzn-RequestId": str(uuid4())}
+    return HttpResponse(status, headers, json.dumps({"__type": code, "message": message}).encode())
+
+
+def _log_failure(error: Exception) -> None:
+    # Where and what kind, not what about: a message or a source line's values may quote the request.
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
+    _log.error("%s while answering a request, at %s", type(error).__name__, where)

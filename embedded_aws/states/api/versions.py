@@ -1,0 +1,245 @@
+"""Versions (immutable, numbered snapshots) and aliases (names that route to one or two versions).
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-cd-aliasing-versioning.html
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from sqlite3 import Row
+from typing import Any
+
+from embedded_aws.states.language.json_text import dump, load
+from embedded_aws.states.run.core import Core, moment
+from embedded_aws.states.store.arns import check_arn, check_name
+from embedded_aws.states.store.lookup import find_machine
+from embedded_aws.states.store.pages import page_of
+from embedded_aws.states.store.store import Store
+from embedded_aws.wire import ServiceError
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an execution is started of: the machine's row, the revision, and the version and alias that led to it."""
+
+    machine: Row
+    revision: str
+    version: str | None = None
+    alias: str | None = None
+
+
+def resolve(store: Store, arn: str) -> Target:
+    """What a state machine's, version's or alias's ARN stands for; an alias chooses by its weights."""
+    qualifier = check_arn(arn, "stateMachine").partition(":")[2]
+    if not qualifier:
+        machine = find_machine(store, arn)
+        return Target(machine, machine["revision"])
+    machine = find_machine(store, arn.rpartition(":")[0], named=arn)
+    alias = store.one("SELECT routing FROM aliases WHERE arn = ?", arn)
+    version = arn
+    if alias is not None:
+        routes = load(alias["routing"])
+        (version,) = random.choices(  # noqa: S311  spreads load, guards nothing
+            [route["stateMachineVersionArn"] for route in routes], [route["weight"] for route in routes]
+        )
+    row = store.one("SELECT revision FROM versions WHERE arn = ?", version)
+    if row is None:
+        raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+    return Target(machine, row["revision"], version, None if alias is None else arn)
+
+
+def publish(store: Store, machine: Row, description: str, now: float) -> Row:
+    """The version of a machine's current revision: a new one unless the latest is just that."""
+    latest = store.one("SELECT * FROM versions WHERE machine = ? ORDER BY number DESC LIMIT 1", machine["arn"])
+    if latest is not None and latest["revision"] == machine["revision"]:
+        return latest
+    row = store.one("SELECT last FROM version_numbers WHERE machine = ?", machine["arn"])
+    number = (row["last"] if row else 0) + 1
+    store.write("INSERT OR REPLACE INTO version_numbers VALUES (?, ?)", machine["arn"], number)
+    arn = f"{machine['arn']}:{number}"
+    store.write(
+        "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)",
+        arn,
+        machine["arn"],
+        number,
+        machine["revision"],
+        description,
+        now,
+    )
+    made = store.one("SELECT * FROM versions WHERE arn = ?", arn)
+    assert made is not None
+    return made
+
+
+class VersionOperations:
+    """Part of `StepFunctions`."""
+
+    core: Core
+
+    def publish_state_machine_version(self, params: Params) -> Params:
+        """Idempotent: the current revision is published once."""
+        with self.core.starting:
+            machine = find_machine(self.core.store, params["stateMachineArn"])
+            wanted = params.get("revisionId")
+            if wanted is not None and wanted != machine["revision"]:
+                raise ServiceError(
+                    "ConflictException",
+                    f"Failed to publish the State Machine version for revision {wanted}. The current State Machine "
+                    f"revision is {machine['revision']}.",
+                )
+            version = publish(self.core.store, machine, params.get("description") or "", self.core.now())
+        return {"creationDate": moment(version["created"]), "stateMachineVersionArn": version["arn"]}
+
+    def list_state_machine_versions(self, params: Params) -> Params:
+        """Newest first."""
+        check_arn(params["stateMachineArn"], "stateMachine")
+        page = page_of(params)
+        rows = self.core.store.read(
+            "SELECT * FROM versions WHERE machine = ? AND number < ? ORDER BY number DESC LIMIT ?",
+            params["stateMachineArn"],
+            page.before,
+            page.limit,
+        )
+        return page.reply(
+            "stateMachineVersions",
+            rows,
+            lambda row: {"stateMachineVersionArn": row["arn"], "creationDate": moment(row["created"])},
+            "number",
+        )
+
+    def delete_state_machine_version(self, params: Params) -> Params:
+        """Refused while an alias routes to the version."""
+        arn = params["stateMachineVersionArn"]
+        check_arn(arn, "stateMachine")
+        with self.core.starting:
+            for row in self.core.store.read(
+                "SELECT name, routing FROM aliases WHERE machine = ?", arn.rpartition(":")[0]
+            ):
+                if any(route["stateMachineVersionArn"] == arn for route in load(row["routing"])):
+                    raise ServiceError(
+                        "ConflictException",
+                        "Version to be deleted must not be referenced by an alias. Current list of aliases "
+                        f"referencing this version: [{row['name']}]",
+                    )
+            self.core.store.write("DELETE FROM versions WHERE arn = ?", arn)
+            self.core.store.flush()
+        return {}
+
+    # --- aliases
+
+    def create_state_machine_alias(self, params: Params) -> Params:
+        """Idempotent: the same name, routing and description give the existing alias."""
+        name, description = params["name"], params.get("description") or ""
+        check_name(name)
+        if name.isdigit():
+            raise ServiceError("ValidationException", "Alias names cannot be numbers")
+        machine = self._check_routing(params["routingConfiguration"])
+        arn = f"{machine}:{name}"
+        routing = dump(params["routingConfiguration"])
+        with self.core.starting:
+            known = self.core.store.one("SELECT * FROM aliases WHERE arn = ?", arn)
+            if known is not None:
+                if (known["routing"], known["description"]) != (routing, description):
+                    raise ServiceError(
+                        "ConflictException",
+                        "Failed to create alias because an alias with the same name and a different routing "
+                        "configuration already exists.",
+                    )
+                return {"stateMachineAliasArn": arn, "creationDate": moment(known["created"])}
+            now = self.core.now()
+            self.core.store.write(
+                "INSERT INTO aliases VALUES (?, ?, ?, ?, ?, ?, ?)", arn, machine, name, description, routing, now, now
+            )
+            self.core.store.flush()
+        return {"stateMachineAliasArn": arn, "creationDate": moment(now)}
+
+    def update_state_machine_alias(self, params: Params) -> Params:
+        """Change routing or description; what is not given stays."""
+        with self.core.starting:
+            row = self._alias(params["stateMachineAliasArn"])
+            routing, description = params.get("routingConfiguration"), params.get("description")
+            if routing is None and description is None:
+                raise ServiceError(
+                    "ValidationException", "Either the routing configuration or the description must be provided"
+                )
+            if routing is not None:
+                self._check_routing(routing)
+            now = self.core.now()
+            self.core.store.write(
+                "UPDATE aliases SET routing = ?, description = ?, updated = ? WHERE arn = ?",
+                row["routing"] if routing is None else dump(routing),
+                row["description"] if description is None else description,
+                now,
+                row["arn"],
+            )
+            self.core.store.flush()
+        return {"updateDate": moment(now)}
+
+    def describe_state_machine_alias(self, params: Params) -> Params:
+        """ResourceNotFound when there is none."""
+        row = self._alias(params["stateMachineAliasArn"])
+        return {
+            "stateMachineAliasArn": row["arn"],
+            "name": row["name"],
+            "description": row["description"],
+            "routingConfiguration": load(row["routing"]),
+            "creationDate": moment(row["created"]),
+            "updateDate": moment(row["updated"]),
+        }
+
+    def list_state_machine_aliases(self, params: Params) -> Params:
+        """The aliases of a state machine, or those that route to a version."""
+        arn = params["stateMachineArn"]
+        version = check_arn(arn, "stateMachine").partition(":")[2]
+        machine = arn.rpartition(":")[0] if version else arn
+        find_machine(self.core.store, machine, named=arn)
+        page = page_of(params)
+        rows = self.core.store.read("SELECT * FROM aliases WHERE machine = ? ORDER BY name", machine)
+        if version:
+            rows = [
+                row for row in rows if any(route["stateMachineVersionArn"] == arn for route in load(row["routing"]))
+            ]
+        return page.reply(
+            "stateMachineAliases",
+            rows[page.after :],
+            lambda row: {"stateMachineAliasArn": row["arn"], "creationDate": moment(row["created"])},
+        )
+
+    def delete_state_machine_alias(self, params: Params) -> Params:
+        """The versions stay."""
+        row = self._alias(params["stateMachineAliasArn"])
+        self.core.store.write("DELETE FROM aliases WHERE arn = ?", row["arn"])
+        self.core.store.flush()
+        return {}
+
+    def _alias(self, arn: str) -> Row:
+        check_arn(arn, "stateMachine")
+        row = self.core.store.one("SELECT * FROM aliases WHERE arn = ?", arn)
+        if row is None:
+            raise ServiceError(
+                "ResourceNotFound", "Request references a resource that does not exist.", resourceName=arn
+            )
+        return row
+
+    def _check_routing(self, routes: list[Params]) -> str:
+        """The state machine whose versions the routes name."""
+        arns = [route["stateMachineVersionArn"] for route in routes]
+        if sum(route["weight"] for route in routes) != 100:
+            raise ServiceError("ValidationException", "Sum of routing configuration weights must equal 100")
+        machines = {arn.rpartition(":")[0] for arn in arns}
+        if len(machines) != 1 or len(set(arns)) != len(arns):
+            raise ServiceError(
+                "ValidationException", "Routing configuration must name different versions of one state machine"
+            )
+        for arn in arns:
+            check_arn(arn, "stateMachine")
+            if self.core.store.one("SELECT 1 FROM versions WHERE arn = ?", arn) is None:
+                raise _missing(arn)
+        return str(machines.pop())
+
+
+def _missing(arn: str) -> ServiceError:
+    return ServiceError("ResourceNotFound", "Request references a resource that does not exist.", resourceName=arn)

@@ -1,0 +1,198 @@
+"""Calling AWS services for a Task: `aws-sdk:service:action` and the optimised integrations, through injected clients.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore import xform_name
+
+from embedded_aws.states.interpret.effects import Call
+from embedded_aws.states.interpret.ports import AwsClients
+from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError
+from embedded_aws.states.language.json_text import Json, dump
+
+# Step Functions names some services otherwise than the SDK for Python does.
+_CLIENT_NAMES = {
+    "bedrockruntime": "bedrock-runtime",
+    "bedrockagentruntime": "bedrock-agent-runtime",
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+    "sfn": "stepfunctions",
+    "secretsmanager": "secretsmanager",
+}
+# The prefix of error names: of the SDK's clients for Java, where it is not the service's own name capitalised.
+_ERROR_PREFIXES = {
+    "dynamodb": "DynamoDb",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "s3": "S3",
+    "ecs": "ECS",
+    "events": "EventBridge",
+    "eventbridge": "EventBridge",
+    "bedrock": "Bedrock",
+    "bedrockruntime": "BedrockRuntime",
+    "cloudwatchlogs": "CloudWatchLogs",
+}
+OPTIMISED = {
+    "dynamodb": {"getItem", "putItem", "updateItem", "deleteItem"},
+    "sqs": {"sendMessage"},
+    "sns": {"publish"},
+    "events": {"putEvents"},
+    "bedrock": {"invokeModel"},
+}
+
+
+def call_service(clients: AwsClients, call: Call) -> Json:
+    """The response of a service as Step Functions gives it: PascalCase members, times as text."""
+    service = call.resource.service.removeprefix("aws-sdk:")
+    optimised = not call.resource.service.startswith("aws-sdk:")
+    action = call.resource.action
+    if optimised and action not in OPTIMISED.get(service, ()):
+        raise StateError(RUNTIME, f"The embedded Step Functions does not implement {call.resource.arn}.")
+    if not isinstance(call.arguments, dict):
+        raise StateError(RUNTIME, f"The Parameters of {call.resource.arn} must be an object.")
+    parameters = _prepared(service, action, call.arguments) if optimised else call.arguments
+    client_name = "bedrock-runtime" if optimised and service == "bedrock" else _CLIENT_NAMES.get(service, service)
+    try:
+        client = clients(client_name)
+        method = getattr(client, xform_name(action[:1].upper() + action[1:]))
+        response = method(**_cased(client, action, parameters))
+    except AttributeError:
+        raise StateError(RUNTIME, f"{call.resource.arn}: the service has no such action.") from None
+    except Exception as error:
+        raise _failure(service, error, optimised=optimised) from error
+    result = _answer(client, action, response)
+    _check(service, action, result)
+    return result
+
+
+def _prepared(service: str, action: str, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The optimised integrations turn JSON values into the text that the service wants."""
+    prepared = dict(arguments)
+    for name in {"sqs": ("MessageBody",), "sns": ("Message",)}.get(service, ()):
+        if name in prepared and not isinstance(prepared[name], str):
+            prepared[name] = dump(prepared[name])
+    if service == "events":
+        prepared["Entries"] = [
+            {**entry, "Detail": entry["Detail"] if isinstance(entry.get("Detail"), str) else dump(entry.get("Detail"))}
+            for entry in prepared.get("Entries", [])
+        ]
+    if service == "bedrock" and "Body" in prepared:
+        body = prepared["Body"]
+        prepared["Body"] = body if isinstance(body, str) else dump(body)
+        prepared.setdefault("ContentType", "application/json")
+    return prepared
+
+
+def _cased(client: Any, action: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
+    """Parameters are written in PascalCase; the service's own model may want them otherwise."""
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    if model is None:
+        return dict(parameters)
+    shape = model.operation_model(action[:1].upper() + action[1:]).input_shape
+    return _fitted(shape, parameters) if shape is not None else {}
+
+
+def _fitted(shape: Any, value: Json) -> Json:
+    if shape.type_name == "structure" and isinstance(value, dict):
+        names = {name.lower(): name for name in shape.members}
+        fitted = {}
+        for key, item in value.items():
+            name = names.get(key.lower(), key)
+            fitted[name] = _fitted(shape.members[name], item) if name in shape.members else item
+        return fitted
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_fitted(shape.member, item) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {key: _fitted(shape.value, item) for key, item in value.items()}
+    if shape.type_name == "string" and not isinstance(value, str) and value is not None:
+        return dump(value)
+    if shape.type_name == "blob" and not isinstance(value, (str, bytes)):
+        return dump(value)
+    return value
+
+
+def _answer(client: Any, action: str, response: Mapping[str, Any]) -> Json:
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    shape = None if model is None else model.operation_model(action[:1].upper() + action[1:]).output_shape
+    members = {key: item for key, item in response.items() if key != "ResponseMetadata"}
+    result = _plain(members, shape)
+    return result | _metadata(response["ResponseMetadata"]) if "ResponseMetadata" in response else result
+
+
+def _plain(value: Any, shape: Any = None) -> Json:
+    """Members of structures become PascalCase; keys of maps and documents are the caller's own data and stay."""
+    if isinstance(value, Mapping):
+        if shape is not None and (shape.type_name == "map" or getattr(shape, "is_document_type", False)):
+            return {key: _plain(item, getattr(shape, "value", shape)) for key, item in value.items()}
+        members = getattr(shape, "members", {})
+        return {_pascal(key): _plain(item, members.get(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, getattr(shape, "member", None)) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return _text(value)
+    if hasattr(value, "read"):
+        return _text(value.read())
+    return value
+
+
+def _metadata(value: Mapping[str, Any]) -> dict[str, Json]:
+    headers = {str(key): str(item) for key, item in value.get("HTTPHeaders", {}).items()}
+    return {
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {key: [item] for key, item in headers.items()},
+            "HttpHeaders": headers,
+            "HttpStatusCode": value.get("HTTPStatusCode", 200),
+        },
+        "SdkResponseMetadata": {"RequestId": value.get("RequestId", "")},
+    }
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")
+
+
+def _pascal(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
+    response = getattr(error, "response", None)
+    prefix = _ERROR_PREFIXES.get(service, _pascal(service))
+    if optimised and service == "dynamodb":
+        prefix = "DynamoDB"  # the optimised integration stands on another SDK than aws-sdk:dynamodb
+    if not isinstance(response, dict):
+        return StateError(f"{prefix}.SdkClientException", f"{type(error).__name__}: {error}")
+    about = response.get("Error", {})
+    metadata = response.get("ResponseMetadata", {})
+    code = re.sub(r"\W", "", str(about.get("Code", ""))) or "Exception"
+    name = code if code.endswith(("Exception", "Error")) else f"{code}Exception"
+    if code == "ValidationException" and service == "dynamodb":
+        name = "AmazonDynamoDBException" if optimised else "DynamoDbException"
+    cause = (
+        f"{about.get('Message', '')} (Service: {prefix}, Status Code: {metadata.get('HTTPStatusCode', 400)}, "
+        f"Request ID: {metadata.get('RequestId', '')})"
+    )
+    return StateError(f"{prefix}.{name}", cause)
+
+
+def _check(service: str, action: str, result: Json) -> None:
+    """PutEvents answers 200 with failed entries: Step Functions makes that a failure."""
+    if service == "events" and action == "putEvents" and result.get("FailedEntryCount"):
+        shown = {"Entries": result.get("Entries", []), "FailedEntryCount": result["FailedEntryCount"]}
+        raise StateError("EventBridge.FailedEntry", dump(shown))
+    if service == "ecs" and action == "runTask" and result.get("Failures"):
+        raise StateError(TASK_FAILED, dump(result))

@@ -1,0 +1,175 @@
+"""A frame is one thread of states: an execution's main line, a branch, or a Map iteration.
+
+It knows the last event (every event names its predecessor), the variables in scope and the context object.
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from embedded_aws.states.interpret.history import NOT_TRUNCATED, Details, History
+from embedded_aws.states.interpret.ports import Clock
+from embedded_aws.states.language.errors import QUERY, FaultError, StateError, data_limit
+from embedded_aws.states.language.fields import Env
+from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump, size
+from embedded_aws.states.language.model import State
+
+
+def iso(moment: float) -> str:
+    """A time in the context object: 2026-11-21T10:00:00.123Z."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_JITTER = random.Random()  # noqa: S311  spreads retries, guards nothing
+
+
+class Run:
+    """What all frames of one execution share. `context` holds $$.Execution and $$.StateMachine."""
+
+    __slots__ = ("clock", "context", "history", "jitter", "region")
+
+    def __init__(self, history: History, clock: Clock, context: Mapping[str, Json], region: str) -> None:
+        self.history = history
+        self.clock = clock
+        self.context = context
+        self.region = region
+        self.jitter = _JITTER
+
+
+class Frame:
+    """Where one thread of states stands.
+
+    `last` is the event that the next one follows, `before` the one before the current state, `entered` the state's
+    own, at the time `entered_at`; `after`, once set, is what follows the whole frame (a Map iteration's last word).
+    `recorded` are the types of the events that an earlier process wrote in this state.
+    """
+
+    __slots__ = (
+        "_memo",
+        "after",
+        "before",
+        "context",
+        "entered",
+        "entered_at",
+        "iteration",
+        "last",
+        "recorded",
+        "run",
+        "state",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        run: Run,
+        last: int = 0,
+        variables: Mapping[str, Json] | None = None,
+        extra: Mapping[str, Json] | None = None,
+        iteration: tuple[int, ...] = (),
+    ) -> None:
+        self.run = run
+        self.last = last
+        self.after: int | None = None
+        self.before = 0
+        self.entered = 0
+        self.entered_at = 0.0
+        self.variables: dict[str, Json] = dict(variables or {})
+        self.context: dict[str, Json] = {**run.context, **(extra or {})}
+        self.iteration = iteration
+        self.state: State | None = None
+        self.recorded: set[str] = set()
+        self._memo: tuple[Json, str] = (None, "null")
+
+    def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
+        """A frame for a branch or iteration: it reads this one's variables, and its own stay inside."""
+        iteration = self.iteration if index is None else (*self.iteration, index)
+        context = {**({"Map": self.context["Map"]} if "Map" in self.context else {}), **(extra or {})}
+        return Frame(self.run, previous, self.variables, context, iteration)
+
+    def text(self, value: Json) -> str:
+        """JSON text; one state's output is the next one's input, so the last text is remembered."""
+        known, text = self._memo
+        if value is not known:
+            text = dump(value)
+            self._memo = (value, text)
+        return text
+
+    def remember(self, value: Json, text: str) -> None:
+        """The text that a value was given as: it is shown as it came, blanks and all."""
+        self._memo = (value, text)
+
+    def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
+        """Record an event after the last one; without `link` the next event ignores it as a predecessor."""
+        number = self.run.history.record(kind, details, self.last)
+        if link:
+            self.last = number
+        return number
+
+    def enter(self, state: State, data: Json) -> None:
+        """XStateEntered, and $$.State."""
+        self._stand(state, self.run.clock.now())
+        self.entered = self.event(
+            f"{state.type}StateEntered",
+            {"name": state.name, "input": self.text(data), "inputDetails": NOT_TRUNCATED},
+        )
+
+    def stand_in(self, state: State, entered: int, entered_at: float, last: int) -> None:
+        """Be in a state that an earlier process, or an earlier attempt, had entered; `last` is the last event."""
+        self.last = last
+        self._stand(state, entered_at)
+        self.entered = entered
+
+    def _stand(self, state: State, moment: float) -> None:
+        self.state = state
+        self.recorded = set()
+        self.before = self.last
+        self.entered_at = moment
+        # A new object each time: an output may hold the context of an earlier state.
+        self.context = {**self.context, "State": {"Name": state.name, "EnteredTime": iso(moment)}}
+
+    def leave(self, state: State, output: Json, assigned: Mapping[str, Json] | None = None) -> None:
+        """XStateExited; the assigned variables take effect here."""
+        text = self.text(output)
+        if size(text) > MAX_BYTES:
+            raise data_limit(state.name)
+        details: Details = {"name": state.name, "output": text, "outputDetails": NOT_TRUNCATED}
+        if assigned:
+            details["assignedVariables"] = {name: dump(value) for name, value in assigned.items()}
+            details["assignedVariablesDetails"] = NOT_TRUNCATED
+            self.variables.update(assigned)
+        self.event(f"{state.type}StateExited", details)
+
+    def event_once(self, kind: str, details: Details | None) -> None:
+        """Record an event unless an earlier process has done so in this state."""
+        if kind in self.recorded:
+            self.recorded.discard(kind)
+        else:
+            self.event(kind, details)
+
+    def aborted(self) -> None:
+        """XStateAborted for the state in which the frame stands when its siblings' failure ends it."""
+        if self.state is not None and self.state.type in ("Task", "Wait", "Parallel", "Map"):
+            self.event(f"{self.state.type}StateAborted", None, link=False)
+
+    def env(self, data: Json) -> Env:
+        """What this state's fields see before it has a result."""
+        return Env(data, self.context, self.variables, input=data)
+
+    def located(self, fault: FaultError) -> StateError:
+        """The state error for a fault, with AWS's words for where it happened; JSONata's faults get an event."""
+        name = self.state.name if self.state else ""
+        cause = (
+            f"An error occurred while executing the state '{name}' (entered at the event id #{self.entered}). "
+            f"{fault.message}"
+        )
+        if fault.error == QUERY:
+            details: Details = {"error": fault.error, "cause": cause, "state": name}
+            if fault.location:
+                details["location"] = fault.location
+            # Nothing has happened in the state yet: the event follows what the state itself followed.
+            previous = self.before if self.last == self.entered and not fault.late else self.last
+            self.last = self.run.history.record("EvaluationFailed", details, previous)
+        return StateError(fault.error, cause)

@@ -1,0 +1,81 @@
+"""The execution history: numbered events in AWS's shapes, at most 25,000.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from embedded_aws.states.language.errors import StateError
+from embedded_aws.states.language.json_text import Json
+
+MAX_EVENTS = 25_000
+NOT_TRUNCATED = {"truncated": False}
+
+Details: TypeAlias = dict[str, Json]
+
+
+class HistoryFullError(StateError):
+    """The execution has no room for another event: it fails, and nothing can catch it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "States.Runtime", f"The execution reached the maximum number of history events ({MAX_EVENTS})."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; `details` holds the members of its `...EventDetails`, None when it has none."""
+
+    id: int
+    previous: int
+    timestamp: float
+    type: str
+    details: Details | None
+
+
+class History:
+    """Numbers an execution's events and hands them on to `sink` (the store).
+
+    The exit of a state is handed on together with what follows it, so that a stored history never ends between two
+    states. Not thread-safe: callers hold their execution's lock.
+    """
+
+    def __init__(self, now: Callable[[], float], sink: Callable[[list[Event]], None], count: int = 0) -> None:
+        self._now = now
+        self._sink = sink
+        self._held: list[Event] = []
+        self.count = count
+
+    def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False) -> int:
+        """Add an event and give its id. One place is kept free for the execution's `last` event."""
+        if self.count >= MAX_EVENTS - 1 and not last:
+            raise HistoryFullError
+        self.count += 1
+        self._held.append(Event(self.count, previous, self._now(), kind, details))
+        if not kind.endswith("StateExited"):
+            self._sink(self._held)
+            self._held = []
+        return self.count
+
+
+def details_key(kind: str) -> str:
+    """The member of HistoryEvent that holds an event type's details."""
+    if kind.endswith("StateEntered"):
+        return "stateEnteredEventDetails"
+    if kind.endswith("StateExited"):
+        return "stateExitedEventDetails"
+    return kind[0].lower() + kind[1:] + "EventDetails"
+
+
+_DATA = ("input", "output", "parameters", "assignedVariables")
+
+
+def without_data(details: Details) -> Details:
+    """What is left of an event when includeExecutionData is false."""
+    return {key: value for key, value in details.items() if key.removesuffix("Details") not in _DATA}

@@ -1,0 +1,56 @@
+"""Diagnostics about a definition, and reading its text.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinitionDiagnostic.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from embedded_aws.states.language.json_text import Json, size
+
+MAX_DEFINITION = 1_048_576
+SCHEMA = "SCHEMA_VALIDATION_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One diagnostic; `severity` ERROR or WARNING."""
+
+    code: str
+    message: str
+    location: str | None
+    severity: str = "ERROR"
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f" at {self.location}" if self.location else "")
+
+
+def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
+    """The definition as JSON, or what keeps it from being read."""
+    if size(text) > MAX_DEFINITION:
+        return None, [Finding(SCHEMA, f"The definition exceeds the limit of {MAX_DEFINITION} bytes", None)]
+    try:
+        value = json.loads(text) if text.strip() else None
+    except json.JSONDecodeError as error:
+        column, message = error.colno, error.msg
+        if word := re.compile(r"[A-Za-z_]\w*").match(text, error.pos):
+            column += len(word.group())
+            message = (
+                f"Unrecognized token '{word.group()}': was expecting (JSON String, Number, Array, Object or token "
+                "'null', 'true' or 'false')"
+            )
+        where = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {column}]'
+        return None, [Finding("INVALID_JSON_DESCRIPTION", f"{message}\n at {where}", where)]
+    except RecursionError:
+        return None, [Finding("INVALID_JSON_DESCRIPTION", "The JSON is nested too deeply", None)]
+    if not isinstance(value, dict):
+        return None, [Finding(SCHEMA, "Definition must be a valid JSON object", None)]
+    return value, []
+
+
+def bad(where: str, message: str) -> Finding:
+    """The usual finding: the definition does not have the form of the language."""
+    return Finding(SCHEMA, message, where)

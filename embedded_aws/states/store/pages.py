@@ -1,0 +1,73 @@
+"""Lists in pages: `maxResults` and `nextToken` of the List operations and of GetExecutionHistory."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from sqlite3 import Row
+from typing import Any
+
+from embedded_aws.states.language.json_text import dump, load
+from embedded_aws.wire import ServiceError
+
+Params = dict[str, Any]
+
+_LAST = 2**62
+"""Above every row's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a request asks for: at most `most` entries, from `position` on; None is the beginning.
+
+    A position is how many entries came before, or the number of the last row that was shown.
+    """
+
+    most: int
+    position: int | None
+
+    @property
+    def limit(self) -> int:
+        """How many rows to read: one more than is shown tells whether there is another page."""
+        return self.most + 1
+
+    @property
+    def after(self) -> int:
+        """The position of a list that counts upwards."""
+        return self.position or 0
+
+    @property
+    def before(self) -> int:
+        """The position of a list that starts with the last row."""
+        return _LAST if self.position is None else self.position
+
+    def reply(
+        self, member: str, rows: Sequence[Row], show: Callable[[Row], Params], column: str | None = None
+    ) -> Params:
+        """The response: the rows that fit, and a token for the others.
+
+        `column` holds the rows' numbers; without one the entries are counted.
+        """
+        response: Params = {member: [show(row) for row in rows[: self.most]]}
+        if len(rows) > self.most:
+            position = self.after + self.most if column is None else rows[self.most - 1][column]
+            response["nextToken"] = base64.urlsafe_b64encode(dump({"at": position}).encode()).decode("ascii")
+        return response
+
+
+def page_of(params: Params) -> Page:
+    """Read the request. Raises InvalidToken for a token that we did not make."""
+    return Page(params.get("maxResults") or 100, _position(params.get("nextToken")))
+
+
+def _position(token: str | None) -> int | None:
+    if token is None:
+        return None
+    try:
+        position = load(base64.urlsafe_b64decode(token.encode("ascii")))["at"]
+        if isinstance(position, int) and 0 <= position < _LAST:
+            return position
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")

@@ -1,0 +1,18 @@
+"""AWS's JSON protocols, driven by botocore's own service models: what every emulated service shares.
+
+A service is an object with one method per operation (snake case of the operation's name) that takes the request as
+a dict in the model's member names and returns the response likewise, or raises `ServiceError`. This package routes a
+request to an operation, checks it against the model's limits the way AWS does (botocore's client checks only
+required members, types and minimum lengths), and writes the response.
+
+`embedded_aws.wire.state_file` is where a service keeps what must outlive the process.
+
+Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index.html).
+"""
+
+from embedded_aws.wire.base import Account, HttpRequest, HttpResponse, ServiceError
+from embedded_aws.wire.limits import check
+from embedded_aws.wire.models import service_model
+from embedded_aws.wire.service import JsonService
+
+__all__ = ["Account", "HttpRequest", "HttpResponse", "JsonService", "ServiceError", "check", "service_model"]

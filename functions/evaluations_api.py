@@ -1,0 +1,167 @@
+"""The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`,
+`GET /evaluations/{id}/items/{number}`.
+
+A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request never names others.
+A caller sees what it started itself; an operator sees every run. Results are handed out as presigned URLs, since they
+outgrow what an API may answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+from functions.routes import Reply, check_token, guarded, read_body, sees_all
+from stepguard.aws.environment import operators
+from stepguard.aws.evaluations import WORK, Evaluations, Watch
+from stepguard.aws.executions import Execution
+from stepguard.aws.objects import Address, address_of
+from stepguard.evaluation.runs import Run, run_of
+from stepguard.guard.callers import Caller
+from stepguard.guard.errors import Conflict, InvalidRequest, UnknownExecution
+from stepguard.trace import to_document
+from stepguard.trace.graph import graph
+from stepguard.trace.result import read_result
+
+_REPORT = "report.html"
+_RUNS = f"{WORK}/"
+FILES = ("scorecard.json", "results.jsonl", "items.csv", _REPORT, "bad_rows.jsonl")
+"""What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
+
+ITEM_DIGITS = 16
+LISTED = 50
+"""How many of the newest runs a list looks into."""
+
+
+class EvaluationsApi:
+    """The routes, on the runs of one evaluation state machine."""
+
+    def __init__(
+        self, evaluations: Evaluations | None = None, operators: Callable[[], frozenset[str]] = operators
+    ) -> None:
+        self._evaluations = evaluations or Evaluations()
+        self._operators = operators
+
+    def post(self, body: bytes, caller: Caller) -> Reply:
+        """Start a run: 202 with its id. With a client_token the same request is the same run."""
+        return _guarded(lambda: self._start(_parse(body), caller))
+
+    def list(self, caller: Caller) -> Reply:
+        """`{evaluations, searched}`: the newest runs that the caller may read, of the newest that were looked into."""
+
+        def reply() -> Reply:
+            newest = list(self._evaluations.newest(LISTED))
+            shown = [run for run in newest if self._may_read(run["caller"], caller)]
+            return 200, {"evaluations": shown, "searched": len(newest)}, {}
+
+        return _guarded(reply)
+
+    def get(self, run: str, caller: Caller) -> Reply:
+        """How far a run is; once it has ended also its counts, error and scorecard, as far as it has them."""
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            body: dict[str, Any] = {"id": run, **Watch(self._evaluations, run).progress(execution).to_dict()}
+            body["started"] = execution.started.isoformat()
+            if execution.status == "SUCCEEDED" and execution.output is not None:
+                body["summary"] = {name: execution.output["summary"][name] for name in ("items", "failed", "lost")}
+            elif execution.finished:
+                body["error"] = execution.error
+            card = self._evaluations.scorecard(run) if execution.finished else None
+            if execution.stopped is not None:
+                body["stopped"] = execution.stopped.isoformat()
+            if card is not None:
+                body["scorecard"] = card
+            return 200, body, {}
+
+        return _guarded(reply)
+
+    def report(self, run: str, caller: Caller) -> Reply:
+        """Links to what the run left, good for an hour: 409 while it goes on.
+
+        Plots are drawn by the command, not in Lambda: while nobody has asked it for report.html, `note` says how to.
+        """
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            if not execution.finished:
+                raise Conflict("The evaluation has not ended yet.")
+            work = self._evaluations.work(run)
+            there = {found.key for found in self._evaluations.objects.list(Address(work.bucket, f"{work.key}/"))}
+            links = {
+                name: self._evaluations.objects.link(self._evaluations.object(run, name), f"{run}-{name}")
+                for name in FILES
+                if f"{work.key}/{name}" in there
+            }
+            if not links:
+                raise UnknownExecution("The evaluation ended without results.")
+            body: dict[str, Any] = {"id": run, "status": execution.status, "files": links}
+            if _REPORT not in links:
+                body["note"] = f"{_REPORT} is drawn by the command: stepguard evaluate --resume {run}"
+            return 200, body, {}
+
+        return _guarded(reply)
+
+    def item(self, run: str, number: str, caller: Caller) -> Reply:
+        """The trace of an item as its line of the results tells it: its EXPRESS execution leaves no history."""
+
+        def reply() -> Reply:
+            execution = self._owned(run, caller)
+            if not (number.isascii() and number.isdigit() and len(number) < ITEM_DIGITS):
+                raise InvalidRequest("An item is named by its number.")
+            line = self._evaluations.result(run, int(number))
+            document = to_document(read_result(line), str(line.get("execution")))
+            document["graph"] = graph(self._evaluations.definition(execution))
+            document["started"] = None  # a line tells how long its stages took, not when
+            shown = {name: line.get(name) for name in ("id", "number", "action", "expected", "excerpt")}
+            return 200, document | {"item": shown}, {}
+
+        return _guarded(reply)
+
+    def _start(self, wanted: Mapping[str, Any], caller: Caller) -> Reply:
+        token = wanted.get("client_token")
+        seed = uuid4().hex if token is None else json.dumps([caller.id, token])
+        identifier = f"api-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+        corpus = address_of(wanted["corpus"])
+        if corpus.bucket not in {self._evaluations.bucket, os.environ.get("EVALUATION_CORPUS_BUCKET")}:
+            raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
+        if corpus.bucket == self._evaluations.bucket and (f"{corpus.key}/".startswith(_RUNS) or not corpus.key):
+            raise InvalidRequest(f"'corpus' must not be in {_RUNS}, where the texts of everybody's runs are.")
+        work = self._evaluations.work(identifier)
+        limits = {name: wanted[name] for name in _LIMITS if name in wanted}
+        address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}
+        run: Run = run_of({"id": identifier, "corpus": address, "work": place, "caller": caller.id, **limits})
+        self._evaluations.start(run)
+        location = {"Location": f"/evaluations/{identifier}", "Retry-After": "5"}
+        return 202, {"id": identifier, "status": "RUNNING"}, location
+
+    def _owned(self, run: str, caller: Caller) -> Execution:
+        execution = self._evaluations.describe(run)
+        owner = execution.input.get("run", {}).get("caller")
+        if not self._may_read(owner, caller):
+            raise UnknownExecution(f"There is no evaluation {run}.")
+        return execution
+
+    def _may_read(self, owner: object, caller: Caller) -> bool:
+        return owner == caller.id or sees_all(caller, self._operators())
+
+
+_LIMITS = ("sample", "seed", "kind", "max_concurrency", "tolerated_failure_percentage")
+_MEMBERS = frozenset({"corpus", "client_token", *_LIMITS})
+_EXAMPLE = '{"corpus": "s3://BUCKET/KEY"}'
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    wanted = read_body(body, _EXAMPLE, _MEMBERS)
+    if not isinstance(wanted.get("corpus"), str):
+        raise InvalidRequest(f"'corpus' must be a string, as in {_EXAMPLE}.")
+    check_token(wanted)
+    return wanted
+
+
+def _guarded(route: Callable[[], Reply]) -> Reply:
+    return guarded(route, unknown="UnknownEvaluation")

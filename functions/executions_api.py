@@ -1,0 +1,172 @@
+"""The executions API: the list, the trace of one, its events, a replay.
+
+`GET /executions`, `GET /executions/{execution}`, `GET /executions/{execution}/events`,
+`POST /executions/{execution}/replay`. Every function gives `(status, body, headers)`. A caller sees what it started
+itself; an operator sees everything. To everybody else an execution does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+from functions.routes import Reply, guarded, sees_all
+from stepguard.aws.environment import operators
+from stepguard.aws.executions import Execution, Executions
+from stepguard.aws.listing import Listing
+from stepguard.guard.callers import Caller
+from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.trace import read_history, to_document
+from stepguard.trace.compare import compare
+from stepguard.trace.graph import graph
+from stepguard.trace.listing import OUTCOMES, Filters
+from stepguard.trace.redact import redact
+from stepguard.trace.replay import replayed
+
+SEARCHED = 200
+"""How many of the newest executions a list looks into at most."""
+
+LISTED = 50
+EVENTS = 1_000
+"""Events in one answer: some 5 MB at the worst, under Lambda's 6 MB, are cut by EVENT_BYTES."""
+
+EVENT_BYTES = 4_000_000
+
+Query = Mapping[str, str]
+
+
+class ExecutionsApi:
+    """The routes, on the executions of one state machine."""
+
+    def __init__(
+        self, executions: Executions | None = None, operators: Callable[[], frozenset[str]] = operators
+    ) -> None:
+        self._executions = executions or Executions()
+        self._listing = Listing(self._executions)
+        self._operators = operators
+
+    def search(self, query: Query, caller: Caller) -> Reply:
+        """The newest executions that match `outcome`, `stage`, `policy`, `since`, `text`; at most `limit`.
+
+        `{executions, searched, more}`: ListExecutions knows no outcomes, so `searched` newest ones were looked into.
+        """
+
+        def reply() -> Reply:
+            filters = read_filters(query)
+            limit = _number(query, "limit", LISTED, SEARCHED)
+            found, searched = [], 0
+            for summary in self._listing.newest(SEARCHED, filters.since):
+                searched += 1
+                if self._may_read(caller, {"request": {"caller": summary["caller"]}}) and filters.match(summary):
+                    found.append(summary)
+            return 200, {"executions": found[:limit], "searched": searched, "more": len(found) > limit}, {}
+
+        return _guarded(reply)
+
+    def get(self, name: str, query: Query, caller: Caller) -> Reply:
+        """The trace, with the graph of the definition it ran; `compare=OTHER` adds the comparison with another one.
+
+        `redact=true` leaves out every text of people and models.
+        """
+
+        def reply() -> Reply:
+            document = self._document(name, caller)
+            document["graph"] = graph(self._executions.definition(document["execution"]))
+            if query.get("compare"):
+                other = self._document(query["compare"], caller)
+                document["comparison"] = compare(_shown(document, query), _shown(other, query))
+            return 200, _shown(document, query), {}
+
+        return _guarded(reply)
+
+    def events(self, name: str, query: Query, caller: Caller) -> Reply:
+        """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` goes on there."""
+
+        def reply() -> Reply:
+            execution = self._find(name, caller)
+            after = _number(query, "after", 0, 25_000)
+            limit = _number(query, "limit", EVENTS, EVENTS)
+            shown: list[Any] = []
+            size = 0
+            for event in islice(self._executions.history(execution.arn), after, after + limit + 1):
+                text = json.dumps(event, default=_plain)
+                size += len(text)
+                if len(shown) == limit or (shown and size > EVENT_BYTES):
+                    return 200, {"events": shown, "next": after + len(shown)}, {}
+                shown.append(json.loads(text))
+            return 200, {"events": shown, "next": None}, {}
+
+        return _guarded(reply)
+
+    def replay(self, name: str, caller: Caller) -> Reply:
+        """Start the same request again, with today's definition and guardrails: 202 with the new execution."""
+
+        def reply() -> Reply:
+            execution = self._find(name, caller)
+            arn = self._executions.start(f"replay-{uuid4().hex}", replayed(execution.input, caller.id))
+            return 202, {"execution": arn, "replay_of": execution.arn}, {"Location": f"/executions/{_name(arn)}"}
+
+        return _guarded(reply)
+
+    def _document(self, name: str, caller: Caller) -> dict[str, Any]:
+        arn = self._find(name, caller).arn
+        return to_document(read_history(self._executions.history(arn)), arn)
+
+    def _find(self, name: str, caller: Caller) -> Execution:
+        execution = self._executions.describe(self._executions.arn_of(unquote(name)))
+        if not self._may_read(caller, execution.input):
+            # The same words as for a name that nobody has: whether it exists is not this caller's to know.
+            raise UnknownExecution("No execution of this name belongs to the chat state machine.")
+        return execution
+
+    def _may_read(self, caller: Caller, document: Mapping[str, Any]) -> bool:
+        allowed = self._operators()
+        return sees_all(caller, allowed) or caller.may_read(document, allowed)
+
+
+_DENIED = "This service may not read the execution: its role or credentials lack the permission."
+
+
+def _guarded(route: Callable[[], Reply]) -> Reply:
+    return guarded(route, denied=_DENIED)
+
+
+def read_filters(query: Query) -> Filters:
+    """The filters of a query. Raises InvalidRequest naming the one that is wrong."""
+    unknown = set(query) - {"outcome", "stage", "policy", "since", "text", "limit"}
+    if unknown:
+        raise InvalidRequest("Unknown filter; known are outcome, stage, policy, since, text, limit.")
+    if query.get("outcome") and query["outcome"] not in OUTCOMES:
+        raise InvalidRequest(f"'outcome' must be one of {', '.join(OUTCOMES)}.")
+    since: datetime | None = None
+    if query.get("since"):
+        try:
+            since = datetime.fromisoformat(query["since"]).astimezone()
+        except (ValueError, OverflowError):
+            raise InvalidRequest("'since' must be a time such as 2026-11-22T10:00:00Z.") from None
+    held = {key: query.get(key) or None for key in ("outcome", "stage", "policy", "text")}
+    return Filters(**held, since=since)
+
+
+def _shown(document: dict[str, Any], query: Query) -> dict[str, Any]:
+    return redact(document) if query.get("redact") == "true" else document
+
+
+def _number(query: Query, name: str, otherwise: int, most: int) -> int:
+    text = query.get(name) or str(otherwise)
+    if not (text.isascii() and text.isdigit() and int(text) <= most):
+        raise InvalidRequest(f"'{name}' must be a number from 0 to {most}.")
+    return int(text)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition(":")[2]

@@ -1,0 +1,42 @@
+"""GuardAnswer: the last layer looks at everything the person will see, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepguard.aws.environment import settings as environment
+from stepguard.aws.guardrails import Guardrails
+from stepguard.guard.answer import Source, delivered, refused
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import Kind, from_document
+from stepguard.guard.settings import Settings
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+
+_SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
+
+
+def guard_answer(
+    event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
+) -> dict[str, Any]:
+    """`{document}` -> the document's `answer_guard`, which holds the final answer. Raises StepguardError."""
+    settings = settings or environment()
+    document = event["document"]
+    request = from_document(document.get("request"))
+    before = [document[key] for key in ("input_guard", "model") if key in document]
+    if not before:
+        raise InvalidRequest("The document holds no result of a stage in front of GuardAnswer.")
+    text = str(before[-1]["text"])
+    ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
+    verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
+    if verdict.blocked:
+        answer = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.POSTPROCESS)
+    else:
+        outcomes = [Outcome(stage["outcome"]) for stage in before]
+        answer = delivered(verdict.text, _SOURCES[request.kind], *outcomes, verdict.outcome)
+    return {
+        **verdict.to_dict(),
+        "guardrail": None if ref is None else ref.to_dict(),
+        "blocked": verdict.blocked,
+        "answer": answer.to_document(),
+    }

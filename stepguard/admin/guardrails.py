@@ -1,0 +1,112 @@
+"""Creates, updates and publishes guardrails through the `bedrock` API, the same on AWS and the embedded cloud."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
+from stepguard.guard.settings import GuardrailRef
+
+CONFIGURATION_TAG = "stepguard:configuration"
+VERSION_TAG = "stepguard:version"
+READY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A published guardrail; `action` tells what had to be done: created, updated or unchanged."""
+
+    name: str
+    ref: GuardrailRef
+    arn: str
+    action: str
+
+
+class GuardrailAdmin:
+    """Guardrails of one account and region. `clock` and `sleep` are in seconds."""
+
+    def __init__(
+        self,
+        bedrock: Any = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = bedrock
+        self._clock = clock
+        self._sleep = sleep
+
+    @property
+    def _bedrock(self) -> Any:
+        return self._client or client("bedrock")
+
+    def apply(self, configuration: Mapping[str, Any]) -> Applied:
+        """Make the guardrail of this name be as configured, and publish it as a version if it changed.
+
+        `configuration` is a CreateGuardrail request. A tag holds the digest of what the last version was published
+        from, so that applying twice publishes once. Raises StepguardError.
+        """
+        digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+        name = str(configuration.get("name", ""))
+        existing = next((summary for summary in self.list() if summary["name"] == name), None)
+        if existing is None:
+            with aws_errors("CreateGuardrail"):
+                created = self._bedrock.create_guardrail(**configuration)
+            return self._publish(name, created["guardrailId"], created["guardrailArn"], digest, "created")
+        with aws_errors("ListTagsForResource"):
+            response = self._bedrock.list_tags_for_resource(resourceARN=existing["arn"])
+        tags = {tag["key"]: tag["value"] for tag in response.get("tags", ())}
+        if tags.get(CONFIGURATION_TAG) == digest and tags.get(VERSION_TAG):
+            return Applied(name, GuardrailRef(existing["id"], tags[VERSION_TAG]), existing["arn"], "unchanged")
+        # UpdateGuardrail replaces the whole draft, and takes neither tags nor a request token.
+        replacement = {key: value for key, value in configuration.items() if key not in ("tags", "clientRequestToken")}
+        with aws_errors("UpdateGuardrail"):
+            self._bedrock.update_guardrail(guardrailIdentifier=existing["id"], **replacement)
+        return self._publish(name, existing["id"], existing["arn"], digest, "updated")
+
+    def list(self) -> Iterator[Mapping[str, Any]]:
+        """The drafts of all guardrails, page by page."""
+        token: dict[str, str] = {}
+        while True:
+            with aws_errors("ListGuardrails"):
+                page = self._bedrock.list_guardrails(maxResults=100, **token)
+            yield from page["guardrails"]
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
+    def show(self, identifier: str, version: str = "DRAFT") -> dict[str, Any]:
+        """GetGuardrail's answer, in its read shape."""
+        with aws_errors("GetGuardrail"):
+            response = dict(self._bedrock.get_guardrail(guardrailIdentifier=identifier, guardrailVersion=version))
+        response.pop("ResponseMetadata", None)
+        return response
+
+    def _publish(self, name: str, identifier: str, arn: str, digest: str, action: str) -> Applied:
+        self._wait_until_ready(identifier)
+        with aws_errors("CreateGuardrailVersion"):
+            version = self._bedrock.create_guardrail_version(
+                guardrailIdentifier=identifier, description=f"Published by stepguard from {digest[:12]}"
+            )["version"]
+        self._wait_until_ready(identifier)
+        tags = [{"key": CONFIGURATION_TAG, "value": digest}, {"key": VERSION_TAG, "value": version}]
+        with aws_errors("TagResource"):
+            self._bedrock.tag_resource(resourceARN=arn, tags=tags)
+        return Applied(name, GuardrailRef(identifier, version), arn, action)
+
+    def _wait_until_ready(self, identifier: str) -> None:
+        deadline = self._clock() + READY_SECONDS
+        while True:
+            status = self.show(identifier)["status"]
+            if status == "READY":
+                return
+            if status == "FAILED":
+                raise InvalidRequest(f"Bedrock could not build guardrail {identifier}; its statusReasons say why.")
+            if self._clock() > deadline:
+                raise ServiceUnavailable(f"Guardrail {identifier} was still {status} after {READY_SECONDS:g} s.")
+            self._sleep(1.0)

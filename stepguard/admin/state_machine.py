@@ -1,0 +1,35 @@
+"""Creates or updates a state machine from its definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stepguard.aws.clients import aws_errors, client
+
+
+def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = None) -> str:
+    """Make the STANDARD state machine of this ARN have this definition: "created", "updated" or "unchanged".
+
+    Raises StepguardError.
+    """
+    states = states or client("stepfunctions")
+    with aws_errors("DescribeStateMachine"):
+        try:
+            existing = states.describe_state_machine(stateMachineArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+                raise
+            existing = None
+    if existing is None:
+        with aws_errors("CreateStateMachine"):
+            states.create_state_machine(
+                name=arn.rpartition(":")[2], definition=definition, roleArn=role_arn, type="STANDARD"
+            )
+        return "created"
+    if existing["definition"] == definition:
+        return "unchanged"
+    with aws_errors("UpdateStateMachine"):
+        states.update_state_machine(stateMachineArn=arn, definition=definition, roleArn=role_arn)
+    return "updated"

@@ -1,0 +1,158 @@
+"""AWS clients and AWS's errors.
+
+Clients make one attempt: every retry is the state machine's and stands in the execution history. They are made once,
+at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that the embedded
+cloud, an emulator and AWS are the same to this code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
+
+from stepguard.guard.errors import (
+    AccessDenied,
+    ConfigurationError,
+    InvalidRequest,
+    ModelNotReady,
+    ServiceUnavailable,
+    StepguardError,
+    Throttled,
+)
+
+READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26}
+"""Reasoning models answer late: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before
+API Gateway gives up after 29 seconds."""
+
+
+@cache
+def client(service: str) -> Any:
+    """The process's one client of a service, e.g. `bedrock-runtime`.
+
+    Raises ConfigurationError when the environment names no region, or a profile or an endpoint that cannot be.
+    """
+    config = Config(
+        connect_timeout=5,
+        read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+        # boto3 would sign S3 links with version 2, which S3 refuses for objects under a KMS key.
+        signature_version="s3v4" if service == "s3" else None,
+        # StartSyncExecution goes to sync-states.REGION…; another endpoint has no such name.
+        inject_host_prefix=not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_SFN")),
+    )
+    try:
+        return boto3.client(service, config=config)
+    except NoRegionError:
+        raise ConfigurationError("No AWS region is set: set AWS_DEFAULT_REGION.") from None
+    except (BotoCoreError, ValueError) as error:
+        variables = "AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
+        raise ConfigurationError(f"No {service} client ({type(error).__name__}): check {variables}.") from None
+
+
+@contextmanager
+def aws_errors(operation: str) -> Iterator[None]:
+    """Turn what an AWS call raises into the errors that the state machine knows.
+
+    The message keeps AWS's code and words, with every quoted value hidden: AWS quotes the request there.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of_response(operation, error) from None
+    except ParamValidationError:
+        raise InvalidRequest(f"{operation}: the request does not have the shape that AWS expects.") from None
+    except (NoCredentialsError, PartialCredentialsError):
+        raise AccessDenied(f"{operation}: no AWS credentials were found, or only half of them.") from None
+    except (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, HTTPClientError) as error:
+        raise ServiceUnavailable(f"{operation}: {type(error).__name__}: the service could not be reached.") from None
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"{operation}: {type(error).__name__}.") from None
+
+
+_KINDS: dict[type[StepguardError], frozenset[str]] = {
+    Throttled: frozenset(
+        {
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "ServiceQuotaExceededException",
+            "ExecutionLimitExceeded",
+            "KmsThrottlingException",
+            "Throttling",
+            "SlowDown",
+        }
+    ),
+    ModelNotReady: frozenset({"ModelNotReadyException"}),
+    AccessDenied: frozenset(
+        {
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "ExpiredTokenException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "KmsAccessDeniedException",
+        }
+    ),
+    ServiceUnavailable: frozenset(
+        {
+            "ServiceUnavailableException",
+            "ServiceUnavailable",
+            "InternalServerException",
+            "InternalFailure",
+            "InternalDependencyException",
+            "ModelTimeoutException",
+            "ModelErrorException",
+            "ModelError",
+        }
+    ),
+    # What STATE_MACHINE_ARN names; no caller can put that right.
+    ConfigurationError: frozenset({"StateMachineDoesNotExist", "StateMachineDeleting"}),
+}
+
+
+def _of_response(operation: str, error: ClientError) -> StepguardError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"{operation}: {code}: {_without_values(str(error.response.get('Error', {}).get('Message', '')))}"
+    for kind, codes in _KINDS.items():
+        if code in codes:
+            return kind(message)
+    if status == 429:
+        return Throttled(message)
+    if status >= 500:
+        return ServiceUnavailable(message)
+    if status in (401, 403):
+        return AccessDenied(message)
+    return InvalidRequest(message)
+
+
+def _without_values(message: str) -> str:
+    """The message with everything hidden from its first quotation mark to its last, or to its end if none closes.
+
+    A quoted value may itself hold quotation marks, so that nothing between the outermost two can be trusted.
+    """
+    return _QUOTED.sub("'…'", message)[:300]
+
+
+# The apostrophe of "don't" or "model's" opens no quotation.
+_QUOTED = re.compile(r"""(?!(?<=[A-Za-z])['’](?:t|s|re|ve|ll|d|m)\b)['"`‘’“”](?:.*['"`‘’“”]|.*)""", re.DOTALL)

@@ -1,0 +1,216 @@
+"""Evaluations: started, followed by their Map Run, read from S3."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.executions import Execution, Executions
+from stepguard.aws.listing import Listing
+from stepguard.aws.objects import Address, Objects
+from stepguard.evaluation.runs import RUN_ID, Run
+from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
+from stepguard.trace.diff import mapping
+
+WORK = "runs"
+"""Everything of a run is under `runs/ID/` in the evaluations' bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `total` is None until the corpus is read; `lines` are items, or parts of long documents."""
+
+    status: str
+    total: int | None
+    succeeded: int
+    failed: int
+    running: int
+
+    @property
+    def done(self) -> int:
+        """Lines that have ended, well or badly."""
+        return self.succeeded + self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "status": self.status,
+            "total": self.total,
+            "done": self.done,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "running": self.running,
+        }
+
+
+class Evaluations:
+    """The runs of one evaluation state machine."""
+
+    def __init__(
+        self,
+        state_machine_arn: str | None = None,
+        bucket: str | None = None,
+        states: Any = None,
+        objects: Objects | None = None,
+    ) -> None:
+        self._arn = state_machine_arn
+        self._bucket = bucket
+        self._given = states
+        self._listing: Listing | None = None
+        self.objects = objects or Objects()
+
+    @property
+    def _states(self) -> Any:
+        return self._given or client("stepfunctions")
+
+    @property
+    def bucket(self) -> str:
+        """From the constructor, or EVALUATION_BUCKET. Raises ConfigurationError."""
+        return self._bucket or _setting("EVALUATION_BUCKET", "the bucket of corpora and results")
+
+    @property
+    def executions(self) -> Executions:
+        """The runs as executions; the state machine is the constructor's, or EVALUATION_STATE_MACHINE_ARN."""
+        arn = self._arn or _setting("EVALUATION_STATE_MACHINE_ARN", "the evaluation state machine")
+        return Executions(arn, self._given)
+
+    def work(self, run: str) -> Address:
+        """Where everything of a run is. Raises InvalidRequest for what cannot be a run's id."""
+        if not RUN_ID.fullmatch(run):
+            raise InvalidRequest("A run's id has 1 to 64 letters, digits, hyphens and underscores.")
+        return Address(self.bucket, f"{WORK}/{run}")
+
+    def object(self, run: str, name: str) -> Address:
+        """One of a run's objects."""
+        work = self.work(run)
+        return Address(work.bucket, f"{work.key}/{name}")
+
+    def start(self, run: Run) -> str:
+        """Start a run; its execution's ARN. The same id with the same parameters is the same run."""
+        return self.executions.start(run.id, {"run": run.to_document()})
+
+    def discard(self, run: str) -> None:
+        """Delete what was put in place for a run that was never started, as far as the credentials may."""
+        with suppress(StepguardError):
+            work = self.work(run)
+            for found in list(self.objects.list(Address(work.bucket, f"{work.key}/"))):
+                self.objects.delete(found)
+
+    def describe(self, run: str) -> Execution:
+        """The run's execution. Raises UnknownExecution."""
+        self.work(run)
+        executions = self.executions
+        try:
+            return executions.describe(executions.arn_of(run))
+        except UnknownExecution:
+            raise UnknownExecution(f"There is no evaluation {run}.") from None
+
+    def newest(self, most: int) -> Iterator[dict[str, Any]]:
+        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, counts once there are some.
+
+        Raises StepguardError.
+        """
+        if self._listing is None:
+            self._listing = Listing(self.executions, _summary)
+        return self._listing.newest(most)
+
+    def scorecard(self, run: str) -> dict[str, Any] | None:
+        """What SummarizeCorpus wrote; None for a run that ended before it, or when it is cut. Raises StepguardError."""
+        try:
+            with self.objects.open(self.object(run, "scorecard.json")) as stream:
+                card = json.loads(stream.read())
+        except (InvalidRequest, ValueError):
+            return None
+        return card if isinstance(card, dict) else None
+
+    def result(self, run: str, number: int) -> Mapping[str, Any]:
+        """The line of results.jsonl of one item. Raises UnknownExecution, StepguardError."""
+        try:
+            with self.objects.open(self.object(run, "results.jsonl")) as stream:
+                found = next((line for line in map(json.loads, stream) if mapping(line).get("number") == number), None)
+        except (InvalidRequest, ValueError):
+            found = None
+        if found is None:
+            raise UnknownExecution(f"The evaluation {run} has no result of item {number}.")
+        return mapping(found)
+
+    def definition(self, execution: Execution) -> Mapping[str, Any]:
+        """The states of an item in the run's own definition; empty when it has no Map. Raises StepguardError."""
+        states = mapping(self.executions.definition(execution.arn).get("States"))
+        processors = (mapping(state).get("ItemProcessor") for state in states.values())
+        return next((processor for processor in processors if isinstance(processor, Mapping)), {})
+
+    def redrive(self, run: str) -> None:
+        """Take a run up again that failed or was aborted: what its items have done already is kept."""
+        with aws_errors("RedriveExecution"):
+            self._states.redrive_execution(executionArn=self.describe(run).arn)
+
+    def map_run(self, execution: Execution) -> str | None:
+        """The Map Run that works on the items; None before it begins. Raises StepguardError."""
+        with aws_errors("ListMapRuns"):
+            listed = self._states.list_map_runs(executionArn=execution.arn, maxResults=1)["mapRuns"]
+        return str(listed[0]["mapRunArn"]) if listed else None
+
+    def item_counts(self, map_run: str) -> Mapping[str, int]:
+        """How many of a Map Run's items are in which status. Raises StepguardError."""
+        with aws_errors("DescribeMapRun"):
+            counts: Mapping[str, int] = self._states.describe_map_run(mapRunArn=map_run)["itemCounts"]
+        return counts
+
+    def lines(self, run: str) -> int | None:
+        """How many lines PrepareCorpus wrote for the Map; None before that, or where the credentials cannot tell."""
+        try:
+            with self.objects.open(self.object(run, "corpus.json")) as stream:
+                return int(json.loads(stream.read())["lines"])
+        except (InvalidRequest, AccessDenied):  # S3 denies what is not there to who may not list the bucket
+            return None
+
+
+class Watch:
+    """How far a run is, looked at again and again: what does not change any more is asked for once."""
+
+    def __init__(self, evaluations: Evaluations, run: str) -> None:
+        self._evaluations = evaluations
+        self._run = run
+        self._lines: int | None = None
+        self._map_run: str | None = None
+
+    def progress(self, execution: Execution) -> Progress:
+        """How far the run is, from DescribeMapRun; `execution` is the run as it was just described."""
+        if self._lines is None:
+            self._lines = self._evaluations.lines(self._run)
+        if self._map_run is None:
+            self._map_run = self._evaluations.map_run(execution)
+        if self._map_run is None:
+            return Progress(execution.status, self._lines, 0, 0, 0)
+        counts = self._evaluations.item_counts(self._map_run)
+        failed = counts["failed"] + counts["timedOut"] + counts["aborted"]
+        return Progress(execution.status, self._lines, counts["succeeded"], failed, counts["running"])
+
+
+def _summary(execution: Execution) -> dict[str, Any]:
+    given = mapping(execution.input.get("run"))
+    corpus, counts = mapping(given.get("corpus")), mapping(mapping(execution.output).get("summary"))
+    return {
+        "id": execution.name,
+        "status": execution.status,
+        "started": execution.started.isoformat(),
+        "stopped": None if execution.stopped is None else execution.stopped.isoformat(),
+        "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
+        "caller": given.get("caller"),
+        "items": counts.get("items"),
+        "failed": counts.get("failed"),
+        "error": execution.error,
+    }
+
+
+def _setting(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigurationError(f"{name} is not set: it names {what}.")
+    return value

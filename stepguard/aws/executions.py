@@ -1,0 +1,186 @@
+"""Executions of a state machine: start, look at, read the history of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.errors import ConfigurationError, Conflict, UnknownExecution
+
+DESCRIBED_AT_ONCE = 8
+"""Below the pool of connections of a boto3 client (10) and far below DescribeExecution's quota."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What DescribeExecution tells. `input` and `output` are the parsed documents; `error` an ASL error name."""
+
+    arn: str
+    name: str
+    status: str
+    started: datetime
+    stopped: datetime | None
+    input: Mapping[str, Any]
+    output: Mapping[str, Any] | None
+    error: str | None
+    cause: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the execution has ended, well or badly."""
+        return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An execution as ListExecutions tells it; `stopped` tells one end of an execution from another's."""
+
+    arn: str
+    stopped: datetime | None
+
+
+class Executions:
+    """The executions of one STANDARD state machine."""
+
+    def __init__(self, state_machine_arn: str | None = None, states: Any = None) -> None:
+        self._arn = state_machine_arn
+        self._client = states
+
+    @property
+    def state_machine_arn(self) -> str:
+        """From the constructor, or STATE_MACHINE_ARN. Raises ConfigurationError."""
+        arn = self._arn or os.environ.get("STATE_MACHINE_ARN", "")
+        if not arn:
+            raise ConfigurationError("STATE_MACHINE_ARN is not set: it names the chat state machine.")
+        return arn
+
+    @property
+    def _states(self) -> Any:
+        return self._client or client("stepfunctions")
+
+    def machine_status(self) -> str:
+        """ACTIVE, when the state machine can be reached. Raises StepguardError."""
+        with aws_errors("DescribeStateMachine"):
+            return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["status"])
+
+    def start(self, name: str, document: Mapping[str, Any]) -> str:
+        """Start an execution and return its ARN. The same name with the same document is the same execution.
+
+        Raises Conflict when the name stands for another document, and StepguardError.
+        """
+        with aws_errors("StartExecution"):
+            try:
+                response = self._states.start_execution(
+                    stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document)
+                )
+                return str(response["executionArn"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                    raise
+        existing = self.describe(self.arn_of(name))
+        if existing.input != document:
+            raise Conflict("This client_token was used for another request.")
+        return existing.arn
+
+    def arn_of(self, execution: str) -> str:
+        """The ARN of an execution named by itself or by its ARN.
+
+        Raises UnknownExecution for an ARN of another state machine, so that nobody reads foreign executions.
+        """
+        prefix = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+        # The children of its Distributed Maps have ARNs of their own: ...:execution:MACHINE/LABEL:NAME.
+        if execution.startswith((f"{prefix}:", f"{prefix}/")):
+            return execution
+        if ":" in execution or not 0 < len(execution) <= 80:
+            raise UnknownExecution("No execution of this name belongs to the chat state machine.")
+        return f"{prefix}:{execution}"
+
+    def describe(self, arn: str) -> Execution:
+        """The execution now. Raises UnknownExecution, StepguardError."""
+        with aws_errors("DescribeExecution"):
+            try:
+                response = self._states.describe_execution(executionArn=arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in (
+                    "ExecutionDoesNotExist",
+                    "InvalidArn",
+                    "ValidationException",
+                ):
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+        output = response.get("output")
+        return Execution(
+            arn=response["executionArn"],
+            name=response["name"],
+            status=response["status"],
+            started=response["startDate"],
+            stopped=response.get("stopDate"),
+            input=json.loads(response.get("input") or "{}"),
+            output=None if output is None else json.loads(output),
+            error=response.get("error"),
+            cause=response.get("cause"),
+        )
+
+    def newest(self, most: int, since: datetime | None = None) -> Iterator[Listed]:
+        """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
+        token: dict[str, str] = {}
+        while most > 0:
+            with aws_errors("ListExecutions"):
+                page = self._states.list_executions(
+                    stateMachineArn=self.state_machine_arn, maxResults=min(most, 100), **token
+                )
+            for entry in page["executions"]:
+                if since is not None and entry["startDate"] < since:
+                    return
+                yield Listed(str(entry["executionArn"]), entry.get("stopDate"))
+            most -= len(page["executions"])
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
+    def describe_all(self, arns: Sequence[str]) -> list[Execution | None]:
+        """Several executions at once, in their order; None for one that is gone. Raises StepguardError."""
+        with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as pool:
+            return list(pool.map(self._described, arns))
+
+    def _described(self, arn: str) -> Execution | None:
+        try:
+            return self.describe(arn)
+        except UnknownExecution:
+            return None
+
+    def definition(self, arn: str) -> Mapping[str, Any]:
+        """The definition that an execution runs, which may be older than today's. Raises StepguardError."""
+        with aws_errors("DescribeStateMachineForExecution"):
+            try:
+                response = self._states.describe_state_machine_for_execution(executionArn=arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+        definition = json.loads(response["definition"])
+        return definition if isinstance(definition, dict) else {}
+
+    def history(self, arn: str) -> Iterator[Mapping[str, Any]]:
+        """All events of an execution in order, page by page. Raises UnknownExecution, StepguardError."""
+        token: dict[str, str] = {}
+        while True:
+            with aws_errors("GetExecutionHistory"):
+                try:
+                    page = self._states.get_execution_history(executionArn=arn, maxResults=1000, **token)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+                        raise
+                    raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+            yield from page["events"]
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}

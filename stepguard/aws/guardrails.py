@@ -1,0 +1,92 @@
+"""ApplyGuardrail: one guard layer on one text of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.chunking import Chunk, cut, put_back
+from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.prompts import Question
+from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict, merge, skipped
+from stepguard.guard.vocabularies import read_apply_guardrail
+
+
+class GuardrailClient(Protocol):
+    """The part of boto3's `bedrock-runtime` client that guards need."""
+
+    def apply_guardrail(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html"""
+        ...
+
+
+class Guardrails:
+    """Applies guardrails through `bedrock-runtime`; with `scores` a verdict also tells what stayed under its limit."""
+
+    def __init__(self, runtime: GuardrailClient | None = None, *, scores: bool = False) -> None:
+        self._runtime = runtime
+        self._scope = {"outputScope": "FULL"} if scores else {}
+
+    def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction) -> Verdict:
+        """The verdict of a layer on a text; skipped when the layer is off or there is nothing to look at.
+
+        A text over a request's limit goes in overlapping chunks, whose verdicts are merged: the worst wins, masked
+        text is put back with its white space. Raises StepguardError.
+        """
+        if ref is None or not text.strip():
+            return skipped(text)
+        chunks = cut(text)
+        verdicts: list[Verdict] = []
+        for chunk in chunks:
+            response = self._apply(ref, [{"text": {"text": chunk.text}}], direction)
+            verdict = read_apply_guardrail(response, chunk.text, layer, direction)
+            if verdict.blocked:
+                return merge([*verdicts, verdict], "")
+            verdicts.append(verdict)
+        return _merged(text, list(zip(chunks, verdicts, strict=True)))
+
+    def check_grounded(self, ref: GuardrailRef | None, text: str, question: Question, layer: Layer) -> Verdict:
+        """The verdict of a layer on a model's answer, with the passages and the question it must be grounded in.
+
+        Contextual grounding is never chunked: its judgement needs the whole answer.
+        """
+        if ref is None or not text.strip():
+            return skipped(text)
+        if not question.passages:
+            return self.check(ref, text, layer, Direction.OUTPUT)
+        content = [
+            *(_block(passage.text, "grounding_source") for passage in question.passages),
+            *([_block(question.text, "query")] if question.text.strip() else []),  # Bedrock refuses an empty text
+            _block(text, "guard_content"),
+        ]
+        return read_apply_guardrail(self._apply(ref, content, Direction.OUTPUT), text, layer, Direction.OUTPUT)
+
+    def _apply(self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], source: Direction) -> Mapping[str, Any]:
+        runtime = self._runtime or client("bedrock-runtime")
+        with aws_errors("ApplyGuardrail"):
+            return runtime.apply_guardrail(
+                guardrailIdentifier=ref.id,
+                guardrailVersion=ref.version,
+                source=str(source),
+                content=list(content),
+                **self._scope,
+            )
+
+
+def _block(text: str, qualifier: str) -> dict[str, Any]:
+    return {"text": {"text": text, "qualifiers": [qualifier]}}
+
+
+def _merged(text: str, parts: Sequence[tuple[Chunk, Verdict]]) -> Verdict:
+    verdicts = [verdict for _, verdict in parts]
+    placeholders = {
+        f"{{{finding.name}}}" for verdict in verdicts for finding in verdict.findings if finding.action == "ANONYMIZED"
+    }
+    try:
+        whole = put_back(text, [(chunk, verdict.text) for chunk, verdict in parts], placeholders)
+    except UnreadableVerdict:
+        # What was masked cannot be told from what was not, so none of it may go on.
+        return merge([*verdicts, Verdict(Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE)], "")
+    return merge(verdicts, whole)

@@ -1,0 +1,34 @@
+"""What a model call gives back, and the client it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stepguard.guard.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer, reasoning removed, with the verdict of the guardrail around the call.
+
+    `verdict.text` is the answer to go on with. `stop_reason` is the model's own word. `tokens` counts input and
+    output tokens where the model tells.
+    """
+
+    verdict: Verdict
+    stop_reason: str
+    tokens: Mapping[str, int] = field(default_factory=dict)
+
+
+class RuntimeClient(Protocol):
+    """The part of boto3's `bedrock-runtime` client that models need."""
+
+    def converse(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"""
+        ...
+
+    def invoke_model(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
+        ...

@@ -1,0 +1,71 @@
+"""Converse with an inline guardrail: Bedrock-hosted models and imported Llama-type models.
+
+With guardContent only the marked blocks are assessed, so every block that a person or a document wrote is marked:
+qualifiers and rules at https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html.
+Reasoning comes in blocks of its own, is never assessed inline, and is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.models.completion import Completion, RuntimeClient
+from stepguard.guard.prompts import FROM_PASSAGES, Question, answer_of
+from stepguard.guard.settings import GuardrailRef, ModelSettings
+from stepguard.guard.verdict import skipped
+from stepguard.guard.vocabularies import converse_text, read_converse
+
+
+def ask(
+    question: Question, model: ModelSettings, guardrail: GuardrailRef | None, runtime: RuntimeClient | None = None
+) -> Completion:
+    """One Converse call. Raises StepguardError."""
+    request: dict[str, Any] = {
+        "modelId": model.id,
+        "messages": [{"role": "user", "content": _content(question, guarded=guardrail is not None)}],
+        "inferenceConfig": {
+            "maxTokens": model.max_tokens,
+            "temperature": model.temperature,
+            "topP": model.top_p,
+        },
+    }
+    if model.system_prompt:
+        request["system"] = [{"text": model.system_prompt}]
+    if guardrail is not None:
+        request["guardrailConfig"] = {
+            "guardrailIdentifier": guardrail.id,
+            "guardrailVersion": guardrail.version,
+            "trace": "enabled",
+        }
+    with aws_errors("Converse"):
+        response = (runtime or client("bedrock-runtime")).converse(**request)
+    stop_reason = str(response.get("stopReason", ""))
+    verdict = skipped(converse_text(response)) if guardrail is None else read_converse(response)
+    if not verdict.blocked:
+        # A model without reasoning blocks may still think aloud in its text.
+        text = answer_of(verdict.text, thought_opened=False, cut_short=stop_reason == "max_tokens")
+        verdict = replace(verdict, text=text)
+    usage = response.get("usage") or {}
+    tokens = {"input": int(usage.get("inputTokens", 0)), "output": int(usage.get("outputTokens", 0))}
+    return Completion(verdict, stop_reason, tokens)
+
+
+def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = []
+    if question.passages:
+        content.append({"text": FROM_PASSAGES})
+    for passage in question.passages:
+        content.append(_block(passage.text, ["grounding_source", "guard_content"], guarded=guarded))
+    content.append(_block(question.text, ["query", "guard_content"] if question.passages else [], guarded=guarded))
+    return content
+
+
+def _block(text: str, qualifiers: list[str], *, guarded: bool) -> dict[str, Any]:
+    if not guarded:
+        return {"text": text}
+    block: dict[str, Any] = {"text": text}
+    if qualifiers:
+        block["qualifiers"] = qualifiers
+    return {"guardContent": {"text": block}}

@@ -1,0 +1,76 @@
+"""A SageMaker endpoint (Marketplace or JumpStart): no inline guardrail, so ApplyGuardrail stands around the call.
+
+The body is Text Generation Inference's, as the JumpStart DeepSeek-R1 containers take it:
+https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-use-python-sdk.html.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.models.completion import Completion
+from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.prompts import Passage, Question, answer_of, deepseek_prompt, neutralise, user_turn
+from stepguard.guard.settings import GuardrailRef, ModelSettings
+from stepguard.guard.verdict import Direction, Layer, merge
+
+
+class EndpointClient(Protocol):
+    """The part of boto3's `sagemaker-runtime` client that an endpoint needs."""
+
+    def invoke_endpoint(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html"""
+        ...
+
+
+def ask(
+    question: Question,
+    model: ModelSettings,
+    guardrail: GuardrailRef | None,
+    guardrails: Guardrails,
+    sagemaker: EndpointClient | None = None,
+) -> Completion:
+    """Guard the question and its passages, call the endpoint, guard its answer. Raises StepguardError."""
+    before = [
+        guardrails.check(guardrail, text, Layer.MODEL, Direction.INPUT)
+        for text in (question.text, *(passage.text for passage in question.passages))
+    ]
+    if any(verdict.blocked for verdict in before):
+        return Completion(merge(before, ""), "guardrail_intervened")
+    guarded = Question(
+        before[0].text,
+        tuple(
+            Passage(passage.id, verdict.text) for passage, verdict in zip(question.passages, before[1:], strict=True)
+        ),
+    )
+    generation, stop_reason = _generate(guarded, model, sagemaker or client("sagemaker-runtime"))
+    # A container that does not say why it stopped may have stopped inside the thought.
+    text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))
+    after = guardrails.check_grounded(guardrail, text, guarded, Layer.MODEL)
+    verdict = merge([*before, after], after.text)
+    return Completion(verdict, stop_reason)
+
+
+def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClient) -> tuple[str, str]:
+    turn = user_turn(neutralise(question.text), [neutralise(passage.text) for passage in question.passages])
+    parameters: dict[str, Any] = {"max_new_tokens": model.max_tokens, "details": True}
+    if model.temperature > 0:  # TGI refuses a temperature of 0; leaving sampling off is its greedy decoding
+        parameters |= {"do_sample": True, "temperature": model.temperature}
+        if model.top_p < 1:
+            parameters["top_p"] = model.top_p
+    body = {"inputs": deepseek_prompt(turn, neutralise(model.system_prompt)), "parameters": parameters}
+    with aws_errors("InvokeEndpoint"):
+        response = sagemaker.invoke_endpoint(
+            EndpointName=model.id, ContentType="application/json", Accept="application/json", Body=json.dumps(body)
+        )
+        raw = response["Body"].read()
+    try:
+        reply = json.loads(raw)
+        first = reply[0] if isinstance(reply, list) else reply
+        return str(first["generated_text"]), str((first.get("details") or {}).get("finish_reason", "unknown"))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UnreadableVerdict("InvokeEndpoint answered in a body without 'generated_text'.") from None

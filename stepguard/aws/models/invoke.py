@@ -1,0 +1,128 @@
+"""InvokeModel with an inline guardrail: imported DeepSeek-R1 distillations and Bedrock-hosted DeepSeek-R1.
+
+The guardrail looks for prompt attacks only inside input tags, whose suffix must be new in every request so that
+nobody can close them: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tagging.html. The bodies:
+https://docs.aws.amazon.com/bedrock/latest/userguide/invoke-imported-model.html and model-parameters-deepseek.html.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.models.completion import Completion, RuntimeClient
+from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.prompts import Question, answer_of, deepseek_prompt, neutralise, user_turn
+from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
+from stepguard.guard.verdict import skipped
+from stepguard.guard.vocabularies import INVOKE_ACTION, read_invoke_model
+
+
+def ask(
+    question: Question, model: ModelSettings, guardrail: GuardrailRef | None, runtime: RuntimeClient | None = None
+) -> Completion:
+    """One InvokeModel call. Raises StepguardError."""
+    suffix = secrets.token_hex(8) if guardrail else ""
+    body = _body(_tagged(question, suffix), model)
+    request: dict[str, Any] = {
+        "modelId": model.id,
+        "contentType": "application/json",
+        "accept": "application/json",
+    }
+    if guardrail is not None:
+        body["amazon-bedrock-guardrailConfig"] = {"tagSuffix": suffix}
+        request |= {"guardrailIdentifier": guardrail.id, "guardrailVersion": guardrail.version, "trace": "ENABLED"}
+    with aws_errors("InvokeModel"):
+        response = (runtime or client("bedrock-runtime")).invoke_model(body=json.dumps(body), **request)
+        raw = response["body"].read()
+    reply = _object(raw)
+    generation = _generation(reply)
+    verdict = skipped(generation.text) if guardrail is None else read_invoke_model(reply, generation.text)
+    if not verdict.blocked:
+        opened = model.imported_body is not ImportedBody.OPENAI_CHAT or model.api is ModelApi.DEEPSEEK
+        text = answer_of(verdict.text, thought_opened=opened, cut_short=generation.stop_reason == "length")
+        verdict = replace(verdict, text=text)
+    tokens = generation.tokens if any(generation.tokens.values()) else _tokens_in_headers(response)
+    return Completion(verdict, generation.stop_reason, tokens)
+
+
+def _tokens_in_headers(response: Mapping[str, Any]) -> Mapping[str, int]:
+    """Token counts of a model whose body has none, such as Bedrock-hosted DeepSeek-R1."""
+    headers = _mapping(_mapping(response.get("ResponseMetadata")).get("HTTPHeaders"))
+    counts = {kind: str(headers.get(f"x-amzn-bedrock-{kind}-token-count", "")) for kind in ("input", "output")}
+    return {kind: int(count) if count.isdecimal() else 0 for kind, count in counts.items()}
+
+
+def _tagged(question: Question, suffix: str) -> str:
+    """The user's turn with every foreign text neutralised and, under a guardrail, tagged as what must be assessed."""
+
+    def tag(kind: str, text: str) -> str:
+        name = f"amazon-bedrock-guardrails-{kind}_{suffix}"
+        return f"<{name}>{neutralise(text)}</{name}>" if suffix else neutralise(text)
+
+    query = tag("query" if question.passages else "guardContent", question.text)
+    return user_turn(query, [tag("groundingSource", passage.text) for passage in question.passages])
+
+
+def _body(turn: str, model: ModelSettings) -> dict[str, Any]:
+    system = neutralise(model.system_prompt)
+    sampling = {"temperature": model.temperature, "top_p": model.top_p}
+    if model.api is ModelApi.IMPORTED_MODEL:
+        if model.imported_body is ImportedBody.OPENAI_CHAT:
+            messages = [{"role": "system", "content": system}] if system else []
+            messages.append({"role": "user", "content": turn})
+            return {"messages": messages, "max_tokens": model.max_tokens, **sampling}
+        if model.imported_body is ImportedBody.COMPLETION:
+            return {"prompt": deepseek_prompt(turn, system), "max_gen_len": model.max_tokens, **sampling}
+    return {"prompt": deepseek_prompt(turn, system), "max_tokens": model.max_tokens, **sampling}
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    text: str
+    stop_reason: str
+    tokens: Mapping[str, int]
+
+
+def _generation(reply: Mapping[str, Any]) -> _Generation:
+    """The generated text of any of the bodies, e.g. `generation`, or `choices[0].text`."""
+    choices = reply.get("choices")
+    choice = _mapping(choices[0] if isinstance(choices, list) and choices else None)
+    message = _mapping(choice.get("message"))
+    text = next(
+        (
+            item
+            for item in (reply.get("generation"), choice.get("text"), message.get("content"))
+            if isinstance(item, str)
+        ),
+        None,
+    )
+    if text is None and reply.get(INVOKE_ACTION) == "INTERVENED":
+        text = ""  # AWS does not document every model's body after a block; the verdict does not depend on it
+    if text is None:
+        raise UnreadableVerdict("InvokeModel answered in a body without 'generation' or 'choices'.")
+    stop_reason = reply.get("stop_reason") or choice.get("stop_reason") or choice.get("finish_reason") or ""
+    usage = _mapping(reply.get("usage"))
+    tokens = {
+        "input": int(reply.get("prompt_token_count") or usage.get("prompt_tokens") or 0),
+        "output": int(reply.get("generation_token_count") or usage.get("completion_tokens") or 0),
+    }
+    return _Generation(text, str(stop_reason), tokens)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _object(raw: bytes) -> Mapping[str, Any]:
+    try:
+        reply = json.loads(raw)
+    except ValueError:
+        raise UnreadableVerdict("InvokeModel answered with a body that is not JSON.") from None
+    if not isinstance(reply, dict):
+        raise UnreadableVerdict("InvokeModel answered with a body that is not an object.")
+    return reply

@@ -1,0 +1,57 @@
+"""Writes the lines of `stepguard.guard.telemetry` to standard output, from where Lambda takes them to CloudWatch.
+
+The standard library does it: docs/decisions/0009-logs-and-metrics.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from stepguard.guard.telemetry import route_line, stage_lines
+
+Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
+Reply = tuple[int, dict[str, Any], dict[str, str]]
+
+
+def observed_stage(name: str, stage: Stage, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a stage and log the run, well or badly. What the stage raises goes on."""
+    started = time.perf_counter()
+    execution = str(event.get("execution", ""))
+    try:
+        result = stage(event)
+    except Exception as error:
+        _write(stage_lines(name, execution, None, error, _since(started), _stack(), _now()))
+        raise
+    _write(stage_lines(name, execution, result, None, _since(started), _stack(), _now()))
+    return result
+
+
+def observed_route(route: str, caller: str, answer: Callable[[], Reply]) -> Reply:
+    """Answer a request and log it."""
+    started = time.perf_counter()
+    reply = answer()
+    _write([route_line(route, caller, reply, _since(started), _stack(), _now())])
+    return reply
+
+
+def _write(lines: Iterable[Mapping[str, Any]]) -> None:
+    # One write: lines of other threads must not come in between.
+    sys.stdout.write("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _stack() -> str:
+    return os.environ.get("STEPGUARD_STACK") or "local"

@@ -1,0 +1,85 @@
+"""`stepguard chat`: ask one question, or talk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from stepguard.cli import render
+from stepguard.guard.answer import AnswerOutcome
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.prompts import Passage
+from stepguard.guard.request import passages_of
+from stepguard.session.chat import Result, ask
+from stepguard.session.model import Session
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Ask the question of the command line, or every line of the standard input. Returns the exit code."""
+    passages = read_passages(arguments.passages) if arguments.passages else ()
+    if arguments.question is not None:
+        text = sys.stdin.read() if arguments.question == "-" else arguments.question
+        return _show(ask(session.executions, text, passages, arguments.timeout), as_json=arguments.json)
+    return _converse(arguments, session, passages)
+
+
+def _converse(arguments: argparse.Namespace, session: Session, passages: tuple[Passage, ...]) -> int:
+    talking = sys.stdin.isatty()
+    if talking:
+        print("Ask a question; an empty line or Ctrl-D ends.", file=sys.stderr)
+    worst = 0
+    while True:
+        try:
+            line = input("> " if talking else "")
+        except EOFError:
+            return worst
+        if not line.strip():
+            if talking:
+                return worst
+            continue
+        try:
+            result = ask(session.executions, line, passages, arguments.timeout)
+        except InvalidRequest as error:
+            print(f"stepguard: {error}", file=sys.stderr)
+            worst = max(worst, 2)
+            continue
+        worst = max(worst, _show(result, as_json=arguments.json))
+
+
+def _show(result: Result, *, as_json: bool) -> int:
+    if as_json:
+        print(render.as_json(result.to_dict()))
+    else:
+        answer = result.answer
+        print(render.plain(answer.text))
+        print()
+        print(f"  {answer.outcome}" + (f", from {answer.source}" if answer.source else ""))
+        for line in render.story(result.trace):
+            print(line)
+        print(f"  {result.execution}")
+    return 1 if result.answer.outcome is AnswerOutcome.UNAVAILABLE else 0
+
+
+def read_passages(path: Path) -> tuple[Passage, ...]:
+    """Passages of a file: a JSON list or JSON lines of strings or {"id", "text"}, else the whole text as one.
+
+    Raises InvalidRequest naming the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or 'cannot be read'}.") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{path}: is not UTF-8 text.") from None
+    try:
+        if path.suffix == ".json":
+            return passages_of(json.loads(text))
+        if path.suffix == ".jsonl":
+            return passages_of([json.loads(line) for line in text.splitlines() if line.strip()])
+        return passages_of([{"id": path.name, "text": text}])
+    except (ValueError, RecursionError):
+        raise InvalidRequest(f"{path}: is not valid JSON.") from None
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{path}: {error}") from None

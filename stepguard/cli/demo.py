@@ -1,0 +1,107 @@
+"""`stepguard demo`: real questions through the real workflow, each with its path and verdicts; then a corpus."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stepguard.cli import render
+from stepguard.cli.evaluate.command import demonstrate
+from stepguard.cli.evaluate.output import REPORT
+from stepguard.project import folder
+from stepguard.report.summary import lines_of
+from stepguard.session.chat import Result, ask
+from stepguard.session.model import Session
+
+QUESTIONS = Path(__file__).with_name("demo.json")
+CORPUS = folder.ROOT / "corpora" / "healthcare.jsonl"
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Ask the demo's questions and print a table. Returns 0 when every answer is as expected, 1 otherwise."""
+    questions = json.loads(QUESTIONS.read_text(encoding="utf-8"))["questions"]
+    rows, surprises = [], 0
+    for number, question in enumerate(questions, 1):
+        result = ask(session.executions, question["text"], timeout=arguments.timeout, caller="demo")
+        wrong = unexpected(question, result)
+        surprises += bool(wrong)
+        rows.append({"name": question["name"], "question": question["text"], **result.to_dict(), "unexpected": wrong})
+        if not arguments.json:
+            _show(number, question, result, wrong)
+    if arguments.json:
+        done = demonstrate(session, CORPUS, arguments.home, quiet=True)
+        evaluation = {"out": str(done.folder), "scorecard": done.scorecard}
+        told = {"demo": rows, "as_expected": len(rows) - surprises, "evaluation": evaluation}
+        print(render.as_json(told))
+    else:
+        _table(rows)
+        print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.\n")
+        _evaluate(session, arguments.home)
+        print("Look at one again:  .venv/bin/stepguard history EXECUTION")
+        print('Ask your own:       make chat Q="What is a healthy blood pressure?"')
+    return 1 if surprises else 0
+
+
+def _evaluate(session: Session, home: str | None) -> None:
+    """The second use: a corpus of documents through the same states, scored."""
+    print(f"Now the documents of corpora/{CORPUS.name}, through the same states:", flush=True)
+    done = demonstrate(session, CORPUS, home, quiet=False)
+    for line in lines_of(done.scorecard):
+        print(f"  {render.plain(line)}")
+    print(f"Read the report:    {done.folder / REPORT}")
+
+
+def unexpected(question: Mapping[str, Any], result: Result) -> list[str]:
+    """What is not as the demo's file expects, in words; empty when all is."""
+    answer = result.answer
+    found = {item["name"] for stage in result.trace.stages() for item in stage["findings"]}
+    wrong = []
+    if answer.outcome not in question["outcomes"]:
+        wrong.append(f"outcome {answer.outcome}, not {' or '.join(question['outcomes'])}")
+    if question["source"] and answer.source != question["source"]:
+        wrong.append(f"source {answer.source}, not {question['source']}")
+    if question["findings"] and not found & set(question["findings"]):
+        wrong.append(f"no finding of {', '.join(question['findings'])}")
+    wrong += ["a raw value was delivered" for value in question.get("never", []) if value in answer.text]
+    return wrong
+
+
+def _show(number: int, question: Mapping[str, Any], result: Result, wrong: list[str]) -> None:
+    print(f"{number}. {question['name']}")
+    for label, text in (("Q", question["text"]), ("A", render.plain(result.answer.text))):
+        lines = textwrap.wrap(" ".join(text.split()), 110)[:6]
+        print("\n".join(f"   {label if not index else ' '}  {line}" for index, line in enumerate(lines)))
+    print(f"   {result.answer.outcome}" + (f", from {result.answer.source}" if result.answer.source else ""))
+    for line in render.story(result.trace):
+        print(f"   {line}")
+    for line in wrong:
+        print(f"     NOT AS EXPECTED: {line}")
+    print(f"     {result.execution}\n", flush=True)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    """Outcome, milliseconds a stage, states passed and findings by policy of each question."""
+    header = ("#", "question", "outcome", "input", "model", "answer", "findings by policy")
+    body = [header]
+    for number, row in enumerate(rows, 1):
+        spent = {stage["state"]: render.milliseconds(stage["milliseconds"]) for stage in row["stages"]}
+        stages = [spent.get(state, "-") for state in ("GuardInput", "InvokeModel", "GuardAnswer")]
+        body.append((str(number), row["name"], row["answer"]["outcome"], *stages, _by_policy(row["stages"])))
+    widths = [max(len(line[column]) for line in body) for column in range(len(header) - 1)]
+    for line in body:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)) + "  " + line[-1])
+    print()
+
+
+def _by_policy(stages: list[dict[str, Any]]) -> str:
+    found: dict[str, list[str]] = {}
+    for stage in stages:
+        for item in stage["findings"]:
+            names = found.setdefault(item["policy"], [])
+            if item["name"] not in names:
+                names.append(item["name"])
+    return render.plain("; ".join(f"{policy}: {', '.join(names)}" for policy, names in found.items()))

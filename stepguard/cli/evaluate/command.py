@@ -1,0 +1,221 @@
+"""`stepguard evaluate CORPUS`: a corpus through the chat's own states, scored. docs/evaluation.md tells how."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from stepguard.aws.evaluations import Evaluations
+from stepguard.aws.objects import Address
+from stepguard.cli import render
+from stepguard.cli.evaluate import output, progress
+from stepguard.cli.evaluate.corpus import LocalCorpus, check, upload
+from stepguard.cli.evaluate.gate import Gate, gates_of
+from stepguard.cli.guardrail.command import apply_files
+from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
+from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
+from stepguard.guard.request import Kind
+from stepguard.guard.verdict import Layer
+from stepguard.project import folder
+from stepguard.report.summary import lines_of
+from stepguard.session.model import Session, home_of
+
+EMBEDDED_CONCURRENCY = 4
+"""Two processors are busy with four children at a time; the embedded Bedrock throttles nobody. On AWS PrepareCorpus
+decides by the quotas."""
+
+CUT_SHORT = ("ABORTED", "TIMED_OUT")
+"""How a run ends that can go on. A failed one ended in its own Fail state, from which nothing goes on."""
+
+BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
+"""What the user has to put right."""
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Evaluate a corpus, or take a run up again. Returns the exit code."""
+    gates = gates_of(arguments.fail_under)
+    if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
+        session = replace(session, evaluations=Evaluations(arguments.state_machine))
+    try:
+        if arguments.resume:
+            check_resumed(arguments, session)
+        identifier = arguments.resume or start(arguments, session)
+        try:
+            done = finish(arguments, session, identifier)
+        except KeyboardInterrupt:
+            _tell(arguments, f"\ninterrupted; nothing is lost: {_command(arguments, identifier)}")
+            return 130
+    except AccessDenied as error:
+        raise InvalidRequest(str(error)) from None  # the caller's to put right
+    missed = [gate for gate in gates if not gate.passes(done.scorecard)]
+    _show(arguments, done, missed)
+    if done.broken is not None:
+        raise done.broken
+    return 1 if missed else 0
+
+
+def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
+    """Evaluate a corpus as the command does without any option."""
+    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
+    options |= {"corpus": str(corpus), "seed": 0, "kind": "document", "tolerate": 5.0, "home": home, "json": quiet}
+    arguments = argparse.Namespace(**options)
+    return finish(arguments, session, start(arguments, session))
+
+
+def start(arguments: argparse.Namespace, session: Session) -> str:
+    """Check the corpus, then start its run; the run's id. Raises StepguardError, and then nothing was started."""
+    if not arguments.corpus:
+        raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
+    identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+    output.check_target(_target(arguments, identifier), identifier)
+    if (arguments.concurrency or 1) > MAX_CONCURRENCY:
+        raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
+    corpus = check(arguments.corpus, Kind(arguments.kind))
+    if not isinstance(corpus, Address):
+        _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
+        for row in corpus.bad_rows[:5]:
+            _tell(arguments, f"  {render.plain(str(row))}")
+    try:
+        run = _put(arguments, session, identifier, corpus)
+    except BaseException:  # Ctrl-C, too: there is no run yet that could go on
+        session.evaluations.discard(identifier)
+        raise
+    try:
+        session.evaluations.start(run)
+    except BAD_INPUT:  # and nothing else: a service that did not answer may have started the run
+        session.evaluations.discard(identifier)
+        raise
+    _tell(arguments, f"run {identifier}; interrupted, it goes on with: {_command(arguments, identifier)}")
+    return identifier
+
+
+def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
+    """Raise InvalidRequest for what --resume would not look at: other guardrails, a sample, another corpus."""
+    if arguments.guardrails is not None or arguments.sample is not None:
+        raise InvalidRequest("--resume goes on with a run as it was started: leave out --guardrails and --sample.")
+    if given := arguments.corpus:
+        evaluations = session.evaluations
+        named = output.about(evaluations, evaluations.describe(arguments.resume))["corpus"]
+        path = Path(given).expanduser()
+        if named not in (given, path.name, path.resolve().name):
+            raise InvalidRequest(f"{arguments.resume} is a run of {named}: leave {given} out to go on with it.")
+
+
+def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> Run:
+    """Everything that the run reads, where it reads it."""
+    evaluations, kind = session.evaluations, Kind(arguments.kind)
+    work = evaluations.work(identifier)
+    if isinstance(corpus, Address):
+        address, name = corpus, str(corpus)
+    else:
+        address, name = upload(corpus, evaluations, identifier, kind), corpus.path.name
+    guardrails = _guardrails(arguments, session)
+    about = {
+        "run": identifier,
+        "corpus": name,
+        "guardrails": guardrails,
+        "sample": arguments.sample,
+        "seed": arguments.seed,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    evaluations.objects.put(evaluations.object(identifier, output.RUN), json.dumps(about).encode())
+    return Run(
+        id=identifier,
+        corpus=(address.bucket, address.key),
+        work=(work.bucket, work.key),
+        guardrails=guardrails or None,
+        concurrency=arguments.concurrency or (EMBEDDED_CONCURRENCY if session.url is not None else None),
+        tolerated_failures=arguments.tolerate,
+        sample=arguments.sample,
+        seed=arguments.seed,
+        kind=kind,
+    )
+
+
+def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, dict[str, str]]:
+    """The guardrail of each layer: those of --guardrails, else the deployment's."""
+    layers = dict(session.layers)
+    if arguments.guardrails is not None:
+        files = folder.guardrail_files([arguments.guardrails])
+        applied = {file.stem: item.ref for file, item in apply_files(files).items()}
+        if set(applied) <= set(Layer):
+            layers = {Layer(stem): ref for stem, ref in applied.items()}
+        elif len(applied) == 1:  # one guardrail for every layer, as the peers' samples have it
+            layers = dict.fromkeys(Layer, next(iter(applied.values())))
+        else:
+            raise InvalidRequest(f"{arguments.guardrails}: the files must be named {', '.join(Layer)}, or be one file.")
+    return {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A run that has ended and was scored: what it was, its scorecard, its folder; why it is no success."""
+
+    about: Mapping[str, Any]
+    scorecard: dict[str, Any]
+    folder: Path
+    broken: StepguardError | None
+
+
+def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> Evaluated:
+    """Follow a run to its end and fetch its results. Raises StepguardError when it has none."""
+    evaluations = session.evaluations
+    execution = evaluations.describe(identifier)
+    target = _target(arguments, identifier)
+    output.check_target(target, identifier)
+    if arguments.resume and execution.status in CUT_SHORT:
+        evaluations.redrive(identifier)
+    execution = progress.follow(session, identifier, quiet=arguments.json)
+    broken = progress.failure(execution)
+    if broken is not None and execution.error != "States.ExceedToleratedFailureThreshold":
+        raise broken
+    about = output.about(evaluations, execution)
+    if execution.stopped is not None:
+        about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
+    scorecard = output.write(evaluations, identifier, about, target)
+    try:
+        output.share(evaluations, identifier, target)
+    except AccessDenied as error:  # who may only read has the report all the same
+        _tell(arguments, f"The API's links to this run are without a report: {error}")
+    return Evaluated(about, scorecard, target, broken)
+
+
+def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) -> None:
+    under = [gate.told(done.scorecard) for gate in missed]
+    if arguments.json:
+        document = {"run": done.about, "out": str(done.folder), "under": under, "scorecard": done.scorecard}
+        print(render.as_json(document))
+        return
+    for line in lines_of(done.scorecard):
+        print(render.plain(line))
+    print(f"Results and report: {done.folder}")
+    for line in under:
+        print(f"under its limit: {line}", file=sys.stderr)
+
+
+def _command(arguments: argparse.Namespace, identifier: str) -> str:
+    """The command that goes on with a run, in the same place and into the same folder."""
+    words = ["stepguard", "evaluate", "--resume", identifier]
+    for option in ("home", "out", "endpoint_url", "state_machine"):
+        if value := getattr(arguments, option, None):
+            words += [f"--{option.replace('_', '-')}", value]
+    return shlex.join([*words, "--aws"] if getattr(arguments, "aws", False) else words)
+
+
+def _target(arguments: argparse.Namespace, identifier: str) -> Path:
+    if arguments.out is not None:
+        return Path(arguments.out).expanduser().resolve()
+    return home_of(arguments.home) / "evaluations" / identifier
+
+
+def _tell(arguments: argparse.Namespace, line: str) -> None:
+    if not arguments.json:
+        print(line, file=sys.stderr)

@@ -1,0 +1,98 @@
+"""The folder of results of a run: all of its files, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from stepguard.aws.evaluations import Evaluations
+from stepguard.aws.executions import Execution
+from stepguard.guard.errors import AccessDenied, InvalidRequest
+from stepguard.trace.diff import mapping
+
+RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
+    "results.jsonl",
+    "scorecard.json",
+    "items.csv",
+    "report.html",
+    "run.json",
+    "bad_rows.jsonl",
+)
+
+
+def check_target(folder: Path, run: str) -> None:
+    """Raise InvalidRequest when the folder holds something that is not this run's, or cannot be made."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise InvalidRequest(f"{there}: is not a folder.")
+    # The folder is made beside its place and put there whole: one that exists needs its parent, too.
+    for place in {there, there.parent} if there == folder else {there}:
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise InvalidRequest(f"{folder}: {place} cannot be written to. Choose another --out.")
+    if folder.is_dir() and any(folder.iterdir()) and read_run(folder).get("run") != run:
+        raise InvalidRequest(f"{folder}: is not empty. Choose another --out.")
+
+
+def read_run(folder: Path) -> Mapping[str, Any]:
+    """run.json of a folder of results; empty when it has none."""
+    with suppress(OSError, ValueError):
+        value = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return value if isinstance(value, dict) else {}
+    return {}
+
+
+def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
+    """What a run was: as the command that started it wrote it, else, for one of the API, as its execution was told."""
+    run = mapping(execution.input.get("run"))
+    corpus = mapping(run.get("corpus"))
+    with suppress(InvalidRequest), evaluations.objects.open(evaluations.object(execution.name, RUN)) as stream:
+        written: dict[str, Any] = json.loads(stream.read())
+        return written
+    return {
+        "run": execution.name,
+        "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
+        "guardrails": run.get("guardrails", {}),
+        "sample": run.get("sample"),
+        "seed": run.get("seed"),
+        "started": execution.started.astimezone(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Fetch a run's results, draw its report, and put the folder in place at once. Gives the scorecard."""
+    from stepguard.report.page import write_report
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in (RESULTS, SCORECARD, TABLE):
+            evaluations.objects.download(evaluations.object(run, name), unfinished / name)
+        _bad_rows(evaluations, run, unfinished / BAD_ROWS)
+        (unfinished / RUN).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        scorecard: dict[str, Any] = json.loads((unfinished / SCORECARD).read_text(encoding="utf-8"))
+        write_report(unfinished / REPORT, about, scorecard, unfinished / RESULTS)
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.chmod(0o755)
+        os.replace(unfinished, folder)  # noqa: PTH105  Path.replace refuses nothing more
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return scorecard
+
+
+def share(evaluations: Evaluations, run: str, folder: Path) -> None:
+    """Put the report beside the run's other results, so that the API has a link to it. Raises StepguardError."""
+    evaluations.objects.upload(evaluations.object(run, REPORT), folder / REPORT, "text/html; charset=utf-8")
+
+
+def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:
+    # S3 denies what is not there to who may not list the bucket; the run's other files have been read by now.
+    with suppress(InvalidRequest, AccessDenied):
+        evaluations.objects.download(evaluations.object(run, BAD_ROWS), file)

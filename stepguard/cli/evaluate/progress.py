@@ -1,0 +1,146 @@
+"""A run followed to its end, with a progress bar for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from stepguard.aws.evaluations import Evaluations, Watch
+from stepguard.aws.executions import Execution
+from stepguard.guard.errors import AccessDenied, InvalidRequest, ServiceUnavailable, StepguardError, Throttled
+from stepguard.session.model import Session
+
+PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 2.0
+"""A short run is not waited for longer than it takes; a long one is not asked more often than people look."""
+_INPUT_ERRORS = {"InvalidRequest", "UnknownLabel", "ConfigurationError", "AccessDenied"}
+_BLOCKED = b'"blocked": true'
+
+
+class Blocked:
+    """Counts blocks as the embedded Lambdas report them; AWS tells no such number before the end."""
+
+    def __init__(self, session: Session) -> None:
+        self._lock = threading.Lock()
+        self._known = session.cloud is not None
+        self._count = 0
+        if session.cloud is not None:
+            session.cloud.watch = self._look
+
+    def _look(self, function: str, payload: bytes) -> None:
+        if _BLOCKED in payload and "guard_" in function:
+            with self._lock:
+                self._count += 1
+
+    @property
+    def text(self) -> str:
+        """For the bar."""
+        return f"{self._count} blocked" if self._known else "blocked: told at the end"
+
+
+def follow(session: Session, run: str, *, quiet: bool) -> Execution:
+    """Wait for the run's end. Raises what ended it before the first item; the bar goes to the standard error."""
+    pause = PAUSE_SECONDS
+    with _bar(session, run, quiet=quiet) as show:
+        while not (execution := _patiently(session.evaluations, run, show)).finished:
+            time.sleep(pause)
+            pause = min(pause * 1.1, LONGEST_PAUSE_SECONDS)
+    if execution.status != "SUCCEEDED" and _is_input(execution):
+        raise InvalidRequest(_message(execution))
+    return execution
+
+
+def _is_input(execution: Execution) -> bool:
+    """Whether the run ended for what people have to put right: the corpus, a setting, a permission of a role."""
+    # A role that may not call a Lambda or the bucket of the items is told in the words of the service that refused.
+    refused = any(words in (execution.cause or "") for words in ("AccessDenied", "not authorized"))
+    return execution.error in _INPUT_ERRORS or refused
+
+
+def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
+    """Look at the run; a busy or absent service is asked again, for the run goes on without being looked at."""
+    for attempt in range(20):
+        try:
+            execution = evaluations.describe(run)
+            show(execution)
+        except (Throttled, ServiceUnavailable):
+            time.sleep(min(5.0, PAUSE_SECONDS * 2**attempt))
+        else:
+            return execution
+    return evaluations.describe(run)
+
+
+class Show:
+    """Shows how far a run is."""
+
+    def __call__(self, execution: Execution) -> None:
+        """Nothing is shown, and nothing asked."""
+
+
+class _Bar(Show):
+    def __init__(self, bar: Progress, watch: Watch, blocked: Blocked) -> None:
+        self._bar = bar
+        self._watch = watch
+        self._blocked = blocked
+        self._task = bar.add_task("reading the corpus", total=None, rate="", told="")
+        self._start: tuple[float, int] | None = None
+
+    def __call__(self, execution: Execution) -> None:
+        try:
+            progress = self._watch.progress(execution)
+        except AccessDenied:
+            return  # how far it is, is not these credentials' to know; it is followed all the same
+        now = time.monotonic()
+        if self._start is None and progress.total is not None:
+            self._start = now, progress.done
+        rate = 0.0
+        if self._start is not None and now > self._start[0]:
+            rate = (progress.done - self._start[1]) / (now - self._start[0])
+        self._bar.update(
+            self._task,
+            total=progress.total,
+            completed=progress.done,
+            description="evaluating" if progress.total is not None else "reading the corpus",
+            rate=f"{rate:.1f}/s" if rate else "",
+            told=f"{self._blocked.text}, {progress.failed} failed",
+        )
+
+
+@contextmanager
+def _bar(session: Session, run: str, *, quiet: bool) -> Iterator[Show]:
+    if quiet or not sys.stderr.isatty():
+        yield Show()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
+        yield _Bar(bar, Watch(session.evaluations, run), Blocked(session))
+
+
+def _message(execution: Execution) -> str:
+    """What the Lambda said; Lambda wraps it into a document."""
+    try:
+        return str(json.loads(execution.cause or "")["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return execution.cause or str(execution.error)
+
+
+def failure(execution: Execution) -> StepguardError | None:
+    """What a run that ended badly has to say, whether or not it was scored."""
+    if execution.status == "SUCCEEDED":
+        return None
+    return ServiceUnavailable(f"The run {execution.name} ended as {execution.status}: {_message(execution)[:500]}")

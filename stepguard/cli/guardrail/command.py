@@ -1,0 +1,164 @@
+"""`stepguard guardrail apply|list|show|test`: guardrails on the embedded cloud or in an account."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stepguard.admin.guardrails import Applied, GuardrailAdmin
+from stepguard.aws.guardrails import Guardrails
+from stepguard.cli import render
+from stepguard.cli.guardrail import lint, scores
+from stepguard.guard.chunking import REQUEST_CHARACTERS
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import check_unicode
+from stepguard.guard.settings import VARIABLES, GuardrailRef
+from stepguard.guard.verdict import Direction, Layer
+from stepguard.project import folder
+from stepguard.session.model import Session
+
+
+def apply(arguments: argparse.Namespace, session: Session) -> int:
+    """Create or update guardrails from YAML files, publish what changed, print the variables to set."""
+    paths = [Path(path) for path in arguments.paths] or [folder.ROOT / "guardrails"]
+    files = folder.guardrail_files(paths)
+    for file, configuration in files.items():  # all of them before the first one is applied
+        if unknown := lint.unknown_members(configuration):
+            raise InvalidRequest(f"{file}: CreateGuardrail has no member {', '.join(unknown)}.")
+    applied = apply_files(files)
+    if arguments.json:
+        rows = [
+            {
+                "file": str(file),
+                "name": item.name,
+                "id": item.ref.id,
+                "version": item.ref.version,
+                "action": item.action,
+            }
+            for file, item in applied.items()
+        ]
+        print(render.as_json({"guardrails": rows}))
+        return 0
+    for file, item in applied.items():
+        print(f"{item.action}: {item.name} version {item.ref.version} ({item.arn})", file=sys.stderr)
+        if file.stem in list(Layer):
+            id_variable, version_variable = VARIABLES[Layer(file.stem)]
+            print(f"{id_variable}={item.ref.id}\n{version_variable}={item.ref.version}")
+    return 0
+
+
+def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
+    """Create or update the guardrails of files. Raises InvalidRequest that names the file which is refused."""
+    admin = GuardrailAdmin()
+    applied = {}
+    for file, configuration in files.items():
+        try:
+            applied[file] = admin.apply(configuration)
+        except InvalidRequest as error:  # it hides what the service quotes; a lint without a cloud need not
+            raise InvalidRequest(
+                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
+            ) from None
+    return applied
+
+
+def list_(arguments: argparse.Namespace, session: Session) -> int:
+    """Print every guardrail of the account and region."""
+    rows = [
+        {"id": item["id"], "name": item["name"], "status": item["status"], "arn": item["arn"]}
+        for item in GuardrailAdmin().list()
+    ]
+    if arguments.json:
+        print(render.as_json({"guardrails": rows}))
+        return 0
+    for row in rows:
+        print(f"{row['id']}  {row['status']:<10}  {render.plain(row['name'])}")
+    return 0
+
+
+def show(arguments: argparse.Namespace, session: Session) -> int:
+    """Print a guardrail as GetGuardrail returns it."""
+    print(json.dumps(GuardrailAdmin().show(arguments.id, arguments.version), indent=2, default=str))
+    return 0
+
+
+def test(arguments: argparse.Namespace, session: Session) -> int:
+    """Print what the guard layers, or one guardrail, decide on a text; no model is called."""
+    text = _text(arguments)
+    if not text.strip():
+        raise InvalidRequest("The text is empty.")
+    check_unicode(text, "The text")
+    if arguments.id:
+        checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
+    else:
+        checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
+    if arguments.scores:
+        return _scores(arguments, session, text, [(str(layer), ref, way) for layer, ref, way in checks])
+    rows = []
+    for layer, ref, direction in checks:
+        verdict = Guardrails().check(ref, text, layer, direction)
+        label = ref.id if arguments.id else str(layer)
+        shown = verdict.message if verdict.blocked else verdict.text
+        rows.append({"layer": label, "source": str(direction), **verdict.to_dict(), "text": shown})
+    if arguments.json:
+        print(render.as_json({"verdicts": rows}))
+        return 0
+    for row in rows:
+        print(f"{row['layer']:<12} {row['source']:<6}  {row['outcome']:<8} {render.findings(row['findings'])}".rstrip())
+        if row["outcome"] == "masked":
+            print(f"{'':<12} {render.plain(str(row['text']))}")
+    return 0
+
+
+def _text(arguments: argparse.Namespace) -> str:
+    """The text itself, that of the file which the argument names, or the standard input's. Raises InvalidRequest."""
+    given: str = arguments.text
+    if given == "-":
+        return sys.stdin.read()
+    try:
+        if not (file := Path(given)).is_file():
+            return given
+    except OSError:  # longer than a file's name may be
+        return given
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{render.plain(given)}: is not UTF-8 text.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{render.plain(given)}: cannot be read ({error.strerror}).") from None
+    if not arguments.json:  # a question that happens to be a file's name as well is not taken for one unnoticed
+        print(f"the text of the file {render.plain(given)}, {len(text)} characters:", file=sys.stderr)
+    return text
+
+
+def _scores(
+    arguments: argparse.Namespace, session: Session, text: str, checks: list[tuple[str, GuardrailRef, Direction]]
+) -> int:
+    """Print every policy's score. Raises InvalidRequest against AWS, which tells none."""
+    if session.url is None:
+        raise InvalidRequest("--scores works on the embedded cloud only: Amazon Bedrock does not tell its scores.")
+    if len(text) > REQUEST_CHARACTERS:  # its scores as a whole would not be those by which the layers decide
+        raise InvalidRequest(
+            f"--scores takes up to {REQUEST_CHARACTERS} characters, as a request does, not {len(text)}. "
+            "Without it longer texts are judged in parts."
+        )
+    rows = []
+    for layer, ref, direction in checks:
+        label = ref.id if arguments.id else layer
+        found = scores.scores(GuardrailAdmin().show(ref.id, ref.version), text, direction)
+        rows.append({"layer": label, "source": str(direction), "scores": [asdict(score) for score in found]})
+        if not arguments.json:
+            print(f"{label} {direction}")
+            for score in found:
+                print(f"  {render.plain(scores.line(score))}")
+    if arguments.json:
+        print(render.as_json({"guardrails": rows}))
+    return 0
+
+
+def _direction(layer: Layer, source: str | None) -> Direction:
+    return Direction(source) if source else Direction.OUTPUT if layer is Layer.POSTPROCESS else Direction.INPUT

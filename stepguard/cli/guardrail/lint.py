@@ -1,0 +1,222 @@
+"""`stepguard guardrail lint`: known mistakes in guardrail files, found without a cloud.
+
+Errors are what CreateGuardrail refuses: botocore's service model and the rules beyond it
+(embedded_aws/bedrock/api/limits.py).
+Warnings are what is accepted but does not do what its author expects; each says the user guide's rule it stands on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from botocore.model import Shape
+
+from embedded_aws.bedrock.api.limits import check_configuration
+from embedded_aws.wire import ServiceError, service_model
+from embedded_aws.wire.limits import check
+from stepguard.cli import render
+from stepguard.guard.verdict import Layer
+from stepguard.project import folder
+
+Entry = Mapping[str, Any]
+
+DIRECTIONS: Mapping[str, tuple[str, ...]] = {
+    Layer.PREPROCESS: ("input",),
+    Layer.MODEL: ("input", "output"),
+    Layer.POSTPROCESS: ("output",),
+}
+"""What a layer hands to its guardrail, by the file's name; any other file may be used for both."""
+
+# The user guide's advice on denied topics: define the subject, give no instructions, define nothing negatively.
+_NEGATION = re.compile(
+    r"\b(?:not|never|nothing|except|other than|anything but|everything but|unrelated|irrelevant|outside)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_INSTRUCTION = re.compile(
+    r"^\W*(?:please |always |never |you (?:must|should) )?"
+    r"(?:block|refuse|reject|deny|prevent|answer|allow|do not|don['’]t)\b",
+    re.IGNORECASE,
+)
+_WIDE = re.compile(
+    r"^\W*(?:anything|everything|(?:all|any)\s+(?:\w+\s+)?(?:content|question|topic|request|text|prompt)s?)\W*"
+    r"(?:$|about\s+\w+\W*$)",
+    re.IGNORECASE,
+)
+_FEW_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`where` is the member's path in the file; a file with an error cannot be applied."""
+
+    file: str
+    level: Literal["error", "warning"]
+    where: str
+    message: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print every problem of the files. Exit code 1 if one is an error."""
+    paths = [Path(path) for path in arguments.paths] or [folder.ROOT / "guardrails"]
+    files = folder.guardrail_files(paths)
+    problems = [problem for file, configuration in files.items() for problem in lint(file, configuration)]
+    errors = sum(problem.level == "error" for problem in problems)
+    if arguments.json:
+        print(render.as_json({"files": [str(file) for file in files], "problems": [asdict(item) for item in problems]}))
+    else:
+        for item in problems:
+            print(render.plain(f"{item.file}: {item.level}: {item.where}: {item.message}"))
+        print(f"{len(files)} files, {errors} errors, {len(problems) - errors} warnings")
+    return 1 if errors else 0
+
+
+def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
+    """All problems of one guardrail; the file's name (preprocess, model, postprocess) tells its layer."""
+    for error in _refusals(configuration):
+        yield Problem(str(file), "error", "CreateGuardrail", error)
+    if not _readable(configuration):  # types are wrong: nothing else can be said
+        return
+    directions = DIRECTIONS.get(file.stem, ("input", "output"))
+    for where, message in _warnings(configuration, directions, file.stem):
+        yield Problem(str(file), "warning", where, message)
+
+
+def unknown_members(configuration: Entry) -> list[str]:
+    """Members, at any depth, that CreateGuardrail does not have: `topicPolicyConfig.topicsConfig.1.exemples`.
+
+    AWS's clients refuse them before sending anything.
+    """
+    return list(_unknown(_shape(), configuration, ""))
+
+
+def _shape() -> Shape:
+    shape = service_model("bedrock").operation_model("CreateGuardrail").input_shape
+    assert shape is not None  # the model has it
+    return shape
+
+
+def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        for name, item in value.items():
+            if name in shape.members:
+                yield from _unknown(shape.members[name], item, f"{path}{name}.")
+            else:
+                yield f"{path}{name}"
+    elif isinstance(value, list) and shape.type_name == "list":
+        for number, item in enumerate(value, 1):
+            yield from _unknown(shape.member, item, f"{path}{number}.")
+
+
+def _refusals(configuration: Entry) -> list[str]:
+    """Why CreateGuardrail would refuse the guardrail: it stops at the first reason, so each policy is asked alone."""
+    whole = _refusal(configuration)
+    if whole is None:
+        return []
+    policies = {name: value for name, value in configuration.items() if str(name).endswith("PolicyConfig")}
+    profile = {name: value for name, value in configuration.items() if name == "crossRegionConfig"}
+    head = {name: value for name, value in configuration.items() if name not in policies}
+    parts = [head | _ONE_POLICY, *({**_HEAD, **profile, name: value} for name, value in policies.items())]
+    found = dict.fromkeys(reason for part in parts if (reason := _refusal(part)) is not None)
+    return list(found) or [whole]
+
+
+_HEAD = {"name": "any", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
+_ONE_POLICY = {"wordPolicyConfig": {"managedWordListsConfig": [{"type": "PROFANITY"}]}}
+
+
+def _refusal(configuration: Entry) -> str | None:
+    """Why CreateGuardrail would refuse the guardrail, in its own words."""
+    if unknown := unknown_members(configuration):
+        return f"CreateGuardrail has no member {', '.join(unknown)}"
+    try:
+        check(_shape(), configuration)
+        check_configuration(configuration)
+    except ServiceError as refused:
+        return refused.message
+    return None
+
+
+def _readable(configuration: Entry) -> bool:
+    """Whether policies are mappings whose lists hold mappings, so that they can be looked into."""
+    policies = [value for name, value in configuration.items() if str(name).endswith("PolicyConfig")]
+    return all(
+        isinstance(policy, Mapping)
+        and all(
+            all(isinstance(item, Mapping) for item in value) for value in policy.values() if isinstance(value, list)
+        )
+        for policy in policies
+    )
+
+
+def _warnings(configuration: Entry, directions: tuple[str, ...], layer: str) -> Iterator[tuple[str, str]]:
+    yield from _grounding(configuration, layer)
+    yield from _topics(configuration)
+    for policy, members, label in (
+        ("contentPolicyConfig", "filtersConfig", "type"),
+        ("topicPolicyConfig", "topicsConfig", "name"),
+        ("sensitiveInformationPolicyConfig", "piiEntitiesConfig", "type"),
+        ("sensitiveInformationPolicyConfig", "regexesConfig", "name"),
+    ):
+        for entry in _entries(configuration, policy, members):
+            where = f"{policy}.{members} {entry.get(label, '?')}"
+            for message in (*_idle(entry, directions, layer), *_blind(entry, directions)):
+                yield where, message
+
+
+def _grounding(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
+    filters = _entries(configuration, "contextualGroundingPolicyConfig", "filtersConfig")
+    if filters and layer in (Layer.PREPROCESS, Layer.POSTPROCESS):
+        yield (
+            "contextualGroundingPolicyConfig",
+            f"the {layer} layer hands over no grounding source and no query, so contextual grounding never runs there; "
+            "put it into model.yaml",
+        )
+
+
+def _topics(configuration: Entry) -> Iterator[tuple[str, str]]:
+    for topic in _entries(configuration, "topicPolicyConfig", "topicsConfig"):
+        definition, where = str(topic.get("definition", "")), f"topicPolicyConfig.topicsConfig {topic.get('name', '?')}"
+        if _INSTRUCTION.search(definition):
+            yield where, "the definition is an instruction; describe the subject, as a noun phrase"
+        elif _NEGATION.search(definition):
+            yield where, "the definition says what the topic is not; a topic is matched by likeness, so say what it is"
+        if _WIDE.search(definition) or len(definition.split()) < _FEW_WORDS:
+            yield where, "the definition is so wide or short that the topic fits nearly everything or nothing"
+        if not topic.get("examples"):
+            yield where, "the topic has no examples; up to five phrases show what is meant"
+
+
+def _idle(entry: Entry, directions: tuple[str, ...], layer: str) -> Iterator[str]:
+    """What of an entry can never act where its file is used; an entry that is off everywhere is meant to be."""
+    given = " and ".join(directions)
+    acting = [direction for direction in ("input", "output") if _acts(entry, direction)]
+    if acting and not set(acting) & set(directions):
+        yield f"acts on {acting[0]} only, but the {layer} layer hands over {given} only: it never applies"
+        return
+    for direction in {"input", "output"} - set(directions):
+        if entry.get(f"{direction}Action") == "ANONYMIZE":
+            yield f"{direction}Action ANONYMIZE never applies: the {layer} layer hands over {given} only"
+
+
+def _blind(entry: Entry, directions: tuple[str, ...]) -> Iterator[str]:
+    """Directions in which a content filter looks at images alone: the workflow sends texts."""
+    for direction in directions:
+        member = f"{direction}Modalities"
+        if entry.get(member) == ["IMAGE"] and _acts(entry, direction):
+            yield f"{member} has no TEXT: texts pass this filter unseen"
+
+
+def _acts(entry: Entry, direction: str) -> bool:
+    if entry.get(f"{direction}Enabled", True) is False or entry.get(f"{direction}Strength") == "NONE":
+        return False
+    return (entry.get(f"{direction}Action") or entry.get("action") or "BLOCK") != "NONE"
+
+
+def _entries(configuration: Entry, policy: str, members: str) -> list[Entry]:
+    found = (configuration.get(policy) or {}).get(members) or []
+    return found if isinstance(found, list) else []

@@ -1,0 +1,212 @@
+"""`stepguard history`: why an answer is what it is; without an execution, which ones there are."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stepguard.aws.executions import Executions
+from stepguard.aws.listing import Listing
+from stepguard.cli import render
+from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.session.chat import find
+from stepguard.session.model import Session
+from stepguard.trace import read_export, read_history, to_document
+from stepguard.trace.compare import compare
+from stepguard.trace.events import read_documents
+from stepguard.trace.graph import graph
+from stepguard.trace.listing import Filters
+from stepguard.trace.redact import redact
+from stepguard.trace.result import is_result, read_result
+
+SECONDS = 1.0
+"""How often `--watch` and `--follow` look again."""
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """List executions, or show one, or compare two. Returns the exit code."""
+    executions = _of_machine(session.executions, arguments.state_machine)
+    if arguments.diff:
+        return _compare(arguments, executions)
+    if arguments.execution is None:
+        return _list(arguments, executions)
+    arn = _find(executions, arguments.execution)
+    if arguments.follow:
+        return _follow(arguments, executions, arn)
+    if arguments.events:
+        return _events(arguments, list(executions.history(arn)))
+    return _show(arguments, document_of(executions, arn, with_graph=arguments.html is not None))
+
+
+def show_file(arguments: argparse.Namespace) -> int:
+    """Show the history that a file holds.
+
+    An export of GetExecutionHistory, log lines of an EXPRESS execution, or results.jsonl of an evaluation, whose item
+    the argument names.
+    """
+    text = _text(arguments.file)
+    results = [line for line in read_documents(text) if is_result(line)]
+    if results:
+        line = _item(results, arguments.execution)
+        document = to_document(read_result(line), str(line.get("execution") or line.get("id")))
+    else:
+        raw = read_export(text)
+        if arguments.events:
+            return _events(arguments, raw)
+        named = next((item["execution_arn"] for item in raw if isinstance(item.get("execution_arn"), str)), None)
+        document = to_document(read_history(raw), named or arguments.file.name)
+    document["graph"] = graph({})
+    return _show(arguments, document)
+
+
+def _item(results: list[Mapping[str, Any]], name: str | None) -> Mapping[str, Any]:
+    found = [line for line in results if name is None or name in (line.get("id"), str(line.get("number")))]
+    if len(found) != 1:
+        wanted = f"{len(found)} items are called {name}" if name else f"the file holds {len(found)} items"
+        raise InvalidRequest(f"{wanted[0].upper()}{wanted[1:]}; name one by its id or number.")
+    return found[0]
+
+
+def document_of(executions: Executions, arn: str, *, with_graph: bool = False) -> dict[str, Any]:
+    """The trace of an execution as a document. Raises StepguardError."""
+    document = to_document(read_history(executions.history(arn)), arn)
+    if with_graph:
+        document["graph"] = graph(executions.definition(arn))
+    return document
+
+
+def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
+    if arguments.redact:
+        document = redact(document)
+    if arguments.html is not None:
+        from stepguard.webserver.site import single_file
+
+        _write(arguments.html, single_file([document]))
+        print(f"{arguments.html}: {document['reason']}")
+        return 0
+    if arguments.json:
+        print(render.as_json(document))
+        return 0
+    for line in render.execution(document):
+        print(line)
+    return 0
+
+
+def _events(arguments: argparse.Namespace, events: list[Mapping[str, Any]]) -> int:
+    if arguments.redact:
+        raise InvalidRequest("--events shows the raw history, which cannot be redacted; leave one of the two out.")
+    if arguments.json:
+        print(render.as_json({"events": events}))
+        return 0
+    for event in events:
+        print(render.event(event))
+    return 0
+
+
+def _compare(arguments: argparse.Namespace, executions: Executions) -> int:
+    first, second = (document_of(executions, _find(executions, name)) for name in arguments.diff)
+    if arguments.redact:
+        first, second = redact(first), redact(second)
+    both = compare(first, second)
+    if arguments.json:
+        print(render.as_json(both))
+    else:
+        for line in render.comparison(both):
+            print(line)
+    return 0
+
+
+def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> int:
+    """Print each state when it was left, until the execution has ended; then the whole story."""
+    shown = 0
+    while True:
+        document = document_of(executions, arn)
+        if document["status"] != "RUNNING":
+            return _show(arguments, document)
+        if not arguments.json:
+            left = [visit for visit in document["visits"] if visit["status"] != "running"]
+            for visit in left[shown:]:
+                print(render.visit_line(visit, 20), flush=True)
+            shown = len(left)
+        time.sleep(SECONDS)
+
+
+def _list(arguments: argparse.Namespace, executions: Executions) -> int:
+    filters = Filters(arguments.outcome, arguments.stage, arguments.policy, _since(arguments.since), arguments.text)
+    newest = Listing(executions)
+    before: list[str] = []
+    while True:
+        found: list[dict[str, Any]] = []
+        searched = 0
+        for summary in newest.newest(arguments.search, filters.since):
+            searched += 1
+            if filters.match(summary) and len(found) < arguments.limit:
+                found.append({**summary, "question": None} if arguments.redact else summary)
+        if arguments.json and not arguments.watch:
+            print(render.as_json({"executions": found, "searched": searched}))
+            return 0
+        lines = render.listing(found)
+        for line in lines if not before else [line for line in lines if line not in before]:
+            print(line, flush=True)
+        before = lines
+        if not arguments.watch:
+            print(f"{len(found)} of the {searched} newest executions searched.")
+            return 0
+        time.sleep(SECONDS)
+
+
+def _since(text: str | None) -> datetime | None:
+    """`30m`, `12h`, `7d` ago, or a time. Raises InvalidRequest."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if ago:
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+        try:
+            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+        except OverflowError:
+            return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise InvalidRequest("--since takes 30m, 12h, 7d, or a time such as 2026-11-22T10:00.") from None
+
+
+def _of_machine(executions: Executions, choice: str | None) -> Executions:
+    """The executions of another state machine, given by ARN or by its name beside ours."""
+    if choice is None:
+        return executions
+    if choice.startswith("arn:"):
+        return Executions(choice)
+    return Executions(f"{executions.state_machine_arn.rpartition(':')[0]}:{choice}")
+
+
+def _find(executions: Executions, name: str) -> str:
+    own = executions.state_machine_arn.rpartition(":")[2]
+    parts = name.split(":")
+    if len(parts) == 8 and parts[5] == "execution" and parts[6].partition("/")[0] != own:
+        raise UnknownExecution(
+            f"This is an execution of another state machine; add --state-machine {parts[6].partition('/')[0]}."
+        )
+    return find(executions, name)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or 'cannot be read'}.") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{path}: is not UTF-8 text.") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or 'cannot be written'}.") from None

@@ -1,0 +1,142 @@
+"""`stepguard record EXECUTION`: an execution becomes a regression test.
+
+Three files: the case (request and what must come of it), a MockConfigFile.json of Step Functions Local with what every
+task answered, and a pytest module that runs both: the definition against the mocked answers, and, for an execution
+that succeeded, the request in the embedded cloud with today's guardrails. Texts of people stand in the JSON, never in
+the Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from stepguard.guard.errors import InvalidRequest
+from stepguard.recording.placeholders import Replacements
+from stepguard.recording.testcase import expectation, mock_config
+from stepguard.session.chat import find, wait
+from stepguard.session.model import Session
+from stepguard.trace import KEYS, Trace, masked, outcome_of, read_history
+from stepguard.trace.diff import mapping, masked_texts
+from stepguard.trace.model import parsed
+from stepguard.trace.replay import replayed
+
+MACHINE = "chat"
+SETTINGS = ("LLM_API", "LLM_MODEL_ID")
+
+_TEST = '''"""Recorded by `stepguard record`: {title}."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepguard.recording.contract import Recorded
+
+CASE = Recorded(Path(__file__).with_name("{name}.json"))
+
+
+def test_the_definition_takes_the_recorded_path(tmp_path: Path) -> None:
+    """The state machine of today, given what each task answered then, goes the same way to the same answer."""
+    assert CASE.with_mocks(tmp_path) == []
+'''
+_LIVE = '''
+
+def test_the_guardrails_decide_as_recorded(tmp_path: Path) -> None:
+    """The same request, in the embedded cloud with the guardrails of today, goes the same way to the same answer."""
+    assert CASE.in_the_embedded_cloud(tmp_path) == []
+'''
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Write the test. Returns the exit code. Raises InvalidRequest for what cannot be recorded."""
+    executions = session.executions
+    arn = find(executions, arguments.execution)
+    execution = executions.describe(arn)
+    if not execution.finished:
+        raise InvalidRequest("The execution is still running; record it when it has ended.")
+    trace = read_history(executions.history(arn))
+    name = _name(arguments.name, trace)
+    replace = Replacements() if arguments.keep_personal_data else _replacements(trace)
+    live = execution.status == "SUCCEEDED"
+    request = replace.value(replayed(execution.input, "recorded"))
+    expected = expectation(trace, replace)
+    if live and len(replace):
+        # With other words in the question a model may say other words: what it says now is what must be said.
+        again = executions.start(f"record-{uuid4().hex}", request)
+        wait(executions, again, arguments.timeout)
+        trace = read_history(executions.history(again))
+        told = expectation(trace, Replacements())
+        if told["path"] != expected["path"] or told["outcome"] != expected["outcome"]:
+            raise InvalidRequest(
+                f"With its personal data replaced the execution ends {told['outcome']}, not {expected['outcome']}: "
+                "nothing was written. --keep-personal-data records it as it was asked."
+            )
+        expected = told
+    settings = {key: os.environ[key] for key in SETTINGS if key in os.environ}
+    case = {"name": name, "live": live, "settings": settings, "input": request, "expected": expected}
+    files = {
+        f"{name}.json": _json(case),
+        f"{name}.mocks.json": _json(mock_config(trace, MACHINE, name, replace)),
+        f"test_{name}.py": _TEST.format(name=name, title=name.replace("_", " ")) + (_LIVE if live else ""),
+    }
+    _write(arguments.out, files)
+    for file in files:
+        print(arguments.out / file)
+    print(f"{len(replace)} values of personal data replaced. Try it: .venv/bin/python -m pytest {arguments.out}")
+    return 0
+
+
+def _replacements(trace: Trace) -> Replacements:
+    """What the guardrails masked, and what the offline detectors find in the texts of the history."""
+    from embedded_aws.bedrock.detectors import pii
+
+    replace = Replacements()
+    for visit in trace.visits:
+        for value, kind in masked_texts(masked(visit)).items():
+            replace.add(value, kind)
+    for text in _texts(trace):
+        for span in pii.find(text, pii.TYPES):
+            replace.add(text[span.start : span.end], span.label)
+    return replace
+
+
+def _texts(trace: Trace) -> list[str]:
+    document = mapping(parsed(trace.output) or parsed(trace.input))
+    request = mapping(document.get("request") or mapping(parsed(trace.input)).get("request"))
+    texts = [request.get(key) for key in ("text", "query", "completion")]
+    texts += [mapping(item).get("text") for item in request.get("passages") or ()]
+    texts += [mapping(document.get(key)).get("text") for key in (*KEYS.values(), "answer")]
+    return [text for text in texts if isinstance(text, str)]
+
+
+def _name(choice: str | None, trace: Trace) -> str:
+    if choice is not None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", choice):
+            raise InvalidRequest("--name takes small letters, digits and underscores, a letter first.")
+        return choice
+    acted = [item["name"] for visit in trace.visits for item in visit.findings if item["action"] != "NONE"]
+    last = trace.path[-1] if trace.path else "nothing"
+    words = "_".join([outcome_of(trace), *dict.fromkeys(acted), last]).lower()
+    # The same question is the same test; another one that ended alike is another.
+    request = json.dumps(mapping(parsed(trace.input)).get("request"), sort_keys=True)
+    mark = hashlib.sha256(request.encode()).hexdigest()[:8]
+    return re.sub(r"[^a-z0-9]+", "_", words)[:50].strip("_") + f"_{mark}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=True) + "\n"
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{folder}: {error.strerror or 'cannot be written'}.") from None

@@ -1,0 +1,203 @@
+"""What the terminal shows. Text of users and models is shown as text: control characters never reach the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from stepguard.trace import Trace, Visit
+
+
+def plain(text: str) -> str:
+    """Text without the control characters that could drive a terminal; line ends and tabs stay."""
+    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def as_json(value: object) -> str:
+    """One JSON object on one line, in ASCII, so that any pipe can carry it."""
+    return json.dumps(value, separators=(", ", ": "), default=_plain_value)
+
+
+def _plain_value(value: object) -> str:
+    """Times of AWS's events."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def finding(found: Mapping[str, Any]) -> str:
+    """E.g. `PROMPT_ATTACK BLOCKED (content, HIGH)`."""
+    detail = [str(found["policy"]).replace("_", " ")]
+    if found.get("confidence"):
+        detail.append(str(found["confidence"]))
+    if found.get("score") is not None:
+        detail.append(f"score {found['score']:.2f} of {found.get('threshold', 0):.2f}")
+    seen = "seen" if found["action"] == "NONE" else str(found["action"])
+    return plain(f"{found['name']} {seen} ({', '.join(detail)})")
+
+
+def findings(found: Iterable[Mapping[str, Any]]) -> str:
+    """The findings of a stage in a line, each kind once, what acted first."""
+    ordered = sorted(found, key=lambda item: (item["action"] == "NONE", item["action"] != "BLOCKED"))
+    return "; ".join(dict.fromkeys(finding(item) for item in ordered))
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration for people: ms below ten seconds."""
+    if value is None:
+        return "…"
+    return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def story(trace: Trace) -> list[str]:
+    """One line a state: name, duration, verdict, findings, retries and errors."""
+    width = max((len(visit.state) for visit in trace.visits), default=0)
+    lines = [
+        f"  {visit.state:<{width}}  {milliseconds(visit.milliseconds):>9}  {_what(visit)}".rstrip()
+        for visit in trace.visits
+    ]
+    total = f"{trace.status}, {milliseconds(trace.milliseconds)}"
+    if trace.error:
+        total += f", {plain(trace.error)}" + (f": {plain(trace.cause)}" if trace.cause else "")
+    return [*lines, f"  {total}"]
+
+
+def _what(visit: Visit) -> str:
+    parts = []
+    if visit.result is not None:
+        parts.append(str(visit.result.get("outcome", "")))
+        parts.append(findings(visit.result.get("findings", [])))
+    if visit.attempts > 1:
+        parts.append(f"{visit.attempts} attempts")
+    if visit.error:
+        parts.append(f"failed: {plain(visit.error)}")
+    return "  ".join(part for part in parts if part)
+
+
+def execution(document: Mapping[str, Any]) -> list[str]:
+    """The story of one execution, of a document of `core.trace.to_document`."""
+    visits = document["visits"]
+    width = max((len(visit["state"]) for visit in visits), default=0)
+    lines = [plain(str(document["execution"])), plain(document["reason"]), ""]
+    for visit in visits:
+        lines.append(visit_line(visit, width))
+        lines += [f"      {line}" for line in _details(visit)]
+    return [*lines, "", *_totals(document), *_answer(document)]
+
+
+def visit_line(visit: Mapping[str, Any], width: int) -> str:
+    """Name, duration, verdict, findings, attempts and error of one visit; inside of a Map or Parallel it is set in."""
+    name = ("  " if "parent" in visit else "") + plain(visit["state"])
+    what = [visit["outcome"] or ("" if visit["status"] == "succeeded" else visit["status"])]
+    what.append(findings(visit.get("findings", [])))
+    if len(visit.get("attempts", [])) > 1:
+        what.append(f"{len(visit['attempts'])} attempts")
+    if visit.get("error"):
+        what.append(f"failed: {plain(visit['error'])}")
+    if visit.get("items"):
+        what.append(", ".join(f"{count} {name}" for name, count in visit["items"].items()))
+    told = "  ".join(part for part in what if part)
+    return f"  {name:<{width}}  {milliseconds(visit['milliseconds']):>9}  {told}".rstrip()
+
+
+def _details(visit: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if visit.get("masked"):
+        lines.append("masked: " + segments(visit["masked"]))
+    for number, attempt in enumerate(visit.get("attempts", []), 1):
+        if attempt.get("error"):
+            waited = f", after waiting {milliseconds(attempt['waited'])}" if "waited" in attempt else ""
+            cause = f": {plain(_cause(attempt['cause']))}" if attempt.get("cause") else ""
+            lines.append(f"attempt {number}{waited}: {plain(attempt['error'])}{' '.join(cause.split())[:200]}")
+    lines += [change(item) for item in visit.get("changes", [])]
+    return lines
+
+
+def _cause(text: str) -> str:
+    """The message in Lambda's error document; any other cause as it is."""
+    try:
+        message = json.loads(text)["errorMessage"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text
+    return message if isinstance(message, str) else text
+
+
+def segments(parts: Iterable[tuple[str, str]]) -> str:
+    """A text difference in one line: `my mail is [-a@b.example-]{+{EMAIL}+}`."""
+    marks = {"=": "{}", "-": "[-{}-]", "+": "{{+{}+}}"}
+    return " ".join(plain("".join(marks[op].format(text) for op, text in parts)).split())
+
+
+def change(item: Mapping[str, Any]) -> str:
+    """`+ /model {...}`, cut at the width of a terminal."""
+    sign = {"add": "+", "remove": "-", "replace": "~"}[item["op"]]
+    value = json.dumps(item["before"] if item["op"] == "remove" else item["value"], ensure_ascii=False)
+    line = plain(f"{sign} {item['path'] or '(whole document)'} {value}")
+    return line if len(line) <= 110 else line[:109] + "…"
+
+
+def _totals(document: Mapping[str, Any]) -> list[str]:
+    sums = document["totals"]
+    parts = [f"{document['status']}, {milliseconds(document['milliseconds'])}"]
+    parts += [f"{name} {milliseconds(sums[name])}" for name in ("guards", "model", "waiting") if sums[name]]
+    if sums["orchestration"] is not None:
+        parts.append(f"orchestration {milliseconds(sums['orchestration'])}")
+    parts.append(f"{sums['transitions']} transitions")
+    parts.append(f"about ${sums['usd']['total']:.6f} without model and Lambda")
+    return [f"  {' · '.join(parts)}"]
+
+
+def _answer(document: Mapping[str, Any]) -> list[str]:
+    answer = document.get("answer")
+    if not answer:
+        return []
+    source = f", from {plain(str(answer['source']))}" if answer.get("source") else ""
+    return [f"  {plain(str(answer.get('outcome')))}{source}", "", plain(str(answer.get("text")))]
+
+
+def listing(summaries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One line an execution: when, outcome, duration, name, what acted, the question."""
+    lines = []
+    for item in summaries:
+        acted = findings(item["findings"]) or plain(item["error"] or "")
+        question = " ".join(plain(item["question"] or "").split())
+        started = str(item["started"])[:19].replace("T", " ")
+        lines.append(
+            f"{started}  {item['outcome']:<11} {milliseconds(item['milliseconds']):>9}  {plain(item['name'])}"
+            + (f"\n    {question[:100]}" if question else "")
+            + (f"\n    {acted}" if acted else "")
+        )
+    return lines
+
+
+def comparison(both: Mapping[str, Any]) -> list[str]:
+    """Two executions compared, of a document of `core.trace.compare`."""
+    lines = ["Both went the same way to the same answer." if both["same"] else "They differ."]
+    for side, label in enumerate(("A", "B")):
+        told = f"{both['outcome'][side]}: {both['reason'][side]}  ({milliseconds(both['milliseconds'][side])})"
+        lines += [f"{label}  {plain(str(both['executions'][side]))}", f"   {plain(told)}"]
+    lines.append("")
+    for row in both["path"]:
+        if row["first"] is None or row["second"] is None:
+            lines.append(f"  {'+' if row['first'] is None else '-'} {plain(row['state'])}")
+            continue
+        told = f"{milliseconds(row['milliseconds'][0])} → {milliseconds(row['milliseconds'][1])}"
+        lines.append(f"  {'≠' if row['differs'] else '='} {plain(row['state'])}  {told}")
+        if row["outcome"][0] != row["outcome"][1]:
+            lines.append(f"      verdict {row['outcome'][0]} → {row['outcome'][1]}")
+        for name, label in (("only_first", "A"), ("only_second", "B")):
+            lines += [f"      only {label}: {finding(item)}" for item in row["findings"][name]]
+    if both["input"]:
+        lines += ["", "Input", *(f"  {change(item)}" for item in both["input"])]
+    if any(op != "=" for op, _ in both["answer"]):
+        lines += ["", "Answer", f"  {segments(both['answer'])}"]
+    return lines
+
+
+def event(raw: Mapping[str, Any]) -> str:
+    """One raw event in a line: number, type, and the first characters of its details."""
+    details: object = next(
+        (value for key, value in raw.items() if key.endswith("EventDetails") or key == "details"), {}
+    )
+    text = json.dumps(details, ensure_ascii=False, default=str)
+    return plain(f"{raw.get('id', '?'):>6}  {raw['type']:<24} {text if len(text) <= 140 else text[:139] + '…'}")

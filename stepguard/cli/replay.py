@@ -1,0 +1,35 @@
+"""`stepguard replay EXECUTION`: the same question to today's definition and guardrails, and what would be different."""
+
+from __future__ import annotations
+
+import argparse
+from uuid import uuid4
+
+from stepguard.cli import render
+from stepguard.cli.history import document_of
+from stepguard.session.chat import find, wait
+from stepguard.session.model import Session
+from stepguard.trace.compare import compare
+from stepguard.trace.redact import redact
+from stepguard.trace.replay import replayed
+
+
+def run(arguments: argparse.Namespace, session: Session) -> int:
+    """Start the execution's request again, wait for its end, and compare. Returns 0, or 1 when the replay failed."""
+    executions = session.executions
+    arn = find(executions, arguments.execution)
+    document = replayed(executions.describe(arn).input, "replay")
+    again = executions.start(f"replay-{uuid4().hex}", document)
+    wait(executions, again, arguments.timeout)
+    first, second = document_of(executions, arn), document_of(executions, again)
+    if arguments.redact:
+        first, second = redact(first), redact(second)
+    # Who asked is different by design.
+    both = compare(first, second)
+    both["input"] = [change for change in both["input"] if change["path"] != "/request/caller"]
+    if arguments.json:
+        print(render.as_json(both))
+    else:
+        for line in render.comparison(both):
+            print(line)
+    return 1 if second["outcome"] == "unavailable" else 0

@@ -1,0 +1,193 @@
+"""Builds the package: `chalice package`, the guardrails, a reproducible zip, the state machine's definition.
+
+Offline and without credentials: Chalice only needs a region. The result is a folder that
+`aws cloudformation package` takes as it is: sam.yaml, which holds the state machines' definitions, and deployment.zip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stepguard.deploy import archive, guardrails
+from stepguard.project.definitions import evaluation_definition
+
+STAGE = "dev"
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The installed stepguard package: never one of the same name from an index."""
+
+RESOURCES = Path("statemachine/resources.yaml")
+DEFINITIONS = Path("statemachine")
+CHAT, EVALUATION = "chat.asl.json", "evaluate.asl.json"
+GUARDRAILS = Path("guardrails")
+LAMBDA_PART = ("__init__.py", "guard", "evaluation", "trace", "aws")
+"""What of the stepguard package runs in Lambda."""
+
+MUST_HOLD = ("app.py", "chalice/app.py", "functions/__init__.py", "stepguard/guard/__init__.py")
+
+# `python -m chalice` does not exist, and the `chalice` script may not be on the path.
+_CHALICE = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
+
+
+class PackagingError(Exception):
+    """The package could not be built; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What was built: paths, the zip's number of files, its size in bytes, its digest."""
+
+    archive: Path
+    template: Path
+    files: int
+    size: int
+    sha256: str
+
+
+def build(root: Path, folder: Path) -> Package:
+    """Package the project in `root` into `folder` (relative to `root`).
+
+    Raises PackagingError.
+    """
+    out = root / folder
+    layers = configurations(root)
+    for name in ("deployment.zip", "sam.yaml"):
+        (out / name).unlink(missing_ok=True)  # what an earlier build left must not pass for this one's
+    with tempfile.TemporaryDirectory(prefix="stepguard-package-") as staging:
+        application = Path(staging)
+        _stage(root, application)
+        _chalice(application, out, root / RESOURCES)
+    names = archive.normalise(out / "deployment.zip")
+    missing = [name for name in MUST_HOLD if name not in names]
+    if missing:
+        raise PackagingError(f"The zip lacks {', '.join(missing)}.")
+    _finish_template(out / "sam.yaml", layers, root / DEFINITIONS)
+    content = (out / "deployment.zip").read_bytes()
+    return Package(
+        folder / "deployment.zip", folder / "sam.yaml", len(names), len(content), hashlib.sha256(content).hexdigest()
+    )
+
+
+def configurations(root: Path) -> dict[str, Mapping[str, Any]]:
+    """The CreateGuardrail request of each layer, by the file's name: preprocess, model, postprocess.
+
+    Raises PackagingError naming the file that cannot be read.
+    """
+    requests: dict[str, Mapping[str, Any]] = {}
+    for file in sorted((root / GUARDRAILS).glob("*.yaml")):
+        try:
+            request = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise PackagingError(f"{GUARDRAILS / file.name} cannot be read: {error}") from None
+        if not isinstance(request, dict):
+            raise PackagingError(f"{GUARDRAILS / file.name} must be a mapping, as CreateGuardrail takes it.")
+        requests[file.stem] = request
+    return requests
+
+
+def _stage(root: Path, target: Path) -> None:
+    """Copy what runs in Lambda into a Chalice project of its own: Chalice packs app.py and what is in vendor/."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "deployments", "deployed")
+    try:
+        for name in ("app.py", "requirements.txt"):
+            shutil.copy2(root / name, target / name)
+        shutil.copytree(root / ".chalice", target / ".chalice", ignore=unwanted)
+        shutil.copytree(root / "functions", target / "vendor" / "functions", ignore=unwanted)
+        for name in LAMBDA_PART:
+            source, copy = PACKAGE / name, target / "vendor" / "stepguard" / name
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=unwanted)
+            else:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, copy)
+    except OSError as error:
+        raise PackagingError(f"{error.filename}: {error.strerror or 'cannot be copied'}.") from None
+
+
+def _chalice(root: Path, out: Path, resources: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))},
+        # Any region: the template has none in it. The person's AWS configuration must not matter, nor be needed.
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [*_CHALICE, "package", "--stage", STAGE, "--merge-template", str(resources.resolve()), str(out.resolve())]
+    result = subprocess.run(  # noqa: S603 - a fixed command
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise PackagingError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
+
+
+def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], definitions: Path) -> None:
+    document = guardrails.point_at_versions(yaml.safe_load(template.read_text(encoding="utf-8")), layers)
+    document["Resources"] |= guardrails.resources(layers)
+    _embed_definitions(document["Resources"], definitions)
+    _allow_network_interfaces(document["Resources"])
+    _close_api(document["Resources"])
+    template.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True, width=120), encoding="utf-8")
+
+
+def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
+    """Put each state machine's definition where its file is named: cfn-lint and CloudFormation then read it."""
+    for name, resource in resources.items():
+        if resource.get("Type") == "AWS::StepFunctions::StateMachine":
+            file = folder / str(resource["Properties"]["Definition"])
+            try:
+                text = file.read_text(encoding="utf-8")
+                if file.name == EVALUATION:  # its item processor is the chat's own states
+                    text = evaluation_definition(text, (folder / CHAT).read_text(encoding="utf-8"))
+                resource["Properties"]["Definition"] = json.loads(text)
+            except (OSError, ValueError) as error:
+                raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
+
+
+def _close_api(resources: Mapping[str, Any]) -> None:
+    """Every route of app.py asks for a signature, or for a token of the user pool: a new one cannot be forgotten.
+
+    SAM's own DefaultAuthorizer cannot depend on a parameter.
+    """
+    for path in resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        for route in path.values():
+            route["security"] = {"Fn::If": ["CallersAreCognitoUsers", [{"UserPool": []}], [{"Signature": []}]]}
+
+
+def _allow_network_interfaces(resources: Mapping[str, Any]) -> None:
+    """A Lambda in a VPC makes its own network interfaces; EC2 knows no resource for these actions before they exist.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    for resource in resources.values():
+        if resource.get("Type") == "AWS::Serverless::Function":
+            role = resources[resource["Properties"]["Role"]["Fn::GetAtt"][0]]
+            role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(
+                {"Fn::If": ["InVpc", dict(_NETWORK_INTERFACES), {"Ref": "AWS::NoValue"}]}
+            )
+
+
+_NETWORK_INTERFACES = {
+    "Sid": "UseNetworkInterfaces",
+    "Effect": "Allow",
+    "Action": ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"],
+    "Resource": "*",
+}
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors and aliases, which not every reader of templates follows."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

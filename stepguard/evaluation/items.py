@@ -1,0 +1,257 @@
+"""An item of a corpus: what is guarded, and what people expect of it.
+
+Labels travel beside the request and are never part of what a guard reads. Policies are named `policy/name`, as findings
+are (`content/VIOLENCE`, `topic/Medical advice`, `sensitive_information/EMAIL`); the names that Bedrock fixes may stand
+alone (`VIOLENCE`, `EMAIL`, `GROUNDING`), and a policy may stand without a name (`content`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.prompts import Passage
+from stepguard.guard.request import DOCUMENT_BYTES, Kind, Request, check_size, check_unicode, passages_of
+from stepguard.guard.verdict import Layer
+
+ID_CHARACTERS = 200
+
+PART_CHARACTERS = 20_000
+"""A longer document goes through the workflow in parts: its text stands in a state up to four times, and JSON may
+spell one character with six bytes, or twelve."""
+
+
+class UnknownLabel(InvalidRequest):
+    """A label that no verdict could ever match: the whole corpus is refused, for its scores would be wrong."""
+
+
+class Expected(StrEnum):
+    """What people expect: `intervened` is either of the last two."""
+
+    PASSED = "passed"
+    INTERVENED = "intervened"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+
+
+_EXPECTED = {
+    **{str(name): name for name in Expected},
+    "pass": Expected.PASSED,
+    "none": Expected.PASSED,
+    "allow": Expected.PASSED,
+    "answered": Expected.PASSED,
+    "reject": Expected.INTERVENED,
+    "guardrail_intervened": Expected.INTERVENED,
+    "mask": Expected.MASKED,
+    "anonymized": Expected.MASKED,
+    "block": Expected.BLOCKED,
+}
+
+CONTENT = ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT", "PROMPT_ATTACK")
+_PII = """
+ADDRESS AGE AWS_ACCESS_KEY AWS_SECRET_KEY CA_HEALTH_NUMBER CA_SOCIAL_INSURANCE_NUMBER CREDIT_DEBIT_CARD_CVV
+CREDIT_DEBIT_CARD_EXPIRY CREDIT_DEBIT_CARD_NUMBER DRIVER_ID EMAIL INTERNATIONAL_BANK_ACCOUNT_NUMBER IP_ADDRESS
+LICENSE_PLATE MAC_ADDRESS NAME PASSWORD PHONE PIN SWIFT_CODE UK_NATIONAL_HEALTH_SERVICE_NUMBER
+UK_NATIONAL_INSURANCE_NUMBER UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER URL USERNAME US_BANK_ACCOUNT_NUMBER
+US_BANK_ROUTING_NUMBER US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER US_PASSPORT_NUMBER US_SOCIAL_SECURITY_NUMBER
+VEHICLE_IDENTIFICATION_NUMBER
+"""
+PII = tuple(_PII.split())
+"""https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html"""
+
+_FIXED = {
+    "content": CONTENT,
+    "sensitive_information": PII,
+    "word": ("PROFANITY", "custom word"),
+    "contextual_grounding": ("GROUNDING", "RELEVANCE"),
+}
+POLICIES = ("topic", *_FIXED)
+_ALONE = {name: f"{policy}/{name}" for policy, names in _FIXED.items() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` (exclusive) of an item's text, which are of a PII `type`."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What people expect of an item; None where nobody said. `policies` are those that should act."""
+
+    expected: Expected | None = None
+    policies: frozenset[str] | None = None
+    pii: tuple[Span, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, only what is known; `from_dict` reads it."""
+        known: dict[str, Any] = {}
+        if self.expected is not None:
+            known["expected"] = str(self.expected)
+        if self.policies is not None:
+            known["policies"] = sorted(self.policies)
+        if self.pii is not None:
+            known["pii"] = [[span.start, span.end, span.type] for span in self.pii]
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a corpus. `layers` limits which guard layers look at it; None is all of the run's.
+
+    `line` is where it stands in its file.
+    """
+
+    id: str
+    request: Request
+    labels: Labels = Labels()
+    layers: tuple[Layer, ...] | None = None
+    line: int = 0
+
+    def to_row(self) -> dict[str, Any]:
+        """The item as a row of a JSON-lines corpus, which `item_of` reads again."""
+        document = self.request.to_document()
+        row = {"id": self.id, **{key: value for key, value in document.items() if key not in ("caller", "guardrails")}}
+        if self.layers is not None:
+            row["layers"] = [str(layer) for layer in self.layers]
+        return row | self.labels.to_dict()
+
+
+_TEXTS = {"text": None, "document": Kind.DOCUMENT, "prompt": Kind.PROMPT, "question": Kind.PROMPT, "input": None}
+KNOWN = {
+    "id", "kind", "query", "completion", "passages", "expected", "policies", "pii", "layers", *_TEXTS,
+}  # fmt: skip
+"""The members of a row that are read."""
+
+
+def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Kind = Kind.DOCUMENT) -> Item:
+    """Read one row. Raises InvalidRequest for a row that nothing can be made of, UnknownLabel for a wrong label."""
+    text_name = next((name for name in _TEXTS if row.get(name) not in (None, "")), "text")
+    kind = _kind(row, text_name, default_kind)
+    request = Request(
+        text=_text(row, text_name),
+        caller="evaluation",
+        kind=kind,
+        passages=_passages(row.get("passages")),
+        query=_text(row, "query") or None,
+        completion=_text(row, "completion") or None,
+    )
+    if kind is Kind.RESPONSE and request.completion is None:
+        raise InvalidRequest("a response needs a 'completion'")
+    if kind is not Kind.RESPONSE and not request.text.strip():
+        raise InvalidRequest("there is no text")
+    if kind is not Kind.DOCUMENT:
+        try:
+            check_size(request)
+        except InvalidRequest:
+            raise InvalidRequest(f"it is too long: only a document may have more than {DOCUMENT_BYTES} bytes") from None
+    return Item(_id(row.get("id"), default_id), request, _labels(row, len(request.text)), _layers(row), line)
+
+
+def _kind(row: Mapping[str, Any], text_name: str, default: Kind) -> Kind:
+    if row.get("kind"):
+        try:
+            return Kind(row["kind"])
+        except ValueError:
+            raise InvalidRequest(f"'kind' must be one of {', '.join(Kind)}") from None
+    if row.get("completion"):
+        return Kind.RESPONSE
+    return _TEXTS[text_name] or default
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"'{name}' must be a string")
+    check_unicode(value, f"'{name}'")
+    return value
+
+
+def _passages(value: Any) -> tuple[Passage, ...]:
+    return passages_of([value] if isinstance(value, str) and value else value or None)
+
+
+def _id(value: Any, default: str) -> str:
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= ID_CHARACTERS:
+        raise InvalidRequest(f"'id' must be a string of 1 to {ID_CHARACTERS} characters, or a number")
+    check_unicode(str(value), "'id'")
+    return str(value)
+
+
+def _layers(row: Mapping[str, Any]) -> tuple[Layer, ...] | None:
+    value = row.get("layers")
+    if value in (None, ""):
+        return None
+    names = value.split(";") if isinstance(value, str) else value
+    known = {str(layer) for layer in Layer}
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name in known for name in names):
+        raise InvalidRequest(f"'layers' must name one or more of {', '.join(Layer)}")
+    return tuple(Layer(name) for name in names)
+
+
+def _labels(row: Mapping[str, Any], characters: int) -> Labels:
+    expected = row.get("expected")
+    if expected in (None, ""):
+        read = None
+    elif isinstance(expected, str) and expected.strip().lower() in _EXPECTED:
+        read = _EXPECTED[expected.strip().lower()]
+    else:
+        raise UnknownLabel(f"'expected' must be one of {', '.join(Expected)}")
+    policies = row.get("policies")
+    if isinstance(policies, str):  # a CSV cell
+        policies = [name.strip() for name in policies.split(";")] if policies.strip() else None
+    if policies is not None and (not isinstance(policies, list) or not all(isinstance(item, str) for item in policies)):
+        raise UnknownLabel("'policies' must be a list of names")
+    names = None if policies is None else frozenset(policy_name(name) for name in policies)
+    return Labels(read, names, _spans(row.get("pii"), characters))
+
+
+def policy_name(name: str) -> str:
+    """`content`, or `content/VIOLENCE` for `VIOLENCE`. Raises UnknownLabel."""
+    if name in _ALONE:
+        return _ALONE[name]
+    policy, slash, own = name.partition("/")
+    known = policy in POLICIES and (not slash or own)
+    if known and (not slash or policy in ("topic",) or own in _FIXED[policy] or policy == "sensitive_information"):
+        return name  # a regex of sensitive_information has a name of the guardrail's author
+    raise UnknownLabel(
+        f"'policies' names something unknown; known are {', '.join(POLICIES)}, the names that Bedrock fixes, and "
+        "topic/NAME or sensitive_information/REGEX"
+    )
+
+
+def _spans(value: Any, characters: int) -> tuple[Span, ...] | None:
+    if value in (None, ""):
+        return None
+    if not isinstance(value, list):
+        raise UnknownLabel("'pii' must be a list of [start, end, type]")
+    spans = []
+    for entry in value:
+        parts = [entry.get("start"), entry.get("end"), entry.get("type")] if isinstance(entry, dict) else entry
+        if not isinstance(parts, list) or len(parts) != 3 or parts[2] not in PII:
+            raise UnknownLabel("'pii' must be a list of [start, end, type] with one of Bedrock's 31 types")
+        start, end, kind = parts
+        if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= characters:
+            raise UnknownLabel(f"a span of 'pii' does not lie in the text's {characters} characters")
+        spans.append(Span(start, end, kind))
+    return tuple(sorted(spans, key=lambda span: (span.start, span.end, span.type)))
+
+
+def labels_of(value: Mapping[str, Any]) -> Labels:
+    """Read `Labels.to_dict` again."""
+    policies, pii = value.get("policies"), value.get("pii")
+    return Labels(
+        Expected(value["expected"]) if "expected" in value else None,
+        None if policies is None else frozenset(policies),
+        None if pii is None else tuple(Span(*span) for span in pii),
+    )

@@ -1,0 +1,65 @@
+"""The lines that the Distributed Map reads: one an item, or one a part of a long document.
+
+A line is `{"item": {...}, "request": {...}}`: the child workflow's input. `item` holds what people expect and what the
+summary needs; no guard reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from stepguard.evaluation.items import PART_CHARACTERS, Item
+from stepguard.guard.chunking import cut
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import Kind, check_size
+from stepguard.guard.verdict import Layer
+
+Guardrails = Mapping[str, Mapping[str, str]]
+"""The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a layer that is missing is off."""
+
+
+def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iterator[dict[str, Any]]:
+    """The Map's lines of one item, each small enough to travel through the states of the workflow.
+
+    Raises InvalidRequest for labels that do not fit beside the text.
+    """
+    parts = cut(item.request.text, PART_CHARACTERS) if item.request.kind is Kind.DOCUMENT else []
+    several = len(parts) > 1
+    for index, chunk in enumerate(parts if several else [None]):
+        text = item.request.text if chunk is None else chunk.text
+        request = replace(
+            item.request, text=text, caller=f"evaluation/{run}", guardrails=_layers(guardrails, item.layers)
+        )
+        about: dict[str, Any] = {"id": item.id, "number": number, "line": item.line}
+        if chunk is not None:
+            about |= {"part": index, "parts": len(parts), "start": chunk.start}
+        labels = item.labels.to_dict()
+        if index:
+            labels.pop("pii", None)  # once is enough: they count from the start of the whole document
+        if labels:
+            about["labels"] = labels
+        check_size(request)
+        yield {"item": about, "request": request.to_document()}
+
+
+def _layers(guardrails: Guardrails, layers: tuple[Layer, ...] | None) -> dict[str, Any]:
+    return {
+        str(layer): dict(guardrails[layer])
+        for layer in Layer
+        if layer in guardrails and (not layers or layer in layers)
+    }
+
+
+def guardrails_of(value: object) -> Guardrails:
+    """Read a run's `guardrails`. Raises InvalidRequest."""
+    if not isinstance(value, Mapping) or not set(value) <= set(Layer):
+        raise InvalidRequest(f"'guardrails' must map {', '.join(Layer)} to {{'id', 'version'}}.")
+    for ref in value.values():
+        whole = isinstance(ref, Mapping) and all(
+            isinstance(ref.get(key), str) and ref[key] for key in ("id", "version")
+        )
+        if not whole:
+            raise InvalidRequest("Each of 'guardrails' must have an 'id' and a 'version'.")
+    return {str(layer): {"id": ref["id"], "version": ref["version"]} for layer, ref in value.items()}

@@ -1,0 +1,271 @@
+"""What became of an item: read from the record that the Distributed Map leaves of each child.
+
+Record: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html (transformation NONE). A
+long document has a child for each of its parts; their results merge into one, the worst outcome first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from stepguard.evaluation.items import Expected, Labels, Span, labels_of
+from stepguard.guard.answer import STAGES
+from stepguard.guard.chunking import masks_of
+from stepguard.guard.errors import UnreadableVerdict
+
+EXCERPT_CHARACTERS = 240
+
+KEYS = tuple(STAGES)
+"""The document's keys of the guard stages, in the workflow's order."""
+
+
+class Action(StrEnum):
+    """What the guards did, the mildest first; `failed` when there is no verdict."""
+
+    PASSED = "passed"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item's result. `stages` as the API shows them; `scores` are those that stayed under their threshold.
+
+    `found` are the spans that the input layer masked; None where that cannot be known.
+    """
+
+    id: str
+    number: int
+    line: int
+    kind: str
+    outcome: str
+    source: str | None
+    action: Action
+    labels: Labels
+    stages: tuple[Mapping[str, Any], ...]
+    scores: tuple[Mapping[str, Any], ...]
+    text_units: Mapping[str, int]
+    tokens: Mapping[str, int]
+    transitions: int
+    milliseconds: int
+    executions: tuple[str, ...]
+    excerpt: str
+    found: tuple[Span, ...] | None = None
+    error: str | None = None
+    parts: int = 1
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the guards did what people expected; None when nobody said, or there is no verdict."""
+        expected = self.labels.expected
+        if expected is None or self.action is Action.FAILED:
+            return None
+        if expected is Expected.INTERVENED:
+            return self.action in (Action.MASKED, Action.BLOCKED)
+        return str(self.action) == str(expected)
+
+    @property
+    def findings(self) -> list[Mapping[str, Any]]:
+        """The findings of all stages."""
+        return [finding for stage in self.stages for finding in stage["findings"]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A line of results.jsonl."""
+        line: dict[str, Any] = {
+            "id": self.id,
+            "number": self.number,
+            "line": self.line,
+            "kind": self.kind,
+            "outcome": self.outcome,
+            "source": self.source,
+            "action": str(self.action),
+            **self.labels.to_dict(),
+            "correct": self.correct,
+            "stages": [dict(stage) for stage in self.stages],
+            "scores": [dict(score) for score in self.scores],
+            "text_units": dict(self.text_units),
+            "tokens": dict(self.tokens),
+            "milliseconds": self.milliseconds,
+            "execution": self.executions[0],
+            "excerpt": self.excerpt,
+        }
+        if self.parts > 1:
+            line |= {"parts": self.parts, "executions": list(self.executions)}
+        if self.found is not None:
+            line["found"] = [[span.start, span.end, span.type] for span in self.found]
+        return line | ({"error": self.error} if self.error else {})
+
+
+def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
+    """The result of one child, and which part of its item it is.
+
+    Raises KeyError or ValueError for a record that is none of ours.
+    """
+    given = json.loads(record["Input"])
+    about, request = given["item"], given["request"]
+    document = json.loads(record["Output"]) if record.get("Status") == "SUCCEEDED" else {}
+    answer = document.get("answer")
+    labels = labels_of(about.get("labels", {}))
+    text = request["text"] or request.get("completion", "")
+    stopped = _moment(record["StopDate"])
+    result = Result(
+        id=about["id"],
+        number=about["number"],
+        line=about["line"],
+        kind=request["kind"],
+        outcome=answer["outcome"] if answer else "unavailable",
+        source=answer["source"] if answer else None,
+        action=_action(answer),
+        labels=labels,
+        stages=_stages(document, stopped),
+        scores=tuple(score for key in KEYS for score in document.get(key, {}).get("scores") or ()),
+        text_units=_sum(document[key]["text_units"] for key in KEYS if key in document),
+        tokens=document.get("model", {}).get("tokens") or {},
+        transitions=_transitions(document),
+        milliseconds=_between(_moment(record["StartDate"]), stopped),
+        executions=(record["ExecutionArn"],),
+        excerpt=" ".join(text[: 2 * EXCERPT_CHARACTERS].split())[:EXCERPT_CHARACTERS],
+        found=_found(request, document, about.get("start", 0)),
+        error=None if answer else str(record.get("Cause") or record.get("Error") or record.get("Status")),
+        parts=about.get("parts", 1),
+    )
+    return result, about.get("part", 0)
+
+
+def merge(parts: Sequence[Result]) -> Result:
+    """The parts of one item, in order, as one result."""
+    if len(parts) == 1:
+        return parts[0]
+    worst = max(parts, key=lambda part: list(Action).index(part.action))
+    unknown = any(part.found is None for part in parts)
+    found = {span for part in parts for span in part.found or ()}
+    stages = [_merged([part.stages for part in parts], state) for state in STAGES.values()]
+    return Result(
+        id=worst.id,
+        number=worst.number,
+        line=worst.line,
+        kind=worst.kind,
+        outcome=worst.outcome,
+        source=worst.source,
+        action=worst.action,
+        labels=parts[0].labels,
+        stages=tuple(stage for stage in stages if stage),
+        scores=_distinct(score for part in parts for score in part.scores),
+        text_units=_sum(part.text_units for part in parts),
+        tokens=_sum(part.tokens for part in parts),
+        transitions=sum(part.transitions for part in parts),
+        milliseconds=max(part.milliseconds for part in parts),
+        executions=tuple(dict.fromkeys([*worst.executions, *(arn for part in parts for arn in part.executions)])),
+        excerpt=parts[0].excerpt,
+        found=None if unknown else tuple(sorted(found, key=lambda span: (span.start, span.end, span.type))),
+        error=worst.error,
+        parts=len(parts),
+    )
+
+
+@dataclass(slots=True)
+class Parts:
+    """Collects the parts of long documents until each is whole; counts what comes twice."""
+
+    doubled: int = 0
+    _seen: set[int] = field(default_factory=set)
+    _waiting: dict[int, dict[int, Result]] = field(default_factory=dict)
+
+    def add(self, result: Result, part: int) -> Result | None:
+        """The item's result, when this was its last part."""
+        waiting = self._waiting.setdefault(result.number, {})
+        if result.number in self._seen or part in waiting:
+            self.doubled += 1
+            return None
+        waiting[part] = result
+        if len(waiting) < result.parts:
+            return None
+        del self._waiting[result.number]
+        self._seen.add(result.number)
+        return merge([waiting[index] for index in sorted(waiting)])
+
+    @property
+    def whole(self) -> int:
+        """How many items are complete."""
+        return len(self._seen)
+
+
+def _action(answer: Mapping[str, Any] | None) -> Action:
+    if answer is None:
+        return Action.FAILED
+    if answer["outcome"] == "masked":
+        return Action.MASKED
+    by_model = answer["outcome"] == "dont_know" and answer["source"] == "BEDROCK GUARDRAIL"
+    return Action.BLOCKED if by_model or answer["outcome"] == "blocked" else Action.PASSED
+
+
+def _stages(document: Mapping[str, Any], stopped: datetime) -> tuple[Mapping[str, Any], ...]:
+    passed = [(key, document[key]) for key in KEYS if key in document]
+    moments = [_moment(stage["entered"]) for _, stage in passed] + [stopped]
+    spent = [_between(start, end) for start, end in pairwise(moments)]
+    return tuple(
+        {"state": STAGES[key], "outcome": stage["outcome"], "findings": stage["findings"], "milliseconds": lasted}
+        for (key, stage), lasted in zip(passed, spent, strict=True)
+    )
+
+
+_ORDER = ("skipped", "passed", "masked", "blocked")
+
+
+def _merged(stages: Iterable[Sequence[Mapping[str, Any]]], state: str) -> dict[str, Any] | None:
+    same = [stage for several in stages for stage in several if stage["state"] == state]
+    if not same:
+        return None
+    return {
+        "state": state,
+        "outcome": max((stage["outcome"] for stage in same), key=_ORDER.index),
+        "findings": list(_distinct(finding for stage in same for finding in stage["findings"])),
+        "milliseconds": max(stage["milliseconds"] for stage in same),
+    }
+
+
+def _distinct(entries: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(sorted(total.items()))
+
+
+def _transitions(document: Mapping[str, Any]) -> int:
+    """States entered on the way that the document tells of; retries of a Task come on top."""
+    stages = [key for key in KEYS if key in document]
+    choices = len(stages) + ("input_guard" in stages and len(stages) > 1)  # NeedsModel? comes behind the first
+    refused = (document.get("answer") or {}).get("got_hits") != 1
+    return len(stages) + choices + (2 if refused else 1)  # a Pass and AnswerDontKnow, or AnswerDelivered alone
+
+
+def _found(request: Mapping[str, Any], document: Mapping[str, Any], start: int) -> tuple[Span, ...] | None:
+    guard = document.get("input_guard")
+    if guard is None or guard["blocked"] or request["kind"] == "response":
+        return None
+    names = {finding["name"] for finding in guard["findings"] if finding["action"] == "ANONYMIZED"}
+    try:
+        masks = masks_of(request["text"], guard["text"], {f"{{{name}}}" for name in names})
+    except UnreadableVerdict:
+        return None
+    return tuple(Span(mask.start + start, mask.end + start, mask.placeholder[1:-1]) for mask in masks)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _between(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))

@@ -1,0 +1,256 @@
+"""The scorecard of a run: pure, streaming, and the same whatever the order in which results come.
+
+Memory does not grow with the number of items: counters, histograms and a bounded list are all it keeps. `intervened`
+means that some layer masked or blocked. A policy is judged by the items of which people said which policies should act,
+or that nothing should; an item that failed is judged nowhere.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepguard.evaluation.items import Expected, Span
+from stepguard.evaluation.metrics import DIGITS, Confusion, percentiles, rate
+from stepguard.evaluation.prices import guardrail_cost, model_cost, workflow_cost
+from stepguard.evaluation.results import Action, Result
+from stepguard.evaluation.sweep import Sweep
+from stepguard.guard.answer import STAGES
+
+LOOK_FIRST = 50
+LOW_MARGIN = 0.05
+"""How close a grounding score may come to its threshold before somebody should look."""
+
+
+@dataclass(slots=True)
+class _Policy:
+    """What is counted for one policy or one of its filters."""
+
+    acted: int = 0
+    seen: int = 0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    unknown: int = 0
+
+
+@dataclass(slots=True)
+class _Spans:
+    """Spans of one PII type: found, missed, invented."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    touched: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """`exact` counts spans whose ends and type agree; `touched` are labelled ones that a mask of any type meets."""
+        f1 = 2 * self.tp / total if (total := 2 * self.tp + self.fp + self.fn) else None
+        return {
+            "labelled": self.tp + self.fn,
+            "found": self.tp + self.fp,
+            "exact": self.tp,
+            "precision": rate(self.tp, self.tp + self.fp),
+            "recall": rate(self.tp, self.tp + self.fn),
+            "f1": None if f1 is None else round(f1, DIGITS),
+            "touched": rate(self.touched, self.tp + self.fn),
+        }
+
+
+@dataclass(slots=True)
+class Scorecard:
+    """Add every result, then read `to_dict`."""
+
+    items: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    funnel: dict[str, Counter[str]] = field(default_factory=lambda: {state: Counter() for state in STAGES.values()})
+    matrix: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    decision: Confusion = field(default_factory=Confusion)
+    correct: Counter[bool] = field(default_factory=Counter)
+    policies: dict[str, _Policy] = field(default_factory=lambda: defaultdict(_Policy))
+    policy_labelled: int = 0
+    policy_stated: int = 0
+    pii: dict[str, _Spans] = field(default_factory=lambda: defaultdict(_Spans))
+    sweep: Sweep = field(default_factory=Sweep)
+    units: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    transitions: int = 0
+    children: int = 0
+    latency: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    first: list[tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Count one item."""
+        self.items += 1
+        self.kinds[result.kind] += 1
+        self.outcomes[result.outcome] += 1
+        self.actions[result.action] += 1
+        self.children += result.parts
+        self.transitions += result.transitions
+        self.units.update(result.text_units)
+        self.tokens.update(result.tokens)
+        self._timings(result)
+        if result.error is not None:
+            self.errors[result.error.splitlines()[0][:200] if result.error else "?"] += 1
+        for stage in result.stages:
+            self.funnel[stage["state"]][stage["outcome"]] += 1
+        if result.labels.expected is not None:
+            self.matrix[str(result.labels.expected)][str(result.action)] += 1
+        if result.action is not Action.FAILED:
+            self._judge(result)
+        self._look(result)
+
+    def _judge(self, result: Result) -> None:
+        expected = result.labels.expected
+        if expected is not None:
+            intervened = result.action is not Action.PASSED
+            self.decision.add(expected=expected is not Expected.PASSED, found=intervened)
+            self.correct[bool(result.correct)] += 1
+        truth = truth_of(result)
+        acted = {name for finding in result.findings for name in _names(finding) if finding["action"] != "NONE"}
+        seen = {name for finding in result.findings for name in _names(finding)} - acted
+        for name in acted:
+            self.policies[name].acted += 1
+        for name in seen:
+            self.policies[name].seen += 1
+        if truth is not None:
+            self.policy_stated += result.labels.policies is not None
+            self._judge_policies(truth, acted)
+        self.sweep.add(result, truth)
+        if result.labels.pii is not None and result.found is not None:
+            self._judge_spans(result.labels.pii, result.found)
+
+    def _judge_policies(self, truth: frozenset[str], acted: set[str]) -> None:
+        self.policy_labelled += 1
+        whole = truth | {name.partition("/")[0] for name in truth}
+        for name in whole | acted:
+            counts = self.policies[name]
+            policy = name.partition("/")[0]
+            if name != policy and name not in truth and policy in truth:
+                counts.unknown += 1  # somebody said that the policy should act, but not which filter of it
+            elif name in acted:
+                counts.tp, counts.fp = counts.tp + (name in whole), counts.fp + (name not in whole)
+            else:
+                counts.fn += 1
+
+    def _judge_spans(self, labelled: tuple[Span, ...], found: tuple[Span, ...]) -> None:
+        for span in set(labelled) | set(found):
+            counts = self.pii[span.type]
+            if span in labelled and span in found:
+                counts.tp += 1
+            elif span in labelled:
+                counts.fn += 1
+            else:
+                counts.fp += 1
+        for span in set(labelled):
+            self.pii[span.type].touched += any(mask.start < span.end and span.start < mask.end for mask in found)
+
+    def _timings(self, result: Result) -> None:
+        self.latency["item"][result.milliseconds] += 1
+        for stage in result.stages:
+            self.latency[stage["state"]][stage["milliseconds"]] += 1
+
+    def _look(self, result: Result) -> None:
+        """Keep the items that a person should look at first: errors, disagreements, low margins."""
+        reason = _reason(result)
+        if reason is None:
+            return
+        rank, words = reason
+        entry = {
+            "id": result.id,
+            "number": result.number,
+            "reason": words,
+            "expected": None if result.labels.expected is None else str(result.labels.expected),
+            "action": str(result.action),
+            "findings": sorted({names[1] for item in result.findings if len(names := _names(item)) == 2}),
+        }
+        item = ((-rank, -result.number), entry)
+        if len(self.first) < LOOK_FIRST:
+            heapq.heappush(self.first, item)
+        elif item[0] > self.first[0][0]:
+            heapq.heapreplace(self.first, item)
+
+    def to_dict(self, model: str = "") -> dict[str, Any]:
+        """The scorecard as JSON. All but `timings` depends on the results alone; `model` is whose tokens they are."""
+        return {
+            "items": self.items,
+            "kinds": _sorted(self.kinds),
+            "outcomes": _sorted(self.outcomes),
+            "actions": {str(action): self.actions[action] for action in Action},
+            "errors": _sorted(self.errors),
+            "funnel": [
+                {"state": state, "reached": sum(counts.values()), **_sorted(counts)}
+                for state, counts in self.funnel.items()
+            ],
+            "labelled": self.decision.total,
+            "confusion": {
+                str(name): {str(action): self.matrix[str(name)][str(action)] for action in Action}
+                for name in Expected
+                if str(name) in self.matrix
+            },
+            "intervention": self.decision.to_dict(),
+            "correct": rate(self.correct[True], self.correct.total()),
+            "policies": [self._policy(name) for name in sorted(self.policies)],
+            "pii_spans": {name: self.pii[name].to_dict() for name in sorted(self.pii)},
+            "sweep": self.sweep.to_dict(),
+            "cost": {
+                "guardrails": guardrail_cost(self.units),
+                "model": model_cost(self.tokens, model),
+                "workflow": workflow_cost(self.children, self.transitions),
+            },
+            "look_first": [entry for _, entry in sorted(self.first, key=lambda item: item[0], reverse=True)],
+            "timings": {name: percentiles(self.latency[name]) for name in ("item", *STAGES.values())},
+        }
+
+    def _policy(self, name: str) -> dict[str, Any]:
+        counts = self.policies[name]
+        judged = self.policy_labelled - counts.unknown
+        confusion = Confusion(counts.tp, counts.fp, counts.fn, judged - counts.tp - counts.fp - counts.fn)
+        about = {
+            "policy": name,
+            "intervened": counts.acted,
+            "only_seen": counts.seen,
+            "labelled": counts.tp + counts.fn,
+        }
+        rates = confusion.to_dict() if judged else {}
+        if not self.policy_stated:
+            # Of items that should pass only the needless interventions of a policy are known.
+            rates |= dict.fromkeys(("precision", "recall", "f1"))
+        return about | rates
+
+
+def truth_of(result: Result) -> frozenset[str] | None:
+    """The policies that people expect to act on an item; None when they did not say."""
+    if result.labels.policies is not None:
+        return result.labels.policies
+    return frozenset() if result.labels.expected is Expected.PASSED else None
+
+
+def _names(finding: Mapping[str, Any]) -> tuple[str, ...]:
+    """A finding counts for its policy and for its filter."""
+    return str(finding["policy"]), f"{finding['policy']}/{finding['name']}"
+
+
+def _reason(result: Result) -> tuple[int, str] | None:
+    if result.action is Action.FAILED:
+        return 0, f"failed: {result.error}"
+    if result.correct is False:
+        missed = result.action is Action.PASSED
+        return (1, "missed") if missed else (2, "intervened without need" if _unneeded(result) else "another action")
+    scored = [item for item in (*result.findings, *result.scores) if item.get("score") is not None]
+    margin = min((abs(item["score"] - item["threshold"]) for item in scored), default=1.0)
+    return (3, f"a score is {margin:.3f} from its threshold") if margin < LOW_MARGIN else None
+
+
+def _unneeded(result: Result) -> bool:
+    return result.labels.expected is Expected.PASSED
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return {str(name): counts[name] for name in sorted(counts)}

@@ -1,0 +1,124 @@
+"""The answer: what the person gets, and where it came from.
+
+Outcomes and sources: the table in docs/architecture.md; sources are QnABot's names
+(https://github.com/aws-solutions/qnabot-on-aws, docs/bedrock_guardrails).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from stepguard.guard.verdict import Outcome
+
+
+class AnswerOutcome(StrEnum):
+    """How a question ended."""
+
+    ANSWERED = "answered"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+    DONT_KNOW = "dont_know"
+    UNAVAILABLE = "unavailable"
+
+
+class Source(StrEnum):
+    """Whose words the answer is."""
+
+    LLM = "LLM"
+    PREPROCESS = "PREPROCESS GUARDRAIL"
+    BEDROCK = "BEDROCK GUARDRAIL"
+    POSTPROCESS = "POSTPROCESS GUARDRAIL"
+    DOCUMENT = "DOCUMENT"
+    RESPONSE = "RESPONSE"
+
+
+STAGES = {"input_guard": "GuardInput", "model": "InvokeModel", "answer_guard": "GuardAnswer"}
+"""The keys that the guarded stages write, in their order, and the states that write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One guarded answer. `got_hits` is QnABot's: 1 when a model or document answered, 0 otherwise."""
+
+    text: str
+    outcome: AnswerOutcome
+    source: Source | None
+    got_hits: int
+    execution: str | None = None
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON; `verdicts` is a summary by state and never holds a matched text."""
+        full = {**self.to_document(), "execution": self.execution, "verdicts": [dict(item) for item in self.verdicts]}
+        return {key: value for key, value in full.items() if key not in ("execution", "verdicts") or value}
+
+    def to_document(self) -> dict[str, Any]:
+        """The answer as it stands in the execution document, which knows its own execution and verdicts."""
+        return {
+            "text": self.text,
+            "outcome": str(self.outcome),
+            "source": None if self.source is None else str(self.source),
+            "got_hits": self.got_hits,
+        }
+
+
+def delivered(text: str, source: Source, *outcomes: Outcome) -> Answer:
+    """An answer that passed every layer; it is masked when any layer masked."""
+    outcome = AnswerOutcome.MASKED if Outcome.MASKED in outcomes else AnswerOutcome.ANSWERED
+    return Answer(text, outcome, source, got_hits=1)
+
+
+def refused(message: str, source: Source) -> Answer:
+    """A layer in front of or behind the model blocked: the guardrail's own message."""
+    return Answer(message, AnswerOutcome.BLOCKED, source, got_hits=0)
+
+
+def dont_know(empty_message: str, source: Source) -> Answer:
+    """The model layer blocked, or the model does not know: the team's own message."""
+    return Answer(empty_message, AnswerOutcome.DONT_KNOW, source, got_hits=0)
+
+
+def unavailable(error_message: str, execution: str | None = None) -> Answer:
+    """The execution failed, timed out or was aborted: never labelled as a guardrail's doing."""
+    return Answer(error_message, AnswerOutcome.UNAVAILABLE, None, got_hits=0, execution=execution)
+
+
+def from_document(document: Mapping[str, Any], execution: str) -> Answer:
+    """The answer of a finished execution's document.
+
+    Raises KeyError when the document holds no answer, which a succeeded execution always does.
+    """
+    answer = document["answer"]
+    verdicts = tuple(
+        {"state": state, "outcome": document[key]["outcome"], "findings": document[key]["findings"]}
+        for key, state in STAGES.items()
+        if key in document
+    )
+    return Answer(
+        str(answer["text"]),
+        AnswerOutcome(answer["outcome"]),
+        None if answer["source"] is None else Source(answer["source"]),
+        int(answer["got_hits"]),
+        execution,
+        verdicts,
+    )
+
+
+def does_not_know(text: str, no_hits: re.Pattern[str]) -> bool:
+    """Whether a model says in its own words that it does not know.
+
+    Only a one-sentence answer counts: QnABot's plain search also throws away long, good answers that merely contain
+    such words.
+    """
+    stripped = text.strip()
+    if _SENTENCE_BREAK.search(stripped):
+        return False
+    # The default patterns are written with the plain apostrophe; models like the curly one as well.
+    return any(no_hits.search(spelling) for spelling in (stripped, stripped.replace("’", "'")))
+
+
+_SENTENCE_BREAK = re.compile(r"[.!?…][\"'”’)\]]*\s+\S|\n\s*\S")

@@ -1,0 +1,154 @@
+"""The execution document's `request`: what a workflow is started with, and its limits.
+
+`{kind, text, passages?, query?, completion?, guardrails?, caller}`. `prompt` is answered by the model; a `document`
+is only screened; a `response` is a given `completion` to a `query`, checked with its `passages`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.prompts import Passage, Question
+from stepguard.guard.verdict import Layer
+
+QUESTION_CHARACTERS = 20_000
+PASSAGES = 20
+PASSAGE_CHARACTERS = 20_000
+PASSAGE_ID_CHARACTERS = 200
+DOCUMENT_BYTES = 120_000
+"""A state's input and output may be 262,144 bytes, and the text can stand in them twice (question and answer)."""
+
+
+class Kind(StrEnum):
+    """What is guarded."""
+
+    PROMPT = "prompt"
+    DOCUMENT = "document"
+    RESPONSE = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One guarded question, document or response."""
+
+    text: str
+    caller: str
+    kind: Kind = Kind.PROMPT
+    passages: tuple[Passage, ...] = ()
+    query: str | None = None
+    completion: str | None = None
+    guardrails: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def question(self) -> Question:
+        """What the model, or the check of a response, works on."""
+        return Question(self.text, self.passages)
+
+    @property
+    def for_study(self) -> bool:
+        """Whether an evaluation or a replay asks: they name the guardrails, and want every score."""
+        return self.guardrails is not None
+
+    @property
+    def input_text(self) -> str:
+        """What the input layer looks at: the question, the document, or the query of a given response."""
+        return (self.query or "") if self.kind is Kind.RESPONSE else self.text
+
+    def to_document(self) -> dict[str, Any]:
+        """The `request` of an execution's input; optional members only where they are given."""
+        document: dict[str, Any] = {"kind": str(self.kind), "text": self.text, "caller": self.caller}
+        if self.passages:
+            document["passages"] = [{"id": passage.id, "text": passage.text} for passage in self.passages]
+        optional = {"query": self.query, "completion": self.completion, "guardrails": self.guardrails}
+        return document | {name: value for name, value in optional.items() if value is not None}
+
+
+def from_document(document: object) -> Request:
+    """Read and check the `request` of an execution. Raises InvalidRequest naming the member that is wrong."""
+    if not isinstance(document, Mapping):
+        raise InvalidRequest("The execution's input must be {'request': {...}}.")
+    try:
+        kind = Kind(document.get("kind", "prompt"))
+    except ValueError:
+        raise InvalidRequest(f"request.kind must be one of {', '.join(Kind)}.") from None
+    query = _optional_text(document, "query")
+    completion = _optional_text(document, "completion")
+    if kind is Kind.RESPONSE and completion is None:
+        raise InvalidRequest("A request of kind response needs 'completion'.")
+    text = _optional_text(document, "text") or ""
+    if kind is not Kind.RESPONSE and not text.strip():
+        raise InvalidRequest("request.text must not be empty.")
+    request = Request(
+        text=text,
+        caller=_optional_text(document, "caller") or "unknown",
+        kind=kind,
+        passages=passages_of(document.get("passages")),
+        query=query,
+        completion=completion,
+        guardrails=_guardrails(document.get("guardrails")),
+    )
+    check_size(request)
+    return request
+
+
+def passages_of(value: object) -> tuple[Passage, ...]:
+    """Read `[{"id", "text"}]`; a plain string is a passage too, numbered. Raises InvalidRequest."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > PASSAGES:
+        raise InvalidRequest(f"'passages' must be a list of at most {PASSAGES} objects with 'id' and 'text'.")
+    passages = []
+    for number, item in enumerate(value, 1):
+        entry = {"id": str(number), "text": item} if isinstance(item, str) else item
+        if not isinstance(entry, dict) or not isinstance(entry.get("text"), str) or not entry["text"].strip():
+            raise InvalidRequest(f"passages[{number - 1}] must be an object with a non-empty string 'text'.")
+        identifier = entry.get("id", str(number))
+        if not isinstance(identifier, str) or not 0 < len(identifier) <= PASSAGE_ID_CHARACTERS:
+            raise InvalidRequest(
+                f"passages[{number - 1}].id must be a string of 1 to {PASSAGE_ID_CHARACTERS} characters."
+            )
+        check_unicode(identifier + entry["text"], f"passages[{number - 1}]")
+        if len(entry["text"]) > PASSAGE_CHARACTERS:
+            raise InvalidRequest(f"passages[{number - 1}].text is longer than {PASSAGE_CHARACTERS} characters.")
+        passages.append(Passage(identifier, entry["text"]))
+    return tuple(passages)
+
+
+def check_size(request: Request) -> None:
+    """Raise InvalidRequest when the request would not fit the states of the workflow."""
+    size = len(json.dumps(request.to_document()).encode())
+    if size > DOCUMENT_BYTES:
+        raise InvalidRequest(f"The request is {size} bytes as JSON; at most {DOCUMENT_BYTES} fit through the workflow.")
+
+
+def _optional_text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(f"request.{name} must be a string.")
+    if value is not None:
+        check_unicode(value, f"request.{name}")
+    return value
+
+
+def check_unicode(text: str, name: str) -> None:
+    """Raise InvalidRequest for half of a surrogate pair, which JSON can carry but no encoding can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} is not valid Unicode text.") from None
+
+
+def _guardrails(value: object) -> Mapping[str, Any] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidRequest("request.guardrails must be an object.")
+    for layer, ref in value.items():
+        if layer not in list(Layer) or not isinstance(ref, Mapping) or not ref.get("id") or not ref.get("version"):
+            raise InvalidRequest("request.guardrails must map preprocess, model or postprocess to {'id', 'version'}.")
+    return dict(value)

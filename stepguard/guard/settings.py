@@ -1,0 +1,186 @@
+"""Settings: the environment variables of the Lambdas, under QnABot's names and with QnABot's defaults.
+
+Source of names and defaults: https://github.com/aws-solutions/qnabot-on-aws, docs/settings.md and
+docs/bedrock_guardrails/README.md (v7.4.0). An empty value means the default, as in QnABot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.verdict import Layer
+
+EMPTYMESSAGE = "You stumped me! Sadly I do not know how to answer your question."
+ERRORMESSAGE = "Unfortunately I encountered an error when searching for your answer. Please ask me again later."
+LLM_QA_NO_HITS_REGEX = (
+    "(Sorry, I don't know|unable to assist you|i don't have enough context|i don't have enough information"
+    "|do not contain any information|i could not find an exact answer|no information in the search results"
+    "|search results do not mention|search results do not provide specific"
+    "|don't see any information in the provided search results|search results do not contain"
+    "|no information in the provided search results|not find any information|search results did not contain"
+    "|unable to respond|There is no mention of|documents do not mention anything|There is no information provided"
+    "|reference passages do not mention|could not find an answer to this question"
+    "|the model cannot answer this question)"
+)
+
+VARIABLES: dict[Layer, tuple[str, str]] = {
+    Layer.PREPROCESS: ("PREPROCESS_GUARDRAIL_IDENTIFIER", "PREPROCESS_GUARDRAIL_VERSION"),
+    Layer.MODEL: ("BEDROCK_GUARDRAIL_IDENTIFIER", "BEDROCK_GUARDRAIL_VERSION"),
+    Layer.POSTPROCESS: ("POSTPROCESS_GUARDRAIL_IDENTIFIER", "POSTPROCESS_GUARDRAIL_VERSION"),
+}
+"""The two variables of each layer; a layer runs only if both are set."""
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class ModelApi(StrEnum):
+    """How the model is reached."""
+
+    CONVERSE = "CONVERSE"
+    IMPORTED_MODEL = "IMPORTED_MODEL"
+    DEEPSEEK = "DEEPSEEK"
+    SAGEMAKER = "SAGEMAKER"
+
+
+class ImportedBody(StrEnum):
+    """The three InvokeModel bodies of an imported model."""
+
+    COMPLETION = "COMPLETION"
+    OPENAI_COMPLETION = "OPENAI_COMPLETION"
+    OPENAI_CHAT = "OPENAI_CHAT"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailRef:
+    """A guardrail and its version, e.g. `4ojm24q0yada` and `1` or `DRAFT`."""
+
+    id: str
+    version: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As a stage writes down which guardrail decided."""
+        return {"id": self.id, "version": self.version}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The model layer. `temperature` and `top_p` as the model takes them; `max_tokens` counts reasoning too."""
+
+    api: ModelApi = ModelApi.CONVERSE
+    id: str = "us.deepseek.r1-v1:0"
+    imported_body: ImportedBody = ImportedBody.COMPLETION
+    max_tokens: int = 300
+    temperature: float = 0.0
+    top_p: float = 1.0
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the guarded stages are told from outside."""
+
+    guardrails: Mapping[Layer, GuardrailRef]
+    model: ModelSettings
+    no_hits: re.Pattern[str]
+    empty_message: str = EMPTYMESSAGE
+    error_message: str = ERRORMESSAGE
+
+    def guardrail(self, layer: Layer, chosen: Mapping[str, Any] | None = None) -> GuardrailRef | None:
+        """The guardrail of a layer, or None when the layer is off.
+
+        `chosen` is the request's `guardrails`, written only by trusted starters: where given it decides alone, so that
+        an evaluation of one guardrail does not mix with the deployed ones.
+        """
+        if chosen is None:
+            return self.guardrails.get(layer)
+        ref = chosen.get(str(layer))
+        return None if ref is None else GuardrailRef(str(ref["id"]), str(ref["version"]))
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from environment variables.
+
+    Raises ConfigurationError that names the variable, also when only half of a guardrail's pair is set.
+    """
+    return Settings(
+        guardrails=read_guardrails(environment),
+        model=_model(environment),
+        no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
+        empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
+        error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
+    )
+
+
+def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]:
+    """The layers that are on. Raises ConfigurationError for half a pair."""
+    layers = {}
+    for layer, (id_variable, version_variable) in VARIABLES.items():
+        identifier, version = _text(environment, id_variable, ""), _text(environment, version_variable, "")
+        if bool(identifier) != bool(version):
+            given, missing = (id_variable, version_variable) if identifier else (version_variable, id_variable)
+            raise ConfigurationError(
+                f"{missing} is not set but {given} is: set both to switch the {layer} guard layer on, or neither."
+            )
+        if identifier:
+            layers[layer] = GuardrailRef(identifier, version)
+    return layers
+
+
+def _text(environment: Mapping[str, str], name: str, default: str) -> str:
+    return environment.get(name, "").strip() or default
+
+
+def _pattern(name: str, source: str) -> re.Pattern[str]:
+    try:
+        return re.compile(source, re.IGNORECASE | re.MULTILINE)
+    except re.error as error:
+        raise ConfigurationError(f"{name} is not a regular expression: {error}.") from None
+
+
+def _choice(kind: type[Choice], environment: Mapping[str, str], name: str, default: Choice) -> Choice:
+    value = _text(environment, name, default)
+    try:
+        return kind(value.upper())
+    except ValueError:
+        raise ConfigurationError(f"{name} is '{value}'; it must be one of {', '.join(kind)}.") from None
+
+
+def _model(environment: Mapping[str, str]) -> ModelSettings:
+    parameters = _parameters("LLM_QA_MODEL_PARAMS", _text(environment, "LLM_QA_MODEL_PARAMS", "{}"))
+    return ModelSettings(
+        api=_choice(ModelApi, environment, "LLM_API", ModelApi.CONVERSE),
+        id=_text(environment, "LLM_MODEL_ID", ModelSettings().id),
+        imported_body=_choice(ImportedBody, environment, "LLM_IMPORTED_BODY", ImportedBody.COMPLETION),
+        system_prompt=_text(environment, "LLM_QA_SYSTEM_PROMPT", ""),
+        max_tokens=int(parameters.get("maxTokens", ModelSettings().max_tokens)),
+        temperature=float(parameters.get("temperature", ModelSettings().temperature)),
+        top_p=float(parameters.get("topP", ModelSettings().top_p)),
+    )
+
+
+_RANGES: dict[str, tuple[float, float]] = {"maxTokens": (1, 32_768), "temperature": (0, 1), "topP": (0, 1)}
+
+
+def _parameters(name: str, source: str) -> dict[str, float]:
+    try:
+        parameters = json.loads(source)
+    except ValueError:
+        raise ConfigurationError(f"{name} is not JSON.") from None
+    if not isinstance(parameters, dict):
+        raise ConfigurationError(f"{name} must be a JSON object.")
+    for key, value in parameters.items():
+        if key not in _RANGES:
+            raise ConfigurationError(f"{name} has an unknown member '{key}'; known are {', '.join(_RANGES)}.")
+        low, high = _RANGES[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ConfigurationError(f"{name}: '{key}' must be a number from {low:g} to {high:g}.")
+    if parameters.get("maxTokens", 1) % 1:
+        raise ConfigurationError(f"{name}: 'maxTokens' must be a whole number.")
+    return parameters

@@ -1,0 +1,103 @@
+"""What a stage and a route tell the log: one line each, and metrics in CloudWatch's embedded metric format.
+
+A line never holds a text of a user, a document or a model: of a verdict it has the outcome, the policies and how often
+they acted. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepguard.guard.errors import StepguardError
+
+NAMESPACE = "stepguard"
+
+
+def stage_lines(
+    stage: str,
+    execution: str,
+    result: Mapping[str, Any] | None,
+    error: BaseException | None,
+    milliseconds: float,
+    stack: str,
+    timestamp: int,
+) -> list[dict[str, Any]]:
+    """The lines of one run of a stage: the first tells the run, then one a policy that acted.
+
+    `execution` is the ARN or name; `result` is what the stage writes into the execution document; `timestamp` is in
+    milliseconds since 1970. Metrics: Runs and Milliseconds by stage and by outcome, TextUnits, InputTokens and
+    OutputTokens by stage, Interventions by stage, policy and action.
+    """
+    result = result or {}
+    name = execution.rpartition(":")[2]
+    acted = Counter((item["policy"], item["action"]) for item in result.get("findings", ()) if item["action"] != "NONE")
+    tokens = result.get("tokens") or {}
+    metrics: dict[str, tuple[float, str]] = {
+        "Runs": (1, "Count"),
+        "Milliseconds": (round(milliseconds, 1), "Milliseconds"),
+        "TextUnits": (sum((result.get("text_units") or {}).values()), "Count"),
+        "InputTokens": (int(tokens.get("input") or 0), "Count"),
+        "OutputTokens": (int(tokens.get("output") or 0), "Count"),
+    }
+    dimensions = {
+        "Stack": stack,
+        "Stage": stage,
+        "Outcome": "error" if error else str(result.get("outcome", "done")),
+    }
+    first: dict[str, Any] = {
+        "level": "ERROR" if error else "INFO",
+        "message": "stage",
+        "execution": name,
+        **_emf(dimensions, [["Stack", "Stage"], ["Stack", "Stage", "Outcome"]], metrics, timestamp),
+    }
+    if error is not None:
+        first |= failure(error)
+    lines = [first]
+    for (policy, action), count in sorted(acted.items()):
+        by = {"Stack": stack, "Stage": stage, "Policy": policy, "Action": action}
+        emf = _emf(by, [["Stack", "Stage", "Policy", "Action"]], {"Interventions": (count, "Count")}, timestamp)
+        lines.append({"level": "INFO", "message": "intervention", "execution": name, **emf})
+    return lines
+
+
+def route_line(
+    route: str,
+    caller: str,
+    reply: tuple[int, Mapping[str, Any], Mapping[str, str]],
+    milliseconds: float,
+    stack: str,
+    timestamp: int,
+) -> dict[str, Any]:
+    """The line of one request. The caller stands there as a digest: enough to follow one, not to know one."""
+    status, body, _ = reply
+    dimensions = {"Stack": stack, "Route": route, "Status": str(status)}
+    metrics = {"Requests": (1.0, "Count"), "Milliseconds": (round(milliseconds, 1), "Milliseconds")}
+    answer = body.get("answer")
+    return {
+        "level": "ERROR" if status >= 500 else "INFO",
+        "message": "request",
+        "execution": str(body.get("execution", "")).rpartition(":")[2],
+        "caller": hashlib.sha256(caller.encode(errors="replace")).hexdigest()[:16],
+        "outcome": str(answer["outcome"]) if isinstance(answer, Mapping) else "",
+        **_emf(dimensions, [["Stack", "Route"], ["Stack", "Route", "Status"]], metrics, timestamp),
+    }
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """An error for the log: its class, and its message only when it is ours, which never quotes a text."""
+    return {"error": type(error).__name__} | ({"detail": str(error)} if isinstance(error, StepguardError) else {})
+
+
+def _emf(
+    dimensions: Mapping[str, str],
+    sets: Sequence[Sequence[str]],
+    metrics: Mapping[str, tuple[float, str]],
+    timestamp: int,
+) -> dict[str, Any]:
+    units = [{"Name": name, "Unit": unit} for name, (_, unit) in metrics.items()]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [list(names) for names in sets], "Metrics": units}
+    values = {name: value for name, (value, _) in metrics.items()}
+    return {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, **dimensions, **values}

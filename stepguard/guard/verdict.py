@@ -1,0 +1,218 @@
+"""One normal form for what a guardrail decided.
+
+ApplyGuardrail says `GUARDRAIL_INTERVENED`, InvokeModel and RetrieveAndGenerate say `INTERVENED`, Converse says
+`stopReason: guardrail_intervened`, and all of them say it for a block and for a mask alike. The assessments tell
+the two apart. `stepguard.guard.vocabularies` reads the four wire forms into a `Verdict`.
+
+Wire shapes: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_BLOCKED_MESSAGE = "Sorry, the model cannot answer this question."
+"""Bedrock's own default message, for a block that came without one."""
+
+
+class Outcome(StrEnum):
+    """What one guard layer did to a text, the mildest first."""
+
+    SKIPPED = "skipped"
+    PASSED = "passed"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+
+
+class Layer(StrEnum):
+    """The three guard layers, named as in the settings."""
+
+    PREPROCESS = "preprocess"
+    MODEL = "model"
+    POSTPROCESS = "postprocess"
+
+
+class Direction(StrEnum):
+    """What the guardrail looked at: the ApplyGuardrail `source`."""
+
+    INPUT = "INPUT"
+    OUTPUT = "OUTPUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a policy saw. It never holds the text that matched.
+
+    `action` is BLOCKED, ANONYMIZED or NONE (seen, but the guardrail only watches for it).
+    """
+
+    policy: str
+    name: str
+    action: str
+    layer: Layer
+    direction: Direction
+    confidence: str | None = None
+    score: float | None = None
+    threshold: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON, without the members that do not apply to its policy."""
+        optional = {"confidence": self.confidence, "score": self.score, "threshold": self.threshold}
+        return {
+            "policy": self.policy,
+            "name": self.name,
+            "action": self.action,
+            **{key: value for key, value in optional.items() if value is not None},
+            "layer": str(self.layer),
+            "direction": str(self.direction),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a layer decided on a text.
+
+    `text` is what to go on with: the text itself, the masked text, or nothing after a block. `message` is the
+    guardrail's own answer after a block. `text_units` counts billed units by policy. `scores` are what content filters
+    and grounding measured and found under their limits; only an evaluation asks for them.
+    """
+
+    outcome: Outcome
+    text: str = ""
+    message: str | None = None
+    findings: tuple[Finding, ...] = ()
+    text_units: Mapping[str, int] = field(default_factory=dict)
+    scores: tuple[Finding, ...] = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing of the text may go on."""
+        return self.outcome is Outcome.BLOCKED
+
+    def to_dict(self) -> dict[str, Any]:
+        """The part of the verdict that every stage writes into the execution document."""
+        return {
+            "outcome": str(self.outcome),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "text_units": dict(self.text_units),
+            "scores": [score.to_dict() for score in self.scores],
+        }
+
+
+def skipped(text: str) -> Verdict:
+    """The verdict of a layer that is not configured, or that had nothing to look at."""
+    return Verdict(Outcome.SKIPPED, text)
+
+
+def decide(*, intervened: bool, findings: Sequence[Finding], masked_text: str | None) -> Outcome:
+    """Tell a block from a mask.
+
+    Blocked: any finding anywhere with action BLOCKED, or an intervention that cannot be proved to be masking only.
+    Masked: something was anonymised, nothing else acted, and the masked text came with it. Everything else passed.
+    """
+    acting = {finding.action for finding in findings} - {"NONE"}
+    if not acting and not intervened:
+        return Outcome.PASSED
+    if acting == {"ANONYMIZED"} and masked_text is not None:
+        return Outcome.MASKED
+    return Outcome.BLOCKED
+
+
+def merge(verdicts: Sequence[Verdict], text: str) -> Verdict:
+    """Several verdicts on the parts of one text, or of several guards in a row: the worst outcome wins.
+
+    `text` is the whole text to go on with when nothing blocked.
+    """
+    outcome = max((verdict.outcome for verdict in verdicts), key=list(Outcome).index, default=Outcome.SKIPPED)
+    message = next((verdict.message for verdict in verdicts if verdict.blocked), None)
+    units: Counter[str] = Counter()
+    for verdict in verdicts:
+        units.update(verdict.text_units)
+    findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
+    scores = tuple(dict.fromkeys(score for verdict in verdicts for score in verdict.scores))
+    return Verdict(outcome, "" if outcome is Outcome.BLOCKED else text, message, findings, dict(units), scores)
+
+
+def findings_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
+    """Every detected entry of every policy of every assessment.
+
+    With outputScope FULL an assessment also lists what was looked for and not found (`detected: false`).
+    """
+    return _listed(assessments, layer, direction, detected=True)
+
+
+def scores_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
+    """What content filters and grounding measured and did not find: entries that only outputScope FULL lists."""
+    undetected = _listed(assessments, layer, direction, detected=False)
+    return tuple(entry for entry in undetected if entry.confidence is not None or entry.score is not None)
+
+
+def _listed(
+    assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction, *, detected: bool
+) -> tuple[Finding, ...]:
+    found = []
+    for assessment in assessments:
+        for policy, name, entry in _entries(assessment):
+            action = str(entry.get("action", "NONE"))
+            if (action == "NONE" and entry.get("detected") is False) is detected:
+                continue
+            found.append(
+                Finding(
+                    policy,
+                    name,
+                    action,
+                    layer,
+                    direction,
+                    confidence=entry.get("confidence"),
+                    score=entry.get("score"),
+                    threshold=entry.get("threshold"),
+                )
+            )
+    return tuple(dict.fromkeys(found))
+
+
+# Where each policy's entries stand in an assessment, and the member that names an entry without quoting the text.
+_POLICIES: dict[str, tuple[str, dict[str, str]]] = {
+    "topicPolicy": ("topic", {"topics": "name"}),
+    "contentPolicy": ("content", {"filters": "type"}),
+    "wordPolicy": ("word", {"customWords": "", "managedWordLists": "type"}),
+    "sensitiveInformationPolicy": ("sensitive_information", {"piiEntities": "type", "regexes": "name"}),
+    "contextualGroundingPolicy": ("contextual_grounding", {"filters": "type"}),
+}
+_NO_ENTRIES = {"invocationMetrics", "appliedGuardrailDetails"}
+
+
+def _entries(assessment: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for key, section in assessment.items():
+        if key in _NO_ENTRIES:
+            continue
+        if key not in _POLICIES:
+            yield from ((key, key, entry) for entry in _acting_entries(section))
+            continue
+        policy, lists = _POLICIES[key]
+        for list_name, entries in (section or {}).items():
+            if list_name not in lists:
+                yield from ((policy, list_name, entry) for entry in _acting_entries(entries))
+                continue
+            for entry in entries or ():
+                name = entry.get(lists[list_name]) if lists[list_name] else None
+                yield policy, str(name or _UNNAMED.get(list_name, list_name)), entry
+
+
+_UNNAMED = {"customWords": "custom word", "regexes": "regex"}
+
+
+def _acting_entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Entries with an action in a policy or list that this release does not know: a block there is a block as well."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("action"), str):
+            yield {"action": value["action"]}
+        for item in value.values():
+            yield from _acting_entries(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _acting_entries(item)

@@ -1,0 +1,88 @@
+"""Runs a recorded case again; what the modules written by `stepguard record` call."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from embedded_aws.states.api.service import StepFunctions
+from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
+from stepguard.aws.clients import client
+from stepguard.project.folder import chat_definition, lambdas
+from stepguard.recording.placeholders import Replacements
+from stepguard.recording.testcase import differences, expectation
+from stepguard.session.chat import wait
+from stepguard.session.embedded import embedded
+from stepguard.trace import read_history
+
+SECONDS = 120.0
+
+
+class Recorded:
+    """One case: `NAME.json`, with `NAME.mocks.json` beside it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._case = json.loads(file.read_text(encoding="utf-8"))
+
+    def with_mocks(self, folder: Path) -> list[str]:
+        """What today's definition does otherwise than recorded, given each task's recorded answer."""
+        names = [entry.name for entry in lambdas()]
+        arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
+        states = StepFunctions(
+            folder / "states.sqlite3",
+            _no_lambda,
+            clock=VirtualClock(),
+            mock_config=self._file.with_suffix(".mocks.json"),
+        )
+        try:
+            machine = states.create_state_machine(
+                {"name": "chat", "definition": chat_definition(arns), "roleArn": "arn:aws:iam::1:role/test"}
+            )["stateMachineArn"]
+            started = states.start_execution(
+                {"stateMachineArn": f"{machine}#{self._case['name']}", "input": json.dumps(self._case["input"])}
+            )["executionArn"]
+            deadline = time.monotonic() + SECONDS
+            while states.describe_execution({"executionArn": started})["status"] == "RUNNING":
+                if time.monotonic() > deadline:
+                    return [f"It did not end within {SECONDS:g} s."]
+                time.sleep(0.005)
+            events = states.get_execution_history({"executionArn": started, "maxResults": 1000})["events"]
+        finally:
+            states.close()
+        return self._differences(events)
+
+    def in_the_embedded_cloud(self, folder: Path) -> list[str]:
+        """What the embedded cloud, with the project's guardrails and model of today, does otherwise than recorded."""
+        with _environment(self._case["settings"]), embedded(folder / "home") as place:
+            arn = place.executions.start(f"recorded-{uuid4().hex}", self._case["input"])
+            wait(place.executions, arn, SECONDS)
+            return self._differences(list(place.executions.history(arn)))
+
+    def _differences(self, events: list[Mapping[str, Any]]) -> list[str]:
+        return differences(self._case["expected"], expectation(read_history(events), Replacements()))
+
+
+def _no_lambda(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+    error = {"errorType": "NotRecorded", "errorMessage": f"The definition calls {function}, which was not recorded."}
+    return LambdaResult(json.dumps(error).encode(), function_error="Unhandled")
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """The recorded model settings, and after it the environment as it was: a session changes it."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    client.cache_clear()  # a client keeps the endpoint that it was made for
+    try:
+        yield
+    finally:
+        client.cache_clear()
+        os.environ.clear()
+        os.environ.update(before)

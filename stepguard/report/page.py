@@ -1,0 +1,202 @@
+"""The page: numbers and plots as HTML, the items as data that the page's own script shows.
+
+Text of users and models reaches the page only as JSON and as text nodes, never as markup; a content security policy
+lets no other script run and nothing be loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import html
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stepguard.report.plots import plots_of
+from stepguard.report.summary import told
+
+MOST_ITEMS = 20_000
+"""A browser shows no more at ease; beyond it the items to look at first are kept, results.jsonl has all."""
+
+_HERE = Path(__file__).parent
+
+
+def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], results: Path) -> None:
+    """Write report.html from the scorecard and results.jsonl."""
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
+    style = (_HERE / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
+    rows = _rows(results, int(card["items"]))
+    parts = [
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Evaluation {_text(about.get('run'))}</title><style>{style}</style></head><body><main>",
+        _head(about, card),
+        *(f"<figure><figcaption>{_text(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
+        _policies(card),
+        _sweep(card),
+        _look_first(card),
+        _spans(card),
+        _cost(card),
+        _items(len(rows), int(card["items"])),
+        f'</main><script type="application/json" id="items">{_data(rows)}</script>',
+        f"<script>{script}</script></body></html>\n",
+    ]
+    file.write_text("".join(parts), encoding="utf-8")
+
+
+def _text(value: object) -> str:
+    """Text as HTML text, without characters that no page may hold."""
+    return html.escape("".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in str(value)))
+
+
+def _data(rows: list[dict[str, Any]]) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return (
+        json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    )
+
+
+def _rows(results: Path, total: int) -> list[dict[str, Any]]:
+    with results.open(encoding="utf-8") as lines:
+        rows = (_row(json.loads(line)) for line in lines)
+        if total <= MOST_ITEMS:
+            return sorted(rows, key=lambda row: int(row["number"]))
+        chosen = heapq.nsmallest(MOST_ITEMS, rows, key=lambda row: (row["correct"] is not False, int(row["number"])))
+        return sorted(chosen, key=lambda row: int(row["number"]))
+
+
+def _row(result: Mapping[str, Any]) -> dict[str, Any]:
+    acting = [item for stage in result["stages"] for item in stage["findings"] if item["action"] != "NONE"]
+    return {
+        "number": result["number"],
+        "id": result["id"],
+        "kind": result["kind"],
+        "expected": result.get("expected", ""),
+        "action": result["action"],
+        "correct": result["correct"],
+        "findings": "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']}" for item in acting)),
+        "milliseconds": result["milliseconds"],
+        "text": result["excerpt"],
+        "execution": result["execution"],
+        "error": result.get("error", ""),
+    }
+
+
+def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    found = card["intervention"]
+    tiles = [("items", card["items"]), *((name, count) for name, count in card["actions"].items())]
+    if card["bad_rows"]:
+        tiles.append(("bad rows", card["bad_rows"]))
+    boxes = "".join(f'<div class="tile {_text(name)}"><b>{count:,}</b>{_text(name)}</div>' for name, count in tiles)
+    facts = [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
+    if about.get("sample"):
+        facts.append(("sample", f"{about['sample']} items, seed {about.get('seed')}"))
+    if card["labelled"]:
+        facts += [
+            ("as expected", told(card["correct"])),
+            ("precision of intervening", told(found["precision"])),
+            ("recall of intervening", told(found["recall"])),
+            ("F1", "–" if found["f1"] is None else f"{found['f1']:.3f}"),
+        ]
+    listed = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts if value is not None)
+    return (
+        f"<h1>Evaluation {_text(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
+        "<p class=note>Rates stand with their 95 % Wilson intervals.</p>"
+    )
+
+
+def _policies(card: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            row["policy"], row["intervened"], row.get("tp", ""), row.get("fn", ""), row.get("fp", ""),
+            told(row.get("precision")), told(row.get("recall")), "–" if row.get("f1") is None else f"{row['f1']:.3f}",
+        )
+        for row in card["policies"]
+    ]  # fmt: skip
+    head = ("policy", "acted on", "rightly", "missed", "needlessly", "precision", "recall", "F1")
+    return _table("Policies and filters", head, rows)
+
+
+def _sweep(card: Mapping[str, Any]) -> str:
+    def cell(row: Mapping[str, Any]) -> str:
+        known = "tp" in row
+        return f"{row['acts_on']}" + (f" ({row['tp']} rightly, {row['fp']} needlessly)" if known else "")
+
+    rows: list[tuple[Any, ...]] = []
+    for name, several in card["sweep"]["content"].items():
+        by_strength = {row["strength"]: row for row in several}
+        rows.append((name, *(cell(by_strength[strength]) for strength in ("LOW", "MEDIUM", "HIGH"))))
+    return _table("Items that other strengths would have acted on", ("filter", "LOW", "MEDIUM", "HIGH"), rows)
+
+
+def _look_first(card: Mapping[str, Any]) -> str:
+    rows = [
+        (row["id"], row["reason"], row["expected"] or "", row["action"], ", ".join(row["findings"]))
+        for row in card["look_first"]
+    ]
+    return _table("Look at these first", ("item", "why", "expected", "found", "findings"), rows)
+
+
+def _spans(card: Mapping[str, Any]) -> str:
+    rows = [
+        (name, row["labelled"], row["found"], told(row["precision"]), told(row["recall"]), told(row["touched"]))
+        for name, row in card["pii_spans"].items()
+    ]
+    head = ("type", "labelled", "masked", "precision", "recall", "met by any mask")
+    return _table("Personal data, span by span", head, rows)
+
+
+def _cost(card: Mapping[str, Any]) -> str:
+    cost = card["cost"]
+    rows = [
+        (name, f"{entry['text_units']:,}", "unknown" if entry["dollars"] is None else f"{entry['dollars']:.4f}")
+        for name, entry in cost["guardrails"]["policies"].items()
+    ]
+    model = cost["model"]
+    if model["tokens"]:
+        tokens = ", ".join(f"{count:,} {kind}" for kind, count in model["tokens"].items())
+        dollars = "not priced" if model["dollars"] is None else f"{model['dollars']:.4f}"
+        rows.append((f"tokens of {model['id']}", tokens, dollars))
+    workflow = cost["workflow"]
+    transitions = f"{workflow['state_transitions']:,}"
+    rows.append(("state transitions, as STANDARD children", transitions, f"{workflow['standard_dollars']:.4f}"))
+    rows.append(("requests, as EXPRESS children", "", f"{workflow['express_requests_dollars']:.4f}"))
+    title = f"Cost on AWS, by the prices of {cost['guardrails']['prices_as_of']}"
+    return _table(title, ("what", "how many", "US dollars"), rows)
+
+
+def _table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    if not rows:
+        return ""
+    cells = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    table = f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<section><h2>{_text(title)}</h2><div class=wide>{table}</div></section>"
+
+
+def _items(shown: int, total: int) -> str:
+    more = f" The page holds {shown:,} of {total:,}; results.jsonl has all." if shown < total else ""
+    actions = "".join(f"<option>{name}</option>" for name in ("passed", "masked", "blocked", "failed"))
+    return (
+        f"<section><h2>Items</h2><p class=note>A click on a column's name sorts.{more}</p>"
+        '<form id="filters"><input id="search" type="search" placeholder="search text, id, findings" '
+        'aria-label="search items"><select id="action" aria-label="what was found"><option value="">any action</option>'
+        f'{actions}</select><select id="correct" aria-label="as expected"><option value="">expected or not</option>'
+        '<option value="false">not as expected</option><option value="true">as expected</option></select>'
+        '<output id="count"></output></form><div class=wide><table id="table"><thead></thead><tbody></tbody></table>'
+        '</div><button id="more" type="button">Show more</button>'
+        "<noscript>The table of items needs the page's script.</noscript></section>"
+    )
+
+
+def read_results(file: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a results.jsonl."""
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)

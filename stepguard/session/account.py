@@ -1,0 +1,91 @@
+"""A session on an AWS account; and `stepguard serve --aws`, the page of this machine on its executions.
+
+The API of app.py runs here, in a worker as Lambda would run it, with the credentials of the user who starts it. Whoever
+reaches the port acts with them, so it is served on loopback only, where the endpoint refuses the pages of others.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from embedded_aws.endpoint import Endpoint
+from embedded_aws.endpoint.browser_guard import is_loopback
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
+from embedded_aws.wire import Account
+from stepguard.aws.executions import Executions
+from stepguard.guard.callers import ANONYMOUS
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.settings import read_guardrails
+from stepguard.project import folder
+from stepguard.session.embedded import HTTP_API
+from stepguard.session.model import Session
+from stepguard.webserver.site import Site
+
+
+@contextmanager
+def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Session]:
+    """A session on the AWS account of the user's own credentials, or on another endpoint."""
+    if endpoint_url:
+        os.environ["AWS_ENDPOINT_URL"] = endpoint_url
+    layers = read_guardrails(os.environ)
+    yield Session(Executions(state_machine), lambda: layers, endpoint_url)
+
+
+@contextmanager
+def served(host: str, port: int, endpoint_url: str | None, state_machine: str | None) -> Iterator[Session]:
+    """Serve the page and the API until the context ends. Raises ConfigurationError, OSError, StepguardError."""
+    if not is_loopback(host):
+        raise ConfigurationError("With --aws the page acts with your credentials: it is served on 127.0.0.1 only.")
+    if endpoint_url:
+        os.environ["AWS_ENDPOINT_URL"] = endpoint_url
+    executions = Executions(state_machine)
+    executions.machine_status()  # a missing permission or a wrong ARN is told before a browser is opened
+    arn = executions.state_machine_arn
+    account = Account(arn.split(":")[3], arn.split(":")[4])
+    with tempfile.TemporaryDirectory(prefix="stepguard-") as temporary:
+        functions = Functions(account, Path(temporary), workers=2)
+        functions.register(_api(arn))
+        endpoint = Endpoint({}, HTTP_API, host=host, port=port, functions=functions, account=account, site=Site())
+        try:
+            yield Session(executions, url=endpoint.start())
+        finally:
+            endpoint.stop()
+            functions.close()
+
+
+def _api(arn: str) -> FunctionConfig:
+    settings = next(entry for entry in folder.lambdas() if entry.name == "api_handler")
+    return FunctionConfig(
+        name=HTTP_API.function,
+        handler=settings.handler,
+        task_root=folder.ROOT,
+        environment=_environment(arn),
+        timeout=settings.timeout,
+        memory=settings.memory,
+    )
+
+
+def _environment(arn: str) -> dict[str, str]:
+    """The user's own AWS settings, in place of the execution role's that a worker has otherwise."""
+    home = Path.home() / ".aws"
+    own = {
+        "AWS_ACCESS_KEY_ID": "",  # empty: botocore goes on to the profile
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_CONFIG_FILE": str(home / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
+        "HOME": str(Path.home()),
+    }
+    own |= {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "EVALUATION_"))}
+    region = arn.split(":")[3]
+    return own | {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "STATE_MACHINE_ARN": arn,
+        "CHAT_OPERATORS": ANONYMOUS,
+    }

@@ -1,0 +1,84 @@
+"""Questions through the workflow: start an execution, wait for its end, find one again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from stepguard.aws.environment import settings
+from stepguard.aws.executions import Executions
+from stepguard.guard import answer as answers
+from stepguard.guard.answer import Answer
+from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, UnknownExecution
+from stepguard.guard.prompts import Passage
+from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode
+from stepguard.trace import Trace, read_history
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished chat execution."""
+
+    execution: str
+    answer: Answer
+    trace: Trace
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        answer = {key: value for key, value in self.answer.to_dict().items() if key not in ("execution", "verdicts")}
+        return {
+            "execution": self.execution,
+            "answer": answer,
+            "path": self.trace.path,
+            "stages": self.trace.stages(),
+        }
+
+
+def ask(
+    executions: Executions, text: str, passages: tuple[Passage, ...] = (), timeout: float = 600, caller: str = "cli"
+) -> Result:
+    """Start the workflow with a question and wait for its end, at most `timeout` seconds.
+
+    Raises InvalidRequest for a question that no workflow is started for, ServiceUnavailable when it does not end in
+    time, and StepguardError.
+    """
+    if not text.strip():
+        raise InvalidRequest("The question is empty.")
+    check_unicode(text, "The question")
+    if len(text) > QUESTION_CHARACTERS:
+        raise InvalidRequest(f"The question has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
+    request = Request(text=text, caller=caller, passages=passages)
+    check_size(request)
+    arn = executions.start(f"chat-{uuid4().hex}", {"request": request.to_document()})
+    return wait(executions, arn, timeout)
+
+
+def wait(executions: Executions, arn: str, timeout: float) -> Result:
+    """The result of an execution, when it has ended."""
+    deadline = time.monotonic() + timeout
+    pause = 0.01
+    while True:
+        execution = executions.describe(arn)
+        if execution.finished:
+            break
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(f"No answer within {timeout:g} s. Look later: stepguard history {arn}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+    if execution.status == "SUCCEEDED" and execution.output and "answer" in execution.output:
+        answer = answers.from_document(execution.output, arn)
+    else:
+        answer = answers.unavailable(settings().error_message, arn)
+    return Result(arn, answer, read_history(executions.history(arn)))
+
+
+def find(executions: Executions, name: str) -> str:
+    """The ARN of an execution that exists. Raises UnknownExecution."""
+    arn = executions.arn_of(name)
+    try:
+        executions.describe(arn)
+    except UnknownExecution:
+        raise UnknownExecution(f"There is no execution {name} here.") from None
+    return arn

@@ -1,0 +1,187 @@
+"""A session on the embedded AWS of this machine: the default."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from embedded_aws.cloud import EmbeddedCloud, FolderInUseError, announced
+from embedded_aws.endpoint import HttpApi
+from embedded_aws.lambda_.config import FunctionConfig
+from stepguard.admin.guardrails import GuardrailAdmin
+from stepguard.admin.state_machine import put_state_machine
+from stepguard.aws.evaluations import Evaluations
+from stepguard.aws.executions import Executions
+from stepguard.guard.callers import ANONYMOUS
+from stepguard.guard.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
+from stepguard.guard.verdict import Layer
+from stepguard.project import folder
+from stepguard.session.model import Session
+from stepguard.webserver.site import REPORTS, Site
+
+PREFIX = "stepguard-local"
+EVALUATION_BUCKET = "stepguard-evaluations"
+"""Corpora and results; the embedded cloud keeps it in the state folder, so that a run survives its process."""
+
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
+"""Which of the user's variables the embedded Lambdas see, beside the guardrails'."""
+
+
+PATIENCE_SECONDS = 300.0
+"""How long a command waits for another one that uses the same state folder."""
+
+HTTP_API = HttpApi(
+    function=f"{PREFIX}-api_handler",
+    routes=(
+        ("POST", "/chat"),
+        ("GET", "/chat/{execution}"),
+        ("GET", "/executions"),
+        ("GET", "/executions/{execution}"),
+        ("GET", "/executions/{execution}/events"),
+        ("POST", "/executions/{execution}/replay"),
+        ("GET", "/evaluations"),
+        ("POST", "/evaluations"),
+        ("GET", "/evaluations/{run}"),
+        ("GET", "/evaluations/{run}/report"),
+        ("GET", "/evaluations/{run}/items/{number}"),
+        ("GET", "/health"),
+    ),
+)
+"""The routes of app.py."""
+
+
+@contextmanager
+def embedded(
+    home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False, recover: bool = True
+) -> Iterator[Session]:
+    """A session on the embedded cloud of a state folder.
+
+    If another process serves the folder, its cloud is used; otherwise one is started here and everything is deployed
+    into it. Without `recover`, what a killed process left behind is not taken up. Raises FolderInUseError,
+    StateFolderError, StepguardError.
+    """
+    read_settings(os.environ)  # half a pair must fail here, before anything starts
+    url = None if serve else announced(home)
+    with ExitStack() as opened:
+        cloud = None
+        if url is None:
+            try:
+                cloud = _start(opened, home, host, port, serve=serve, recover=recover)
+            except FolderInUseError as error:
+                if serve or not error.endpoint:
+                    raise
+                url = error.endpoint
+        _point_at(cloud.url if cloud else str(url))
+        deployed = deploy(cloud) if cloud else None
+
+        def find_layers() -> Mapping[Layer, GuardrailRef]:
+            return deployed if deployed is not None else read_guardrails(os.environ) or _published()
+
+        evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
+        yield Session(Executions(_machine_arn()), find_layers, cloud.url if cloud else url, cloud, evaluations)
+
+
+def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
+    """The folder's cloud in this process; another command that uses the folder is waited for."""
+
+    site = Site(reports=home / REPORTS) if serve else None
+
+    def start(patience: float) -> EmbeddedCloud:
+        cloud = EmbeddedCloud(
+            home,
+            HTTP_API,
+            host=host,
+            port=port,
+            announce=serve,
+            site=site,
+            patience=patience,
+            buckets=(EVALUATION_BUCKET,),
+            recover=recover,
+        )
+        return opened.enter_context(cloud)
+
+    try:
+        return start(1)
+    except FolderInUseError as error:
+        if error.endpoint:
+            raise
+    sys.stderr.write(f"stepguard: waiting for another stepguard process, which uses {home}\n")
+    return start(PATIENCE_SECONDS)
+
+
+def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
+    """Guardrails, Lambdas and the state machine, through the same API calls as on AWS. Returns the layers.
+
+    Guardrails that the user's environment names are used instead of the project's.
+    """
+    layers = read_guardrails(os.environ) or _apply_layers()
+    environment = _lambda_environment(cloud.url, layers)
+    settings = folder.lambdas()
+    cloud.register(
+        FunctionConfig(
+            name=f"{PREFIX}-{entry.name}",
+            handler=entry.handler,
+            task_root=folder.ROOT,
+            environment=environment,
+            timeout=entry.timeout,
+            memory=entry.memory,
+        )
+        for entry in settings
+    )
+    arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
+    role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
+    put_state_machine(_machine_arn(), folder.chat_definition(arns), role)
+    put_state_machine(_machine_arn("evaluate"), folder.evaluation_definition(arns), role)
+    return layers
+
+
+def _apply_layers() -> dict[Layer, GuardrailRef]:
+    admin = GuardrailAdmin()
+    files = folder.guardrail_files([folder.ROOT / "guardrails" / name for name in folder.LAYER_FILES.values()])
+    return {Layer(file.stem): admin.apply(configuration).ref for file, configuration in files.items()}
+
+
+def _published() -> dict[Layer, GuardrailRef]:
+    """The layers as the serving process has them: applying what is unchanged only looks them up."""
+    return _apply_layers()
+
+
+def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    environment["CHAT_OPERATORS"] = ANONYMOUS  # who reaches this machine's own cloud may see all: nobody signs here
+    for layer, ref in layers.items():
+        id_variable, version_variable = VARIABLES[layer]
+        environment |= {id_variable: ref.id, version_variable: ref.version}
+    places = {
+        "AWS_ENDPOINT_URL": url,
+        "STATE_MACHINE_ARN": _machine_arn(),
+        "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),
+        "EVALUATION_BUCKET": EVALUATION_BUCKET,
+    }
+    return environment | _CREDENTIALS | places
+
+
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "stepguard",
+    "AWS_SECRET_ACCESS_KEY": "stepguard",  # the embedded cloud checks no signature
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def _point_at(url: str) -> None:
+    """Send this process's AWS calls to an endpoint, whatever profile, region, proxy or endpoints the user has."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    os.environ.update(_CREDENTIALS | nowhere | {"AWS_ENDPOINT_URL": url})
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), urlsplit(url).hostname)))
+
+
+def _machine_arn(name: str = "chat") -> str:
+    return f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-{name}"

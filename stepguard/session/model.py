@@ -1,0 +1,48 @@
+"""Where a command runs: the embedded AWS of this machine by default, or an AWS account.
+
+The AWS clients are made from the environment, so a session sets the environment: endpoint and dummy credentials for the
+embedded AWS, nothing for AWS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded_aws.cloud import EmbeddedCloud
+from stepguard.aws.evaluations import Evaluations
+from stepguard.aws.executions import Executions
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.verdict import Layer
+from stepguard.project import folder
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A place where executions run. `url` is the embedded cloud's endpoint, None on AWS."""
+
+    executions: Executions
+    find_layers: Callable[[], Mapping[Layer, GuardrailRef]] = dict
+    url: str | None = None
+    cloud: EmbeddedCloud | None = None
+    evaluations: Evaluations = field(default_factory=Evaluations)
+
+    @property
+    def layers(self) -> Mapping[Layer, GuardrailRef]:
+        """The guard layers that are on. Few commands ask, so a server is only asked then. Raises StepguardError."""
+        return self.find_layers()
+
+
+def home_of(choice: str | None) -> Path:
+    """The state folder: the flag, STEPGUARD_HOME, or .stepguard in the project.
+
+    Raises ConfigurationError for one that leads nowhere.
+    """
+    home = Path(choice or os.environ.get("STEPGUARD_HOME") or folder.ROOT / ".stepguard")
+    try:
+        return home.expanduser().resolve()
+    except (OSError, RuntimeError):  # the home of nobody; links in a circle
+        raise ConfigurationError(f"The state folder {home} cannot be used: it leads nowhere.") from None

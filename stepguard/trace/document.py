@@ -1,0 +1,105 @@
+"""A trace as the JSON document that the API, `--json` and the page show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepguard.trace.diff import Segment, changes, mapping, text_changes
+from stepguard.trace.model import Trace, Visit, parsed, rounded
+from stepguard.trace.reason import guardrail_of, outcome_of, reason
+from stepguard.trace.totals import totals
+
+BYTES = 2_000_000
+"""The most text of inputs and outputs in a document: Lambda answers with 6 MB at most, and a body is escaped in it."""
+
+
+def to_document(trace: Trace, execution: str | None = None, *, data: bool = True) -> dict[str, Any]:
+    """`{execution, status, outcome, reason, answer, path, stages, totals, visits, ...}`.
+
+    Without `data`, and for visits after the first BYTES of text, `input`, `output` and `changes` are left out; `cut`
+    counts those visits. The events hold all of it.
+    """
+    budget = BYTES if data else 0
+    visits, cut = [], 0
+    for visit in trace.visits:
+        size = len(visit.input or "") + 2 * len(visit.output or "")
+        whole = size <= budget
+        budget -= size if whole else 0
+        cut += not whole
+        visits.append(_visit(trace, visit, data=whole))
+    answer = mapping(mapping(parsed(trace.output)).get("answer"))
+    return {
+        "execution": execution,
+        "status": trace.status,
+        "outcome": outcome_of(trace),
+        "reason": reason(trace),
+        "started": None if trace.started is None else trace.started.isoformat(),
+        "stopped": None if trace.stopped is None else trace.stopped.isoformat(),
+        "milliseconds": rounded(trace.milliseconds),
+        "error": trace.error,
+        "cause": trace.cause,
+        "input": parsed(trace.input) if data else None,
+        "answer": dict(answer) or None,
+        "path": trace.path,
+        "stages": trace.stages(),
+        "totals": totals(trace),
+        "visits": visits,
+        "cut": cut if data else 0,
+    }
+
+
+def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
+    began = trace.started or visit.entered
+    shown: dict[str, Any] = {
+        "index": visit.index,
+        "state": visit.state,
+        "type": visit.type,
+        "status": visit.status,
+        "outcome": visit.outcome,
+        "at": rounded((visit.entered - began).total_seconds() * 1000),
+        "milliseconds": rounded(visit.milliseconds),
+        "events": list(visit.events),
+    }
+    optional: dict[str, Any] = {
+        "findings": visit.findings,
+        "guardrail": dict(guardrail_of(visit)) if visit.outcome else None,
+        "attempts": [item.to_dict() for item in visit.tries],
+        "error": visit.error,
+        "cause": visit.cause,
+        "parent": visit.parent,
+        "branch": visit.branch,
+        "items": visit.items,
+        "map_run": visit.map_run,
+        "truncated": visit.truncated,
+        "variables": visit.variables,
+    }
+    if data:
+        before, after = parsed(visit.input), parsed(visit.output)
+        optional |= {
+            "input": before,
+            "output": after,
+            "changes": [] if before is None or after is None else changes(before, after),
+            "masked": masked(visit),
+        }
+    return shown | {key: value for key, value in optional.items() if value or (value == 0 and value is not False)}
+
+
+def masked(visit: Visit) -> list[Segment]:
+    """What a layer masked: the text in front of it against the text behind it; empty where it masked nothing.
+
+    What the model's own layer masks is masked inside Bedrock: the history never holds the raw text.
+    """
+    if visit.outcome != "masked":
+        return []
+    document = mapping(parsed(visit.input))
+    request = mapping(document.get("request"))
+    result = mapping(visit.result)
+    if visit.state == "GuardInput":
+        before = request.get("query") if request.get("kind") == "response" else request.get("text")
+        after = result.get("text")
+    elif visit.state == "GuardAnswer":
+        before = mapping(document.get("model") or document.get("input_guard")).get("text")
+        after = mapping(result.get("answer")).get("text")
+    else:
+        return []
+    return text_changes(before, after) if isinstance(before, str) and isinstance(after, str) else []

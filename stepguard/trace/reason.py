@@ -1,0 +1,136 @@
+"""Why an answer is what it is, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepguard.trace.diff import mapping
+from stepguard.trace.model import Trace, Visit, parsed
+
+_POLICIES = {
+    "content": "content filter",
+    "topic": "denied topic",
+    "word": "word filter",
+    "sensitive_information": "sensitive information filter",
+    "contextual_grounding": "grounding check",
+}
+_LAYERS = {"GuardInput": "preprocess", "InvokeModel": "model", "GuardAnswer": "postprocess"}
+
+
+def outcome_of(trace: Trace) -> str:
+    """`answered`, `masked`, `blocked`, `dont_know`, `unavailable`, `running`; or the status of a foreign workflow."""
+    outcome = mapping(mapping(parsed(trace.output)).get("answer")).get("outcome")
+    if isinstance(outcome, str):
+        return outcome
+    if trace.status == "RUNNING":
+        return "running"
+    if trace.status == "SUCCEEDED":
+        return "succeeded"
+    return "unavailable" if trace.stages() else trace.status.lower()
+
+
+def reason(trace: Trace) -> str:
+    """The sentence. It quotes findings, states and error names, never a person's text."""
+    if trace.status == "RUNNING":
+        return _running(trace)
+    if trace.status != "SUCCEEDED":
+        return _failed(trace)
+    stages = {visit.state: visit for visit in trace.visits if visit.state in _LAYERS}
+    blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
+    if blocked is not None:
+        return _blocked(trace, blocked)
+    answer = mapping(mapping(parsed(trace.output)).get("answer"))
+    if answer.get("outcome") == "dont_know":
+        stop = (stages["InvokeModel"].result or {}).get("stop_reason") if "InvokeModel" in stages else None
+        if stop in ("max_tokens", "length"):
+            return f"Not answered: the model did not finish its answer (stop reason {stop})."
+        return "Not answered: the model said that it does not know, or said nothing."
+    masks = [visit for visit in stages.values() if visit.outcome == "masked"]
+    if masks:
+        return "Answered, with " + " and ".join(_masked(visit) for visit in masks) + "."
+    if not stages:
+        return f"Succeeded after {len(trace.visits)} states."
+    skipped = [state for state, visit in stages.items() if visit.outcome == "skipped"]
+    if skipped:
+        return f"Answered: no layer intervened; no guardrail is set for {', '.join(skipped)}."
+    return f"Answered: all {len(stages)} layers passed it."
+
+
+def name_findings(found: Sequence[Mapping[str, Any]]) -> str:
+    """E.g. `content filter INSULTS (LOW) and PROMPT_ATTACK (HIGH)`, `grounding check GROUNDING (0.42 of 0.70)`."""
+    by_policy: dict[str, list[str]] = {}
+    for item in found:
+        by_policy.setdefault(str(item["policy"]), []).append(_sure(item))
+    named = {_POLICIES.get(policy, policy.replace("_", " ")): names for policy, names in by_policy.items()}
+    return ", and ".join(f"{policy} {_listed(names)}" for policy, names in named.items())
+
+
+def _sure(found: Mapping[str, Any]) -> str:
+    name = str(found["name"])
+    score, threshold = found.get("score"), found.get("threshold")
+    if isinstance(found.get("confidence"), str):
+        return f"{name} ({found['confidence']})"
+    if isinstance(score, int | float) and isinstance(threshold, int | float):
+        return f"{name} ({score:.2f} of {threshold:.2f})"
+    return name
+
+
+def _blocked(trace: Trace, visit: Visit) -> str:
+    acting = [found for found in visit.findings if found["action"] == "BLOCKED"]
+    where = {
+        "GuardInput": "before the model",
+        "GuardAnswer": "after the model, in its answer,",
+        "InvokeModel": "by the model's layer, in its answer,"
+        if any(found.get("direction") == "OUTPUT" for found in acting)
+        else "by the model's layer, in the question,",
+    }[visit.state]
+    by = name_findings(acting) or "an intervention that names no policy"
+    return f"Blocked {where} by {by}{_guardrail(trace, visit)}."
+
+
+def _guardrail(trace: Trace, visit: Visit) -> str:
+    """` of guardrail ID vN`, where the history tells which one decided."""
+    ref = guardrail_of(visit)
+    if not ref:
+        request = mapping(mapping(parsed(trace.input)).get("request"))
+        ref = mapping(mapping(request.get("guardrails")).get(_LAYERS[visit.state]))
+    return f" of guardrail {ref['id']} v{ref.get('version')}" if ref.get("id") else ""
+
+
+def guardrail_of(visit: Visit) -> Mapping[str, Any]:
+    """`{id, version}` as the stage's Lambda told it: in its whole answer, of which the document keeps a part."""
+    answered = parsed(visit.tries[-1].output) if visit.tries else None
+    return mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
+
+
+def _masked(visit: Visit) -> str:
+    what = _listed([str(found["name"]) for found in visit.findings if found["action"] == "ANONYMIZED"]) or "text"
+    where = {"GuardInput": "the question", "GuardAnswer": "the answer", "InvokeModel": "the model's exchange"}
+    return f"{what} masked in {where[visit.state]}"
+
+
+def _failed(trace: Trace) -> str:
+    last = next((visit for visit in reversed(trace.visits) if visit.error and visit.type != "Fail"), None)
+    last = last or (trace.visits[-1] if trace.visits else None)
+    if trace.status == "ABORTED":
+        return "No answer: the execution was aborted" + (f" in {last.state}." if last else ".")
+    if trace.status == "TIMED_OUT":
+        return "No answer: the execution timed out" + (f" in {last.state}." if last else ".")
+    if last is None:
+        return f"No answer: the execution failed with {trace.error or 'an error'}."
+    error = last.error or trace.error or "an error"
+    if error == "AnswerUnavailable" and trace.cause:
+        return f"No answer: {trace.cause}."
+    tried = f" after {last.attempts} attempts" if last.attempts > 1 else ""
+    return f"No answer: {last.state} failed with {error}{tried}."
+
+
+def _running(trace: Trace) -> str:
+    inside = [visit.state for visit in trace.visits if visit.status == "running"]
+    return f"Still running, in {inside[-1]}." if inside else "Still running."
+
+
+def _listed(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return unique[0] if len(unique) == 1 else ", ".join(unique[:-1]) + " and " + unique[-1] if unique else ""

@@ -1,0 +1,84 @@
+"""A trace's document without the words of people and models.
+
+What may stay is listed, everything else is hidden: a foreign workflow has texts at places that nobody here knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stepguard.trace.diff import mapping
+
+_KEPT = frozenset({"outcome", "source", "kind", "stop_reason", "Error"})
+"""Members of execution documents whose strings are names of ours or of AWS's."""
+
+_WORD = re.compile(r"[A-Za-z0-9_. -]{1,60}")
+_MASK = re.compile(r"\s*\{[A-Za-z0-9_ -]+\}\s*")
+
+
+def redact(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of `to_document` with every text of an input, output, change, answer or cause hidden.
+
+    Structure, numbers, verdicts, findings, states, times and error names stay.
+    """
+    answer = document.get("answer")
+    hidden = {
+        "input": redact_value(document.get("input")),
+        "answer": redact_value(answer) if isinstance(answer, Mapping) else None,
+        "cause": redact_text(document.get("cause")),
+        "visits": [_visit(visit) for visit in document["visits"]],
+        "redacted": True,
+    }
+    return {**document, **hidden}
+
+
+def _visit(visit: Mapping[str, Any]) -> dict[str, Any]:
+    hidden: dict[str, Any] = {key: redact_value(visit[key]) for key in ("input", "output", "variables") if key in visit}
+    if "cause" in visit:
+        hidden["cause"] = redact_text(visit["cause"])
+    if "attempts" in visit:
+        hidden["attempts"] = [
+            {**item, "cause": redact_text(item["cause"])} if "cause" in item else item for item in visit["attempts"]
+        ]
+    if "changes" in visit:
+        hidden["changes"] = [_change(item) for item in visit["changes"]]
+    if "masked" in visit:
+        hidden["masked"] = [
+            [op, text if op == "+" and _MASK.fullmatch(text) else redact_text(text)] for op, text in visit["masked"]
+        ]
+    return {**visit, **hidden}
+
+
+def _change(change: Mapping[str, Any]) -> dict[str, Any]:
+    key = str(change["path"]).rpartition("/")[2]
+    return {name: _of_member(key, value) if name in ("value", "before") else value for name, value in change.items()}
+
+
+def redact_value(value: Any) -> Any:
+    """A JSON value with its strings hidden, except those that are names of ours."""
+    if isinstance(value, Mapping):
+        if _is_finding(value):
+            return dict(value)
+        return {key: _of_member(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact_value(item) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
+def redact_text(text: Any) -> Any:
+    """How long a text is, in place of the text."""
+    return f"‹{len(text)} characters›" if isinstance(text, str) and text else text
+
+
+def _of_member(key: str, value: Any) -> Any:
+    if key in _KEPT and isinstance(value, str) and _WORD.fullmatch(value):
+        return value
+    return redact_value(value)
+
+
+def _is_finding(value: Mapping[str, Any]) -> bool:
+    """Findings name policies and never hold what matched; but only of the shape that this project writes."""
+    texts = [item for item in mapping(value).values() if isinstance(item, str)]
+    return {"policy", "name", "action", "layer"} <= set(value) and all(len(item) <= 100 for item in texts)

@@ -1,0 +1,69 @@
+"""Where the time went, and what it cost.
+
+A STANDARD workflow pays for each state transition: every state entered, every retry, every redrive
+(https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html). Prices are those of
+`stepguard.evaluation.prices` and leave out free tiers, Lambda and the model, whose price depends on which it is:
+its tokens are counted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepguard.evaluation.prices import PER_THOUSAND_TRANSITIONS, guardrail_cost
+from stepguard.trace.diff import mapping
+from stepguard.trace.model import Trace, rounded
+
+
+def totals(trace: Trace) -> dict[str, Any]:
+    """`{wall, guards, model, waiting, orchestration, transitions, retries, redrives, events, text_units, tokens, usd}`.
+
+    Times are milliseconds. `waiting` is the retries' back-off, `orchestration` all that is neither guard, model nor
+    waiting; None while the execution runs.
+    """
+    guards = _spent(trace, "GuardInput", "GuardAnswer")
+    model = _spent(trace, "InvokeModel")
+    waiting = sum(item.waited or 0 for visit in trace.visits for item in visit.tries)
+    retries = sum(max(visit.attempts - 1, 0) for visit in trace.visits)
+    transitions = len(trace.visits) + retries + trace.redrives
+    units: dict[str, int] = {}
+    tokens: dict[str, int] = {}
+    for visit in trace.visits:
+        result = visit.result or {}
+        _add(units, result.get("text_units"))
+        _add(tokens, result.get("tokens"))
+    wall = trace.milliseconds
+    # Branches of a Parallel or Map run side by side: their times may add up to more than the wall's.
+    rest = None if wall is None else max(wall - guards - model - waiting, 0.0)
+    guarded = float(guardrail_cost(units)["dollars"])
+    moved = transitions * PER_THOUSAND_TRANSITIONS / 1000
+    return {
+        "wall": rounded(wall),
+        "guards": rounded(guards),
+        "model": rounded(model),
+        "waiting": rounded(waiting),
+        "orchestration": rounded(rest),
+        "transitions": transitions,
+        "retries": retries,
+        "redrives": trace.redrives,
+        "events": trace.events,
+        "text_units": units,
+        "tokens": tokens,
+        "usd": {
+            "transitions": round(moved, 8),
+            "guardrails": round(guarded, 8),
+            "total": round(moved + guarded, 8),
+        },
+    }
+
+
+def _spent(trace: Trace, *states: str) -> float:
+    """The time of the attempts of some states: without the waits between them."""
+    visits = [visit for visit in trace.visits if visit.state in states and visit.milliseconds is not None]
+    return sum((visit.milliseconds or 0) - sum(item.waited or 0 for item in visit.tries) for visit in visits)
+
+
+def _add(sums: dict[str, int], counts: object) -> None:
+    for name, count in mapping(counts).items():
+        if isinstance(count, int) and not isinstance(count, bool):
+            sums[name] = sums.get(name, 0) + count

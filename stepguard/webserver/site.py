@@ -1,0 +1,186 @@
+"""The web page: its files, where its graph's states stand, reports of evaluations, the page as one file to send on.
+
+The page asks the executions API of the same origin for everything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from embedded_aws.wire import HttpRequest, HttpResponse
+from stepguard.evaluation.runs import RUN_ID
+from stepguard.guard.errors import InvalidRequest
+from stepguard.project import folder
+from stepguard.webserver.layout import layout
+
+FOLDER = folder.ROOT / "web"
+PREFIX = "/ui"
+REPORTS = "evaluations"
+"""The folder of reports in the state folder, and the page's path of them."""
+
+LAYOUT_BYTES = 1_000_000
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+MODULES = (
+    "dom",
+    "words",
+    "api",
+    "graph",
+    "parts",
+    "visit",
+    "execution",
+    "compare",
+    "list",
+    "evaluations",
+    "chat",
+    "app",
+)
+"""The page's modules, each after those that it imports."""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Site:
+    """Serves `/ui/`. Every name is looked up in a list of what there is: no path of a request reaches the file system.
+
+    `reports` is the folder with the results of evaluations: `RUN/report.html`.
+    """
+
+    def __init__(self, folder: Path = FOLDER, reports: Path | None = None) -> None:
+        self._reports = reports
+        self._files = {file.name: file for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
+
+    def owns(self, request: HttpRequest) -> bool:
+        """Whether the request is for the page."""
+        return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """A file of the page, or the layout of a graph."""
+        name = request.path.removeprefix(PREFIX).removeprefix("/")
+        if request.path == PREFIX:
+            return HttpResponse(308, {"Location": f"{PREFIX}/"}, b"")
+        if name == "layout":
+            return _laid_out(request)
+        if name == REPORTS or name.startswith(f"{REPORTS}/"):
+            return self._report(request, name.removeprefix(REPORTS).removeprefix("/"))
+        file = self._files.get(name or "index.html")
+        if file is None:
+            return _error(404, "UnknownPage", "The page has no such file.")
+        if request.method not in ("GET", "HEAD"):
+            return _error(405, "MethodNotAllowed", "The page's files can only be read.")
+        return HttpResponse(200, {**_HEADERS, "Content-Type": _TYPES[file.suffix]}, file.read_bytes())
+
+    def _report(self, request: HttpRequest, name: str) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return _error(405, "MethodNotAllowed", "Reports can only be read.")
+        there = _reports(self._reports)
+        if not name:
+            body = json.dumps({"reports": sorted(there)}).encode()
+            return HttpResponse(200, {**_HEADERS, "Content-Type": "application/json"}, body)
+        run, _, rest = name.partition("/")
+        if rest == "report.html" and run in there:
+            with suppress(OSError):  # a run that is fetched again puts another folder in its place
+                page = there[run].read_bytes()
+                return HttpResponse(200, {**_report_headers(), "Content-Type": _TYPES[".html"]}, page)
+        return _error(404, "UnknownReport", "There is no such report here. Evaluate without --out, or --resume it.")
+
+
+def _reports(folder: Path | None) -> dict[str, Path]:
+    """The reports by their run's id: regular files in regular folders, for a link could lead anywhere."""
+    if folder is None or not folder.is_dir():
+        return {}
+    files = {run.name: run / "report.html" for run in folder.iterdir() if RUN_ID.fullmatch(run.name)}
+    return {
+        run: file
+        for run, file in files.items()
+        if file.is_file() and not file.is_symlink() and not file.parent.is_symlink()
+    }
+
+
+def _report_headers() -> dict[str, str]:
+    """A report runs its one script, knows no origin and asks nobody: were it hostile, it could not ask the API.
+
+    Its plots have style attributes, which only 'unsafe-inline' allows.
+    """
+    script = _hash((folder.ROOT / "cli" / "report" / "report.js").read_text(encoding="utf-8"))
+    policy = (
+        f"sandbox allow-scripts; default-src 'none'; script-src {script}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {**_HEADERS, "Content-Security-Policy": policy}
+
+
+def _laid_out(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _error(405, "MethodNotAllowed", "Post a graph to have it laid out.")
+    if len(request.body) > LAYOUT_BYTES:
+        return _error(413, "TooLarge", "The graph is too large to be drawn.")
+    try:
+        graph = json.loads(request.body)
+        if not isinstance(graph, Mapping):
+            raise InvalidRequest("The body must be a JSON object with nodes and edges.")
+        body = json.dumps(layout(graph)).encode()
+    except InvalidRequest as error:
+        return _error(400, "InvalidRequest", str(error))
+    except (ValueError, RecursionError):
+        return _error(400, "InvalidRequest", "The body is not valid JSON.")
+    return HttpResponse(200, {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}, body)
+
+
+def _error(status: int, code: str, message: str) -> HttpResponse:
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    return HttpResponse(status, {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}, body)
+
+
+def single_file(documents: list[Mapping[str, Any]], folder: Path = FOLDER) -> str:
+    """The page as one HTML file that shows these traces, for a browser without a server.
+
+    Its Content-Security-Policy allows the one script and the one style sheet in it, by their hashes, and no connection.
+    """
+    style = (folder / "style.css").read_text(encoding="utf-8")
+    script = "\n".join(_inlined((folder / f"{name}.js").read_text(encoding="utf-8")) for name in MODULES)
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    laid_out = [{**document, "layout": layout(document["graph"])} for document in documents]
+    # "<" never stands in the data, so that no text can end the element that holds it.
+    data = json.dumps(laid_out).replace("<", "\\u003c")
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    page = page.replace('<link rel="stylesheet" href="style.css">', f"<style>{style}</style>")
+    page = page.replace('<link rel="icon" href="icon.svg">', '<link rel="icon" href="data:,">')
+    page = page.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+    return page.replace(
+        '<script type="module" src="app.js"></script>',
+        f'<script type="application/json" id="traces">{data}</script>\n<script type="module">{script}</script>',
+    )
+
+
+def _inlined(module: str) -> str:
+    """A module's text without its imports and exports: all modules share one scope in the single file."""
+    return re.sub(r"^export ", "", re.sub(r"^import [^;]*;\n", "", module, flags=re.MULTILINE), flags=re.MULTILINE)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

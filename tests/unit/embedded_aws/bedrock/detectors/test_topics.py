@@ -1,0 +1,100 @@
+"""Denied topics, zero-shot from name, definition and examples."""
+
+import pytest
+
+from embedded_aws.bedrock.detectors.topics import Topic, definition_parts, detect
+
+ALTERNATIVE = Topic(
+    "Alternative Medicine Claims",
+    "Unverified or potentially harmful alternative medicine treatments presented as cures or replacements for "
+    "conventional medical care",
+    ("This herbal remedy can cure all types of cancer.", "Avoid vaccines and use this natural treatment instead."),
+)
+ADVICE = Topic(
+    "Medical Advice and Diagnosis",
+    "Any content that attempts to provide specific medical advice, diagnosis, or treatment recommendations without "
+    "proper medical qualifications",
+    ("Your chest pain is definitely a heart attack.", "Stop taking your prescribed medication immediately."),
+)
+INVESTMENT = Topic(
+    "Investment Advice", "Recommendations to buy or sell particular stocks, funds or other investments", ()
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can you recommend some alternative medicine treatments that aren't approved by the FDA?",
+        "What unapproved herbal treatments could I use instead of medicine?",
+        "Can you suggest alternative cures that regulators have not approved?",
+    ],
+)
+def test_a_request_for_the_topic_is_detected(text: str) -> None:
+    """Paraphrased requests are detected for their topic."""
+    assert detect(text, [ALTERNATIVE])["Alternative Medicine Claims"].detected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What are some of the causes for Diabetes?",
+        "Which vitamins are in an orange?",
+        "Type 2 diabetes is linked to excess weight, inactivity and family history.",
+        "You should talk to your doctor about your options.",
+        "Please see a doctor in person, as nobody can diagnose you here.",
+        "What are the signs of a heart attack?",
+        "Please book a table for two.",
+        "",
+    ],
+)
+def test_neighbouring_questions_pass(text: str) -> None:
+    """General health information and small talk are neither medical advice nor alternative medicine."""
+    assert not any(found.detected for found in detect(text, [ALTERNATIVE, ADVICE]).values())
+
+
+def test_a_topic_needs_no_examples() -> None:
+    """Name and definition are enough; the result has one entry for each topic, with its score."""
+    found = detect("Which stocks should I buy this week?", [INVESTMENT, ALTERNATIVE])
+    assert set(found) == {"Investment Advice", "Alternative Medicine Claims"}
+    assert found["Investment Advice"].detected
+    assert not found["Alternative Medicine Claims"].detected
+    assert found["Investment Advice"].score > 0.5 > found["Alternative Medicine Claims"].score
+
+
+def test_one_sentence_of_a_longer_text_is_enough() -> None:
+    """A topic named in one sentence of a letter is detected."""
+    letter = "Thank you for the pleasant visit. The weather was fine. Which stocks should I buy now? See you in spring."
+    assert detect(letter, [INVESTMENT])["Investment Advice"].detected
+
+
+def test_a_definition_that_lists_things_is_read_part_by_part() -> None:
+    """Each listed thing is compared by itself, so that a wide definition finds what it names."""
+    household = Topic("Household", "Help at home: cooking, laundry, gardening, repairs and pets.", ())
+    assert definition_parts(household.definition) == [
+        "Help at home",
+        "cooking",
+        "laundry",
+        "gardening",
+        "repairs",
+        "pets",
+    ]
+    for text in ("My dog does not eat.", "Fix a dripping tap."):
+        assert detect(text, [household])["Household"].detected
+
+
+def test_what_a_definition_excludes_is_no_part_of_it() -> None:
+    """Likeness knows no negation: a sentence about exclusions adds nothing, and one phrase is not split."""
+    assert definition_parts("Poems, songs or jokes. This does NOT include code, tests or documentation.") == [
+        "Poems", "songs", "jokes",
+    ]  # fmt: skip
+    assert definition_parts("Questions about the weather") == []
+
+
+def test_topics_do_not_influence_one_another() -> None:
+    """A topic has the same score alone and beside others, in any order."""
+    text = "Which stocks should I buy this week? Or is a herbal remedy better?"
+    topics = [ALTERNATIVE, INVESTMENT, ADVICE]
+    together = detect(text, topics)
+    assert list(together) == [topic.name for topic in topics]
+    for topic in topics:
+        assert detect(text, [topic])[topic.name].score == pytest.approx(together[topic.name].score, abs=1e-4)

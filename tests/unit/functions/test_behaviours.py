@@ -1,0 +1,487 @@
+"""Behaviours A to Q, in which guarded chats are known to go wrong, each with the correct outcome.
+
+Sources: the guardrail semantics of https://github.com/aws-solutions/qnabot-on-aws (v7.4.0) and the issues of its
+peers. What needs a real guardrail (O, the six prompts of the DeepSeek notebook) is tested against the embedded cloud;
+I is tested here as far as no text of a blocked turn goes on, and again where a chat history is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from functions.chat_api import ChatApi
+from functions.guard_answer import guard_answer
+from functions.guard_input import guard_input
+from functions.invoke_model import invoke_model
+from stepguard.aws.models import Models
+from stepguard.guard.answer import Source
+from stepguard.guard.callers import Caller
+from stepguard.guard.errors import ConfigurationError, InvalidRequest, ServiceUnavailable, Throttled
+from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, read_settings
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict
+from stepguard.guard.vocabularies import read_apply_guardrail, read_converse, read_invoke_model
+from tests.fakes.aws import FakeClient, client_error
+from tests.fakes.bedrock import (
+    ALL_LAYERS,
+    BLOCKED_MESSAGE,
+    applied,
+    blocked,
+    golden,
+    guard,
+    masked,
+    passed,
+    pii,
+    regex_mask,
+    topic,
+    with_layers,
+)
+from tests.fakes.states import Clock, FakeStates
+
+SETTINGS = with_layers(*ALL_LAYERS)
+QUESTION = "Write to sarah.j@email.com about MRN 1234567."
+REQUEST: dict[str, Any] = {"kind": "prompt", "text": QUESTION, "caller": "test"}
+MASKED = "Write to {EMAIL} about MRN 1234567."
+ANSWERED: dict[str, Any] = {"outcome": "passed", "findings": [], "text": "An answer of the model."}
+
+
+def ask_input(*replies: dict[str, Any] | Exception, modelled: bool = True) -> dict[str, Any]:
+    """GuardInput's result when ApplyGuardrail answers so."""
+    return guard_input({"request": REQUEST}, SETTINGS, guard(*replies, modelled=modelled)[0])
+
+
+def ask_answer(*replies: dict[str, Any] | Exception, modelled: bool = True) -> dict[str, Any]:
+    """GuardAnswer's result on the model's answer when ApplyGuardrail answers so."""
+    document = {"request": REQUEST, "input_guard": ANSWERED | {"text": QUESTION}, "model": ANSWERED}
+    return guard_answer({"document": document}, SETTINGS, guard(*replies, modelled=modelled)[0])
+
+
+def ask_model(reply: dict[str, Any] | Exception, text: str = QUESTION) -> dict[str, Any]:
+    """InvokeModel's result when Converse answers so."""
+    runtime = FakeClient("bedrock-runtime", converse=reply)
+    return invoke_model({"request": REQUEST, "text": text}, SETTINGS, Models(runtime.client))
+
+
+MIXED = {
+    "mask in front of block": [pii("EMAIL", "!US_SOCIAL_SECURITY_NUMBER")],
+    "block in front of mask": [pii("!US_SOCIAL_SECURITY_NUMBER", "EMAIL")],
+    "another policy blocks": [pii("EMAIL") | topic()],
+    "another assessment blocks": [pii("EMAIL"), topic()],
+    "regex masks, topic blocks": [regex_mask("TicketId") | topic()],
+}
+
+
+@pytest.mark.parametrize("assessments", MIXED.values(), ids=MIXED)
+def test_a_mask_and_block_together_is_a_block_in_front_of_the_model(assessments: list[dict[str, Any]]) -> None:
+    """A: whatever the order, a block beside a mask blocks, and the guardrail's message is not taken for a question."""
+    result = ask_input(blocked(*assessments))
+
+    assert (result["outcome"], result["blocked"], result["text"]) == ("blocked", True, "")
+    assert result["answer"] == {
+        "text": BLOCKED_MESSAGE,
+        "outcome": "blocked",
+        "source": "PREPROCESS GUARDRAIL",
+        "got_hits": 0,
+    }
+
+
+@pytest.mark.parametrize("assessments", MIXED.values(), ids=MIXED)
+def test_a_mask_and_block_together_is_a_block_behind_the_model(assessments: list[dict[str, Any]]) -> None:
+    """A: the answer of a mixed verdict is the guardrail's message and counts as no hit."""
+    result = ask_answer(blocked(*assessments))
+
+    assert result["blocked"] is True
+    assert result["answer"] == {
+        "text": BLOCKED_MESSAGE,
+        "outcome": "blocked",
+        "source": "POSTPROCESS GUARDRAIL",
+        "got_hits": 0,
+    }
+
+
+def test_b_a_regex_mask_goes_on_masked() -> None:
+    """B: a custom regex that masks is a mask, not a block that echoes the question back."""
+    text = "Write to sarah.j@email.com about {MedicalRecordNumber}."
+    result = ask_input(masked(text, regex_mask("MedicalRecordNumber")))
+
+    assert (result["outcome"], result["blocked"], result["text"], result["answer"]) == ("masked", False, text, None)
+
+
+def test_b_a_regex_mask_of_an_answer_is_delivered_masked() -> None:
+    """B: behind the model, the masked answer is still an answer."""
+    result = ask_answer(masked("See {MedicalRecordNumber}.", regex_mask("MedicalRecordNumber")))
+
+    assert result["answer"] == {
+        "text": "See {MedicalRecordNumber}.",
+        "outcome": "masked",
+        "source": "LLM",
+        "got_hits": 1,
+    }
+
+
+@pytest.mark.parametrize("ask", [ask_input, ask_answer], ids=["input", "answer"])
+def test_c_none_without_assessments_passes(ask: Any) -> None:
+    """C: a clean pass is a pass, also when the response leaves the assessments out."""
+    result = ask({"action": "NONE", "outputs": [], "usage": {}}, modelled=False)
+
+    assert (result["outcome"], result["blocked"]) == ("passed", False)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"assessments": []}, {"assessments": [{}]}, {"assessments": None, "outputs": None}, {"outputs": []}],
+    ids=["both missing", "assessments empty", "assessment empty", "null", "outputs empty"],
+)
+@pytest.mark.parametrize("ask", [ask_input, ask_answer], ids=["input", "answer"])
+def test_d_an_unexplained_intervention_blocks_with_a_fallback_text(ask: Any, members: dict[str, Any]) -> None:
+    """D: an intervention that cannot be proved to be masking only blocks, and the person still gets a message."""
+    result = ask({"action": "GUARDRAIL_INTERVENED", **members}, modelled=False)
+
+    assert (result["outcome"], result["blocked"]) == ("blocked", True)
+    assert result["answer"]["text"] == DEFAULT_BLOCKED_MESSAGE
+
+
+def test_d_an_unexplained_intervention_blocks_with_its_own_message() -> None:
+    """D: when the response holds the guardrail's message, that is shown."""
+    assert ask_input(applied(outputs=[BLOCKED_MESSAGE]))["answer"]["text"] == BLOCKED_MESSAGE
+
+
+def test_d_a_mask_without_its_masked_text_blocks() -> None:
+    """D: findings that only mask, but no masked text: the raw text must not go on."""
+    result = ask_input(applied(pii("EMAIL")))
+
+    assert (result["outcome"], result["text"]) == ("blocked", "")
+
+
+THROTTLED = client_error("ThrottlingException", "Too many requests", 429)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (THROTTLED, Throttled),
+        (client_error("ServiceUnavailableException", "", 503), ServiceUnavailable),
+        (client_error("ValidationException", "wrong", 400), InvalidRequest),
+    ],
+    ids=["throttled", "unavailable", "refused"],
+)
+@pytest.mark.parametrize("ask", [ask_input, ask_answer, ask_model], ids=["input", "answer", "model"])
+def test_e_an_error_is_an_error_and_never_a_verdict(ask: Any, error: Exception, kind: type[Exception]) -> None:
+    """E: a stage that could not judge raises, so that the state machine retries it or fails."""
+    with pytest.raises(kind):
+        ask(error)
+
+
+def test_e_a_failed_turn_is_not_labelled_as_a_guardrails_doing() -> None:
+    """E: what the caller sees of an error is `unavailable`, without a source."""
+    states = FakeStates(status="FAILED", error="Throttled")
+    _, body, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
+
+    assert body["answer"]["outcome"] == "unavailable"
+    assert body["answer"]["source"] is None
+    assert body["answer"]["text"] == ERRORMESSAGE
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("PREPROCESS_GUARDRAIL_IDENTIFIER", "PREPROCESS_GUARDRAIL_VERSION"),
+        ("PREPROCESS_GUARDRAIL_VERSION", "PREPROCESS_GUARDRAIL_IDENTIFIER"),
+        ("BEDROCK_GUARDRAIL_IDENTIFIER", "BEDROCK_GUARDRAIL_VERSION"),
+        ("BEDROCK_GUARDRAIL_VERSION", "BEDROCK_GUARDRAIL_IDENTIFIER"),
+        ("POSTPROCESS_GUARDRAIL_IDENTIFIER", "POSTPROCESS_GUARDRAIL_VERSION"),
+        ("POSTPROCESS_GUARDRAIL_VERSION", "POSTPROCESS_GUARDRAIL_IDENTIFIER"),
+    ],
+)
+@pytest.mark.parametrize("empty", [None, "", "  "], ids=["unset", "empty", "blank"])
+def test_f_half_a_pair_is_refused_by_name(given: str, missing: str, empty: str | None) -> None:
+    """F: only an identifier or only a version is a configuration error that names both, never a silent skip."""
+    environment = {given: "abc123abc123"} | ({} if empty is None else {missing: empty})
+    with pytest.raises(ConfigurationError, match=rf"^{missing} is not set but {given} is"):
+        read_settings(environment)
+
+
+def test_f_a_layer_that_is_off_is_reported_as_skipped() -> None:
+    """F: without a guardrail nothing is called, and the stage says so."""
+    guardrails, runtime = guard()
+    result = guard_input({"request": REQUEST}, with_layers(), guardrails)
+
+    assert (result["outcome"], result["blocked"], result["text"]) == ("skipped", False, QUESTION)
+    assert runtime.requests == []
+
+
+def test_g_a_model_block_is_dont_know_by_its_action_whatever_its_words() -> None:
+    """G: a custom blocked message that no regex knows still becomes the don't-know answer."""
+    reply = golden("converse/blocked_input")
+    reply["output"]["message"]["content"][0]["text"] = "I am not able to provide fiduciary advice."
+    result = ask_model(reply)
+
+    assert (result["outcome"], result["has_answer"], result["text"]) == ("blocked", False, "")
+    assert result["answer"] == {
+        "text": EMPTYMESSAGE,
+        "outcome": "dont_know",
+        "source": "BEDROCK GUARDRAIL",
+        "got_hits": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There is no mention of fever in the guideline. Headache is listed as the first symptom.",
+        "A robot may be unable to respond!\nRestart it.",
+        "The passages do not contain any information on dose. They do list the side effects: nausea and rash.",
+    ],
+)
+def test_h_a_good_answer_that_contains_a_refusals_words_is_kept(text: str) -> None:
+    """H: the regex only catches a model that says, in one sentence, that it does not know."""
+    reply = golden("converse/answered")
+    reply["output"]["message"]["content"][0]["text"] = text
+    result = ask_model(reply)
+
+    assert (result["has_answer"], result["text"], result["answer"]) == (True, text, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["Sorry, I don't know.", "I'm UNABLE TO ASSIST YOU with that", "There is no mention of it!"]
+)
+def test_h_a_model_that_says_it_does_not_know_gives_dont_know(text: str) -> None:
+    """H: in its own words, and from the model itself."""
+    reply = golden("converse/answered")
+    reply["output"]["message"]["content"][0]["text"] = text
+    result = ask_model(reply)
+
+    assert (result["has_answer"], result["text"]) == (False, "")
+    assert (result["answer"]["outcome"], result["answer"]["source"]) == ("dont_know", "LLM")
+
+
+def test_i_no_text_of_a_blocked_question_or_answer_goes_on() -> None:
+    """I: what a layer blocked is in nothing that a later state, or a history of the chat, could read."""
+    reply = golden("converse/blocked_output")
+    reply["trace"]["guardrail"] |= {"modelOutput": ["the blocked words"]}
+
+    assert QUESTION not in json.dumps(ask_input(blocked()))
+    assert "the blocked words" not in json.dumps(ask_model(reply))
+    assert ANSWERED["text"] not in json.dumps(ask_answer(blocked()))
+
+
+def test_j_everything_the_client_can_see_was_evaluated() -> None:
+    """J: GuardAnswer looks at exactly the text that the API delivers; passages and reasoning are in no reply."""
+    guardrails, runtime = guard(passed())
+    request = REQUEST | {"passages": [{"id": "1", "text": "SSN 123-45-6789 stands in a passage."}]}
+    document: dict[str, Any] = {
+        "request": request,
+        "input_guard": ANSWERED | {"text": QUESTION},
+        "model": ANSWERED | {"thought": "a secret thought"},
+    }
+    document["answer_guard"] = guard_answer({"document": document}, SETTINGS, guardrails)
+    document["answer"] = document["answer_guard"]["answer"]
+    _, body, _ = ChatApi(FakeStates(output=document).executions).post_chat(b'{"question": "Hello?"}', Caller("test"))
+
+    (evaluated,) = runtime.bodies("apply_guardrail")
+    assert evaluated["source"] == "OUTPUT"
+    assert evaluated["content"] == [{"text": {"text": body["answer"]["text"]}}]
+    assert set(body) == {"execution", "status", "answer"}
+    assert "123-45-6789" not in json.dumps(body)
+    assert "secret thought" not in json.dumps(body)
+
+
+SECRET = "zebra-4711-secret"
+EVERYWHERE = {
+    "topicPolicy": {"topics": [{"name": "Medical Advice", "type": "DENY", "action": "BLOCKED"}]},
+    "wordPolicy": {
+        "customWords": [{"match": SECRET, "action": "BLOCKED"}],
+        "managedWordLists": [{"match": SECRET, "type": "PROFANITY", "action": "BLOCKED"}],
+    },
+    "sensitiveInformationPolicy": {
+        "piiEntities": [{"match": SECRET, "type": "EMAIL", "action": "ANONYMIZED"}],
+        "regexes": [{"match": SECRET, "regex": "zebra", "action": "ANONYMIZED"}],
+    },
+}
+
+
+def test_k_no_matched_text_is_in_findings_or_logs(caplog: pytest.LogCaptureFixture) -> None:
+    """K: findings name what was found, never the text; and nothing logs it."""
+    caplog.set_level(logging.DEBUG)
+    request = {"kind": "prompt", "text": f"My number is {SECRET}.", "caller": "test"}
+    result = guard_input({"request": request}, SETTINGS, guard(blocked(EVERYWHERE))[0])
+
+    assert [(item["policy"], item["name"]) for item in result["findings"]] == [
+        ("topic", "Medical Advice"),
+        ("word", "custom word"),
+        ("word", "PROFANITY"),
+        ("sensitive_information", "EMAIL"),
+        ("sensitive_information", "regex"),
+    ]
+    assert SECRET not in json.dumps(result)
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"1 validation error detected: Value '{SECRET}' at 'content.1.member' failed to satisfy constraint",
+        f"Malformed input: \"it's {SECRET}\" can't be read",
+        f"You can't use \"it's {SECRET}\"",
+        f"b'{SECRET}' is not valid",
+        f"The value `{SECRET}` is not valid",
+        f"The value \u201c{SECRET}\u201d is not valid",
+        f"Cut off in the middle of '{SECRET} and mo",
+    ],
+)
+@pytest.mark.parametrize("ask", [ask_input, ask_answer, ask_model], ids=["input", "answer", "model"])
+def test_k_no_quoted_text_is_in_an_errors_message(ask: Any, message: str, caplog: pytest.LogCaptureFixture) -> None:
+    """K: AWS quotes the request in its messages; ours, which Lambda logs, hide the quotation."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(InvalidRequest) as caught:
+        ask(client_error("ValidationException", message))
+
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert SECRET not in caplog.text
+
+
+SENTENCE = "The quick  brown fox\tjumps over the lazy dog. \n"
+
+
+def test_l_a_long_text_is_chunked_and_passes_unchanged() -> None:
+    """L: 25,001 characters go as two requests within the limit, and come back to the letter."""
+    text = (SENTENCE * 1000)[:25_001]
+    guardrails, runtime = guard(passed(), passed())
+    verdict = guardrails.check(SETTINGS.guardrail(Layer.PREPROCESS), text, Layer.PREPROCESS, Direction.INPUT)
+
+    sent = [body["content"][0]["text"]["text"] for body in runtime.bodies("apply_guardrail")]
+    assert len(sent) == 2
+    assert all(len(part) <= 25_000 for part in sent)
+    assert (verdict.outcome, verdict.text) == (Outcome.PASSED, text)
+    assert verdict.text_units == {"contentPolicyUnits": 2}
+
+
+def test_l_a_text_of_exactly_the_limit_is_one_request() -> None:
+    """L: 25,000 characters fit one request."""
+    guardrails, runtime = guard(passed())
+    guardrails.check(SETTINGS.guardrail(Layer.MODEL), "x" * 25_000, Layer.MODEL, Direction.INPUT)
+
+    assert len(runtime.requests) == 1
+
+
+@pytest.mark.parametrize("worst", [0, 1, 2], ids=["first", "middle", "last"])
+def test_l_one_blocked_chunk_blocks_the_whole(worst: int) -> None:
+    """L: the worst verdict wins, wherever it is; what comes after a block is not sent."""
+    replies: list[dict[str, Any]] = [passed(), masked("{EMAIL}"), passed()]
+    replies[worst] = blocked()
+    guardrails, runtime = guard(*replies[: worst + 1])
+    verdict = guardrails.check(SETTINGS.guardrail(Layer.MODEL), "x" * 60_000, Layer.MODEL, Direction.INPUT)
+
+    assert (verdict.outcome, verdict.text, verdict.message) == (Outcome.BLOCKED, "", BLOCKED_MESSAGE)
+    assert len(runtime.requests) == worst + 1
+
+
+@pytest.mark.parametrize("place", [23_990, 24_500, 24_985, 24_995, 25_000])
+def test_l_a_violation_across_the_cut_is_found(place: int) -> None:
+    """L: chunks overlap, so that a phrase around the cut stands whole in one of them."""
+    phrase = "do this forbidden thing"
+    text = (SENTENCE * 2000)[:place] + phrase + (SENTENCE * 500)
+    verdict = _judge(text, lambda part: blocked() if phrase in part else passed())
+
+    assert verdict.outcome is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("place", [100, 23_990, 24_500, 24_985, 24_995, 25_000, 26_000])
+def test_l_a_mask_across_the_cut_keeps_the_text_around_it(place: int) -> None:
+    """L: what is masked in either chunk is masked once in the whole; white space and order stay."""
+    address = "sarah.j@email.com"
+    text = f"{(SENTENCE * 2000)[:place]} {address} {SENTENCE * 500}"
+
+    def judge(part: str) -> dict[str, Any]:
+        hidden = part.replace(address, "{EMAIL}")
+        return passed() if hidden == part else masked(hidden)
+
+    verdict = _judge(text, judge)
+
+    assert verdict.outcome is Outcome.MASKED
+    assert verdict.text == text.replace(address, "{EMAIL}")
+
+
+def _judge(text: str, judge: Any) -> Verdict:
+    runtime = FakeClient(
+        "bedrock-runtime", apply_guardrail=lambda request: judge(request["content"][0]["text"]["text"])
+    )
+    guardrails, _ = guard()
+    guardrails = type(guardrails)(runtime.client)
+    return guardrails.check(SETTINGS.guardrail(Layer.POSTPROCESS), text, Layer.POSTPROCESS, Direction.OUTPUT)
+
+
+MESSAGE = "Sorry, the model cannot answer this question. Please review the trace for more details."
+FORMS = {
+    "blocked": ("apply_guardrail/blocked_topic", "converse/blocked_output", "invoke_model/completion_blocked_input"),
+    "masked": ("apply_guardrail/masked_pii", "converse/masked_output", "invoke_model/completion_masked_output"),
+    "passed": ("apply_guardrail/passed", "converse/answered", "invoke_model/completion_answered"),
+}
+
+
+@pytest.mark.parametrize("outcome", FORMS)
+def test_m_the_vocabularies_have_one_normal_form(outcome: str) -> None:
+    """M: `GUARDRAIL_INTERVENED`, `guardrail_intervened` and `INTERVENED` say the same and read the same."""
+    apply, converse, invoke = (golden(name) for name in FORMS[outcome])
+    text = "Diabetes has several causes."
+    verdicts = [
+        read_apply_guardrail(apply, text, Layer.MODEL, Direction.OUTPUT),
+        read_converse(converse),
+        read_invoke_model(invoke, invoke["generation"].rpartition("</think>")[2].strip()),
+    ]
+
+    assert {verdict.outcome for verdict in verdicts} == {Outcome(outcome)}
+    assert len({verdict.text for verdict in verdicts}) == 1
+    assert len({verdict.message for verdict in verdicts}) == 1
+    assert all(
+        {item.policy for item in verdict.findings} <= {"topic", "content", "sensitive_information"}
+        for verdict in verdicts
+    )
+
+
+def test_n_an_apostrophe_reaches_the_workflow() -> None:
+    """N: chat text is data: no template between the API and the execution can trip over it."""
+    states = FakeStates()
+    text = "What's the patient's \"name\"? \\' {0} ${x} $.request \N{GRINNING FACE}"
+    status, _, _ = ChatApi(states.executions).post_chat(json.dumps({"question": text}).encode(), Caller("test"))
+
+    assert status == 200
+    assert states.texts == [text]
+
+
+def test_p_an_empty_answer_is_dont_know_and_asks_no_guardrail() -> None:
+    """P: ApplyGuardrail refuses an empty text, so an empty output ends in front of it."""
+    reply = golden("converse/answered")
+    reply["output"]["message"]["content"] = [{"reasoningContent": {"reasoningText": {"text": "only a thought"}}}]
+    result = ask_model(reply)
+    assert (result["has_answer"], result["answer"]["source"]) == (False, str(Source.LLM))
+
+    guardrails, runtime = guard()
+    document = {"request": REQUEST, "input_guard": ANSWERED, "model": ANSWERED | {"text": " \n"}}
+    assert guard_answer({"document": document}, SETTINGS, guardrails)["outcome"] == "skipped"
+    assert runtime.requests == []
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_q_a_failed_execution_is_never_a_200(status: str) -> None:
+    """Q: API Gateway's mapping would answer 200 with an empty body; ours says 503."""
+    api = ChatApi(
+        FakeStates(status=status, error="States.Timeout").executions, lambda: SETTINGS, Clock(), Clock().sleep
+    )
+    code, body, _ = api.post_chat(b'{"question": "Hello?"}', Caller("test"))
+
+    assert code == 503
+    assert body["status"] == status
+    assert body["answer"]["outcome"] == "unavailable"
+
+
+def test_q_a_success_without_an_answer_is_not_a_200() -> None:
+    """Q: an execution document without the answer, which no path of the workflow leaves, is not delivered as one."""
+    states = FakeStates(output={})
+    code, _, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
+
+    assert code == 503

@@ -1,0 +1,141 @@
+"""The execution's request: what is accepted, and which member a refusal names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.prompts import Passage, Question
+from stepguard.guard.request import (
+    DOCUMENT_BYTES,
+    PASSAGE_CHARACTERS,
+    PASSAGE_ID_CHARACTERS,
+    PASSAGES,
+    Kind,
+    Request,
+    from_document,
+    passages_of,
+)
+
+PASSAGE = {"id": "p1", "text": "A passage."}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("Why?", "me"),
+        Request("Why?", "me", passages=(Passage("p1", "A passage."),)),
+        Request("A document.", "me", Kind.DOCUMENT),
+        Request(
+            "", "me", Kind.RESPONSE, (Passage("1", "x"),), "Why?", "Because.", {"model": {"id": "a", "version": "1"}}
+        ),
+    ],
+    ids=lambda request: str(request.kind),
+)
+def test_a_request_survives_the_document(request_: Request) -> None:
+    """What a starter writes is what the stages read."""
+    assert from_document(request_.to_document()) == request_
+
+
+def test_optional_members_are_left_out() -> None:
+    """The document holds what was given, nothing else."""
+    assert Request("Why?", "me").to_document() == {"kind": "prompt", "text": "Why?", "caller": "me"}
+
+
+def test_a_prompt_is_the_default_kind() -> None:
+    """`{text}` is a question of an unknown caller."""
+    assert from_document({"text": "Why?"}) == Request("Why?", "unknown")
+
+
+def test_the_input_layer_looks_at_what_the_person_wrote() -> None:
+    """The question or document; of a given response, the query it answers."""
+    assert Request("Why?", "me").input_text == "Why?"
+    assert Request("text", "me", Kind.RESPONSE, query="Why?", completion="x").input_text == "Why?"
+    assert Request("text", "me", Kind.RESPONSE, completion="x").input_text == ""
+    assert Request("Why?", "me", passages=(Passage("1", "x"),)).question == Question("Why?", (Passage("1", "x"),))
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (None, "The execution's input must be"),
+        ([], "The execution's input must be"),
+        ({}, "request.text must not be empty"),
+        ({"text": " \n"}, "request.text must not be empty"),
+        ({"text": 5}, "request.text must be a string"),
+        ({"text": "x", "kind": "poem"}, "request.kind must be one of prompt, document, response"),
+        ({"text": "x", "kind": ["prompt"]}, "request.kind must be one of"),
+        ({"text": "x", "caller": {}}, "request.caller must be a string"),
+        ({"text": "x", "query": 1}, "request.query must be a string"),
+        ({"kind": "response", "query": "x"}, "needs 'completion'"),
+        ({"kind": "response", "completion": 1}, "request.completion must be a string"),
+        ({"text": "\ud800"}, "request.text is not valid Unicode"),
+        ({"text": "x", "passages": {}}, "'passages' must be a list"),
+        ({"text": "x", "passages": ["x"] * (PASSAGES + 1)}, f"at most {PASSAGES}"),
+        ({"text": "x", "passages": [PASSAGE, 1]}, r"passages\[1\] must be an object"),
+        ({"text": "x", "passages": [[[]]]}, r"passages\[0\] must be an object"),
+        ({"text": "x", "passages": [{"id": "1"}]}, r"passages\[0\] must be an object"),
+        ({"text": "x", "passages": [{"text": "  "}]}, r"passages\[0\] must be an object"),
+        ({"text": "x", "passages": [" "]}, r"passages\[0\] must be an object"),
+        ({"text": "x", "passages": [PASSAGE | {"id": 1}]}, r"passages\[0\].id must be a string"),
+        ({"text": "x", "passages": [PASSAGE | {"id": ""}]}, r"passages\[0\].id must be a string"),
+        ({"text": "x", "passages": [PASSAGE | {"id": "x" * (PASSAGE_ID_CHARACTERS + 1)}]}, r"passages\[0\].id"),
+        ({"text": "x", "passages": [PASSAGE | {"id": "\udfff"}]}, r"passages\[0\] is not valid Unicode"),
+        ({"text": "x", "passages": ["\udfff"]}, r"passages\[0\] is not valid Unicode"),
+        ({"text": "x", "passages": ["x" * (PASSAGE_CHARACTERS + 1)]}, r"passages\[0\].text is longer"),
+        ({"text": "x", "guardrails": "all"}, "request.guardrails must be an object"),
+        ({"text": "x", "guardrails": {"first": {"id": "a", "version": "1"}}}, "must map preprocess, model or"),
+        ({"text": "x", "guardrails": {"model": "a"}}, "must map preprocess, model or postprocess"),
+        ({"text": "x", "guardrails": {"model": {"id": "a"}}}, "must map preprocess, model or postprocess"),
+        ({"text": "x", "guardrails": {"model": {"id": "", "version": "1"}}}, "must map preprocess, model or"),
+        ({"text": "x" * DOCUMENT_BYTES}, "bytes as JSON; at most"),
+    ],
+)
+def test_a_malformed_request_is_refused_by_member(document: Any, reason: str) -> None:
+    """The message names the member and never repeats its value."""
+    with pytest.raises(InvalidRequest, match=reason):
+        from_document(document)
+
+
+def test_plain_strings_are_numbered_passages() -> None:
+    """A list of texts is enough; so is an object without an id."""
+    assert passages_of(["One.", {"text": "Two."}]) == (Passage("1", "One."), Passage("2", "Two."))
+    assert passages_of(None) == ()
+
+
+def test_limits_are_inclusive() -> None:
+    """Exactly the limit is allowed."""
+    assert len(passages_of(["x"] * PASSAGES)) == PASSAGES
+    assert passages_of([{"id": "i" * PASSAGE_ID_CHARACTERS, "text": "x" * PASSAGE_CHARACTERS}])
+    spare = DOCUMENT_BYTES - len('{"kind": "prompt", "text": "", "caller": "me"}')
+    assert from_document({"kind": "prompt", "text": "x" * spare, "caller": "me"}).caller == "me"
+    with pytest.raises(InvalidRequest, match=f"is {DOCUMENT_BYTES + 1} bytes"):
+        from_document({"kind": "prompt", "text": "x" * (spare + 1), "caller": "me"})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.just("response"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["kind", "text", "passages", "query", "completion", "guardrails", "caller", "id", "model"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_any_json_is_read_or_refused(document: Any) -> None:
+    """No input of an execution makes the reader fail in any other way."""
+    try:
+        request = from_document(document)
+    except InvalidRequest:
+        return
+    assert from_document(request.to_document()) == request

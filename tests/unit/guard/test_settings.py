@@ -1,0 +1,150 @@
+"""Settings: QnABot's names and defaults, and errors that name the variable."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.settings import (
+    VARIABLES,
+    GuardrailRef,
+    ImportedBody,
+    ModelApi,
+    ModelSettings,
+    read_guardrails,
+    read_settings,
+)
+from stepguard.guard.verdict import Layer
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    """Every layer off, QnABot's messages, its default inference parameters."""
+    settings = read_settings({})
+
+    assert settings.guardrails == {}
+    assert settings.empty_message == "You stumped me! Sadly I do not know how to answer your question."
+    assert settings.error_message == (
+        "Unfortunately I encountered an error when searching for your answer. Please ask me again later."
+    )
+    assert settings.model == ModelSettings(ModelApi.CONVERSE, "us.deepseek.r1-v1:0")
+    assert (settings.model.max_tokens, settings.model.temperature, settings.model.top_p) == (300, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_an_empty_value_means_the_default(value: str) -> None:
+    """As in QnABot: CloudFormation cannot leave a variable out."""
+    names = ["EMPTYMESSAGE", "ERRORMESSAGE", "LLM_QA_NO_HITS_REGEX", "LLM_API", "LLM_MODEL_ID", "LLM_QA_MODEL_PARAMS"]
+    names += [name for pair in VARIABLES.values() for name in pair]
+
+    assert read_settings(dict.fromkeys(names, value)) == read_settings({})
+
+
+def test_the_three_layers_have_qnabots_variables() -> None:
+    """The names that a QnABot deployment already has."""
+    assert VARIABLES == {
+        Layer.PREPROCESS: ("PREPROCESS_GUARDRAIL_IDENTIFIER", "PREPROCESS_GUARDRAIL_VERSION"),
+        Layer.MODEL: ("BEDROCK_GUARDRAIL_IDENTIFIER", "BEDROCK_GUARDRAIL_VERSION"),
+        Layer.POSTPROCESS: ("POSTPROCESS_GUARDRAIL_IDENTIFIER", "POSTPROCESS_GUARDRAIL_VERSION"),
+    }
+
+
+@pytest.mark.parametrize("layer", Layer)
+def test_a_whole_pair_switches_its_layer_on(layer: Layer) -> None:
+    """Identifier and version, trimmed; an all-digit identifier stays text."""
+    identifier, version = VARIABLES[layer]
+
+    assert read_guardrails({identifier: " 123456789012 ", version: " 1\n"}) == {
+        layer: GuardrailRef("123456789012", "1")
+    }
+
+
+def test_a_custom_no_hits_pattern_is_case_insensitive() -> None:
+    """QnABot compiles it with the flags g, m and i."""
+    pattern = read_settings({"LLM_QA_NO_HITS_REGEX": "^beats me"}).no_hits
+
+    assert pattern.search("BEATS ME")
+    assert pattern.flags & re.MULTILINE
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Sorry, I don't know",
+        "I am unable to assist you",
+        "Sorry, the model cannot answer this question.",
+        "The search results do not contain that.",
+    ],
+)
+def test_the_default_pattern_knows_refusals(refusal: str) -> None:
+    """QnABot's list, Bedrock's default blocked message among them."""
+    assert read_settings({}).no_hits.search(refusal)
+
+
+def test_model_settings_are_read() -> None:
+    """Names as in QnABot where it has them; words in any case."""
+    model = read_settings(
+        {
+            "LLM_API": "imported_model",
+            "LLM_MODEL_ID": "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl",
+            "LLM_IMPORTED_BODY": "openai_chat",
+            "LLM_QA_MODEL_PARAMS": '{"maxTokens": 4096, "temperature": 0.3, "topP": 0.9}',
+            "LLM_QA_SYSTEM_PROMPT": "Be kind.",
+        }
+    ).model
+
+    assert model == ModelSettings(
+        ModelApi.IMPORTED_MODEL,
+        "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl",
+        ImportedBody.OPENAI_CHAT,
+        4096,
+        0.3,
+        0.9,
+        "Be kind.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("LLM_API", "BEDROCK", "must be one of CONVERSE, IMPORTED_MODEL, DEEPSEEK, SAGEMAKER"),
+        ("LLM_IMPORTED_BODY", "xml", "must be one of COMPLETION"),
+        ("LLM_QA_NO_HITS_REGEX", "(unclosed", "is not a regular expression"),
+        ("LLM_QA_MODEL_PARAMS", "{", "is not JSON"),
+        ("LLM_QA_MODEL_PARAMS", "[1]", "must be a JSON object"),
+        ("LLM_QA_MODEL_PARAMS", '{"top_k": 3}', "unknown member 'top_k'"),
+        ("LLM_QA_MODEL_PARAMS", '{"temperature": "0.3"}', "'temperature' must be a number from 0 to 1"),
+        ("LLM_QA_MODEL_PARAMS", '{"temperature": true}', "'temperature' must be a number"),
+        ("LLM_QA_MODEL_PARAMS", '{"temperature": 1.1}', "'temperature' must be a number"),
+        ("LLM_QA_MODEL_PARAMS", '{"temperature": NaN}', "'temperature' must be a number"),
+        ("LLM_QA_MODEL_PARAMS", '{"topP": -0.1}', "'topP' must be a number"),
+        ("LLM_QA_MODEL_PARAMS", '{"maxTokens": 0}', "'maxTokens' must be a number from 1 to 32768"),
+        ("LLM_QA_MODEL_PARAMS", '{"maxTokens": 40000}', "'maxTokens' must be a number"),
+        ("LLM_QA_MODEL_PARAMS", '{"maxTokens": 1.5}', "'maxTokens' must be a whole number"),
+        ("LLM_QA_MODEL_PARAMS", '{"maxTokens": null}', "'maxTokens' must be a number"),
+    ],
+)
+def test_a_malformed_value_is_refused_by_name(name: str, value: str, reason: str) -> None:
+    """The message names the variable, says what is wrong with it, and what is right."""
+    with pytest.raises(ConfigurationError, match=rf"^{name}\b") as caught:
+        read_settings({name: value})
+
+    assert reason in str(caught.value)
+
+
+def test_an_empty_object_of_parameters_is_the_default() -> None:
+    """`{}` is QnABot's default value."""
+    assert read_settings({"LLM_QA_MODEL_PARAMS": "{}"}).model == ModelSettings()
+
+
+def test_a_requests_guardrails_decide_alone() -> None:
+    """A trusted starter's choice is not mixed with the deployed layers; without one the deployed layers decide."""
+    settings = read_settings({"PREPROCESS_GUARDRAIL_IDENTIFIER": "deployed", "PREPROCESS_GUARDRAIL_VERSION": "1"})
+    chosen = {"model": {"id": "chosen", "version": 2}}
+
+    assert settings.guardrail(Layer.PREPROCESS) == GuardrailRef("deployed", "1")
+    assert settings.guardrail(Layer.MODEL) is None
+    assert settings.guardrail(Layer.PREPROCESS, chosen) is None
+    assert settings.guardrail(Layer.MODEL, chosen) == GuardrailRef("chosen", "2")
+    assert settings.guardrail(Layer.PREPROCESS, {}) is None

@@ -1,0 +1,391 @@
+"""What a trace tells: the reason, the totals, the document, redacted, compared, listed, drawn, recorded."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from stepguard.guard.errors import InvalidRequest
+from stepguard.recording.placeholders import Replacements
+from stepguard.recording.testcase import differences, expectation, mock_config
+from stepguard.trace import document as documents
+from stepguard.trace import masked, outcome_of, read_history, reason, to_document, totals
+from stepguard.trace.compare import STATES, compare
+from stepguard.trace.events import details_member
+from stepguard.trace.graph import END, START, condition, graph
+from stepguard.trace.listing import Filters, summarize
+from stepguard.trace.redact import redact
+from stepguard.trace.replay import replayed
+
+SECRET = "Ann Lee has diabetes"
+REQUEST = {"kind": "prompt", "text": f"{SECRET}, ann@x.example", "caller": "me"}
+EMAIL = {"policy": "sensitive_information", "name": "EMAIL", "action": "ANONYMIZED", "layer": "preprocess"}
+ATTACK = {
+    "policy": "content", "name": "PROMPT_ATTACK", "action": "BLOCKED", "confidence": "HIGH", "layer": "preprocess",
+    "direction": "INPUT",
+}  # fmt: skip
+REF = {"id": "g", "version": "7"}
+GROUNDING = {
+    "policy": "contextual_grounding", "name": "GROUNDING", "action": "BLOCKED", "score": 0.42, "threshold": 0.7,
+    "layer": "model", "direction": "OUTPUT",
+}  # fmt: skip
+
+
+class History:
+    """Events of one execution, written in order, ten milliseconds apart."""
+
+    def __init__(self, request: dict[str, Any] | None = None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.document: dict[str, Any] = {"request": request or REQUEST}
+        self.add("ExecutionStarted", input=json.dumps(self.document))
+
+    def add(self, kind: str, **details: Any) -> History:
+        """One event that follows the one before."""
+        number = len(self.events) + 1
+        held = {details_member(kind): details} if details else {}
+        previous = 0 if number < 3 else number - 1
+        moment = datetime(2026, 11, 22, tzinfo=UTC) + timedelta(milliseconds=10 * number)
+        self.events.append({"id": number, "previousEventId": previous, "type": kind, "timestamp": moment, **held})
+        return self
+
+    def stage(self, state: str, key: str, errors: tuple[str, ...] = (), **result: Any) -> History:
+        """A Task that fails as often as there are errors and then writes its result."""
+        self.add("TaskStateEntered", name=state, input=json.dumps(self.document))
+        for error in errors:
+            self.add("TaskScheduled", resourceType="lambda", resource="invoke").add("TaskStarted")
+            self.add("TaskFailed", error=error, cause=SECRET)
+        self.add("TaskScheduled", resourceType="lambda", resource="invoke").add("TaskStarted")
+        output = {
+            "StatusCode": 200,
+            "Payload": result,
+            "SdkResponseMetadata": {"RequestId": "r-1"},
+            "SdkHttpMetadata": {},
+        }
+        self.add("TaskSucceeded", output=json.dumps(output))
+        self.document = {**self.document, key: {"findings": [], "text_units": {}, **result}}
+        return self.add("TaskStateExited", name=state, output=json.dumps(self.document))
+
+    def ends(self, **answer: Any) -> History:
+        """The execution succeeds with this answer."""
+        document = {**self.document, "answer": answer} if answer else self.document
+        return self.add("ExecutionSucceeded", output=json.dumps(document))
+
+
+def blocked_in_front(**request: Any) -> History:
+    """The input layer blocked."""
+    history = History({**REQUEST, **request}).stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK])
+    return history.ends(text="No.", outcome="blocked", source="PREPROCESS GUARDRAIL")
+
+
+def masked_question() -> History:
+    """The input layer masked an address, after one throttled attempt."""
+    history = History().stage(
+        "GuardInput", "input_guard", ("Throttled",), outcome="masked", findings=[EMAIL], text=f"{SECRET}, {{EMAIL}}",
+        text_units={"contentPolicyUnits": 2},
+    )  # fmt: skip
+    history.stage("InvokeModel", "model", outcome="passed", text="Take care.", tokens={"input": 3, "output": 4})
+    history.stage("GuardAnswer", "answer_guard", outcome="passed")
+    return history.ends(text="Take care.", outcome="masked", source="LLM")
+
+
+@pytest.mark.parametrize(
+    ("history", "sentence"),
+    [
+        (blocked_in_front(), "Blocked before the model by content filter PROMPT_ATTACK (HIGH)."),
+        (
+            blocked_in_front(guardrails={"preprocess": {"id": "healthcare", "version": "3"}}),
+            "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail healthcare v3.",
+        ),
+        (
+            History()
+            .stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK], guardrail=REF)
+            .ends(outcome="blocked"),
+            "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail g v7.",
+        ),
+        (masked_question(), "Answered, with EMAIL masked in the question."),
+        (
+            History().stage("InvokeModel", "model", outcome="blocked", findings=[GROUNDING]).ends(outcome="dont_know"),
+            "Blocked by the model's layer, in its answer, by grounding check GROUNDING (0.42 of 0.70).",
+        ),
+        (
+            History().stage("InvokeModel", "model", outcome="passed", stop_reason="end_turn").ends(outcome="dont_know"),
+            "Not answered: the model said that it does not know, or said nothing.",
+        ),
+        (
+            History().stage("InvokeModel", "model", outcome="passed", stop_reason="length").ends(outcome="dont_know"),
+            "Not answered: the model did not finish its answer (stop reason length).",
+        ),
+        (
+            History().stage("GuardInput", "input_guard", outcome="skipped").ends(outcome="answered"),
+            "Answered: no layer intervened; no guardrail is set for GuardInput.",
+        ),
+        (
+            History().stage("GuardInput", "input_guard", outcome="passed").ends(outcome="answered"),
+            "Answered: all 1 layers passed it.",
+        ),
+        (
+            History().add("PassStateEntered", name="A").add("PassStateExited", name="A").ends(),
+            "Succeeded after 1 states.",
+        ),
+        (History().add("TaskStateEntered", name="InvokeModel"), "Still running, in InvokeModel."),
+        (History(), "Still running."),
+        (
+            History().add("TaskStateEntered", name="InvokeModel").add("ExecutionTimedOut"),
+            "No answer: the execution timed out in InvokeModel.",
+        ),
+        (History().add("ExecutionAborted"), "No answer: the execution was aborted."),
+        (
+            History().add("ExecutionFailed", error="States.Runtime"),
+            "No answer: the execution failed with States.Runtime.",
+        ),
+        (
+            History()
+            .add("TaskStateEntered", name="GuardInput").add("TaskScheduled").add("TaskFailed", error="Throttled")
+            .add("TaskScheduled").add("TaskFailed", error="Throttled").add("TaskStateExited", name="GuardInput")
+            .add("FailStateEntered", name="AnswerUnavailable").add("ExecutionFailed", error="AnswerUnavailable"),
+            "No answer: GuardInput failed with Throttled after 2 attempts.",
+        ),
+    ],
+)  # fmt: skip
+def test_the_reason_is_one_sentence(history: History, sentence: str) -> None:
+    """Which stage, which policy, how sure; or what failed, and how often it was tried."""
+    assert reason(read_history(history.events)) == sentence
+
+
+def test_totals_tell_where_time_and_money_went() -> None:
+    """Guards without the waits between their attempts, retries as transitions, text units by policy."""
+    sums = totals(read_history(masked_question().events))
+
+    assert sums["wall"] == sums["guards"] + sums["model"] + sums["waiting"] + sums["orchestration"]
+    assert (sums["transitions"], sums["retries"], sums["waiting"]) == (4, 1, 10.0)
+    assert sums["usd"]["transitions"] == pytest.approx(4 * 0.000025)
+    assert sums["usd"]["guardrails"] == pytest.approx(2 * 0.00015)
+    assert sums["tokens"] == {"input": 3, "output": 4}
+
+
+def test_a_visit_tells_its_attempts() -> None:
+    """Error and cause, what was waited for, the request id of Lambda, the integration."""
+    visit = read_history(masked_question().events).visits[0]
+    first, second = visit.tries
+
+    assert (first.outcome, first.error, first.cause, first.resource) == ("failed", "Throttled", SECRET, "lambda:invoke")
+    assert (second.outcome, second.waited, second.request_id, second.milliseconds) == ("succeeded", 10.0, "r-1", 10.0)
+
+
+def test_a_masked_question_is_told_as_a_difference() -> None:
+    """What was taken out and what stands in its place; of the answer in the same way."""
+    trace = read_history(masked_question().events)
+    assert masked(trace.visits[0])[-2:] == [("-", "ann@x.example"), ("+", "{EMAIL}")]
+
+    history = History().stage("InvokeModel", "model", outcome="passed", text="Ask ann@x.example.")
+    history.stage("GuardAnswer", "answer_guard", outcome="masked", answer={"text": "Ask {EMAIL}."})
+    assert ("+", "{EMAIL}") in masked(read_history(history.events).visits[1])
+
+
+def test_a_large_history_leaves_data_to_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of Lambda holds 6 MB: visits beyond the budget come without their documents, and are counted."""
+    monkeypatch.setattr(documents, "BYTES", 700)
+    told = to_document(read_history(masked_question().events))
+
+    assert told["cut"] > 0
+    assert "output" not in told["visits"][-1]
+    assert to_document(read_history(masked_question().events), data=False)["input"] is None
+
+
+def test_redacted_documents_hold_no_text_of_people() -> None:
+    """States, verdicts, findings and masks stay; question, answer and causes go."""
+    told = redact(to_document(read_history(masked_question().events)))
+    text = json.dumps(told)
+
+    assert SECRET not in text
+    assert "ann@x.example" not in text
+    assert "Take care" not in text
+    assert '"EMAIL"' in text
+    assert "{EMAIL}" in text
+    assert told["visits"][0]["outcome"] == "masked"
+    assert redact(to_document(read_history(blocked_in_front().events)))["answer"]["outcome"] == "blocked"
+
+
+def test_redaction_hides_the_texts_of_foreign_workflows() -> None:
+    """A finding is kept only when it looks like ours: a person's `name` is hidden."""
+    history = History().add("PassStateEntered", name="A", input="{}")
+    history.add(
+        "PassStateExited", name="A", output=json.dumps({"name": SECRET, "outcome": f"{SECRET}!", "list": [SECRET]})
+    )
+
+    assert SECRET not in json.dumps(redact(to_document(read_history(history.events))))
+
+
+def test_a_comparison_tells_what_only_one_did() -> None:
+    """States that one did not pass, verdicts, findings, and the answers' difference."""
+    first = to_document(read_history(masked_question().events), "a")
+    second = to_document(read_history(blocked_in_front().events), "b")
+    both = compare(first, second)
+
+    assert both["outcome"] == ["masked", "blocked"]
+    assert [(row["state"], row["second"]) for row in both["path"]] == [
+        ("GuardInput", 0), ("InvokeModel", None), ("GuardAnswer", None),
+    ]  # fmt: skip
+    assert both["path"][0]["findings"] == {"only_first": [EMAIL], "only_second": [ATTACK]}
+    assert not both["same"]
+    assert compare(first, first)["same"]
+
+
+def test_long_paths_are_compared_from_their_beginnings() -> None:
+    """Aligning thousands of states would take minutes."""
+    visit = {"state": "A", "index": 0, "milliseconds": 1.0, "outcome": None}
+    frame = {"outcome": "succeeded", "reason": "", "milliseconds": 1, "totals": {"usd": {"total": 0}}, "answer": None}
+    long = {**frame, "visits": [visit] * (STATES + 1)}
+    other = {**frame, "visits": [visit, {**visit, "state": "B"}]}
+
+    rows = compare(long, other)["path"]
+    assert [row["state"] for row in rows[:3]] == ["A", "A", "B"]
+    assert len(rows) == STATES + 2
+
+
+def _summary(status: str = "SUCCEEDED", output: dict[str, Any] | None = None) -> dict[str, Any]:
+    begin = datetime(2026, 11, 22, tzinfo=UTC)
+    return summarize("arn:x:chat-1", status, begin, begin + timedelta(seconds=1), {"request": REQUEST}, output, None)
+
+
+BLOCKED = {"input_guard": {"outcome": "blocked", "findings": [ATTACK]}, "answer": {"outcome": "blocked"}}
+
+
+@pytest.mark.parametrize(
+    ("filters", "matches"),
+    [
+        (Filters(), True),
+        (Filters(outcome="blocked", stage="GuardInput", policy="content", text="DIABETES"), True),
+        (Filters(outcome="masked"), False),
+        (Filters(stage="GuardAnswer"), False),
+        (Filters(policy="topic"), False),
+        (Filters(text="nothing of it"), False),
+    ],
+)
+def test_filters_look_at_what_acted(filters: Filters, matches: bool) -> None:
+    """Outcome, stage, policy and text of the question."""
+    assert filters.match(_summary(output=BLOCKED)) is matches
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("RUNNING", "running"), ("FAILED", "unavailable"), ("SUCCEEDED", "succeeded")]
+)
+def test_an_execution_without_an_answer_has_the_outcome_of_its_status(status: str, outcome: str) -> None:
+    """Running, failed, or of a workflow that gives no answers."""
+    assert _summary(status)["outcome"] == outcome
+
+
+def test_outcomes_of_foreign_workflows_are_their_status() -> None:
+    """Without guard stages nothing is called an answer."""
+    assert outcome_of(read_history(History().add("ExecutionFailed").events)) == "failed"
+    assert outcome_of(read_history(History().ends().events)) == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"And": [{"Variable": "$.a.b", "IsPresent": True}, {"Variable": "$.a.b", "BooleanEquals": True}]}, "b = true"),
+        (
+            {"Or": [{"Variable": "$.n", "NumericLessThan": 3}, {"Variable": "$.n", "IsNull": True}]},
+            "n < 3 or n IsNull true",
+        ),
+        ({"Not": {"Variable": "$.n", "StringMatches": "x*"}, "Next": "B"}, "not (n StringMatches x*)"),
+        ({"Condition": "{% $n > 3 %}", "Next": "B"}, "$n > 3"),
+        ({"And": [{"Variable": "$.a", "IsPresent": True}]}, "a IsPresent true"),
+        ({"Next": "B"}, ""),
+    ],
+)
+def test_a_choice_is_told_in_a_few_words(rule: dict[str, Any], words: str) -> None:
+    """The words at the arrow."""
+    assert condition(rule) == words
+
+
+def test_a_definition_is_a_graph() -> None:
+    """Choices, defaults, catches, ends, and what is inside of a Parallel or Map; malformed parts are left out."""
+    inner = {"StartAt": "In", "States": {"In": {"Type": "Pass", "End": True}}}
+    drawn = graph(
+        {
+            "StartAt": "Pick",
+            "States": {
+                "Pick": {
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$.x", "BooleanEquals": True, "Next": "All"}],
+                    "Default": "No",
+                },
+                "All": {
+                    "Type": "Parallel",
+                    "Branches": [inner],
+                    "Next": "Each",
+                    "Catch": [{"ErrorEquals": ["E"], "Next": "No"}],
+                },
+                "Each": {"Type": "Map", "ItemProcessor": {"States": {"Deep": {"Type": "Pass"}}}, "End": True},
+                "No": {"Type": "Fail"},
+                "Lost": {"Type": "Pass", "Next": "Nowhere"},
+                "Odd": 3,
+            },
+        }
+    )
+    assert {(edge["source"], edge["target"], edge["kind"]) for edge in drawn["edges"]} == {
+        (START, "Pick", "next"), ("Pick", "All", "choice"), ("Pick", "No", "default"), ("All", "Each", "next"),
+        ("All", "No", "catch"), ("Each", END, "next"), ("No", END, "next"),
+    }  # fmt: skip
+    assert {node["id"]: node.get("parent") for node in drawn["nodes"]} == {
+        START: None, "Pick": None, "All": None, "In": "All", "Each": None, "Deep": "Each", "No": None, "Lost": None,
+        "Odd": None, END: None,
+    }  # fmt: skip
+    assert graph({})["edges"] == []
+
+
+def test_a_replay_asks_the_same_without_pinned_guardrails() -> None:
+    """Today's guardrails decide, in the name of who replays."""
+    document = {"request": {**REQUEST, "guardrails": {"model": {"id": "x", "version": "1"}}}, "other": 1}
+    assert replayed(document, "you") == {"request": {**REQUEST, "caller": "you"}}
+    with pytest.raises(InvalidRequest):
+        replayed({"no": "request"}, "you")
+
+
+def test_personal_data_is_replaced_consistently() -> None:
+    """The same value by the same stand-in, the longest first, in every string; other types keep their form."""
+    replace = Replacements(
+        [("Ann", "NAME"), ("ann@x.example", "EMAIL"), ("Ann Lee", "NAME"), ("AB-12", "LICENSE_PLATE")]
+    )
+    told = replace.value({"text": ["Ann Lee, Ann, ann@x.example", 3], "plate": "AB-12"})
+
+    assert told == {"text": ["James Miller, Maria Lopez, person1@example.com", 3], "plate": replace.text("AB-12")}
+    assert told["plate"] != "AB-12"
+    assert [char.isdigit() for char in told["plate"]] == [char.isdigit() for char in "AB-12"]
+    assert Replacements().text("as it is") == "as it is"
+
+
+def test_a_history_becomes_a_mock_configuration() -> None:
+    """Every attempt of every task in order, without what differs between two calls of Lambda."""
+    trace = read_history(masked_question().events)
+    config = mock_config(trace, "chat", "case", Replacements([(SECRET, "NAME")]))
+
+    states = config["StateMachines"]["chat"]["TestCases"]["case"]
+    assert states == {name: f"case-{name}" for name in ("GuardInput", "InvokeModel", "GuardAnswer")}
+    answers = config["MockedResponses"]["case-GuardInput"]
+    assert answers["0"] == {"Throw": {"Error": "Throttled", "Cause": "Maria Lopez"}}
+    assert set(answers["1"]["Return"]) == {"StatusCode", "Payload"}
+    assert SECRET not in json.dumps(config)
+
+
+def test_what_has_not_ended_or_was_cut_cannot_be_recorded() -> None:
+    """A clear error in place of a test that proves nothing."""
+    running = History().add("TaskStateEntered", name="A").add("TaskScheduled")
+    cut = History().add("TaskStateEntered", name="A").add("TaskScheduled").add("TaskSucceeded", output='{"cut')
+    for history in (running, cut):
+        with pytest.raises(InvalidRequest):
+            mock_config(read_history(history.events), "chat", "case", Replacements())
+
+
+def test_differences_name_what_is_not_as_recorded() -> None:
+    """Path, outcome, answer and findings; nothing when all is the same."""
+    first = expectation(read_history(masked_question().events), Replacements())
+    second = expectation(read_history(blocked_in_front().events), Replacements())
+
+    assert differences(first, first) == []
+    assert [line.partition(":")[0] for line in differences(first, second)] == ["path", "outcome", "answer", "findings"]

@@ -1,0 +1,1 @@
+"""Training of the embedded guardrail's weights (`python -m training`); nothing at run time imports it."""

@@ -1,0 +1,55 @@
+"""The project's own examples: templates filled with slots (authored/*.txt), so that every class has close harmless
+neighbours.
+"""
+
+import random
+import re
+from pathlib import Path
+
+from training.examples import Example
+
+FOLDER = Path(__file__).with_name("authored")
+TEMPLATES = (
+    "templates.txt", "answers.txt", "requests.txt", "narrative.txt", "misconduct.txt", "attacks.txt", "languages.txt",
+    "safe.txt", "professional.txt",
+)  # fmt: skip
+FILLINGS = 30  # examples drawn from each template that has slots
+WEIGHT = 2.0  # against an ordinary public example: these show the borders
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def authored(seed: int = 7) -> list[Example]:
+    """All filled templates, without repeats."""
+    slots = _slots()
+    generator = random.Random(seed)  # noqa: S311 - reproducible, no secret
+    found: dict[str, Example] = {}
+    positive: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    lines = [line for name in TEMPLATES for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if line.startswith("# ") or not line.strip():
+            continue
+        if line.startswith("= "):
+            words = line[2:].split()
+            positive = frozenset(word for word in words if not word.startswith("?") and word != "BENIGN")
+            unknown = frozenset(word[1:] for word in words if word.startswith("?"))
+            continue
+        for _ in range(FILLINGS if _SLOT.search(line) else 1):
+            text = line
+            while _SLOT.search(text):  # a slot's value may have slots itself
+                text = _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), text)
+            text = text[0].upper() + text[1:]
+            found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT))
+    return list(found.values())
+
+
+def _slots() -> dict[str, list[str]]:
+    slots: dict[str, list[str]] = {}
+    values: list[str] = []
+    for path in sorted(FOLDER.glob("slots*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("@"):
+                values = slots.setdefault(line[1:], [])
+            elif line.strip() and not line.startswith("# "):
+                values.append(line)
+    return slots

@@ -1,0 +1,1 @@
+../../stepguard/__init__.py
