@@ -17,7 +17,7 @@ from stepguard.report.summary import lines_of
 from stepguard.session.chat import Result, ask
 from stepguard.session.model import Session
 
-QUESTIONS = Path(__file__).with_name("demo.json")
+QUESTIONS = Path(__file__).resolve().parents[1] / "project" / "demo.json"
 CORPUS = folder.ROOT / "corpora" / "healthcare.jsonl"
 
 

@@ -2,7 +2,7 @@
 
     python -m stepguard.deploy.smoke STAGE [--endpoint-url URL]
 
-Each answer must have the outcome, the source and the findings that stepguard/cli/demo.json expects; the same file
+Each answer must have the outcome, the source and the findings that stepguard/project/demo.json expects; the same file
 judges `make demo`, so a deployment answers as the laptop does.
 """
 
@@ -24,7 +24,7 @@ from stepguard.deploy.stack import Stack, StackError
 from stepguard.deploy.stage import stack_name
 
 ROOT = Path(__file__).resolve().parents[2]
-QUESTIONS = ROOT / "cli" / "demo.json"
+QUESTIONS = Path(__file__).resolve().parents[1] / "project" / "demo.json"
 PATIENCE_SECONDS = 300.0
 
 
@@ -72,7 +72,7 @@ def history(execution: str, machine: str, endpoint: str | None) -> dict[str, Any
 
 
 def unexpected(question: Mapping[str, Any], told: Told) -> list[str]:
-    """What is not as stepguard/cli/demo.json expects, in words; and where the API and the history disagree."""
+    """What is not as stepguard/project/demo.json expects, in words; and where the API and the history disagree."""
     answer, story = told.answer, told.story
     found = {item["name"] for stage in story["stages"] for item in stage["findings"]}
     wrong = []

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _report_headers() -> dict[str, str]:
 
     Its plots have style attributes, which only 'unsafe-inline' allows.
     """
-    script = _hash((folder.ROOT / "cli" / "report" / "report.js").read_text(encoding="utf-8"))
+    script = _hash((resources.files("stepguard.report") / "report.js").read_text(encoding="utf-8"))
     policy = (
         f"sandbox allow-scripts; default-src 'none'; script-src {script}; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -125,9 +125,7 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
 )
 def test_a_resumed_run_is_not_another_one(options: dict[str, Any], told: str | None) -> None:
     """What --resume would not look at is refused; the run's own corpus may be named again."""
-    place = session(
-        FakeStates(), FakeS3(**{"runs/run-1/progress.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'})
-    )
+    place = session(FakeStates(), FakeS3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
     arguments = argparse.Namespace(**dict.fromkeys(("corpus", "guardrails", "sample")) | {"resume": "run-1"} | options)
     if told is None:
         command.check_resumed(arguments, place)
@@ -164,7 +162,7 @@ def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bo
     done = command.finish(arguments, Session(states.executions, evaluations=evaluations), "run-1")
     assert bool(states.redriven) is again
     assert status in str(done.broken)
-    assert json.loads((tmp_path / "out" / "progress.json").read_text("utf-8"))["corpus"] == "s3://corpora/letters.jsonl"
+    assert json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["corpus"] == "s3://corpora/letters.jsonl"
 
 
 def files(entry: dict[str, Any]) -> dict[str, bytes]:
@@ -191,5 +189,5 @@ def test_a_run_of_the_api_is_described_by_its_execution() -> None:
         "seed": 7,
         "started": "2026-11-22T00:00:00+00:00",
     }
-    s3.objects["runs/run-1/progress.json"] = b'{"run": "run-1", "corpus": "letters"}'
+    s3.objects["runs/run-1/run.json"] = b'{"run": "run-1", "corpus": "letters"}'
     assert output.about(evaluations, execution) == {"run": "run-1", "corpus": "letters"}

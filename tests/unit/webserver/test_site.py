@@ -95,7 +95,7 @@ def test_a_report_is_a_sandbox_that_runs_its_one_script(tmp_path: Path) -> None:
     response = Site(reports=tmp_path).handle(HttpRequest("GET", "/ui/evaluations/run/report.html", body=b""))
     policy = dict(rule.strip().split(" ", 1) for rule in response.headers["Content-Security-Policy"].split(";"))
 
-    digest = hashlib.sha256((ROOT / "cli" / "report" / "report.js").read_bytes()).digest()
+    digest = hashlib.sha256((ROOT / "stepguard" / "report" / "report.js").read_bytes()).digest()
     assert policy["script-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
     assert (policy["sandbox"], policy["default-src"]) == ("allow-scripts", "'none'")
     assert "connect-src" not in policy
