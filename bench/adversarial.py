@@ -136,7 +136,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--markdown", action="store_true", help="the table of docs/adversarial.md")
+    parser.add_argument("--markdown", action="store_true", help="the table of docs/measurements/disguises.md")
     options = parser.parse_args()
     data = json.loads(DATA.read_text(encoding="utf-8"))
     report = {name: measure(change, data) for name, change in TECHNIQUES.items()}

@@ -1,6 +1,6 @@
 """Wire behaviour beside MiniStack's: the same boto3 calls to both, and what AWS says that the answer should be.
 
-`python -m bench.wire` prints a Markdown table (docs/wire-comparison.md holds one), `--json` an object. MiniStack is
+`python -m bench.wire` prints the table of docs/measurements/wire-comparison.md, `--json` an object. MiniStack is
 installed by `make ministack`; `--only stepguard` does without. What a text is judged to be is only compared where it is
 beyond doubt: the question of each line is whether a policy is evaluated, and in which shape the answer comes.
 """

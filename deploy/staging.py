@@ -221,7 +221,9 @@ def main(arguments: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="python -m deploy.staging", description="An emulated AWS to deploy to.")
     parser.add_argument("action", choices=("up", "down", "deploy", "smoke", "destroy"))
-    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/packaging.md")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/operate/packaging.md"
+    )
     chosen = parser.parse_args(arguments)
     try:
         if chosen.action == "down":

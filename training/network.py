@@ -2,7 +2,8 @@
 
 Missing labels are masked out of the loss, so that a text known to be hateful but not whether it is violent teaches
 HATE alone. The shared layer generalises better to sets never seen than a network per head (leave-one-set-out,
-docs/model-card.md). Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980) with a cosine schedule and dropout.
+docs/measurements/detectors.md). Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980) with a cosine schedule and
+dropout.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Readers of the public sets whose licences allow derived weights; each says what its labels mean for our heads.
 
-Licences and links: docs/model-card.md. GPL (ethos) and unlicensed sets are read by the benchmark only.
+Licences and links: docs/measurements/detectors.md. GPL (ethos) and unlicensed sets are read by the benchmark only.
 """
 
 import csv

@@ -11,7 +11,7 @@ from training.examples import Example
 SOURCE = "windows"
 MAX_PER_TEXT = 6
 MAX_EXAMPLES = 8000
-# COVID-QA's papers stay out: they measure what longer harmless texts cost (docs/model-card.md).
+# COVID-QA's papers stay out: they measure what longer harmless texts cost (docs/measurements/detectors.md).
 _LEFT_OUT = frozenset({"authored", "covidqa", "hatecheck"})
 
 

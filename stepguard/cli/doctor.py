@@ -57,7 +57,7 @@ def _installation() -> Iterator[Check]:
         found = importlib.util.find_spec(package) is not None
         yield Check(package, found, what if found else f"{what} is missing: run make setup")
     images = importlib.util.find_spec("nudenet") is not None
-    detail = "judges images" if images else "not installed; only needed for images (docs/guardrails-extras.md)"
+    detail = "judges images" if images else "not installed; only needed for images (docs/use/guardrails.md)"
     yield Check("nudenet", True if images else None, detail)
 
 

@@ -78,7 +78,9 @@ class Stack:
         """
         unknown = sorted(set(parameters) - set(declared))
         if unknown:
-            raise StackError(f"The template has no parameter {', '.join(unknown)}; docs/packaging.md lists them.")
+            raise StackError(
+                f"The template has no parameter {', '.join(unknown)}; docs/operate/packaging.md lists them."
+            )
         existing = self.describe()
         if existing is not None and existing["StackStatus"] == "ROLLBACK_COMPLETE":
             raise StackError(f"{self.name} failed when it was first made: remove it (make destroy) and deploy again.")

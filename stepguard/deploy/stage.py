@@ -214,7 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stepguard.deploy.stage", description="Deploy or remove a stage.")
     parser.add_argument("action", choices=("deploy", "outputs", "destroy"))
     parser.add_argument("stage")
-    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/packaging.md")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/operate/packaging.md"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--endpoint-url", metavar="URL", help="an emulator of AWS")
     parser.add_argument("--empty-buckets", action="store_true", help="with destroy: delete what the buckets hold")

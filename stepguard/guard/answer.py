@@ -1,6 +1,6 @@
 """The answer: what the person gets, and where it came from.
 
-Outcomes and sources: the table in docs/architecture.md; sources are QnABot's names
+Outcomes and sources: the table in docs/use/chat.md; sources are QnABot's names
 (https://github.com/aws-solutions/qnabot-on-aws, docs/bedrock_guardrails).
 """
 

@@ -11,7 +11,7 @@ from stepguard.guard import settings
 from stepguard.project.folder import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "develop" / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_state_table_of_the_readme_is_the_definition() -> None:

@@ -1,4 +1,4 @@
-"""The calls of bench.wire against `stepguard serve`: what docs/wire-comparison.md says of it holds."""
+"""The calls of bench.wire against `stepguard serve`: what docs/measurements/wire-comparison.md says of it holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.wire_cases import CASES
 from bench.wire_side import Case, Side
 from tests.e2e.product import Server
 
-TABLE = (Path(__file__).parents[2] / "docs" / "wire-comparison.md").read_text(encoding="utf-8")
+TABLE = (Path(__file__).parents[2] / "docs" / "measurements" / "wire-comparison.md").read_text(encoding="utf-8")
 
 NEEDS_DETECTOR = "a grey image, filter SEXUAL for images"
 
@@ -30,7 +30,7 @@ def test_documented_agreement_with_aws_holds(side: Side, case: Case) -> None:
         pytest.skip("no image detector: pip install --no-deps --require-hashes -r requirements-images.txt")
     start = f"| {escaped(case.call)} | {escaped(case.aws)} [{case.source}] | "
     line = next((line for line in TABLE.splitlines() if line.startswith(start)), "")
-    assert line, f"run python -m bench.wire: docs/wire-comparison.md has no line for {case.call}"
+    assert line, f"run python -m bench.wire: docs/measurements/wire-comparison.md has no line for {case.call}"
     agrees, shown = case.judge(side)
     assert line.removeprefix(start).startswith("yes: " if agrees else "**no**: "), shown
 

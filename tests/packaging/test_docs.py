@@ -8,12 +8,12 @@ import pytest
 
 from tests.packaging.conftest import ROOT
 
-THREATS = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+THREATS = (ROOT / "docs" / "operate" / "threat-model.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`(tests/[\w/]+\.py::\w+)`", THREATS))))
 def test_every_control_is_proved_by_a_test_that_exists(named: str) -> None:
-    """docs/threat-model.md names no test that is gone."""
+    """docs/operate/threat-model.md names no test that is gone."""
     file, _, name = named.partition("::")
     assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
 
@@ -25,8 +25,8 @@ def test_every_risk_of_owasp_is_told() -> None:
 
 
 def test_the_costs_add_up() -> None:
-    """The tables of docs/deploy.md: each sum is that of its rows."""
-    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    """The tables of docs/operate/deploy.md: each sum is that of its rows."""
+    text = (ROOT / "docs" / "operate" / "deploy.md").read_text(encoding="utf-8")
     tables = re.findall(r"^\| what \| how much \| USD \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert len(tables) == 2
     for table in tables:

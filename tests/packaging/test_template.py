@@ -137,8 +137,8 @@ def test_failed_chats_are_queued_without_their_texts(built: Built) -> None:
 
 
 def test_every_alarm_is_in_the_runbook(built: Built) -> None:
-    """docs/operations.md tells each alarm: what it means, where to look first, how to mend it."""
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    """docs/operate/operations.md tells each alarm: what it means, where to look first, how to mend it."""
+    text = (ROOT / "docs" / "operate" / "operations.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^### (\w+Alarm)$", text, re.MULTILINE)) == set(built.resources("AWS::CloudWatch::Alarm"))
 
 
@@ -245,8 +245,8 @@ def test_parameters_offer_what_the_settings_know(built: Built, parameter: str, c
 
 
 def test_every_parameter_is_documented(built: Built) -> None:
-    """docs/packaging.md tells each parameter and invents none."""
-    text = (ROOT / "docs" / "packaging.md").read_text(encoding="utf-8")
+    """docs/operate/packaging.md tells each parameter and invents none."""
+    text = (ROOT / "docs" / "operate" / "packaging.md").read_text(encoding="utf-8")
     table = text.partition("## Parameters")[2].partition("##")[0]
     names = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     documented = set(re.findall(r"`(\w+)`", " ".join(names)))

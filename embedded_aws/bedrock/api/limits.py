@@ -1,7 +1,7 @@
 """CreateGuardrail's rules that botocore's service model does not hold.
 
 Sources: the Bedrock user guide's pages on guardrail components and safeguard tiers, the service quotas of the AWS
-general reference, and error messages reported by people who ran into them (docs/embedded-bedrock.md lists which
+general reference, and error messages that users of AWS reported (docs/reference/embedded-bedrock.md lists which
 messages are AWS's own words). Everything is a ValidationException.
 """
 

@@ -1,4 +1,4 @@
-"""`stepguard evaluate CORPUS`: a corpus through the chat's own states, scored. docs/evaluation.md tells how."""
+"""`stepguard evaluate CORPUS`: a corpus through the chat's own states, scored. docs/use/evaluation.md tells how."""
 
 from __future__ import annotations
 

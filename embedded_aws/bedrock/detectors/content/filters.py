@@ -2,7 +2,7 @@
 
 The categories follow AWS's page "Block harmful words and conversations with content filters". Thresholds are
 calibrated so that strength LOW, MEDIUM and HIGH cost about 0.3 %, 1 % and 2 % false positives on benign text at most
-(docs/model-card.md).
+(docs/measurements/detectors.md).
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """Prompt attacks: jailbreaks, injections and attempts to leak the system prompt, graded with AWS's confidence levels.
 
-Long documents are scored per window as well, so that an injection hidden in a page is found. See docs/model-card.md
-for its error rates.
+Long documents are scored per window as well, so that an injection hidden in a page is found. Its error rates are in
+docs/measurements/detectors.md.
 """
 
 from embedded_aws.bedrock.detectors.content import heads

@@ -3,7 +3,8 @@
 Each sentence of the answer, but for phrases such as "I hope this helps", is compared with the source (support.py); the
 answer's grounding is the mean of its length-weighted mean and its worst sentence, as one invented sentence makes an
 answer ungrounded. Scores are 0 to 1; the caller compares them with its thresholds. No natural language inference is
-done: a fluent contradiction without a changed name, number, negation or listed opposite can pass (docs/model-card.md).
+done: a fluent contradiction without a changed name, number, negation or listed opposite can pass
+(docs/measurements/detectors.md).
 """
 
 import re
@@ -24,7 +25,7 @@ Array = NDArray[np.float32]
 # Weights of support.FEATURES, set by hand: half a dozen measures of agreement alike (cosine, which varies least, more),
 # and conflicts so strong that one outweighs agreement. Trained weights did worse on every set but their
 # own: statements made by editing documents say nothing of how far a true paraphrase moves from its source, and labelled
-# hallucination sets differ by answer length (docs/model-card.md).
+# hallucination sets differ by answer length (docs/measurements/detectors.md).
 SUPPORT = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
 SUPPORT_BIAS = -3.4
 _CLAIMS_NOTHING = re.compile(
