@@ -54,7 +54,11 @@ lint: setup ## formatting, style, types, import contracts, state machines
 	@echo "ruff";         $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@echo "mypy";         $(BIN)/mypy --no-error-summary
 	@echo "import-linter"; report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
+	@echo "definitions";  $(BIN)/python -m stepguard.project.definitions --check statemachine
 	@echo "statelint";    $(BIN)/statelint --ignore=URI $(filter-out statemachine/evaluate.asl.json,$(wildcard statemachine/*.asl.json))
+
+definitions: setup ## copy the states of chat.asl.json into evaluate.asl.json
+	@$(BIN)/python -m stepguard.project.definitions statemachine
 
 train: setup ## train the detectors' weights again from the public data sets (DATA=folder)
 	@$(BIN)/pip install --quiet -r requirements-train.txt
@@ -94,4 +98,4 @@ clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test test-browser test-clients check lint train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup demo chat serve doctor test test-browser test-clients check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

@@ -1,7 +1,7 @@
 """Builds the package: `chalice package`, the guardrails, a reproducible zip, the state machine's definition.
 
-Offline and without credentials: Chalice only needs a region. The result is a folder that
-`aws cloudformation package` takes as it is: sam.yaml, which holds the state machines' definitions, and deployment.zip.
+Offline and without credentials: Chalice only needs a region. The result is a folder of two files: sam.yaml, which holds
+the state machines' definitions, and deployment.zip, which every Lambda's CodeUri names.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any
 import yaml
 
 from stepguard.deploy import archive, guardrails
-from stepguard.project.definitions import evaluation_definition
+from stepguard.deploy.resources import ResourcesError, load_resources
+from stepguard.project.definitions import DefinitionError, check_evaluation
 
 STAGE = "dev"
 PACKAGE = Path(__file__).resolve().parents[1]
 """The installed stepguard package: never one of the same name from an index."""
 
-RESOURCES = Path("statemachine/resources.yaml")
+RESOURCES = Path("statemachine/cloudformation")
 DEFINITIONS = Path("statemachine")
-CHAT, EVALUATION = "chat.asl.json", "evaluate.asl.json"
 GUARDRAILS = Path("guardrails")
 LAMBDA_PART = ("__init__.py", "guard", "evaluation", "trace", "aws")
 """What of the stepguard package runs in Lambda."""
@@ -62,12 +62,18 @@ def build(root: Path, folder: Path) -> Package:
     """
     out = root / folder
     layers = configurations(root)
+    try:
+        resources = load_resources(root / RESOURCES)
+    except ResourcesError as error:
+        raise PackagingError(str(error)) from None
     for name in ("deployment.zip", "sam.yaml"):
         (out / name).unlink(missing_ok=True)  # what an earlier build left must not pass for this one's
     with tempfile.TemporaryDirectory(prefix="stepguard-package-") as staging:
         application = Path(staging)
         _stage(root, application)
-        _chalice(application, out, root / RESOURCES)
+        merged = application / "resources.yaml"
+        merged.write_text(yaml.dump(resources, Dumper=_Plain, allow_unicode=True), encoding="utf-8")
+        _chalice(application, out, merged)
     names = archive.normalise(out / "deployment.zip")
     missing = [name for name in MUST_HOLD if name not in names]
     if missing:
@@ -147,12 +153,13 @@ def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
         if resource.get("Type") == "AWS::StepFunctions::StateMachine":
             file = folder / str(resource["Properties"]["Definition"])
             try:
-                text = file.read_text(encoding="utf-8")
-                if file.name == EVALUATION:  # its item processor is the chat's own states
-                    text = evaluation_definition(text, (folder / CHAT).read_text(encoding="utf-8"))
-                resource["Properties"]["Definition"] = json.loads(text)
+                resource["Properties"]["Definition"] = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
+    try:
+        check_evaluation(folder)
+    except DefinitionError as error:
+        raise PackagingError(str(error)) from None
 
 
 def _close_api(resources: Mapping[str, Any]) -> None:

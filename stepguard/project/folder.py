@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from stepguard.guard.errors import ConfigurationError
-from stepguard.project import definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project folder: app.py, statemachine/, guardrails/, .chalice/."""
@@ -39,9 +38,8 @@ def chat_definition(function_arns: Mapping[str, str]) -> str:
 
 
 def evaluation_definition(function_arns: Mapping[str, str]) -> str:
-    """statemachine/evaluate.asl.json around the chat's states, with the Lambdas' ARNs. Raises ConfigurationError."""
-    text = definitions.evaluation_definition(_definition("evaluate"), _definition("chat"))
-    return _substituted(text, "evaluate", function_arns)
+    """statemachine/evaluate.asl.json with the Lambdas' ARNs. Raises ConfigurationError."""
+    return _substituted(_definition("evaluate"), "evaluate", function_arns)
 
 
 def _definition(name: str) -> str:

@@ -148,6 +148,14 @@ def test_a_definition_that_cannot_be_read_is_named(project: Path) -> None:
         build(project, Path("build/package"))
 
 
+def test_an_evaluation_that_drifted_from_the_chat_is_refused(project: Path) -> None:
+    """An evaluation of other states than those deployed would measure nothing; the message says what to run."""
+    chat = project / "statemachine" / "chat.asl.json"
+    chat.write_text(chat.read_text(encoding="utf-8").replace('TimeoutSeconds": 300', 'TimeoutSeconds": 299'))
+    with pytest.raises(PackagingError, match=r"does not hold the states of chat\.asl\.json: run"):
+        build(project, Path("build/package"))
+
+
 @pytest.mark.parametrize("text", ["- a list", "name: [", ""], ids=["list", "broken", "empty"])
 def test_a_guardrail_file_that_is_none_is_named(project: Path, text: str) -> None:
     """Packaging stops at the file and does not deploy two layers out of three."""

@@ -59,12 +59,14 @@ def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> Non
 
 
 def test_the_definitions_are_the_files(built: Built) -> None:
-    """The chat's, twice; the evaluation's with the chat's own states as its item processor."""
-    chat = json.loads((built.root / "statemachine" / "chat.asl.json").read_text(encoding="utf-8"))
+    """The chat's, twice, and the evaluation's."""
+    chat, evaluate = (
+        json.loads((built.root / "statemachine" / f"{name}.asl.json").read_text(encoding="utf-8"))
+        for name in ("chat", "evaluate")
+    )
     machines = built.resources("AWS::StepFunctions::StateMachine")
     assert machines["ChatStateMachine"]["Definition"] == machines["ChatExpressStateMachine"]["Definition"] == chat
-    items = machines["EvaluateStateMachine"]["Definition"]["States"]["EvaluateItems"]["ItemProcessor"]
-    assert set(items["States"]) == set(chat["States"])
+    assert machines["EvaluateStateMachine"]["Definition"] == evaluate
 
 
 def test_the_state_machine_keeps_a_history_and_logs_no_text(built: Built) -> None:

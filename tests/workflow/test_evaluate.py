@@ -175,6 +175,7 @@ def test_a_linter_agrees_but_for_what_it_does_not_know(tmp_path: Path) -> None:
     """statelint 3.1 knows neither Label, InputType JSONL nor WriterConfig, which AWS documents."""
     definition = json.loads((ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf-8"))
     state = definition["States"]["EvaluateItems"]
+    assert "GuardInput" in state["ItemProcessor"]["States"]
     for holder, name in (
         (state, "Label"),
         (state["ItemReader"], "ReaderConfig"),

@@ -1,8 +1,10 @@
-"""The evaluation's definition holds the chat's states, and no second copy of them."""
+"""The evaluation's definition holds the chat's states, as a generated copy that cannot drift."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +17,9 @@ EVALUATE = (ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf
 
 def test_the_item_processor_is_the_chat_workflow() -> None:
     """The same states, but for two keys that an evaluation keeps of each stage."""
-    built = json.loads(definitions.evaluation_definition(EVALUATE, CHAT, "STANDARD"))
-    processor = built["States"]["EvaluateItems"]["ItemProcessor"]
+    processor = json.loads(EVALUATE)["States"]["EvaluateItems"]["ItemProcessor"]
     chat = json.loads(CHAT)
-    assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
     assert processor["StartAt"] == chat["StartAt"]
     for state in processor["States"].values():
         if state["Type"] == "Task":
@@ -27,10 +28,45 @@ def test_the_item_processor_is_the_chat_workflow() -> None:
     assert processor["States"] == chat["States"]
 
 
-def test_the_source_holds_no_state_of_the_chat() -> None:
-    """A copy would drift."""
-    assert not set(json.loads(CHAT)["States"]) & set(json.loads(EVALUATE)["States"])
-    assert "GuardInput" not in EVALUATE
+def test_the_committed_file_is_what_make_definitions_writes() -> None:
+    """Byte for byte: composing again changes nothing."""
+    assert definitions.compose_evaluation(EVALUATE, CHAT) == EVALUATE
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    """A copy of both definitions."""
+    for name in (definitions.CHAT, definitions.EVALUATE):
+        shutil.copy2(ROOT / "statemachine" / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [definitions.CHAT, definitions.EVALUATE])
+def test_a_changed_state_is_drift_until_the_file_is_written_again(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In either file; the message names the command that repairs it."""
+    file = folder / name
+    file.write_text(file.read_text(encoding="utf-8").replace('"AnswerDontKnow"', '"NoAnswer"'), encoding="utf-8")
+    assert definitions.main(["--check", str(folder)]) == 1
+    assert "python -m stepguard.project.definitions" in capsys.readouterr().err
+    assert definitions.main([str(folder)]) == definitions.main(["--check", str(folder)]) == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_file_that_is_no_definition_is_named(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence, and the file stays as it is."""
+    (folder / definitions.EVALUATE).write_text(text)
+    assert definitions.main([str(folder)]) == 1
+    assert definitions.EVALUATE in capsys.readouterr().err
+    assert (folder / definitions.EVALUATE).read_text() == text
+
+
+def test_the_execution_type_is_kept() -> None:
+    """EXPRESS, or a placeholder for it."""
+    placeholder = EVALUATE.replace('"ExecutionType": "EXPRESS"', '"ExecutionType": "${ExecutionType}"')
+    assert placeholder != EVALUATE
+    assert definitions.compose_evaluation(placeholder, CHAT) == placeholder
 
 
 def test_every_placeholder_stands_for_a_lambda() -> None:
