@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATA ?= ../shared/data
+CONFORMANCE ?= ../shared/conformance
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## print this list
@@ -47,6 +48,11 @@ test-clients: setup ## LiteLLM, langchain-aws and AWS's SDK for JavaScript again
 	@build/clients/bin/pip install --quiet -r requirements-clients.txt
 	@if command -v npm > /dev/null; then cp tests/clients/javascript/package.json build/clients && npm install --prefix build/clients --silent --no-audit --no-fund --ignore-scripts; fi
 	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
+
+conformance: setup ## all executions recorded on AWS, from the folder beside the repository (CONFORMANCE=folder)
+	@test -f $(CONFORMANCE)/score.py || { echo "no recorded executions in $(CONFORMANCE): make conformance CONFORMANCE=FOLDER"; exit 1; }
+	@$(BIN)/python $(CONFORMANCE)/score.py --adapter bench/conformance_adapter.py --python $(BIN)/python $(CONFORMANCE)/public/*.jsonl
+	@STEPGUARD_CONFORMANCE=$(CONFORMANCE) $(BIN)/python -m pytest -q tests/recorded tests/recorded/whole_corpus.py tests/unit/trace/test_trace_recorded.py
 
 check: lint test package ## everything CI runs
 
@@ -98,4 +104,4 @@ clean: ## remove what was built, the environment and the embedded cloud's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test test-browser test-clients check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup demo chat serve doctor test test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

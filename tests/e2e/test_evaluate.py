@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,12 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.e2e.product import SCRIPTS, Ran, Server, environment, run, wait_until
 
-PEERS = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SAMPLES = PEERS / "aws_samples_guardrail_tests"
+SAMPLES = Path(__file__).parents[1] / "data" / "aws_samples"
 
 
 def evaluate(home: Path, *arguments: str) -> Ran:
@@ -79,7 +75,6 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     assert again.document["scorecard"]["items"] == 400
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public data is not here")
 def test_the_peers_files_run_as_they_are(tmp_path: Path) -> None:
     """With the guardrails that those samples define; a limit that is not reached is exit code 1."""
     for name, guardrail, items in (

@@ -294,9 +294,10 @@ def _check_request(state: State, params: Params, mock: Mapping[str, Json] | None
         if isinstance(state, (Map, Parallel)):
             if (params.get("stateConfiguration") or {}).get("mapIterationFailureCount") is not None:
                 raise _refused("TestState does not support MapIterationFailureCount when a mock is not specified.")
-            raise _refused(
+            raise ServiceError(
+                "InvalidDefinition",
                 "TestState API does not support Map or Parallel states. Supported state types include: "
-                "[Task, Wait, Pass, Succeed, Fail, Choice]"
+                "[Task, Wait, Pass, Succeed, Fail, Choice]",
             )
         if params.get("context"):
             raise _refused("TestState does not support a Context object when a mock is not specified.")

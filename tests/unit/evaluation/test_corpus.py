@@ -20,7 +20,7 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 from stepguard.guard.verdict import Layer
 
-PEERS = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[4] / "shared" / "data"))
+SAMPLES = Path(__file__).parents[2] / "data" / "aws_samples"
 
 
 def read(name: str, text: str | bytes) -> list[Entry]:
@@ -85,11 +85,10 @@ def test_kinds_follow_the_members() -> None:
     assert kinds == [Kind.PROMPT, Kind.RESPONSE, Kind.DOCUMENT, Kind.DOCUMENT]
 
 
-@pytest.mark.skipif(not (PEERS / "aws_samples_guardrail_tests").is_dir(), reason="the public data is not here")
 def test_the_tdd_sample_runs_as_it_is() -> None:
     """INPUT tests go to the input layer alone, OUTPUT tests with source and query to the model layer alone."""
     name = "tdd_guardrail_tests.csv"
-    found = items(name, (PEERS / "aws_samples_guardrail_tests" / name).read_bytes())
+    found = items(name, (SAMPLES / name).read_bytes())
     assert len(found) == 54
     assert (found[0].id, found[0].layers, found[0].labels.expected) == ("1", (Layer.PREPROCESS,), Expected.PASSED)
     assert found[1].layers == (Layer.MODEL,)
@@ -97,11 +96,10 @@ def test_the_tdd_sample_runs_as_it_is() -> None:
     assert found[2].labels.expected is Expected.INTERVENED
 
 
-@pytest.mark.skipif(not (PEERS / "aws_samples_guardrail_tests").is_dir(), reason="the public data is not here")
 def test_the_optimizer_sample_runs_as_it_is() -> None:
     """Its rows have no id, and cells with line ends; `reject` is an intervention."""
     name = "optimizer_sample_test_inputs.csv"
-    found = items(name, (PEERS / "aws_samples_guardrail_tests" / name).read_bytes())
+    found = items(name, (SAMPLES / name).read_bytes())
     assert len(found) == 50
     assert found[0].request.text.startswith("SystemMessage:\n")
     assert {item.labels.expected for item in found} == {Expected.PASSED, Expected.INTERVENED}

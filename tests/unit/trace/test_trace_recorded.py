@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,24 +14,20 @@ from hypothesis import strategies as st
 from stepguard.trace import Trace, read_history, to_document
 from stepguard.trace.events import details_member
 from stepguard.trace.graph import graph
+from tests.recorded import corpus
 
-FOLDER = Path(os.environ.get("STEPGUARD_CONFORMANCE") or Path(__file__).parents[4] / "shared" / "conformance")
 SCHEDULED = {
     "TaskScheduled", "LambdaFunctionScheduled", "ActivityScheduled", "MapStateStarted", "ParallelStateStarted",
 }  # fmt: skip
 FAILED = {
     "TaskFailed", "LambdaFunctionFailed", "ActivityFailed", "TaskTimedOut", "ActivityTimedOut", "LambdaFunctionTimedOut"
 }  # fmt: skip
-recorded = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason=f"no executions recorded on AWS in {FOLDER}; STEPGUARD_CONFORMANCE names the folder"
-)
 
 
 @cache
 def cases() -> tuple[Mapping[str, Any], ...]:
     """Every recorded case with a history."""
-    lines = (line for file in sorted((FOLDER / "public").glob("*.jsonl")) for line in file.read_text().splitlines())
-    return tuple(case for case in map(json.loads, lines) if case["expected"].get("events"))
+    return tuple(case for case in corpus.cases(*corpus.EXECUTIONS) if case["expected"].get("events"))
 
 
 def raw(case: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -52,10 +46,9 @@ def count(trace: Trace, *outcomes: str) -> int:
     return sum(item.outcome in outcomes for visit in trace.visits if visit.type == "Task" for item in visit.tries)
 
 
-@recorded
 def test_every_recorded_history_is_read_and_agrees_with_its_events() -> None:
     """Path, end, error, attempts, failures and exits are those of the events, for every execution recorded on AWS."""
-    assert len(cases()) > 300
+    assert len(cases()) > 150
     for case in cases():
         events = case["expected"]["events"]
         types = [event["type"] for event in events]
@@ -73,7 +66,6 @@ def test_every_recorded_history_is_read_and_agrees_with_its_events() -> None:
             assert count(trace, "failed", "timed_out") == sum(kind in FAILED for kind in types), name
 
 
-@recorded
 def test_every_visit_lasts_from_its_entered_to_its_exited_event() -> None:
     """Durations are the events' own, also where branches are mixed."""
     for case in cases():
@@ -87,7 +79,6 @@ def test_every_visit_lasts_from_its_entered_to_its_exited_event() -> None:
                 assert visit.milliseconds == pytest.approx((moments[last] - moments[first]) * 1000, abs=0.01)
 
 
-@recorded
 def test_a_state_is_inside_of_the_container_that_is_open() -> None:
     """The visit around a visit is a Map or Parallel that was entered before it and left after it."""
     for case in cases():
@@ -99,7 +90,6 @@ def test_a_state_is_inside_of_the_container_that_is_open() -> None:
                 assert around.index < visit.index
 
 
-@recorded
 def test_every_recorded_definition_is_a_graph_and_every_trace_a_document() -> None:
     """JSON all the way, and every edge ends at nodes."""
     for case in cases():
