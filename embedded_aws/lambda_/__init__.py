@@ -1,7 +1,4 @@
-"""The embedded Lambda: functions of a project folder, run in warm worker processes under Lambda's contract."""
+"""The embedded Lambda: functions of a project folder, run in warm worker processes under Lambda's contract.
 
-from embedded_aws.lambda_.config import FunctionConfig, InvokeResult
-from embedded_aws.lambda_.functions import Functions
-from embedded_aws.lambda_.service import LambdaBackend
-
-__all__ = ["FunctionConfig", "Functions", "InvokeResult", "LambdaBackend"]
+Import from its modules: this file stays empty, because every worker process imports it.
+"""

@@ -16,13 +16,19 @@ from uuid import uuid4
 from embedded_aws.lambda_.config import REQUEST_LIMIT, FunctionConfig, InvokeResult
 from embedded_aws.lambda_.invocation import INIT_SECONDS, Event, Invocation
 from embedded_aws.lambda_.logs import LogFolder
-from embedded_aws.lambda_.pool import WorkerPool
-from embedded_aws.lambda_.worker import Sandbox, WorkerRetired
+from embedded_aws.lambda_.worker import LambdaWorker, Sandbox
 from embedded_aws.wire import Account, ServiceError
+from embedded_aws.workers.pool import PoolBusy, PoolClosed, WorkerPool
+from embedded_aws.workers.process import WorkerRetired
 
 # How long an invocation queues for a worker before it is throttled.
 QUEUE_SECONDS = 60.0
 MAX_WORKERS = 16
+# A function that waits for other functions (an API route that polls an execution) holds a worker without using a
+# processor, so a caller that has waited for this long gets another worker.
+GROW_AFTER = 0.05
+# How long a worker beyond the kept ones stays without work.
+EXTRA_IDLE = 20.0
 
 _REFERENCE = re.compile(
     r"(?:(?:arn:[\w-]+:lambda:(?P<region>[\w-]+):)?(?:(?P<account>\d{12}):)?function:|(?P<short>\d{12}):)?"
@@ -43,7 +49,9 @@ class Functions:
         self.account = account
         self._configs: dict[str, FunctionConfig] = {}
         self._logs = LogFolder(log_folder)
-        self._pool = WorkerPool(workers or 2 * (os.cpu_count() or 1), MAX_WORKERS)
+        self._pool = WorkerPool(
+            _start_worker, keep=workers or 2 * (os.cpu_count() or 1), limit=MAX_WORKERS, grow_after=GROW_AFTER
+        )
 
     def register(self, config: FunctionConfig) -> None:
         """Create or replace a function."""
@@ -116,6 +124,10 @@ class Functions:
         sandbox = Sandbox(config.task_root, self.account.region, tuple(sorted(config.environment.items())))
         try:
             worker = self._pool.acquire(sandbox, patience)
+        except PoolBusy:
+            raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Type="User") from None
+        except PoolClosed:
+            raise ServiceError("ServiceException", "The embedded Lambda is shutting down.", 500) from None
         except OSError as error:  # no such task root, no processes or descriptors left
             message = f"No worker could be started for function {config.name} in {config.task_root}: {error.strerror}."
             raise ServiceError("ServiceException", message, 500, Type="Service") from None
@@ -144,6 +156,10 @@ class Functions:
     def _prewarm(self, config: FunctionConfig) -> None:
         with suppress(ServiceError, WorkerRetired):
             self._finish(self._start(config, Event(str(uuid4()), None), INIT_SECONDS), math.inf)
+
+
+def _start_worker(sandbox: Sandbox, extra: bool) -> LambdaWorker:
+    return LambdaWorker(sandbox, idle=EXTRA_IDLE if extra else 0.0)
 
 
 def check_size(payload: bytes, limit: int) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from embedded_aws.lambda_.config import FunctionConfig, InvokeResult
 from embedded_aws.lambda_.logs import InvocationLog, LogFolder
-from embedded_aws.lambda_.worker import Worker, WorkerDied, WorkerRetired
+from embedded_aws.lambda_.worker import LambdaWorker, describe_exit
+from embedded_aws.workers.process import WorkerDied, WorkerRetired
 
 # Lambda gives the init phase (importing the handler) ten seconds of its own; an import that takes longer is tried
 # again within the function's time.
@@ -31,7 +32,7 @@ class Event:
 class Invocation:
     """Runs `event` in `worker`; afterwards `usable` tells whether the worker may take another one."""
 
-    def __init__(self, config: FunctionConfig, arn: str, event: Event, worker: Worker, logs: LogFolder) -> None:
+    def __init__(self, config: FunctionConfig, arn: str, event: Event, worker: LambdaWorker, logs: LogFolder) -> None:
         self.worker = worker
         self.usable = True
         self._config = config
@@ -56,7 +57,7 @@ class Invocation:
             try:
                 reply = self.worker.wait(min(deadline, until), self._log.output)
             except WorkerDied as died:
-                return self._broken("Runtime.ExitError", str(died), "error")
+                return self._broken("Runtime.ExitError", describe_exit(died.code), "error")
             if reply is None:
                 if time.monotonic() < deadline:
                     return None

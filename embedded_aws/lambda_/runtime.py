@@ -1,13 +1,10 @@
 """The Lambda runtime inside a worker process: loads handlers by their path and answers one invocation at a time.
 
-Run as a script (`python -P -u runtime.py FD IDLE`), it imports the standard library only; everything else in the
-process comes from the task root. FD is one end of a socket pair, the only channel to the parent: what a handler
-prints goes to the pipes on its descriptors 1 and 2 and can never reach it. IDLE is the number of seconds without an
-invocation after which a worker leaves by itself (0: never).
+It imports the standard library and `embedded_aws.workers.child` only; everything else in the process comes from the
+task root. What a handler prints goes to the pipes on descriptors 1 and 2, never to the channel.
 
-A frame is two big-endian 32-bit lengths, a JSON header and a body. Requests are `load` (import the handler, the init
-phase) and `invoke`; each is answered by one frame whose header says `ok` and whose body is the result or the error
-document of https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html. A worker that leaves says `bye`.
+Requests are `load` (import the handler, the init phase) and `invoke`. Each answer is one frame: its header has `ok`,
+its body is the result or the error document of https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html.
 
 The errors and their texts are those of AWS's Python runtime interface client
 (https://github.com/aws/aws-lambda-python-runtime-interface-client). One difference, for privacy: the log has an
@@ -22,12 +19,8 @@ import json
 import logging
 import os
 import resource
-import select
 import signal
-import socket
-import struct
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -37,7 +30,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-LENGTHS = struct.Struct("!II")
+from embedded_aws.workers.child import frame, open_channel, serve
+
 # AWS Lambda quotas: 6 MB for a synchronous response, and the 100 bytes over it that Lambda names in its message.
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
 # What the kernel grants after a deadline before it ends the process, whoever holds the interpreter's lock.
@@ -78,38 +72,6 @@ class LambdaContext:
     def log(self, message: object) -> None:
         """Write a line to the function's log."""
         sys.stdout.write(str(message))
-
-
-# --- frames ---------------------------------------------------------------------------------------------------------
-
-
-def frame(header: Mapping[str, object], body: bytes = b"") -> bytes:
-    """One frame: what `read_frame` takes apart."""
-    head = json.dumps(header).encode("ascii")
-    return b"".join((LENGTHS.pack(len(head), len(body)), head, body))
-
-
-def read_frame(channel: socket.socket) -> tuple[dict[str, Any], bytes] | None:
-    """The next frame, or None when the other side is gone."""
-    lengths = _read(channel, LENGTHS.size)
-    if lengths is None:
-        return None
-    head_size, body_size = LENGTHS.unpack(lengths)
-    head, body = _read(channel, head_size), _read(channel, body_size)
-    if head is None or body is None:
-        return None
-    return json.loads(head), body
-
-
-def _read(channel: socket.socket, size: int) -> bytes | None:
-    buffer = bytearray(size)
-    view, done = memoryview(buffer), 0
-    while done < size:
-        count = channel.recv_into(view[done:])
-        if not count:
-            return None
-        done += count
-    return bytes(buffer)
 
 
 # --- handlers -------------------------------------------------------------------------------------------------------
@@ -180,28 +142,13 @@ def describe_error(error: Exception, request_id: str) -> dict[str, object]:
 
 
 class Runtime:
-    """Answers the frames of one parent until it is gone."""
+    """Answers requests, one at a time."""
 
-    def __init__(self, channel: socket.socket, idle: float) -> None:
-        self._channel = channel
-        self._idle = idle or None
+    def __init__(self) -> None:
         self._request_id = ""
 
-    def serve(self) -> None:
-        """Answer requests until the parent closes the channel or nothing comes for the idle time."""
-        while True:
-            # An extra worker, started in a rush, leaves by itself; poll has no limit on descriptor numbers.
-            poll = select.poll()
-            poll.register(self._channel, select.POLLIN)
-            if not poll.poll(self._idle and self._idle * 1000):
-                self._channel.sendall(frame({"kind": "bye"}))
-                return
-            request = read_frame(self._channel)
-            if request is None:
-                return
-            self._channel.sendall(self._answer(*request))
-
-    def _answer(self, header: dict[str, Any], body: bytes) -> bytes:
+    def answer(self, header: dict[str, Any], body: bytes) -> bytes:
+        """The answer's frame."""
         self._request_id = header["request_id"]
         os.environ.update(header["variables"])
         # Ends a handler that outlives its parent, even one that never gives up the interpreter's lock.
@@ -222,7 +169,7 @@ class Runtime:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):  # a handler may have closed or replaced it
                 stream.flush()
-        return frame({"kind": "reply", "ok": ok, "peak": peak_memory()}, result)
+        return frame({"ok": ok, "peak": peak_memory()}, result)
 
     def _context(self, header: Mapping[str, Any]) -> LambdaContext:
         given = header.get("client_context")
@@ -277,29 +224,15 @@ def _log_error(document: Mapping[str, Any]) -> None:
         sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _leave_with_parent(channel: socket.socket) -> None:
-    """Exit at once when the parent is gone, also in the middle of an invocation."""
-    poll = select.poll()
-    poll.register(channel, 0)  # reports nothing but the hang-up, and takes no data from the reader
-    poll.poll()
-    os._exit(0)
-
-
-def main(arguments: list[str]) -> None:
-    """Take the channel, put the task root on the import path, serve."""
-    channel = socket.socket(fileno=int(arguments[1]))
-    channel.set_inheritable(False)  # processes that a handler starts must not keep the channel open
+def main(descriptor: str, idle: str) -> None:
+    """Serve the channel behind `descriptor`; leave after `idle` seconds (0: no limit) without an invocation."""
+    channel = open_channel(descriptor)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    threading.Thread(target=_leave_with_parent, args=(channel,), daemon=True, name="parent").start()
     root = Path(os.environ["LAMBDA_TASK_ROOT"])
     # Chalice packs what is in vendor/ next to app.py.
     sys.path[:0] = [str(root), str(root / "vendor")]
-    runtime = Runtime(channel, float(arguments[2]))
+    runtime = Runtime()
     runtime.set_up_logging()
-    runtime.serve()
-    # As on Lambda, whatever threads or exit hooks a handler left behind have no say.
+    serve(channel, runtime.answer, float(idle))
+    # As on Lambda, threads and exit hooks that a handler left behind do not delay the end.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedded_aws.apigateway.http_api import Gateway, HttpApi
-from embedded_aws.lambda_ import FunctionConfig, Functions, InvokeResult
+from embedded_aws.lambda_.config import FunctionConfig, InvokeResult
+from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.caller import Caller
 

@@ -20,7 +20,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from embedded_aws.endpoint import Endpoint, HttpApi
-from embedded_aws.lambda_ import FunctionConfig, Functions, LambdaBackend
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
+from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
 
 ACCOUNT = Account(account_id="210987654321")

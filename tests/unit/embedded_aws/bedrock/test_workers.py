@@ -20,9 +20,10 @@ from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge import workers
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation, Scope
 from embedded_aws.bedrock.judge.judge import LocalJudge
-from embedded_aws.bedrock.judge.workers import Worker, WorkerEndedError, WorkerJudge
+from embedded_aws.bedrock.judge.workers import GuardWorker, WorkerJudge
 from embedded_aws.bedrock.policies.base import Direction
 from embedded_aws.wire import ServiceError
+from embedded_aws.workers.process import WorkerGone
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGES = {"name": "g", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
@@ -85,14 +86,31 @@ def test_a_refusal_arrives_as_the_same_error(judge: WorkerJudge) -> None:
     assert (caught.value.code, caught.value.status) == ("ValidationException", 400)
 
 
-def test_a_killed_worker_costs_one_error_that_clients_retry(judge: WorkerJudge) -> None:
+def test_a_worker_killed_in_a_request_costs_one_error_that_clients_retry(judge: WorkerJudge) -> None:
     """After a worker has died the next request is judged by a new one."""
     judge(WORDS, "INPUT", [Block("fine")], Scope())
-    os.kill(judge.processes[0], signal.SIGKILL)
+    (stopped,) = judge.processes
+    os.kill(stopped, signal.SIGSTOP)  # so that the request is under way when the worker dies
+    killing = threading.Timer(0.2, os.kill, [stopped, signal.SIGKILL])
+    killing.start()
     with pytest.raises(ServiceError) as caught:
         judge(WORDS, "INPUT", [Block("fine")], Scope())
+    killing.join()
     assert (caught.value.code, caught.value.status) == ("InternalServerException", 500)
     assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
+
+
+def test_a_worker_killed_between_requests_costs_nothing(judge: WorkerJudge) -> None:
+    """An idle worker that has ended is replaced before a request meets it."""
+    judge(WORDS, "INPUT", [Block("fine")], Scope())
+    (killed,) = judge.processes
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _runs(killed):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert judge(WORDS, "INPUT", [Block("forbidden")], Scope()).blocked
+    assert killed not in judge.processes
 
 
 def test_a_worker_that_does_not_answer_is_replaced(judge: WorkerJudge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +155,7 @@ def test_files_of_the_current_folder_are_no_modules(tmp_path: Path, monkeypatch:
     for module in ("logging", "json", "local"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit(3)\n")
     monkeypatch.chdir(tmp_path)
-    worker = Worker()
+    worker = GuardWorker()
     try:
         worker.wait_until_ready()
     finally:
@@ -164,17 +182,22 @@ def test_workers_end_with_a_killed_parent() -> None:
         time.sleep(0.02)
 
 
-def _runs(process: int) -> bool:
-    """Whether a process that is nobody's zombie has this id."""
+def _runs(pid: int) -> bool:
+    """Whether a process exists and has open descriptors: a zombie has none when its last thread has ended."""
+    process = Path(f"/proc/{pid}")
+    if not Path("/proc").exists():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return ") Z " not in (process / "stat").read_text() or len(list((process / "task").iterdir())) > 1
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-class FakeWorker(Worker):
+class FakeWorker(GuardWorker):
     """A worker without a process; `gate` holds its answers back."""
 
     def __init__(self, gate: threading.Event | None = None, *, ready: bool = True) -> None:
@@ -187,12 +210,18 @@ class FakeWorker(Worker):
 
     def wait_until_ready(self) -> None:
         if not self.ready:
-            raise WorkerEndedError
+            raise WorkerGone
 
     def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Evaluation:
         self.gate.wait(10)
         self.judged.append(blocks[0].text)
         return Evaluation(False, False, (), (), {}, {}, {})
+
+    def waiting(self) -> bool:
+        return True
+
+    def interrupt(self) -> None:
+        self.kill()
 
     def kill(self) -> None:
         self.killed = True
@@ -204,7 +233,7 @@ def test_workers_grow_with_the_load_and_never_beyond_the_limit() -> None:
     gate.set()
     started: list[FakeWorker] = []
 
-    def start(_vectors: int | None) -> Worker:
+    def start(_vectors: int | None) -> GuardWorker:
         started.append(FakeWorker(gate))
         return started[-1]
 
@@ -262,7 +291,7 @@ def test_closing_ends_a_worker_that_is_just_starting() -> None:
     asked, gate = threading.Event(), threading.Event()
     late = FakeWorker()
 
-    def start(vectors: int | None) -> Worker:
+    def start(vectors: int | None) -> GuardWorker:
         asked.set()
         gate.wait(10)
         assert vectors is None or os.fstat(vectors)
@@ -285,7 +314,7 @@ def test_a_waiting_request_does_not_start_workers_over_and_over() -> None:
     gate = threading.Event()
     attempts: list[FakeWorker] = []
 
-    def start(_vectors: int | None) -> Worker:
+    def start(_vectors: int | None) -> GuardWorker:
         attempts.append(FakeWorker(gate, ready=not attempts))
         return attempts[-1]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded_aws.lambda_ import FunctionConfig, Functions
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
 
 APP = """

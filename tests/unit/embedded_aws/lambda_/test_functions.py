@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.lambda_ import FunctionConfig, Functions
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account, ServiceError
 
 
@@ -333,7 +334,8 @@ def test_closing_ends_the_workers(task_root: Path, tmp_path: Path) -> None:
 PARENT = """
 import json, os, sys, threading
 from pathlib import Path
-from embedded_aws.lambda_ import FunctionConfig, Functions
+from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
 root, state = Path(sys.argv[1]), Path(sys.argv[2])
 functions = Functions(Account(), state, workers=2)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.lambda_ import Functions, LambdaBackend
+from embedded_aws.lambda_.functions import Functions
+from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.wire import HttpRequest, HttpResponse, JsonService
 
 SIX_MEGABYTES = 6 * 1024 * 1024

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded_aws.lambda_.worker import Sandbox, Worker, WorkerRetired
+from embedded_aws.lambda_.worker import LambdaWorker, Sandbox
+from embedded_aws.workers.process import WorkerRetired
 
 HEADER = {"kind": "load", "request_id": "r", "handler": "app.echo", "seconds": 5, "variables": {}, "arn": "a"}
 
@@ -18,7 +19,7 @@ def nothing(piece: bytes) -> None:
 
 def test_an_extra_worker_leaves_when_idle_and_says_so(task_root: Path) -> None:
     """After its idle time it is no longer waiting, and whoever comes too late is told that nothing was run."""
-    worker = Worker(Sandbox(task_root, "us-east-1", ()), idle=0.1)
+    worker = LambdaWorker(Sandbox(task_root, "us-east-1", ()), idle=0.1)
     try:
         worker.send(HEADER, b"", time.monotonic() + 5)
         reply = worker.wait(time.monotonic() + 10, nothing)
@@ -36,7 +37,7 @@ def test_an_extra_worker_leaves_when_idle_and_says_so(task_root: Path) -> None:
 
 def test_an_answer_that_is_not_there_yet_is_none(task_root: Path) -> None:
     """A caller can look again; nothing of the exchange is lost."""
-    worker = Worker(Sandbox(task_root, "us-east-1", ()))
+    worker = LambdaWorker(Sandbox(task_root, "us-east-1", ()))
     try:
         worker.send(HEADER, b"", time.monotonic() + 5)
         assert worker.wait(time.monotonic() - 1, nothing) is None
