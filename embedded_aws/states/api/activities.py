@@ -52,14 +52,14 @@ class ActivityOperations:
         return page.reply("activities", rows, _shown)
 
     def delete_activity(self, params: Params) -> Params:
-        """Idempotent. A task that waits for it goes on waiting, until its time-out."""
+        """Idempotent. A task that already waits for the activity continues to wait until its time-out."""
         check_arn(params["activityArn"], "activity")
         self.core.store.write("DELETE FROM activities WHERE arn = ?", params["activityArn"])
         self.core.store.flush()
         return {}
 
     def get_activity_task(self, params: Params) -> Params:
-        """Waits up to 60 seconds for a task; an empty answer when there is none."""
+        """Wait up to 60 seconds for a task; the response is empty if no task arrives."""
         arn = self._activity(params["activityArn"])["arn"]
         deadline = monotonic() + _POLL_SECONDS
         while (left := deadline - monotonic()) > 0:
@@ -68,13 +68,13 @@ class ActivityOperations:
                 break
             token, text = task
             mailbox = self.core.dispatcher.mailbox(token)
-            # A task that has timed out meanwhile is not given to a worker.
+            # A task that timed out while it was queued is not given to a worker.
             if mailbox is not None and mailbox.put(Started(params.get("workerName"))):
                 return {"taskToken": token, "input": text}
         return {}
 
     def send_task_success(self, params: Params) -> Params:
-        """End a waiting task with a result; InvalidToken or TaskTimedOut when nobody waits."""
+        """End a waiting task with a result; InvalidToken or TaskTimedOut if no task waits for it."""
         if size(params["output"]) > MAX_BYTES:
             raise ServiceError("InvalidOutput", "Invalid Output: 'the output exceeds 262144 bytes'")
         try:
@@ -89,7 +89,7 @@ class ActivityOperations:
         return self._tell(params["taskToken"], Done(failure=failure))
 
     def send_task_heartbeat(self, params: Params) -> Params:
-        """Say that the worker is alive."""
+        """Record that the worker is alive."""
         return self._tell(params["taskToken"], Heartbeat())
 
     def _tell(self, token: str, message: Message) -> Params:

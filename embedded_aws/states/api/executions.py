@@ -42,7 +42,7 @@ class ExecutionOperations:
         return {"executionArn": execution, "startDate": moment(started)}
 
     def start_sync_execution(self, params: Params) -> Params:
-        """EXPRESS only: waits for the end. A failed execution is a good answer whose `status` says so."""
+        """EXPRESS only: wait for the end. A failed execution is a normal response with `status` FAILED."""
         if resolve(self.core.store, params["stateMachineArn"].partition("#")[0]).machine["type"] != "EXPRESS":
             raise ServiceError(
                 "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
@@ -70,7 +70,7 @@ class ExecutionOperations:
         return response
 
     def stop_execution(self, params: Params) -> Params:
-        """An execution that ended already stays as it is; its stop date is given."""
+        """Stop an execution. An execution that has already ended is unchanged; the response has its stop date."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         running = self.core.running.get(arn)
@@ -80,7 +80,7 @@ class ExecutionOperations:
         return {"stopDate": moment(row["stopped"])}
 
     def describe_execution(self, params: Params) -> Params:
-        """What an execution is and what became of it. STANDARD only."""
+        """Describe an execution: its input, status and output. STANDARD only."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         row = self._row(arn)
@@ -220,7 +220,7 @@ def _execution_input(text: str) -> Json:
 
 
 def _outcome(row: Any) -> Params:
-    """The members that only an ended execution has."""
+    """The response members that exist only after the execution has ended."""
     outcome: Params = {}
     if row["output"] is not None:
         outcome.update({"output": row["output"], "outputDetails": {"included": True}})

@@ -26,7 +26,7 @@ _SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfigur
 
 
 def check_definition(text: str, kind: str) -> list[Finding]:
-    """Every finding about a definition, those of the compiler included."""
+    """All findings about a definition, including the compiler's."""
     definition, findings = parse_definition(text)
     if definition is None:
         return findings
@@ -45,7 +45,7 @@ class MachineOperations:
     core: Core
 
     def create_state_machine(self, params: Params) -> Params:
-        """Idempotent: the same name with the same definition, type and settings gives the existing machine."""
+        """Idempotent: the same name, definition, type and settings return the existing state machine."""
         check_name(params["name"])
         _check_role(params["roleArn"])
         _check_publish(params)
@@ -82,7 +82,7 @@ class MachineOperations:
             return self._published(params, arn, {"stateMachineArn": arn, "creationDate": moment(now)})
 
     def update_state_machine(self, params: Params) -> Params:
-        """A new revision; executions that run keep theirs."""
+        """Create a new revision. Running executions keep their revision."""
         _check_publish(params)
         with self.core.starting:
             machine = find_machine(self.core.store, params["stateMachineArn"])
@@ -112,7 +112,7 @@ class MachineOperations:
             return self._published(params, machine["arn"], updated)
 
     def describe_state_machine(self, params: Params) -> Params:
-        """A state machine, or the version that the ARN names (or an alias leads to)."""
+        """Describe a state machine, or the version that the ARN names or the alias points to."""
         target = resolve(self.core.store, params["stateMachineArn"])
         machine = target.machine
         revision = find_revision(self.core.store, machine["arn"], target.revision)
@@ -148,7 +148,7 @@ class MachineOperations:
         )
 
     def delete_state_machine(self, params: Params) -> Params:
-        """Idempotent. Running executions end first on AWS; here they go on, and their histories stay readable."""
+        """Idempotent. AWS ends running executions first; here they continue, and their histories stay readable."""
         check_arn(params["stateMachineArn"], "stateMachine")
         with self.core.starting:
             self.core.store.write("DELETE FROM machines WHERE arn = ?", params["stateMachineArn"])
@@ -159,7 +159,7 @@ class MachineOperations:
         return {}
 
     def describe_state_machine_for_execution(self, params: Params) -> Params:
-        """The definition that an execution runs, however it was changed since."""
+        """The definition that an execution runs, even if the state machine has changed since."""
         check_arn(params["executionArn"], "execution")
         execution = self.core.store.one("SELECT * FROM executions WHERE arn = ?", params["executionArn"])
         if execution is None:
@@ -180,7 +180,7 @@ class MachineOperations:
         }
 
     def validate_state_machine_definition(self, params: Params) -> Params:
-        """Every finding; FAIL when one is an error."""
+        """Return all findings; the result is FAIL if one is an error."""
         findings = check_definition(params["definition"], params.get("type") or "STANDARD")
         if params.get("severity", "ERROR") == "ERROR":
             findings = [finding for finding in findings if finding.severity == "ERROR"]
@@ -199,7 +199,7 @@ class MachineOperations:
         }
 
     def _published(self, params: Params, arn: str, response: Params) -> Params:
-        """The response with the version that `publish` asks for."""
+        """The response, with a new version if `publish` is set."""
         if params.get("publish"):
             machine = find_machine(self.core.store, arn)
             version = publish(self.core.store, machine, params.get("versionDescription") or "", self.core.now())
@@ -211,7 +211,7 @@ class MachineOperations:
 
 
 def _definition(text: str, label: str) -> str:
-    """The definition of an execution: for a Map Run's child that of its item processor."""
+    """The definition of an execution. For a child of a Map Run, this is the item processor."""
     return processor_definition(compile_machine(load(text)), label) or text if label else text
 
 

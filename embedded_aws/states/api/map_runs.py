@@ -24,7 +24,7 @@ class MapRunOperations:
     core: Core
 
     def describe_map_run(self, params: Params) -> Params:
-        """Status, limits and counts, of items and of executions."""
+        """Describe a Map Run: its status, limits, and counts of items and executions."""
         row = self._map_run(params["mapRunArn"])
         limits = Limits(**load(row["limits"]))
         live = self.core.map_runs.live(row["arn"])
@@ -76,7 +76,7 @@ class MapRunOperations:
         )
 
     def update_map_run(self, params: Params) -> Params:
-        """Takes effect at once; only while the run goes on."""
+        """Change a running Map Run; the change takes effect at once."""
         row = self._map_run(params["mapRunArn"])
         live = self.core.map_runs.live(row["arn"])
         names = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage")

@@ -1,7 +1,7 @@
-"""RedriveExecution: a failed execution goes on from the state where it failed.
+"""RedriveExecution: a failed execution continues from the state that failed.
 
-The state is done again as a whole (AWS redoes only the failed branches of a Parallel or inline Map); a Distributed Map
-runs only the children again that did not succeed.
+The whole state runs again (AWS reruns only the failed branches of a Parallel or inline Map). A Distributed Map reruns
+only the children that did not succeed.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
@@ -39,7 +39,7 @@ class RedriveOperations:
     core: Core
 
     def redrive_execution(self, params: Params) -> Params:
-        """Let a failed, timed-out or aborted execution go on; ExecutionNotRedrivable says why not."""
+        """Continue a failed, timed-out or aborted execution; ExecutionNotRedrivable gives the reason if it cannot."""
         arn = params["executionArn"]
         check_arn(arn, "execution")
         store = self.core.store

@@ -1,4 +1,4 @@
-"""The embedded AWS Step Functions: one method per operation, over a true Amazon States Language engine.
+"""The embedded AWS Step Functions: one method per operation, on an Amazon States Language engine.
 
     from embedded_aws.states.api.service import StepFunctions
     from embedded_aws.states.interpret.ports import InvokeLambda, LambdaInvokeError, LambdaResult
@@ -13,9 +13,9 @@ from several threads; it raises `TimeoutError` when `timeout` (seconds) passes a
 Lambda itself refuses. A `LambdaResult` with `function_error` set carries `{"errorType", "errorMessage"}` as payload:
 the task fails with that error type and the payload text as its cause, as on AWS.
 
-Methods take and give what botocore's `stepfunctions` model names (datetimes are aware; blobs are bytes) and raise
-`embedded_aws.wire.ServiceError`. Put it on the wire with `embedded_aws.wire.JsonService("stepfunctions", states)`.
-`close` stops the engine and completes the file; the file can be opened again by the next process.
+Methods take and return the members of botocore's `stepfunctions` model (datetimes are aware; blobs are bytes) and raise
+`embedded_aws.wire.ServiceError`. To serve it over HTTP, use `embedded_aws.wire.JsonService("stepfunctions", states)`.
+`close` stops the engine and writes all pending data; the next process can open the file again.
 
 For tests, `clock=VirtualClock()` makes every wait and retry take no time.
 API: https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html
@@ -54,7 +54,7 @@ class StepFunctions(
     `workers` bounds how many tasks block at the same time. `clients` gives boto3-like clients for tasks that call
     other AWS services, for S3 in a Distributed Map, and for logs. `mocks` may answer tasks instead of what they call;
     `mock_config` is a MockConfigFile.json of Step Functions Local (its variable is SFN_MOCK_CONFIG). Without `recover`,
-    executions that a killed process left behind stay as they are: for a process that only looks.
+    executions that a killed process left behind are not resumed: for a process that only reads.
     """
 
     def __init__(
@@ -76,5 +76,5 @@ class StepFunctions(
             self.core.recover()
 
     def close(self) -> None:
-        """Stop the engine cleanly. Executions that still run are taken up by the next process on the same file."""
+        """Stop the engine cleanly. The next process on the same file resumes the executions that still run."""
         self.core.close()

@@ -34,12 +34,12 @@ _NAME = "StateName"
 class TestStateOperations:
     """Part of `StepFunctions`."""
 
-    __test__ = False  # not a test, whatever its name says to pytest
+    __test__ = False  # pytest must not collect this class, although its name starts with Test
 
     core: Core
 
     def test_state(self, params: Params) -> Params:
-        """Run one state. A failing state is a good answer whose `status` says so."""
+        """Run one state. A failing state is a normal response with `status` FAILED."""
         machine, state = _compiled(params["definition"], params.get("stateName"))
         mock = params.get("mock")
         _check_request(state, params, mock)
@@ -60,7 +60,7 @@ class TestStateOperations:
         frame = execution.frame
         frame.variables.update(variables)
         frame.stand_in(state, 0, self.core.now(), 0)
-        # The names that AWS gives to what has none, and no redrives.
+        # AWS's default names, and no redrives.
         about: dict[str, Json] = {"Name": _NAME, "EnteredTime": iso(frame.entered_at)}
         if isinstance(state, Working) and not isinstance(state, Pass):
             about["RetryCount"] = 0
@@ -253,7 +253,7 @@ def _compiled(text: str, name: str | None) -> tuple[Machine, State]:
     machine: dict[str, Json] = {"StartAt": name, "States": {name: body}}
     if jsonata and "QueryLanguage" not in body:
         machine["QueryLanguage"] = "JSONata"
-    # Where the state leads to is not there: only what is wrong with the state itself counts.
+    # The next state is missing here, so only findings about the state itself count.
     errors = [
         finding
         for finding in validate(machine)

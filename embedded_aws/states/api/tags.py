@@ -48,7 +48,7 @@ class TagOperations:
         return {}
 
     def untag_resource(self, params: Params) -> Params:
-        """Remove tags; those that are not there are no error."""
+        """Remove tags; a missing tag is not an error."""
         arn = self._taggable(params["resourceArn"])
         for key in params["tagKeys"]:
             self.core.store.write("DELETE FROM tags WHERE arn = ? AND key = ?", arn, key)

@@ -23,7 +23,7 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an execution is started of: the machine's row, the revision, and the version and alias that led to it."""
+    """The start target of an execution: the machine's row, its revision, and the ARN's version and alias, if any."""
 
     machine: Row
     revision: str
@@ -32,7 +32,7 @@ class Target:
 
 
 def resolve(store: Store, arn: str) -> Target:
-    """What a state machine's, version's or alias's ARN stands for; an alias chooses by its weights."""
+    """Resolve the ARN of a state machine, version or alias; an alias chooses a version by its weights."""
     qualifier = check_arn(arn, "stateMachine").partition(":")[2]
     if not qualifier:
         machine = find_machine(store, arn)
@@ -52,7 +52,7 @@ def resolve(store: Store, arn: str) -> Target:
 
 
 def publish(store: Store, machine: Row, description: str, now: float) -> Row:
-    """The version of a machine's current revision: a new one unless the latest is just that."""
+    """Publish a machine's current revision, unless the latest version already has it."""
     latest = store.one("SELECT * FROM versions WHERE machine = ? ORDER BY number DESC LIMIT 1", machine["arn"])
     if latest is not None and latest["revision"] == machine["revision"]:
         return latest
@@ -157,7 +157,7 @@ class VersionOperations:
         return {"stateMachineAliasArn": arn, "creationDate": moment(now)}
 
     def update_state_machine_alias(self, params: Params) -> Params:
-        """Change routing or description; what is not given stays."""
+        """Change routing or description; omitted members stay unchanged."""
         with self.core.starting:
             row = self._alias(params["stateMachineAliasArn"])
             routing, description = params.get("routingConfiguration"), params.get("description")
@@ -179,7 +179,7 @@ class VersionOperations:
         return {"updateDate": moment(now)}
 
     def describe_state_machine_alias(self, params: Params) -> Params:
-        """ResourceNotFound when there is none."""
+        """Describe an alias; ResourceNotFound if it does not exist."""
         row = self._alias(params["stateMachineAliasArn"])
         return {
             "stateMachineAliasArn": row["arn"],
@@ -209,7 +209,7 @@ class VersionOperations:
         )
 
     def delete_state_machine_alias(self, params: Params) -> Params:
-        """The versions stay."""
+        """Delete an alias; its versions stay."""
         row = self._alias(params["stateMachineAliasArn"])
         self.core.store.write("DELETE FROM aliases WHERE arn = ?", row["arn"])
         self.core.store.flush()

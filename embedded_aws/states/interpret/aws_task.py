@@ -19,7 +19,7 @@ from embedded_aws.states.interpret.ports import AwsClients
 from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError
 from embedded_aws.states.language.json_text import Json, dump
 
-# Step Functions names some services otherwise than the SDK for Python does.
+# Step Functions and the SDK for Python use different names for these services.
 _CLIENT_NAMES = {
     "bedrockruntime": "bedrock-runtime",
     "bedrockagentruntime": "bedrock-agent-runtime",
@@ -28,7 +28,7 @@ _CLIENT_NAMES = {
     "sfn": "stepfunctions",
     "secretsmanager": "secretsmanager",
 }
-# The prefix of error names: of the SDK's clients for Java, where it is not the service's own name capitalised.
+# Prefixes of error names, from the Java SDK's client names, where they differ from the capitalised service name.
 _ERROR_PREFIXES = {
     "dynamodb": "DynamoDb",
     "sns": "SNS",
@@ -51,7 +51,7 @@ OPTIMISED = {
 
 
 def call_service(clients: AwsClients, call: Call) -> Json:
-    """The response of a service as Step Functions gives it: PascalCase members, times as text."""
+    """A service's response as Step Functions returns it: PascalCase members, times as text."""
     service = call.resource.service.removeprefix("aws-sdk:")
     optimised = not call.resource.service.startswith("aws-sdk:")
     action = call.resource.action
@@ -93,7 +93,7 @@ def _prepared(service: str, action: str, arguments: Mapping[str, Json]) -> dict[
 
 
 def _cased(client: Any, action: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
-    """Parameters are written in PascalCase; the service's own model may want them otherwise."""
+    """Convert PascalCase parameters to the case that the service's model uses."""
     model = getattr(getattr(client, "meta", None), "service_model", None)
     if model is None:
         return dict(parameters)
@@ -173,7 +173,7 @@ def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
     response = getattr(error, "response", None)
     prefix = _ERROR_PREFIXES.get(service, _pascal(service))
     if optimised and service == "dynamodb":
-        prefix = "DynamoDB"  # the optimised integration stands on another SDK than aws-sdk:dynamodb
+        prefix = "DynamoDB"  # the optimised integration uses a different SDK from aws-sdk:dynamodb
     if not isinstance(response, dict):
         return StateError(f"{prefix}.SdkClientException", f"{type(error).__name__}: {error}")
     about = response.get("Error", {})
@@ -190,7 +190,7 @@ def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
 
 
 def _check(service: str, action: str, result: Json) -> None:
-    """PutEvents answers 200 with failed entries: Step Functions makes that a failure."""
+    """PutEvents returns 200 even if entries failed; Step Functions treats that as a failure."""
     if service == "events" and action == "putEvents" and result.get("FailedEntryCount"):
         shown = {"Entries": result.get("Entries", []), "FailedEntryCount": result["FailedEntryCount"]}
         raise StateError("EventBridge.FailedEntry", dump(shown))

@@ -54,7 +54,7 @@ def forward(state: State, frame: Frame, data: Json) -> Outcome:
 
 
 def forward_by(state: State, frame: Frame, data: Json, assign: Field | None, output: Field | None) -> Outcome:
-    """The same with the Assign and Output of the choice rule that matched: then the state's own do not count."""
+    """The same with the Assign and Output of the choice rule that matched, which replace the state's."""
     value = read_input(state, frame, data)
     env = frame.env(value)
     env.input = data

@@ -1,4 +1,4 @@
-"""What the interpreter asks of its driver. The interpreter itself does no I/O: it is a generator that yields these.
+"""The interpreter's requests to its driver. The interpreter does no I/O: it is a generator that yields effects.
 
 The driver answers with a value (`send`) or an error (`throw`), so the same interpreter serves executions, synchronous
 calls, TestState and mocks.
@@ -17,7 +17,7 @@ from embedded_aws.states.language.model import Distributed, Machine, Reader, Res
 
 
 class TaskTimeoutError(Exception):
-    """The task did not answer within its time-out."""
+    """The task did not respond within its time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Call:
     """Run a task and wait for its answer; the answer is JSON, a failure a StateError or TaskTimeoutError.
 
     `arguments` is the effective input, `timeout` in seconds. `state` and `iteration` (the indices of the enclosing
-    inline Map items, outermost first) say where the task stands, for mocks; `role` is the Credentials' role.
+    inline Map items, outermost first) locate the task, for mocks; `role` is the Credentials' role.
     """
 
     resource: Resource
@@ -64,7 +64,7 @@ class Mailbox(Protocol):
     """Where messages about one waiting task arrive."""
 
     def put(self, message: Message) -> bool:
-        """Deliver a message; False when nobody waits for it any more."""
+        """Deliver a message; False if the task has already ended."""
         ...
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Mailbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The answer to Submit: what the service said at once, and where its later word will arrive."""
+    """The answer to Submit: the service's immediate response, and the mailbox for its later messages."""
 
     output: Json
     mailbox: Mailbox
@@ -90,10 +90,10 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class MapPlan:
-    """What a Map Run is to do.
+    """The settings of a Map Run.
 
     `items` gives (index, child input) lazily; it may raise a StateError (States.ItemReaderFailed). A tolerance is
-    None where the state gives none. `bucket` and `prefix` say where results go, if anywhere.
+    None if the state does not set it. `bucket` and `prefix` locate the results; they are empty without a ResultWriter.
     """
 
     state: str
@@ -123,7 +123,7 @@ class StartMapRun:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Wait for the next message, at most so many seconds (None: for ever); the answer is None when time is up."""
+    """Wait for the next message for at most this many seconds (None: no limit); the answer is None on time-out."""
 
     mailbox: Mailbox
     seconds: float | None
@@ -131,7 +131,7 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait for so many seconds."""
+    """Wait for this many seconds."""
 
     seconds: float
 

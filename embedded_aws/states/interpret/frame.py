@@ -40,10 +40,10 @@ class Run:
 
 
 class Frame:
-    """Where one thread of states stands.
+    """The position of one thread of states.
 
     `last` is the event that the next one follows, `before` the one before the current state, `entered` the state's
-    own, at the time `entered_at`; `after`, once set, is what follows the whole frame (a Map iteration's last word).
+    own, at the time `entered_at`; `after`, once set, follows the whole frame (the last event of a Map iteration).
     `recorded` are the types of the events that an earlier process wrote in this state.
     """
 
@@ -84,13 +84,13 @@ class Frame:
         self._memo: tuple[Json, str] = (None, "null")
 
     def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
-        """A frame for a branch or iteration: it reads this one's variables, and its own stay inside."""
+        """A frame for a branch or iteration. It reads this frame's variables; variables that it assigns stay in it."""
         iteration = self.iteration if index is None else (*self.iteration, index)
         context = {**({"Map": self.context["Map"]} if "Map" in self.context else {}), **(extra or {})}
         return Frame(self.run, previous, self.variables, context, iteration)
 
     def text(self, value: Json) -> str:
-        """JSON text; one state's output is the next one's input, so the last text is remembered."""
+        """JSON text. One state's output is the next state's input, so the last text is cached."""
         known, text = self._memo
         if value is not known:
             text = dump(value)
@@ -98,7 +98,7 @@ class Frame:
         return text
 
     def remember(self, value: Json, text: str) -> None:
-        """The text that a value was given as: it is shown as it came, blanks and all."""
+        """Remember the original text of a value, so that the history has it unchanged, including white space."""
         self._memo = (value, text)
 
     def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
@@ -117,7 +117,7 @@ class Frame:
         )
 
     def stand_in(self, state: State, entered: int, entered_at: float, last: int) -> None:
-        """Be in a state that an earlier process, or an earlier attempt, had entered; `last` is the last event."""
+        """Resume in a state that an earlier process or attempt entered; `last` is the last event."""
         self.last = last
         self._stand(state, entered_at)
         self.entered = entered
@@ -143,23 +143,23 @@ class Frame:
         self.event(f"{state.type}StateExited", details)
 
     def event_once(self, kind: str, details: Details | None) -> None:
-        """Record an event unless an earlier process has done so in this state."""
+        """Record an event unless an earlier process already recorded it in this state."""
         if kind in self.recorded:
             self.recorded.discard(kind)
         else:
             self.event(kind, details)
 
     def aborted(self) -> None:
-        """XStateAborted for the state in which the frame stands when its siblings' failure ends it."""
+        """Record XStateAborted for the current state when a sibling's failure ends the frame."""
         if self.state is not None and self.state.type in ("Task", "Wait", "Parallel", "Map"):
             self.event(f"{self.state.type}StateAborted", None, link=False)
 
     def env(self, data: Json) -> Env:
-        """What this state's fields see before it has a result."""
+        """The data that the state's fields can read before the state has a result."""
         return Env(data, self.context, self.variables, input=data)
 
     def located(self, fault: FaultError) -> StateError:
-        """The state error for a fault, with AWS's words for where it happened; JSONata's faults get an event."""
+        """The state error for a fault, with its location in AWS's wording; a JSONata fault also gets an event."""
         name = self.state.name if self.state else ""
         cause = (
             f"An error occurred while executing the state '{name}' (entered at the event id #{self.entered}). "
@@ -169,7 +169,7 @@ class Frame:
             details: Details = {"error": fault.error, "cause": cause, "state": name}
             if fault.location:
                 details["location"] = fault.location
-            # Nothing has happened in the state yet: the event follows what the state itself followed.
+            # The state has no event yet, so this event follows the event before the state.
             previous = self.before if self.last == self.entered and not fault.late else self.last
             self.last = self.run.history.record("EvaluationFailed", details, previous)
         return StateError(fault.error, cause)

@@ -20,7 +20,7 @@ Details: TypeAlias = dict[str, Json]
 
 
 class HistoryFullError(StateError):
-    """The execution has no room for another event: it fails, and nothing can catch it."""
+    """The history has reached its limit of events: the execution fails, and no Catch applies."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -40,9 +40,9 @@ class Event:
 
 
 class History:
-    """Numbers an execution's events and hands them on to `sink` (the store).
+    """Numbers an execution's events and passes them to `sink` (the store).
 
-    The exit of a state is handed on together with what follows it, so that a stored history never ends between two
+    The exit of a state is passed on together with the next event, so that a stored history never ends between two
     states. Not thread-safe: callers hold their execution's lock.
     """
 
@@ -53,7 +53,7 @@ class History:
         self.count = count
 
     def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False) -> int:
-        """Add an event and give its id. One place is kept free for the execution's `last` event."""
+        """Add an event and return its id. One place is reserved for the execution's `last` event."""
         if self.count >= MAX_EVENTS - 1 and not last:
             raise HistoryFullError
         self.count += 1
@@ -77,5 +77,5 @@ _DATA = ("input", "output", "parameters", "assignedVariables")
 
 
 def without_data(details: Details) -> Details:
-    """What is left of an event when includeExecutionData is false."""
+    """An event without its data, for requests with includeExecutionData false."""
     return {key: value for key, value in details.items() if key.removesuffix("Details") not in _DATA}

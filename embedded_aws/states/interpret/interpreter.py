@@ -1,4 +1,4 @@
-"""The interpreter: states as generator steps that yield effects, record events and know nothing of I/O.
+"""The interpreter: states as generator steps that yield effects and record events, without I/O.
 
 https://states-language.net/spec.html
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
@@ -39,7 +39,7 @@ Next = tuple[Json, str | None]
 def run_machine(machine: Machine, frame: Frame, data: Json, inside: str | None = None) -> Steps:
     """Walk the states from StartAt to an end; the value is the output, a failure a StateError.
 
-    `inside` names a state that was entered before (see `Frame.stand_in`): the walk goes on there.
+    `inside` names a state that was entered before (see `Frame.stand_in`): the walk continues there.
     """
     name: str | None = inside or machine.start
     while name is not None:

@@ -1,5 +1,5 @@
-"""ItemReader: the items of a Distributed Map from Amazon S3, one after another (a corpus never stands in memory whole,
-unless it is one JSON document).
+"""ItemReader: the items of a Distributed Map from Amazon S3, one after another (a corpus is never held in memory
+as a whole, unless it is one JSON document).
 
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 """
@@ -40,7 +40,7 @@ class ItemReaders:
 
 def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[Json]:
     try:
-        # Here, not by the caller: the first request to S3 is the one that most often fails (no such bucket).
+        # Read the first item here, not in the caller: the first request to S3 fails most often (no such bucket).
         yield from _items(clients("s3"), reader, parameters)
     except StateError:
         raise
@@ -143,7 +143,7 @@ def _listed(s3: Any, parameters: Mapping[str, Json]) -> Iterator[Json]:
 
 
 def _lines(body: Any, key: str) -> Iterator[str]:
-    """Lines of text, their ends kept (a quoted CSV cell may hold some)."""
+    """Lines of text with their line ends (a quoted CSV cell may contain line ends)."""
     if key.endswith(".gz") or not hasattr(body, "iter_chunks"):
         yield from io.StringIO(_unpacked(body.read(), key).decode("utf-8-sig"), newline="")
         return

@@ -68,7 +68,7 @@ def _error_type(text: str) -> str:
 
 
 def _response(result: LambdaResult, payload: Json, *, log: bool) -> Json:
-    """The Invoke response as Step Functions hands it on: PascalCase, with the SDK's metadata."""
+    """The Invoke response as Step Functions returns it: PascalCase, with the SDK's metadata."""
     request = str(uuid4())
     length = str(len(result.payload))
     headers = {

@@ -1,4 +1,4 @@
-"""What a Map iterates over: the fields that inline and Distributed Maps share.
+"""The items of a Map: the fields that inline and Distributed Maps share.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html
 """
@@ -14,14 +14,14 @@ from embedded_aws.states.language.model import Map
 
 
 def map_env(state: Map, frame: Frame, data: Json) -> Env:
-    """What the Map's own fields see: its input after InputPath."""
+    """The data that the Map's fields can read: its input after InputPath."""
     env = frame.env(dataflow.read_input(state, frame, data))
     env.input = data
     return env
 
 
 def concurrency(state: Map, env: Env) -> int:
-    """MaxConcurrency; 0 leaves it to the service."""
+    """MaxConcurrency; 0 means that the service chooses."""
     if state.max_concurrency is None:
         return 0
     value = state.max_concurrency(env)

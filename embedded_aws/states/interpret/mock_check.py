@@ -1,4 +1,4 @@
-"""Whether a mocked result or context could be real: TestState checks them against the service's own model.
+"""Checks whether a mocked result or context is possible: TestState compares it with the service's model.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_MockInput.html
 """
@@ -92,7 +92,7 @@ def check_result(state: State, text: str, mode: str) -> None:
 
 def _check_task(state: Task, result: Json, *, strict: bool) -> None:
     resource = state.resource
-    # The word of a worker or a callback may be anything.
+    # A worker or a callback may return any value.
     if resource.kind != "service" or resource.pattern or not isinstance(result, dict):
         return
     service = resource.service.removeprefix("aws-sdk:")

@@ -1,6 +1,6 @@
-"""MockConfigFile.json of Step Functions Local: named test cases that say what each state's task answers.
+"""MockConfigFile.json of Step Functions Local: named test cases with each state's task responses.
 
-An execution started of `STATE_MACHINE_ARN#TEST_CASE` takes the answers of that case; all else is called for real.
+An execution of `STATE_MACHINE_ARN#TEST_CASE` uses the responses of that case; all other tasks are really called.
 https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html
 """
 
@@ -18,7 +18,7 @@ from embedded_aws.wire import ServiceError
 
 
 class MockConfig:
-    """The answers of a file; `TaskMocks` for the executions that were assigned a test case. Thread-safe."""
+    """The responses of a file; `TaskMocks` for the executions that were assigned a test case. Thread-safe."""
 
     def __init__(self, path: Path, otherwise: TaskMocks | None = None) -> None:
         try:
@@ -37,14 +37,14 @@ class MockConfig:
         self._calls: Counter[tuple[str, str]] = Counter()
 
     def check(self, machine: str, case: str) -> dict[str, str]:
-        """The states of a test case; ValidationException when there is none of that name."""
+        """The states of a test case; ValidationException if no test case has that name."""
         found = self._cases.get((machine, case))
         if found is None:
             raise ServiceError("ValidationException", f"Invalid test case: '{case}' of state machine '{machine}'")
         return found
 
     def assign(self, execution: str, machine: str, case: str) -> None:
-        """Let an execution, given by its ARN, take the answers of a test case."""
+        """Assign a test case to an execution, given by its ARN."""
         states = self.check(machine, case)
         with self._lock:
             self._assigned[execution] = states

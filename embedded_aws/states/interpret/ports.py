@@ -1,4 +1,4 @@
-"""What the engine needs from outside: a Lambda to invoke, a clock to read. Implemented elsewhere, injected.
+"""The interfaces that the engine needs: Lambda, AWS clients, mocks and a clock. Callers inject implementations.
 
 Lambda's contract: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class LambdaResult:
-    """What Lambda answered to a synchronous invocation.
+    """Lambda's response to a synchronous invocation.
 
     `payload` is the JSON text the handler returned, or, when `function_error` is set ("Handled", "Unhandled"), the
     error document `{"errorType", "errorMessage", "stackTrace"?}`.
@@ -42,8 +42,8 @@ class InvokeLambda(Protocol):
     """Runs a function and waits for its answer; called from many threads at once.
 
     `function` is a name, `name:qualifier` or an ARN. `timeout` is the time left to the state, in seconds: when it
-    passes, raise `TimeoutError` and leave nothing running. Raise `LambdaInvokeError` when there is no such function
-    (ResourceNotFoundException) or no room to run it (TooManyRequestsException).
+    passes, stop the function and raise `TimeoutError`. Raise `LambdaInvokeError` if the function does not exist
+    (ResourceNotFoundException) or no worker is free to run it (TooManyRequestsException).
     """
 
     def __call__(self, function: str, payload: bytes, timeout: float | None, /) -> LambdaResult: ...
@@ -61,9 +61,9 @@ class AwsClients(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mocked:
-    """What a mocked task does: give `result`, fail with `error` and `cause`, or never answer (`silent`).
+    """The behaviour of a mocked task: return `result`, fail with `error` and `cause`, or never respond (`silent`).
 
-    `submitted` is what the service says at once when the task answers later; `worker` names an activity's worker.
+    `submitted` is the immediate response of a task that completes later; `worker` names an activity's worker.
     """
 
     result: Any = None
@@ -76,7 +76,7 @@ class Mocked:
 
 
 class TaskMocks(Protocol):
-    """Says what a task does instead of calling it; None lets the call go through.
+    """Returns a mocked response for a task; None means that the task is really called.
 
     `execution` is the execution's ARN, `state` the state's name, `iteration` the indices of the enclosing inline Map
     items, `attempt` the number of retries so far, `arguments` the task's effective input.
@@ -88,7 +88,7 @@ class TaskMocks(Protocol):
 
 
 class Clock(Protocol):
-    """The time of day in seconds since the epoch. A clock that says `virtual` lets the scheduler jump over waits."""
+    """The time of day in seconds since the epoch. With a `virtual` clock the scheduler skips waits."""
 
     @property
     def virtual(self) -> bool: ...
@@ -99,7 +99,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The system clock."""
 
     virtual = False
 
@@ -111,7 +111,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that stands still until nothing is left to do, then jumps to the next deadline: waits cost no time."""
+    """A clock that stops while work is left, then jumps to the next deadline, so that waits take no time."""
 
     virtual = True
 

@@ -14,8 +14,8 @@ from embedded_aws.states.language.errors import RESULT_WRITER, StateError
 from embedded_aws.states.language.json_text import Json, dump, load
 from embedded_aws.states.language.model import Writer
 
-# AWS starts a new file at 5 GB. Ours are built in memory, with some copies of them on the way to S3: a large one would
-# make a long run need more memory than a short one.
+# AWS starts a new file at 5 GB. Here files are built and copied in memory on the way to S3, so they must stay small:
+# otherwise a long run would need more memory than a short one.
 _PART_BYTES = 1024 * 1024
 
 
@@ -55,7 +55,7 @@ class ChildResult:
 
 
 def pending_records(inputs: Iterable[Json], machine: str) -> Iterator[Json]:
-    """The records of children that were never started."""
+    """Records of the children that were never started."""
     for data in inputs:
         yield {
             "Input": dump(data),
@@ -119,7 +119,7 @@ def write_results(
     results: Iterable[ChildResult],
     pending: Iterable[Json],
 ) -> dict[str, Json]:
-    """Write result files and manifest.json; gives the Map state's output. States.ResultWriterFailed when S3 refuses.
+    """Write result files and manifest.json; return the Map state's output. States.ResultWriterFailed if S3 refuses.
 
     `run` is the Map Run's ARN. Files: PREFIX/ID/SUCCEEDED_0.json, FAILED_0.json, PENDING_0.json, manifest.json.
     """

@@ -1,7 +1,8 @@
 """The Task state: its events around the call of its resource.
 
-A bare Lambda ARN has event types of its own (LambdaFunction...), an activity too; `arn:aws:states:::service:action`
-has Task... events. A task with a pattern (.waitForTaskToken, .sync) is submitted first and answers later.
+A bare Lambda ARN and an activity have special event types (LambdaFunction..., Activity...);
+`arn:aws:states:::service:action` has Task... events. A task with a pattern (.waitForTaskToken, .sync) is submitted
+first and completes later.
 https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
 """
@@ -58,7 +59,7 @@ def run_task(state: Working, frame: Frame, data: Json, attempt: int) -> Steps:
 
 
 def _limits(state: Task, env: Env) -> Details:
-    """The members of a Scheduled event that the state's own fields give."""
+    """The members of a Scheduled event that come from the state's fields."""
     limits: Details = {}
     for key, name, field in (
         ("timeoutInSeconds", "TimeoutSeconds", state.timeout),
@@ -122,7 +123,7 @@ def _activity(call: Call, frame: Frame, limits: Details) -> Steps:
 
 
 def _end(mailbox: Mailbox, frame: Frame, limits: Details, *, watch_heartbeat: bool) -> Generator[Effect, Any, Done]:
-    """Receive messages until the task has ended, or has been silent or busy for too long."""
+    """Receive messages until the task ends, misses a heartbeat or times out."""
     now = frame.run.clock.now
     heartbeat, timeout = limits.get("heartbeatInSeconds"), limits.get("timeoutInSeconds")
     deadline = None if timeout is None else now() + timeout
@@ -167,7 +168,7 @@ def _answered(work: Steps, frame: Frame, kind: str, which: Details, name: str) -
 
 
 def error_details(failure: StateError) -> Details:
-    """`error` and `cause`, where there is one."""
+    """`error` and `cause`, without absent members."""
     details: Details = {}
     if failure.error is not None:
         details["error"] = failure.error

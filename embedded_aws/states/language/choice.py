@@ -39,7 +39,7 @@ def _number(value: Json) -> Json:
 
 
 def _utf16(value: Json) -> Json:
-    """Java compares strings by UTF-16 code units; only characters beyond the BMP sort otherwise in Python."""
+    """Java compares strings by UTF-16 code units; in Python, only characters beyond the BMP sort differently."""
     return value.encode("utf-16-be", "surrogatepass") if isinstance(value, str) else None
 
 
@@ -133,7 +133,7 @@ def _present(path: Path, env: Env) -> bool:
 def wildcard(text: str) -> Callable[[Json], bool]:
     """StringMatches: `*` stands for any run of characters, `\\*` for a star and `\\\\` for a backslash.
 
-    The pieces between the stars are looked for from left to right: no pattern makes that slow.
+    The search goes from left to right, piece by piece between the stars, so that no pattern is slow.
     """
     pieces = [""]
     at = 0

@@ -44,7 +44,7 @@ _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]+:[^:]+:activity:")
 
 
 def compile_machine(definition: Mapping[str, Json], *, jsonata: bool = False, where: str = "") -> Machine:
-    """Compile a definition, a branch or an item processor; DefinitionError says what is wrong and where.
+    """Compile a definition, a branch or an item processor; DefinitionError contains the reason and the location.
 
     `jsonata` is the query language of the surrounding machine.
     """
@@ -110,7 +110,7 @@ class _Compiler:
     def template(self, name: str, source: Mapping[str, Json] | None = None, inside: str = "") -> Field | None:
         """A payload template (JSONPath) or a value with {% %} expressions in it (JSONata).
 
-        `inside` says where `source` stands in the state, e.g. "Catch[0]/".
+        `inside` is the location of `source` in the state, e.g. "Catch[0]/".
         """
         body = self.body if source is None else source
         if name not in body:
@@ -269,7 +269,7 @@ class _Compiler:
             return None
         return Distributed(
             express=config.get("ExecutionType") == "EXPRESS",
-            # Without a Label AWS makes one up; ours stays the same for the same state.
+            # Without a Label AWS generates a random one; this label is always the same for the same state.
             label=self.body.get("Label") or str(uuid5(NAMESPACE_URL, self.where)),
             definition=dump({key: value for key, value in processor.items() if key != "ProcessorConfig"}),
             reader=self.reader(),
@@ -374,7 +374,7 @@ def _number_path(name: str, path: str, kind: str, read: Callable[[str], float]) 
         value = find(env)
         shown = value if isinstance(value, str) else dump(value)
         try:
-            # Executions recorded on AWS show that numbers in strings are read, too.
+            # In executions recorded on AWS, numbers in strings are accepted, too.
             return read(shown)
         except (ValueError, OverflowError):
             raise FaultError(

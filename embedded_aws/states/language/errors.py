@@ -31,12 +31,12 @@ class StateError(Exception):
 
     @property
     def catchable(self) -> bool:
-        """States.Runtime always fails the execution: no Retry or Catch sees it."""
+        """States.Runtime always fails the execution: no Retry or Catch matches it."""
         return self.error != RUNTIME
 
 
 class FaultError(StateError):
-    """An error of the definition's own data handling: AWS puts the state and its event in front of the cause.
+    """An error in the data handling of a definition. AWS puts the state and its event in front of the cause.
 
     `location` names the field for EvaluationFailed events (JSONata only); `late` says that the field itself was
     evaluated well and its value could not be used: AWS links that event to the state's own.

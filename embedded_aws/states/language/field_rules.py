@@ -1,6 +1,6 @@
-"""What single fields of a definition must look like: choice rules, paths, templates, numbers, resources.
+"""Rules for single fields of a definition: choice rules, paths, templates, numbers, resources.
 
-Each function gives the findings about one value; `where` is its JSON pointer.
+Each function returns the findings about one value; `where` is its JSON pointer.
 https://states-language.net/spec.html
 """
 
@@ -64,7 +64,7 @@ _OPTIMISED: dict[str, set[str] | None] = {
 
 
 def known_resource(compiled: Resource) -> bool:
-    """Whether AWS knows a Task resource; what is behind `aws-sdk:` is not looked up."""
+    """Whether AWS has this Task resource; the service and action after `aws-sdk:` are not checked."""
     if compiled.kind != "service" or compiled.service.startswith("aws-sdk:"):
         return True
     actions = _OPTIMISED.get(compiled.service, set())
@@ -122,7 +122,7 @@ def listed(value: Json, where: str) -> Iterator[tuple[Any, str, bool]]:
 
 
 def error_equals(item: Mapping[str, Json], where: str, *, last: bool) -> Iterator[Finding]:
-    """ErrorEquals: names, and States.ALL only alone and last."""
+    """ErrorEquals: names. States.ALL must be the only name, in the last element."""
     names = item.get("ErrorEquals")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         yield bad(where, "The field 'ErrorEquals' is required and must be a non-empty array of strings")
@@ -131,7 +131,7 @@ def error_equals(item: Mapping[str, Json], where: str, *, last: bool) -> Iterato
 
 
 def integer(body: Mapping[str, Json], name: str, where: str, *, least: int) -> Iterator[Finding]:
-    """An integer field, if it is there: at least `least`."""
+    """An optional integer field: at least `least`."""
     value = body.get(name, least)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 99_999_999:
         yield bad(f"{where}/{name}", f"{name} must be an integer between {least} and 99999999")

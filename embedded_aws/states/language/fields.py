@@ -1,4 +1,4 @@
-"""What a definition computes at run time: each dynamic field is compiled to a `Field`, a function of the state's data.
+"""Dynamic fields of a definition: each is compiled to a `Field`, a function of the state's data.
 
 One type serves both query languages; payload templates are the JSONPath kind.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-inputpath-params.html
@@ -19,7 +19,7 @@ from embedded_aws.states.language.paths import parse
 
 @dataclass(slots=True)
 class Env:
-    """What an expression sees.
+    """The data that an expression can read.
 
     `data` is JSONPath's `$`; `context` is `$$` and JSONata's `$states.context`; `input`, `result` and `error_output`
     are JSONata's `$states` members (`absent` marks those that do not exist at this point).
@@ -86,7 +86,7 @@ def _template_path(path: Path, name: str) -> Field:
 
 
 class TemplateError(ValueError):
-    """A template's member is no path and no intrinsic function: `pointer` says where."""
+    """A template's member is neither a path nor an intrinsic function; `pointer` is its location."""
 
     def __init__(self, message: str, pointer: str) -> None:
         super().__init__(message)
@@ -100,7 +100,7 @@ def template(value: Json, pointer: str = "") -> Field:
 
 
 def _compile(value: Json, pointer: str) -> Field | None:
-    """None when nothing in `value` is dynamic: it is then used as it stands."""
+    """Return None if nothing in `value` is dynamic: the value is then used unchanged."""
     if isinstance(value, list):
         items = [_compile(item, f"{pointer}/{number}") for number, item in enumerate(value)]
         if not any(items):

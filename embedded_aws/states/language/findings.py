@@ -29,7 +29,7 @@ class Finding:
 
 
 def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
-    """The definition as JSON, or what keeps it from being read."""
+    """The definition as JSON, or the findings if it cannot be parsed."""
     if size(text) > MAX_DEFINITION:
         return None, [Finding(SCHEMA, f"The definition exceeds the limit of {MAX_DEFINITION} bytes", None)]
     try:

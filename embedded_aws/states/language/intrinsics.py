@@ -79,7 +79,7 @@ class _Function:
 
 
 def parse_call(text: str) -> Call:
-    """Compile a call; IntrinsicSyntaxError when the text is none or has the wrong number of arguments."""
+    """Compile a call; IntrinsicSyntaxError if the text is not a call or has the wrong number of arguments."""
     try:
         call, end = _call(text, 0, 1)
     except PathSyntaxError as error:
@@ -149,7 +149,7 @@ def _string(text: str, at: int) -> tuple[Literal, int]:
 
 
 def _unescaped(argument: Literal | Reference | Call) -> Literal | Reference | Call:
-    """Only States.Format's template gives braces a meaning; elsewhere an escaped brace is a brace."""
+    """Braces have a meaning only in States.Format's template; elsewhere an escaped brace is a brace."""
     if isinstance(argument, Literal) and isinstance(argument.value, str):
         return Literal(re.sub(r"\\([{}\\])", r"\1", argument.value))
     return argument

@@ -41,7 +41,7 @@ def dump(value: Json) -> str:
 
 
 def load(text: str | bytes) -> Json:
-    """Parse JSON text; ValueError for anything else, NaN, Infinity and bottomless nesting included."""
+    """Parse JSON text; ValueError for anything else, including NaN, Infinity and too deep nesting."""
     try:
         return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except RecursionError:

@@ -1,6 +1,6 @@
 """JSONata: `{% expression %}` values, evaluated by the jsonata-python library with all values bound as data.
 
-Nothing is ever spliced into an expression: `$states` and the workflow variables are bound in the evaluation's frame.
+Data is never inserted into the expression text: `$states` and the variables are bound in the evaluation's frame.
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
@@ -110,7 +110,7 @@ def _expression(text: str, location: str) -> Field:
         try:
             answer = evaluate(env)
         except ZeroDivisionError:
-            # Python has no infinity here; JSONata has, and refuses it.
+            # Python raises here; JSONata computes infinity and refuses it.
             message = f"{about} threw an error during evaluation. D1001: Number out of range: Infinity"
             raise FaultError(message, QUERY, location) from None
         except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike

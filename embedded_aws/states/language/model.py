@@ -1,4 +1,4 @@
-"""A compiled state machine: what the interpreter walks. Built by `compiler`, never changed afterwards.
+"""A compiled state machine, which the interpreter runs. `compiler` builds it; it never changes afterwards.
 
 https://states-language.net/spec.html
 """
@@ -17,7 +17,7 @@ from embedded_aws.states.language.retry import Catcher, Retrier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What every state has.
+    """The fields that all states share.
 
     JSONPath states use `input_path`, `output_path` (None: the whole value; a constant {} for a null path); JSONata
     states use `output`. `next` is None where the machine ends.
@@ -151,7 +151,7 @@ class Batcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """ResultWriter: where results go (`parameters`; None keeps them in the output) and in which form."""
+    """ResultWriter: the destination (`parameters`; None keeps results in the output) and the form of results."""
 
     parameters: Field | None = None
     transformation: str = "NONE"
@@ -160,7 +160,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distributed:
-    """What only a Distributed Map has. `express` is the type of its child executions."""
+    """The fields that only a Distributed Map has. `express` is the type of its child executions."""
 
     express: bool
     label: str

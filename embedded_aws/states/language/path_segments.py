@@ -1,4 +1,4 @@
-"""A compiled JSONPath: its segments, what it finds in a value, and putting a result where it points (ResultPath).
+"""A compiled JSONPath: its segments, reading a value at the path, and writing a result there (ResultPath).
 
 `$` is the state's data, `$$` the context object, `$name` a workflow variable. A definite path gives one value or
 fails; a path with a wildcard, slice, filter, union or deep scan gives a list, empty when nothing matches.
@@ -155,11 +155,11 @@ class Path:
 
     @property
     def is_reference(self) -> bool:
-        """A reference path names exactly one place: what ResultPath may be."""
+        """Whether this is a reference path, which names exactly one place; ResultPath must be one."""
         return self.function is None and self.definite
 
     def find(self, data: Json, context: Json = None, variables: Mapping[str, Json] | None = None) -> Json:
-        """The value, or the list of values; PathError when a definite path leads nowhere."""
+        """The value, or the list of values; PathError if a definite path finds nothing."""
         if self.variable is None:
             root = data
         elif self.variable == "$":
@@ -243,9 +243,9 @@ def quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def insert(path: Path, data: Json, value: Json) -> Json:
-    """ResultPath: a copy of `data` with `value` at `path`; missing objects on the way are made.
+    """ResultPath: a copy of `data` with `value` at `path`; missing objects on the path are created.
 
-    Lists are only walked: an index must exist. PathError when the path leads through something that is no object.
+    Lists are not extended: an index must exist. PathError if the path leads through a value that is not an object.
     """
     return _insert(data, path.segments, value, path) if path.segments else value
 

@@ -34,7 +34,7 @@ _SLICE = re.compile(r"(-?\d+)?\s*:\s*(-?\d+)?(?:\s*:\s*(-?\d+)?)?")
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Path:
-    """Compile a path; PathSyntaxError when it is none."""
+    """Compile a path; PathSyntaxError if the text is not a path."""
     path, end = parse_prefix(text, 0)
     if end != len(text):
         raise PathSyntaxError(f"{text!r} is not a JSONPath: unexpected {text[end]!r} at {end}")

@@ -1,7 +1,7 @@
 """Regular expressions of definitions: those of JSONPath filters and of JSONata.
 
 AWS runs both on Java, whose syntax (lookaround, backreferences) the `regex` library has, too. A pattern such as
-`(a|aa)+$` takes exponential time there as here; each operation therefore has a deadline and lets other threads run.
+`(a|aa)+$` takes exponential time in both; each operation therefore has a deadline and lets other threads run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pattern:
         """Whether the whole text matches."""
         return self._compiled.fullmatch(text, **self._bounds) is not None
 
-    # --- what the JSONata library asks of a pattern (jsonata.regex_engine.CompiledPattern)
+    # --- the interface that the JSONata library requires of a pattern (jsonata.regex_engine.CompiledPattern)
 
     def search(self, string: str) -> Any:
         """The first match, or None."""

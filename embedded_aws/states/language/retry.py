@@ -25,7 +25,7 @@ class Retrier:
     full_jitter: bool = False
 
     def delay(self, retries: int, jitter: random.Random) -> float:
-        """Seconds to wait before the next attempt when `retries` were made already."""
+        """Seconds to wait before the next attempt, after `retries` retries."""
         try:
             seconds = self.interval * self.backoff**retries
         except OverflowError:
@@ -49,7 +49,7 @@ class Catcher:
 def matches(errors: Iterable[str], failure: StateError, *, is_task: bool) -> bool:
     """Whether ErrorEquals `errors` covers the failure.
 
-    States.ALL covers everything but States.Runtime; a data limit too, as executions recorded on AWS show.
+    States.ALL covers all errors except States.Runtime, including data limits (seen in executions recorded on AWS).
     States.TaskFailed covers every failure of a Task but a time-out. A heartbeat's time-out is a time-out.
     """
     if not failure.catchable:
@@ -75,7 +75,7 @@ class RetryBudget:
         self.total = 0
 
     def delay(self, failure: StateError) -> float | None:
-        """Seconds until the next attempt, or None when the failure is not to be retried (again)."""
+        """Seconds until the next attempt, or None if no retry is left."""
         for number, retrier in enumerate(self._retriers):
             if matches(retrier.errors, failure, is_task=self._is_task):
                 if self._used[number] >= retrier.max_attempts:

@@ -1,4 +1,4 @@
-"""What is wrong with a definition: every finding of ValidateStateMachineDefinition, with a JSON-pointer location.
+"""Validates a definition: all findings of ValidateStateMachineDefinition, each with a JSON pointer.
 
 CreateStateMachine refuses a definition with the same findings.
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
@@ -33,7 +33,7 @@ def validate(definition: Mapping[str, Json], *, express: bool = False) -> list[F
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a state inherits: `jsonata` is the language around it, `whole` that of the whole state machine."""
+    """The query languages that a state inherits: `jsonata` from its surroundings, `whole` from the state machine."""
 
     express: bool
     jsonata: bool

@@ -1,4 +1,4 @@
-"""What the operations share: the store, the engine, and the executions that run now."""
+"""The parts that all operations share: the store, the engine, and the running executions."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Core:
         self._compiled = lru_cache(maxsize=256)(self._compile)
 
     def close(self) -> None:
-        """Stop stepping and write everything down. Executions that still run are taken up by the next process."""
+        """Stop the engine and write all pending data. The next process resumes the executions that still run."""
         self.queues.close()
         self.scheduler.close()
         self.log.close()
@@ -89,27 +89,27 @@ class Core:
         """The clock's time, in whole milliseconds as AWS keeps it."""
         return round(self.clock.now(), 3)
 
-    # --- what tasks need of the service around them (see `dispatch.Backstage`)
+    # --- the service's operations that tasks need (see `dispatch.ServiceOperations`)
 
     def start_nested(self, arguments: Json) -> dict[str, Json]:
         """Start an execution for states:startExecution."""
         assert self.nested is not None
         return self.nested.start(arguments)
 
-    def when_nested_ended(self, arn: str, tell: Callable[[dict[str, Json]], None]) -> None:
-        """Have `tell` called with the child's description once it has ended."""
+    def when_nested_ended(self, arn: str, callback: Callable[[dict[str, Json]], None]) -> None:
+        """Call `callback` with the child's description once it has ended."""
         assert self.nested is not None
-        self.nested.describe_when_ended(arn, tell)
+        self.nested.describe_when_ended(arn, callback)
 
     def offer_activity(self, arn: str, token: str, text: str) -> bool:
-        """Queue a task for an activity's workers; False when there is no such activity."""
+        """Queue a task for an activity's workers; False if the activity does not exist."""
         if self.store.one("SELECT 1 FROM activities WHERE arn = ?", arn) is None:
             return False
         self.queues.offer(arn, token, text)
         return True
 
     def start_map_run(self, execution: Execution, effect: StartMapRun, mailbox: TaskMailbox) -> str:
-        """Start a Map Run, or take it up again."""
+        """Start or resume a Map Run."""
         return self.map_runs.start(execution, effect, mailbox)
 
     # --- executions
@@ -130,9 +130,9 @@ class Core:
         alias: str | None,
         case: str = "",
     ) -> Execution:
-        """Write a new execution down and let it run; `case` is its test case of the mock configuration, if any.
+        """Store a new execution and run it; `case` is its test case of the mock configuration, if any.
 
-        The caller holds `starting` and has checked everything else.
+        The caller holds `starting` and has checked the request.
         """
         if case:
             if self.mock_config is None:
@@ -160,17 +160,17 @@ class Core:
         return execution
 
     def recover(self) -> None:
-        """Take up the executions that a killed process left running, each at the state where it stood."""
+        """Resume the executions that a killed process left running, each at its last state."""
         query = "SELECT * FROM executions WHERE status = 'RUNNING' AND map_run IS NULL ORDER BY id"
         for row in self.store.read(query):
             try:
                 self.resume(row)
             except (ServiceError, DefinitionError, KeyError, ValueError) as error:
-                _log.warning("Execution %s cannot be taken up again: %s", row["arn"], type(error).__name__)
+                _log.warning("Execution %s cannot be resumed: %s", row["arn"], type(error).__name__)
                 self._give_up(row)
 
     def resume(self, row: Row, redrives: int | None = None, since: float | None = None) -> Execution:
-        """Let a stored execution go on from the state where its history ends; `redrives` and `since` for a redrive."""
+        """Continue a stored execution from its history's last state; `redrives` and `since` are for a redrive."""
         events = self.store.read("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
         here = position(events)
         revision = self.store.one(
@@ -210,7 +210,7 @@ class Core:
         return execution
 
     def _give_up(self, row: Row) -> None:
-        """An execution that cannot go on fails, with an error that says why."""
+        """Fail an execution that cannot continue, with an error that contains the reason."""
         cause = "The process that ran this execution stopped, and its state machine cannot be read any more."
         last = self.store.one("SELECT max(id) AS last FROM events WHERE execution = ?", row["id"])
         ending = Ending("FAILED", error=INTERRUPTED, cause=cause)

@@ -1,4 +1,4 @@
-"""Finds who does a Task's work: a mock, Lambda, this very service (startExecution), another AWS service, a worker.
+"""Dispatches Tasks: to a mock, Lambda, this service (startExecution), another AWS service, or a worker.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
 """
@@ -18,27 +18,27 @@ from embedded_aws.states.language.json_text import Json, dump, load
 from embedded_aws.states.run.execution import Execution
 from embedded_aws.states.run.mailbox import TaskMailbox
 
-# Tokens are remembered after their tasks have ended, to tell a late answer from a wrong one; but not for ever.
+# The latest tokens are kept after their tasks have ended, to distinguish a late response from an invalid token.
 _MAX_TOKENS = 100_000
 
 
-class Backstage(Protocol):
-    """What the dispatcher asks of the service around it."""
+class ServiceOperations(Protocol):
+    """The operations of the service that the dispatcher needs."""
 
     def start_nested(self, arguments: Json) -> dict[str, Json]:
         """Start an execution for states:startExecution; the SDK's response."""
         ...
 
-    def when_nested_ended(self, arn: str, tell: Callable[[dict[str, Json]], None]) -> None:
-        """Have `tell` called with the child's description once it has ended."""
+    def when_nested_ended(self, arn: str, callback: Callable[[dict[str, Json]], None]) -> None:
+        """Call `callback` with the child's description once it has ended."""
         ...
 
     def offer_activity(self, arn: str, token: str, text: str) -> bool:
-        """Queue a task for an activity's workers; False when there is no such activity."""
+        """Queue a task for an activity's workers; False if the activity does not exist."""
         ...
 
     def start_map_run(self, execution: Execution, effect: StartMapRun, mailbox: TaskMailbox) -> str:
-        """Start (or take up again) a Map Run that tells `mailbox` its end; its ARN."""
+        """Start or resume a Map Run and return its ARN; `mailbox` receives a message when it ends."""
         ...
 
 
@@ -50,7 +50,7 @@ class Dispatcher:
         invoke: InvokeLambda,
         clients: AwsClients | None,
         mocks: TaskMocks | None,
-        backstage: Backstage,
+        backstage: ServiceOperations,
     ) -> None:
         self._invoke = invoke
         self._clients = clients
@@ -76,7 +76,7 @@ class Dispatcher:
         return self._call(call) if mocked is None else _mocked_result(mocked)
 
     def mailbox(self, token: str) -> TaskMailbox | None:
-        """The mailbox that a task token belongs to, if it was ever given out by this process."""
+        """The mailbox of a task token, if this process issued the token."""
         with self._lock:
             return self._tokens.get(token)
 
@@ -115,7 +115,7 @@ class Dispatcher:
 
 
 def _tell_end(mailbox: TaskMailbox, described: dict[str, Json], *, parsed: bool) -> None:
-    """.sync gives the output as text, .sync:2 as JSON; a child that did not succeed fails the task."""
+    """.sync returns the output as text, .sync:2 as JSON; the task fails if the child did not succeed."""
     if parsed:
         described = {key: load(value) if key in ("Input", "Output") else value for key, value in described.items()}
     if described["Status"] == "SUCCEEDED":

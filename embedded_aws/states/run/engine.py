@@ -1,8 +1,8 @@
-"""Drives executions: gives the interpreter what its effects ask for, on the scheduler's threads.
+"""Drives executions: performs the interpreter's effects on the scheduler's threads.
 
 An execution consists of strands (its main line, branches, iterations); its lock lets one of them step at a time. A
-Call runs right there on the strand's thread, without the lock and without a hand-over; a Sleep parks the strand with
-a timer; a Fork makes strands of its own. Stopping an execution never waits for a task: a late answer is dropped.
+Call runs on the strand's thread, without the lock and without a switch of threads. A Sleep parks the strand with a
+timer. A Fork creates new strands. Stopping an execution never waits for a task: a late response is dropped.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a strand is resumed with."""
+    """The value or error that resumes a strand."""
 
     strand: _Strand
     value: Json = None
@@ -81,8 +81,8 @@ class _Answer:
 class Engine:
     """Runs executions.
 
-    `call` runs a task (Call) or starts one (Submit), and blocks meanwhile; `ended` is told once about each ending,
-    under the execution's lock, before anyone who waits for it.
+    `call` runs a task (Call) or starts one (Submit), and blocks meanwhile. `ended` is called once at each execution's
+    end, under the execution's lock, before its waiting callers are notified.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Engine:
         self._ended = ended
 
     def start(self, execution: Execution) -> None:
-        """Record ExecutionStarted and let the execution run."""
+        """Record ExecutionStarted and run the execution."""
         with execution.lock:
             execution.record_start()
         self.go_on(execution, None)
 
     def go_on(self, execution: Execution, inside: str | None, since: float | None = None) -> None:
-        """Let the execution run from its start, or on from the state in which its frame stands.
+        """Run the execution from its start, or continue it from its frame's current state.
 
         Its time-out counts from `since`, by default from its start.
         """
@@ -120,11 +120,11 @@ class Engine:
             self._scheduler.submit(lambda: self._run(_Answer(strand)))
 
     def end(self, execution: Execution, ending: Ending) -> bool:
-        """Stop an execution from outside; False when it had ended already."""
+        """Stop an execution from outside; False if it has already ended."""
         with execution.lock:
             finished = self._finish(execution, ending)
         if finished:
-            execution.tell_listeners()
+            execution.notify_listeners()
         return finished
 
     def _finish(self, execution: Execution, ending: Ending) -> bool:
@@ -141,7 +141,7 @@ class Engine:
     # --- stepping
 
     def _run(self, answer: _Answer | None) -> None:
-        """Step a strand, and then whichever strand can go on because of it, until all must wait."""
+        """Step a strand, and then each strand that can continue because of it, until all must wait."""
         while answer is not None:
             strand = answer.strand
             with strand.execution.lock:
@@ -156,12 +156,12 @@ class Engine:
                 elif isinstance(effect, Fork):
                     following = self._fork(strand, effect)
             if strand.execution.ended.is_set():
-                strand.execution.tell_listeners()
+                strand.execution.notify_listeners()
                 return
             answer = self._answer(strand, effect) if isinstance(effect, (Call, Submit, StartMapRun)) else following
 
     def _step(self, answer: _Answer) -> tuple[Effect | None, _Answer | None]:
-        """The strand's next effect, or, when it has ended, who goes on."""
+        """The strand's next effect or, if it has ended, the strand that continues."""
         steps = answer.strand.steps
         try:
             return (steps.throw(answer.error) if answer.error is not None else steps.send(answer.value)), None
@@ -198,7 +198,7 @@ class Engine:
         strand.execution.sleeping.add(timer)
 
     def _awake(self, strand: _Strand) -> None:
-        """The strand's timer is over or not wanted any more. The caller holds the lock."""
+        """Cancel and forget the strand's timer, if it has one. The caller holds the lock."""
         if strand.timer is not None:
             strand.timer.cancel()
             strand.execution.sleeping.discard(strand.timer)
@@ -279,7 +279,7 @@ class Engine:
         return _Answer(group.parent, error=failure)
 
     def _abort(self, strand: _Strand) -> None:
-        """End a strand because a sibling failed, what it waits for first."""
+        """End a strand because a sibling failed; its children end first."""
         strand.cancelled = True
         self._awake(strand)
         strand.steps.close()

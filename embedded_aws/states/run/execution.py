@@ -41,9 +41,9 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an execution is. `machine` is its state machine's ARN (with /LABEL for a Map Run's child, which also has
-    `map_run` and its `item` number); `text` the input as given; `redrives` how often it was redriven;
-    `version` and `alias` are the ARNs that it was started by, if any."""
+    """The identity of an execution. `machine` is its state machine's ARN (with /LABEL for a Map Run's child, which
+    also has `map_run` and its `item` number); `text` is the unchanged input; `redrives` is the number of redrives;
+    `version` and `alias` are the ARNs that started it, if any."""
 
     number: int
     arn: str
@@ -88,7 +88,7 @@ class Execution:
         return self.who.arn
 
     def record_start(self) -> None:
-        """ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
+        """Record ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
         self.frame.remember(self.input, self.who.text)
         self.frame.run.history.record(
             "ExecutionStarted",
@@ -96,19 +96,19 @@ class Execution:
             0,
         )
 
-    def when_ended(self, tell: Callable[[], object]) -> bool:
-        """Have `tell` called after the end; False, without a call, when that is past."""
+    def when_ended(self, listener: Callable[[], object]) -> bool:
+        """Call `listener` after the end; False, without a call, if the execution has already ended."""
         with self.lock:
             if self.ending is not None:
                 return False
-            self.listeners.append(tell)
+            self.listeners.append(listener)
             return True
 
-    def tell_listeners(self) -> None:
-        """Call those who wait for the end. The caller does not hold the lock."""
+    def notify_listeners(self) -> None:
+        """Call the listeners for the end. The caller does not hold the lock."""
         listeners, self.listeners = self.listeners, []
-        for tell in listeners:
-            tell()
+        for listener in listeners:
+            listener()
 
     def record_end(self, ending: Ending) -> None:
         """The last event. A stop or time-out comes from outside: no state's event precedes it."""

@@ -1,7 +1,7 @@
 """Executions as the store keeps them: new numbers, rows at start and end, and the objects that run.
 
-STANDARD executions are written when they start and when they end, with every event. EXPRESS executions keep no
-history: theirs is one row, written at the end.
+A STANDARD execution is written at its start and end, with all its events. An EXPRESS execution has no history: one row
+is written at its end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Ledger:
     def execution(
         self, who: Identity, machine: Machine, data: Json, events: int = 0, target: LogTarget | None = None
     ) -> Execution:
-        """The object of an execution whose history has so many `events` already, and that logs to `target`."""
+        """Create an execution object; its history already has `events` events, and it logs to `target`."""
 
         def sink(batch: list[Event]) -> None:
             if not who.express:
@@ -72,7 +72,7 @@ class Ledger:
             self._insert(who, "RUNNING", None, Ending("RUNNING"))
 
     def record_end(self, who: Identity, ending: Ending) -> None:
-        """Queue what an execution has become."""
+        """Queue the outcome of an execution."""
         stopped = round(self._clock.now(), 3)
         if who.express:
             self._insert(who, ending.status, stopped, ending)

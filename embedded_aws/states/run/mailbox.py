@@ -1,4 +1,4 @@
-"""Where word about a waiting task arrives: from SendTaskSuccess and its siblings, workers, jobs that end."""
+"""Receives the messages for a waiting task: from SendTaskSuccess and its siblings, workers, and jobs that end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embedded_aws.states.run.execution import Execution
 
 class TaskMailbox:
     """The mailbox of one task of one execution. `waiter` resumes the task when a message comes;
-    `on_close` is called when the task has ended, whatever way."""
+    `on_close` is called when the task ends, with any outcome."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
@@ -21,7 +21,7 @@ class TaskMailbox:
         self.closed = False
 
     def put(self, message: Message) -> bool:
-        """Deliver a message; False when the task or its execution has ended."""
+        """Deliver a message; False if the task or its execution has ended."""
         with self._execution.lock:
             if self.closed or self._execution.ending is not None:
                 return False

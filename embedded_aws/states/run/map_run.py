@@ -1,7 +1,7 @@
 """A Map Run: starts the children of a Distributed Map, counts them, and ends when they have ended.
 
-Children are executions of their own. Items are drawn one by one as lanes become free, so memory does not grow with
-their number; results are kept by the store, one row for each child.
+Children are separate executions. Each free lane takes the next item, so memory does not grow with the number of items.
+The store keeps the results, one row for each child.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
 """
 
@@ -33,7 +33,7 @@ _NAMES = {
 
 @dataclass(slots=True)
 class Limits:
-    """What UpdateMapRun may change while the run goes on; None means that the state does not say."""
+    """The limits that UpdateMapRun can change during the run; None means that the state does not set the limit."""
 
     concurrency: int
     tolerated_count: int | None
@@ -42,19 +42,19 @@ class Limits:
 
 @dataclass(slots=True)
 class Counts:
-    """How many children (and items in them) are in which status."""
+    """The number of children, and of their items, by status."""
 
     executions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES.values(), 0))
     items: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES.values(), 0))
 
     def add(self, status: str, items: int) -> None:
-        """Count an ended child that holds so many items."""
+        """Count an ended child and its items."""
         self.executions[_NAMES[status]] += 1
         self.items[_NAMES[status]] += items
 
     @property
     def failed(self) -> int:
-        """Items of failed and timed-out children: what tolerances are about."""
+        """Items of failed and timed-out children, which count towards the tolerances."""
         return self.items["failed"] + self.items["timedOut"]
 
     def as_json(self) -> dict[str, dict[str, int]]:
@@ -110,7 +110,7 @@ class MapRun:
         self._scheduler.submit(self._lane)
 
     def abort(self) -> None:
-        """The parent has ended: stop everything, tell nobody."""
+        """Stop all children without a message to the mailbox, because the parent has ended."""
         with self._lock:
             over, self._over = self._over, True
             children = list(self._running.values())
@@ -128,12 +128,12 @@ class MapRun:
 
     @property
     def running(self) -> int:
-        """How many children run now."""
+        """The number of running children."""
         return len(self._running)
 
     @property
     def running_items(self) -> int:
-        """How many items they hold."""
+        """The number of items in running children."""
         return sum(map(self._weight, list(self._running.values())))
 
     def _weight(self, child: Execution) -> int:
@@ -145,7 +145,7 @@ class MapRun:
     # --- lanes
 
     def _lane(self) -> None:
-        """Start one child, and another lane beside this one while the concurrency allows it."""
+        """Start one child, and one more lane if the concurrency allows it."""
         with self._lock:
             if self._over or self._lanes > min(self.limits.concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY):
                 self._lanes -= 1
@@ -183,7 +183,7 @@ class MapRun:
         return None
 
     def _rest(self, failure: StateError | None) -> Iterator[Json]:
-        """The inputs of the children that a failed run never started."""
+        """The inputs of the children that a failed run did not start."""
         if failure is None or failure.error == ITEM_READER:
             return
         try:

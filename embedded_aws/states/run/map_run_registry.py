@@ -1,4 +1,4 @@
-"""The Map Runs of this process: starting them, taking them up again after a crash, keeping their results.
+"""The Map Runs of this process: starts them, resumes them after a crash, and keeps their results.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
 """
@@ -56,12 +56,12 @@ class MapRuns:
         self._lock = threading.Lock()
 
     def live(self, arn: str) -> MapRun | None:
-        """A run that goes on in this process."""
+        """A run that is active in this process."""
         with self._lock:
             return self._live.get(arn)
 
     def start(self, parent: Execution, effect: StartMapRun, mailbox: TaskMailbox) -> str:
-        """Start a Map Run, or take up the one that the same state began before; its ARN."""
+        """Start a Map Run, or resume the one that the same state started before; return its ARN."""
         plan = effect.plan
         known = self._store.one(
             "SELECT arn, limits FROM map_runs WHERE execution = ? AND entered = ? AND status = 'RUNNING'",
@@ -92,7 +92,7 @@ class MapRuns:
         return str(arn)
 
     def reopen(self, execution: int, now: float) -> None:
-        """For a redrive: an execution's last Map Run goes on if it did not succeed; its failures are forgotten."""
+        """For a redrive: reopen an execution's last Map Run if it did not succeed, and delete its failures."""
         row = self._store.one(
             "SELECT arn, status FROM map_runs WHERE execution = ? ORDER BY number DESC LIMIT 1", execution
         )
@@ -146,7 +146,7 @@ class MapRuns:
         return arn
 
     def _finished(self, arn: str, plan: MapPlan) -> dict[int, tuple[str, int]]:
-        """What an earlier process finished: item number -> status and size. What it left half done is forgotten."""
+        """Children that an earlier process finished: item number -> status and size. Unfinished ones are deleted."""
         self._store.write(
             "DELETE FROM events WHERE execution IN "
             "(SELECT id FROM executions WHERE map_run = ? AND status = 'RUNNING')",

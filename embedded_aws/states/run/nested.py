@@ -1,4 +1,4 @@
-"""Executions that a Task starts: states:startExecution, plain, .sync and .sync:2.
+"""Executions that a Task starts: states:startExecution, with no pattern, .sync or .sync:2.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
 """
@@ -54,11 +54,11 @@ class NestedExecutions:
             "StartDate": _text(answer["startDate"]),
         }
 
-    def describe_when_ended(self, arn: str, tell: Callable[[dict[str, Json]], None]) -> None:
-        """Call `tell` with the child's description as soon as it has ended."""
+    def describe_when_ended(self, arn: str, callback: Callable[[dict[str, Json]], None]) -> None:
+        """Call `callback` with the child's description as soon as it has ended."""
         child = self._running(arn)
-        if child is None or not child.when_ended(lambda: tell(self._described(arn))):
-            tell(self._described(arn))
+        if child is None or not child.when_ended(lambda: callback(self._described(arn))):
+            callback(self._described(arn))
 
     def _described(self, arn: str) -> dict[str, Json]:
         described = self._describe({"executionArn": arn})

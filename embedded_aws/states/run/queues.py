@@ -30,7 +30,7 @@ class ActivityQueues:
             return self._waiting[arn].popleft() if self._waiting[arn] else None
 
     def close(self) -> None:
-        """Let every waiting worker go."""
+        """Wake all waiting workers."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,7 +1,7 @@
-"""Runs steps on a few threads and wakes them at their times.
+"""Runs steps on a few threads, and timers.
 
-A blocking call (a Lambda) simply blocks its thread: one execution then needs no hand-over between threads at all,
-and threads are added, up to `workers`, while work is waiting. Timers need no thread each.
+A blocking call (a Lambda) blocks its thread, so that one execution needs no switch of threads. Threads are added, up to
+`workers`, while work is waiting. Timers share one thread.
 With a virtual clock, time jumps to the next timer as soon as nothing is left to run.
 """
 
@@ -38,7 +38,7 @@ class Timer:
         return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> None:
-        """Never run the job. The timer itself is swept up later."""
+        """Never run the job. The timer itself is removed later."""
         if self.job is not None:
             self.job = None
             self.cancelled[0] += 1
@@ -81,7 +81,7 @@ class Scheduler:
 
     @contextmanager
     def holding_time(self) -> Iterator[None]:
-        """While this lasts a virtual clock does not jump: for timers and jobs that belong together."""
+        """Keep a virtual clock from jumping, for timers and jobs that belong together."""
         with self._times:
             self._holds += 1
         try:
@@ -93,7 +93,7 @@ class Scheduler:
                     self._times.notify()
 
     def call_later(self, seconds: float, job: Callable[[], object]) -> Timer:
-        """Run `job` after so many seconds of the clock."""
+        """Run `job` after this many seconds of the clock."""
         timer = Timer(self.clock.now() + seconds, next(self._order), job, self._cancelled)
         with self._times:
             if self._cancelled[0] > _SWEEP and self._cancelled[0] * 2 > len(self._timers):
@@ -109,7 +109,7 @@ class Scheduler:
         return timer
 
     def close(self) -> None:
-        """Start nothing more; jobs that are running go on until they next wait."""
+        """Start no more jobs; running jobs continue until they next wait."""
         with self._jobs:
             self._closed = True
             self._ready.clear()
@@ -145,7 +145,7 @@ class Scheduler:
                     continue
                 left = self._timers[0].when - self.clock.now()
                 if left > 0 and not self.clock.virtual:
-                    # In slices: the system's clock may be set while we wait.
+                    # Wait in slices, because the system clock may be changed meanwhile.
                     self._times.wait(min(left, 60.0))
                     continue
                 if left > 0:

@@ -1,4 +1,4 @@
-"""Names and ARNs of Step Functions' resources: making them, reading them, refusing bad ones.
+"""Names and ARNs of Step Functions' resources: creates, parses and validates them.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
 """

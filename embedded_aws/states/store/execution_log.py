@@ -1,7 +1,7 @@
-"""Execution events in CloudWatch Logs, as `loggingConfiguration` asks: the only history that EXPRESS executions have.
+"""Execution events in CloudWatch Logs, as `loggingConfiguration` sets: the only history that EXPRESS executions have.
 
-Lines are AWS's: one JSON object for each event, numbers as text. They are sent from a thread of their own; an
-execution never waits for its log, and a log that cannot be written is only reported.
+Lines have AWS's format: one JSON object for each event, numbers as text. A separate thread sends them: an execution
+never waits for its log, and a log that cannot be written is only reported.
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 """
 
@@ -29,7 +29,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class LogTarget:
-    """Where an execution logs to, and how much: `level` is ALL, ERROR or FATAL."""
+    """The destination and level of an execution's log: `level` is ALL, ERROR or FATAL."""
 
     group: str
     stream: str
@@ -42,7 +42,7 @@ class LogTarget:
 
 
 def log_target(configuration: Mapping[str, Json], machine: str, now: float, log: ExecutionLog) -> LogTarget | None:
-    """What a state machine's loggingConfiguration means for an execution that starts now; None: no log."""
+    """The log target of a new execution, from its state machine's loggingConfiguration; None means no log."""
     level = configuration.get("level", "OFF")
     destinations = configuration.get("destinations") or []
     if level == "OFF" or not destinations:

@@ -1,4 +1,4 @@
-"""Finding stored resources by ARN, with AWS's errors for what is not there."""
+"""Finds stored resources by ARN, and raises AWS's errors for missing ones."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ _LAST = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a request asks for: at most `most` entries, from `position` on; None is the beginning.
+    """The requested page: at most `most` entries from `position` on; None is the beginning.
 
-    A position is how many entries came before, or the number of the last row that was shown.
+    A position is the number of earlier entries, or the number of the last row on the earlier page.
     """
 
     most: int
@@ -29,7 +29,7 @@ class Page:
 
     @property
     def limit(self) -> int:
-        """How many rows to read: one more than is shown tells whether there is another page."""
+        """The number of rows to read: one more than the page has, to detect a next page."""
         return self.most + 1
 
     @property
@@ -57,7 +57,7 @@ class Page:
 
 
 def page_of(params: Params) -> Page:
-    """Read the request. Raises InvalidToken for a token that we did not make."""
+    """Read the request. Raises InvalidToken for a token that this service did not issue."""
     return Page(params.get("maxResults") or 100, _position(params.get("nextToken")))
 
 

@@ -1,7 +1,7 @@
-"""Where a stored execution stands: for the next process after a crash, and for RedriveExecution.
+"""The position of a stored execution, for the next process after a crash and for RedriveExecution.
 
 Stored histories never end between two states (see `history`), so the main line is either before its first state or
-inside one. That state is done again: its task is called once more, a Wait goes on with what is left of it, a
+inside one. That state runs again: its task is called again, a Wait continues with its remaining time, and a
 Distributed Map keeps the children that have ended.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
@@ -32,7 +32,7 @@ class Position:
 
 
 def position(events: Iterable[Row]) -> Position:
-    """Read the position off a history. States inside branches and iterations are skipped: names are unique."""
+    """Find the position in a history. States inside branches and iterations are skipped: names are unique."""
     here = Position()
     for event in events:
         here.last = event["id"]

@@ -1,8 +1,7 @@
 """State machines, executions and their histories in one SQLite file (WAL).
 
-Writes are collected and committed together, in order: an event is in the file whole or not at all, and whoever tells
-the outside world about a state of things calls `flush` first. A power failure may lose the last moments but never
-consistency.
+Writes are collected and committed together, in order, so that an event is in the file completely or not at all. Code
+calls `flush` before it reports a state to a client. A power failure may lose the last writes but never consistency.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class Store:
     """The database. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file. Raises sqlite3.Error, also for a file of another schema."""
+        """Open or create the file. Raises sqlite3.Error, also for a file with another schema."""
         self._db = open_tables(path, _SCHEMA, SCHEMA_VERSION)
         self._db.row_factory = sqlite3.Row
         self._pending: list[tuple[str, Sequence[Any]]] = []
@@ -147,7 +146,7 @@ class Store:
             except UnicodeEncodeError:
                 self._commit([(sql, [_storable(value) for value in values]) for sql, values in pending])
         except sqlite3.Error:
-            # A full disk, say: nothing is lost while the process lives, and the caller hears of it.
+            # For example a full disk: nothing is lost while the process lives, and the caller gets the error.
             with self._pending_lock:
                 self._pending = pending + self._pending
             raise
