@@ -1,4 +1,4 @@
-"""The embedded cloud: AWS services on this machine."""
+"""The embedded AWS: emulated AWS services on this machine."""
 
 import os
 

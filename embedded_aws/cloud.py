@@ -1,8 +1,8 @@
-"""The embedded cloud: every emulated service of one state folder, behind one endpoint.
+"""The embedded AWS: all emulated services of one state folder, behind one endpoint.
 
-One process at a time owns a state folder: the engine takes up executions that a dead process left behind, so a second
-engine on the same folder would take the first one's for dead. A process that serves says so in `endpoint.json`; both
-the lock and that file's word end with the process, however it ends.
+One process at a time owns a state folder. The reason: the engine resumes executions that a dead process left behind, so
+a second engine on the same folder would resume the first one's running executions. A process that serves writes
+`endpoint.json`. The lock and that file become invalid when the process ends, even if it is killed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class FolderInUseError(Exception):
 
 
 class StateFolderError(Exception):
-    """The state folder cannot be used; the message says which and why."""
+    """The state folder cannot be used; the message names the folder and the reason."""
 
 
 REGISTRATION_SECONDS = 30.0
@@ -68,10 +68,10 @@ class EmbeddedCloud:
         buckets: tuple[str, ...] = (),
         recover: bool = True,
     ) -> None:
-        """`http_api` is the application's own API, if it has one; `buckets` are kept in the folder, not in memory.
+        """`http_api` is the application's API, if it has one; `buckets` are stored in the folder, not in memory.
 
-        `announce` writes endpoint.json for other processes; `patience` is how long to wait for the folder, in seconds.
-        Without `recover`, executions that a killed process left behind are left alone: for a process that only looks.
+        `announce` writes endpoint.json for other processes; `patience` is the time to wait for the folder, in seconds.
+        Without `recover`, executions that a killed process left behind are not resumed: for a process that only reads.
         """
         self.account = account or Account()
         self.home = home
@@ -148,7 +148,7 @@ class EmbeddedCloud:
             opened.callback(lambda: file.unlink(missing_ok=True))
 
     def register(self, configs: Iterable[FunctionConfig]) -> None:
-        """Make Lambda functions invocable, all of them: tasks of resumed executions wait for this."""
+        """Register all Lambda functions at once: tasks of resumed executions wait for this."""
         for config in configs:
             self.functions.register(config)
         self._registered.set()
@@ -163,7 +163,7 @@ class EmbeddedCloud:
             self.functions.prewarm(config.name)
 
     def _client(self, service: str) -> Any:
-        """A client of any other service at this cloud's own endpoint, for service integrations and execution logs."""
+        """A client of any other service at this endpoint, for service integrations and execution logs."""
         self._registered.wait(REGISTRATION_SECONDS)
         with self._making_clients:
             if service not in self._clients:
@@ -178,7 +178,7 @@ class EmbeddedCloud:
                     region_name=self.account.region,
                     endpoint_url=self.url,
                     aws_access_key_id="stepguard",
-                    aws_secret_access_key="stepguard",  # noqa: S106  the embedded cloud checks no signature
+                    aws_secret_access_key="stepguard",  # noqa: S106  the embedded AWS verifies no signature
                     config=config,
                 )
             return self._clients[service]
@@ -200,7 +200,7 @@ def announced(home: Path) -> str | None:
         address = json.loads((home / "endpoint.json").read_text(encoding="utf-8"))
         with (home / "lock").open("rb") as lock:
             try:
-                # Whoever wrote the address holds the lock for as long as it lives, and nobody else's pid can mislead.
+                # The process that wrote the address holds the lock while it lives, so a reused pid cannot mislead.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return str(address["url"])
@@ -208,7 +208,7 @@ def announced(home: Path) -> str | None:
 
 
 class _FolderError(Exception):
-    """Why the folder cannot be used."""
+    """The reason why the folder cannot be used."""
 
 
 def _locked(home: Path, patience: float) -> IO[str]:

@@ -30,7 +30,7 @@ _BINARY = re.compile(
     r"application/(octet-stream|x-tar|zip)|audio/(basic|ogg|mp4|mpeg|wav|webm)|image/(png|jpg|jpeg|gif)"
     r"|video/(ogg|mpeg|webm)"
 )
-# The connection's own headers are the server's business.
+# The server sets the headers of the connection.
 _NOT_PASSED = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"}
 )
@@ -39,7 +39,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Invoker(Protocol):
-    """What the API needs of the embedded Lambda (`embedded_aws.lambda_.Functions`)."""
+    """The interface of the embedded Lambda that the API needs (`embedded_aws.lambda_.Functions`)."""
 
     def invoke(self, name_or_arn: str, payload: bytes, timeout: float | None = None) -> InvokeResult:
         """Run a function; raises TimeoutError when it takes longer than `timeout` seconds."""
@@ -47,12 +47,12 @@ class Invoker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
-    """The application's HTTP API: the Lambda `function` behind all of its `routes`.
+    """The application's HTTP API: all `routes` invoke the Lambda `function`.
 
     A route is a method and a pattern: `("GET", "/chat/{execution}")`, `("GET", "/files/{path+}")`. `seconds` is the
-    integration's time-out. At most `concurrency` requests are with the Lambda, three times as many wait for it, more
-    are throttled: a route that waits for an execution holds a worker and a thread, and the execution's own functions
-    and calls need some, too.
+    integration's time-out. At most `concurrency` requests run in the Lambda and three times as many wait; more are
+    throttled. The reason: a route that waits for an execution occupies a worker and a thread, and the execution's
+    functions and calls need some, too.
     """
 
     function: str
@@ -72,7 +72,7 @@ class Gateway:
         methods: dict[str, set[str]] = {}
         for method, pattern in api.routes:
             methods.setdefault(pattern, set()).add(method)
-        # A literal segment goes before a parameter, a parameter before the rest of a path.
+        # A literal segment matches before a parameter, and a parameter before the rest of a path.
         self._routes = {pattern: methods[pattern] for pattern in sorted(methods, key=_rank)}
         self._first = {pattern.split("/")[1] for pattern in methods}
         self._places = threading.BoundedSemaphore(4 * api.concurrency)
@@ -84,7 +84,7 @@ class Gateway:
         return sorted(self._routes)
 
     def owns(self, path: str) -> bool:
-        """Whether a path belongs to the API: its first segment is that of some route."""
+        """Whether a path belongs to the API: its first segment is the first segment of a route."""
         return path.split("/")[1] in self._first
 
     def handle(self, request: HttpRequest, caller: Caller, source_ip: str) -> HttpResponse:
@@ -99,7 +99,7 @@ class Gateway:
         try:
             event = self._event(request, pattern, parameters, caller, source_ip, request_id)
         except UnicodeDecodeError as error:
-            # AWS puts replacement characters there and so changes what the caller said; nobody is served by that.
+            # AWS inserts replacement characters, which changes the caller's text; this API refuses the request.
             message = f"Invalid request body: not UTF-8 at byte {error.start}"
             return _gateway(400, message, request_id, "BadRequestException")
         if not self._places.acquire(blocking=False):
@@ -110,7 +110,7 @@ class Gateway:
             self._places.release()
 
     def _integrate(self, event: bytes, request_id: str) -> HttpResponse:
-        """The Lambda's answer within the integration's time, which includes the wait for its turn."""
+        """The Lambda's response within the integration's time-out, which includes the time in the queue."""
         deadline = time.monotonic() + self._api.seconds
         if not self._running.acquire(timeout=self._api.seconds):
             return _gateway(504, "Endpoint request timed out", request_id, "InternalServerErrorException")
@@ -159,7 +159,7 @@ class Gateway:
             "multiValueHeaders": {name: [value] for name, value in headers.items()},
             "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
             "multiValueQueryStringParameters": query or None,
-            # As they stand in the URL: a REST API does not decode them.
+            # Undecoded, as in the URL: a REST API does not decode them.
             "pathParameters": dict(parameters) or None,
             "stageVariables": None,
             "requestContext": self._context(request, pattern, caller, source_ip, request_id),
@@ -253,7 +253,7 @@ def _read_response(payload: bytes, request_id: str) -> HttpResponse | None:
 
 
 def _response_headers(document: Mapping[str, Any]) -> dict[str, str] | None:
-    """The headers by name, several values of one name joined; None if one cannot stand in a response."""
+    """The headers by name, with several values of one name joined; None if a header is invalid in a response."""
     joined: dict[str, str] = {name: _text(value) for name, value in (document.get("headers") or {}).items()}
     for name, values in (document.get("multiValueHeaders") or {}).items():
         joined[name] = ", ".join(_text(value) for value in values)

@@ -1,4 +1,4 @@
-"""One HTTP endpoint in front of all emulated services: what `--endpoint-url` and `AWS_ENDPOINT_URL` point at."""
+"""One HTTP endpoint for all emulated services; `--endpoint-url` and `AWS_ENDPOINT_URL` point at it."""
 
 from embedded_aws.apigateway.http_api import HttpApi
 from embedded_aws.endpoint.server import Endpoint

@@ -1,10 +1,10 @@
-"""Which requests a web page of someone else could have sent: they are refused.
+"""Refuses requests that a third-party web page could have sent.
 
-A server on loopback is reachable by every page that the developer's browser shows. Two attacks matter. A page may
-post to 127.0.0.1 from its own origin (CSRF): browsers then always send `Origin`, so a request whose `Origin` is not
-this server is refused, signed or not, and no CORS header ever allows one. And a page's own host name may be rebound to
-127.0.0.1 (DNS rebinding): the request then has that name in `Host`, so while the server listens on loopback only, a
-`Host` that is neither a loopback name nor one of AWS's is refused. Clients other than browsers send no `Origin`.
+Every page in the developer's browser can reach a server on loopback. Two attacks matter. A page may post to 127.0.0.1
+from its origin (CSRF). Browsers then always send `Origin`, so a request with another `Origin` than this server is
+refused, signed or not, and no CORS header ever allows one. Or a page's host name may be rebound to 127.0.0.1 (DNS
+rebinding). The request then has that name in `Host`, so while the server listens on loopback only, a `Host` that is
+neither a loopback name nor an AWS name is refused. Clients other than browsers send no `Origin`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-# amazonaws.com: clients that reach this server through a proxy or a hosts file. No page of others has such a name.
+# amazonaws.com: for clients that reach this server through a proxy or a hosts file. Only AWS's pages have such names.
 _OWN_SUFFIXES = (".localhost", ".amazonaws.com")
 
 
 def refusal(headers: Mapping[str, str], listens_on: str) -> str | None:
-    """Why a request is refused, or None; header names are lower case, `listens_on` is the server's address."""
+    """The reason to refuse a request, or None. Header names are lower case; `listens_on` is the server's address."""
     host = headers.get("host", "")
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != host.lower():

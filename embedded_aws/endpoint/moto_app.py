@@ -1,4 +1,4 @@
-"""All other AWS services: moto's server application, in this process, loaded with the first request that needs it."""
+"""All other AWS services: moto's server application, in this process, loaded at the first request for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class MotoApp:
-    """A WSGI application for the services that the embedded cloud does not have itself; state lives in memory."""
+    """A WSGI application for the services that only moto emulates; their state is in memory."""
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
@@ -33,7 +33,7 @@ def _load() -> WsgiApp:
     from moto.moto_server import werkzeug_app
 
     class Dispatcher(werkzeug_app.DomainDispatcherApplication):  # type: ignore[misc] # mypy does not follow moto
-        """Finds a service's backend once; one that moto lacks is an error answer instead of a line on stdout."""
+        """Finds a service's backend once; a service that moto lacks gets an error response, not a line on stdout."""
 
         def __init__(self) -> None:
             super().__init__(werkzeug_app.create_backend_app)
@@ -50,7 +50,7 @@ def _load() -> WsgiApp:
                 self._backends[host] = super().get_backend_for_host(host)
             return self._backends[host]
 
-    # No web page of others may read answers, nothing may start containers.
+    # Third-party web pages must not read responses, and moto must not start containers.
     werkzeug_app.DISABLE_GLOBAL_CORS = True
     default_user_config["lambda"]["use_docker"] = False
     default_user_config["batch"]["use_docker"] = False

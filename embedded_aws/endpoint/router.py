@@ -1,10 +1,10 @@
-"""The WSGI application: reads a request, decides whose it is, writes the answer.
+"""The WSGI application: reads a request, routes it to a service, writes the response.
 
-Whose a request is, in this order: a web page's of another origin (refused); the application's HTTP API's, when its
-path is one of the API's and it is not signed for another service; one of our services', by the signing name in its
-credential scope (`states`, `bedrock`, `sagemaker`, `lambda`) and then by its operation; moto's, when it is an AWS
-request in any other way; otherwise it gets a short help. Requests to our services must be signed or bear a token, as on
-AWS; which key signed is not verified.
+The rules apply in this order. A request from a web page of another origin is refused. A request with a path of the
+application's HTTP API that is not signed for another service goes to that API. The embedded services get requests by
+the signing name in the credential scope (`states`, `bedrock`, `sagemaker`, `lambda`) and then by operation. All other
+AWS requests go to moto. Anything else gets a short help text. As on AWS, requests to the embedded services must be
+signed or carry a token; the signature is not verified.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from embedded_aws.wire import HttpRequest, HttpResponse
 from embedded_aws.wire.caller import Caller, read_caller
 
 _log = logging.getLogger(__name__)
-# More than any of our services takes (Bedrock: 25 MB); what moto serves is bounded by the server alone.
+# More than any embedded service accepts (Bedrock: 25 MB); for moto's services only the server's limit applies.
 BODY_LIMIT = 32 * 1024 * 1024
 
 
 class Service(Protocol):
-    """One of our services on the wire."""
+    """An embedded service as the router uses it."""
 
     def owns(self, request: HttpRequest) -> bool:
-        """Whether the request is for it."""
+        """Whether the request is for this service."""
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """The answer; failures are answers, too."""
+        """The response; a failure is a response, too."""
 
 
 class Router:
@@ -57,16 +57,16 @@ class Router:
         self._listens_on = listens_on
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request. No exception leaves here, and no text of a request reaches the log."""
+        """Answer one request. It raises no exception, and the log contains no text of a request."""
         try:
             response = self._respond(environ)
             if response is None:
                 return _whole(self._other_services, environ, start_response)
         except NotImplementedError:
-            response = _error("NotImplemented", "The embedded cloud does not implement this operation.", 501)
+            response = _error("NotImplemented", "The embedded AWS does not implement this operation.", 501)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             _log_failure(error)
-            response = _error("InternalFailure", "The embedded cloud failed; its log says where.", 500)
+            response = _error("InternalFailure", "The embedded AWS failed; see its log.", 500)
         reason = http.HTTPStatus(response.status).phrase if response.status in _STATUSES else "Unknown"
         length = len(response.body) if response.length is None else response.length
         headers = [*response.headers.items(), ("Content-Length", str(length))]
@@ -107,7 +107,7 @@ class Router:
 
     def _help(self, path: str) -> HttpResponse:
         document = {
-            "message": "stepguard's embedded cloud: an endpoint for AWS clients on this machine.",
+            "message": "stepguard's embedded AWS: an endpoint for AWS clients on this machine.",
             "use": "Set AWS_ENDPOINT_URL to this address; any access key and secret do.",
             "services": sorted(self._services),
             "other services": "by moto, in memory",
@@ -131,7 +131,7 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _target(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """Path and query as they came, still percent-encoded."""
+    """The unchanged path and query, still percent-encoded."""
     target: str = environ["REQUEST_URI"]
     if not target.startswith("/"):  # absolute form, as sent to a proxy
         target = target.partition("://")[2].partition("/")[2]
@@ -141,7 +141,7 @@ def _target(environ: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _request(environ: Mapping[str, Any], path: str, query: str, headers: Mapping[str, str]) -> HttpRequest | None:
-    """The request with its body, or None if that is too large for any of ours."""
+    """The request with its body, or None if the body is too large for every embedded service."""
     if int(environ.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
         return None
     return HttpRequest(environ["REQUEST_METHOD"], path, query, headers, environ["wsgi.input"].read())
@@ -154,7 +154,7 @@ def _is_aws(headers: Mapping[str, str], caller: Caller) -> bool:
 
 
 def _whole(app: WsgiApp, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Run another WSGI application and hand its answer on as one piece, so that it is sent at once."""
+    """Run another WSGI application and return its response in one piece, so that it is sent at once."""
     answer = app(environ, start_response)
     try:
         return [b"".join(answer)]
@@ -174,7 +174,7 @@ def _error(code: str, message: str, status: int) -> HttpResponse:
 
 
 def _log_failure(error: Exception) -> None:
-    # Where and what kind, not what about: a message or a source line's values may quote the request.
+    # Only the type and the place: the message or the source line's values may quote the request.
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
     _log.error("%s while answering a request, at %s", type(error).__name__, where)

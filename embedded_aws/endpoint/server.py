@@ -1,4 +1,4 @@
-"""The HTTP server: waitress, on loopback unless told otherwise, each answer in one write."""
+"""The HTTP server: waitress, on loopback by default; it sends each response in one write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_TO_FINISH = 1.0
 class Endpoint:
     """One address for all services.
 
-    `site` are pages for people; `services` maps a signing name to the services that share it (`bedrock` to bedrock and
+    `site` has web pages; `services` maps a signing name to the services that share it (`bedrock` to bedrock and
     bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one. Requests that
     wait (a chat, a synchronous execution) each hold one of `threads` threads.
     """
@@ -52,7 +52,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """What clients take as endpoint URL; with port 0 known after the start."""
+        """The endpoint URL for clients. With port 0 it is known only after the start."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -64,14 +64,14 @@ class Endpoint:
         return self.url
 
     def stop(self) -> None:
-        """Take no more requests, give those under way a second, close all connections."""
+        """Accept no more requests, wait a second for running ones, close all connections."""
         server, self._server = self._server, None
         if server is None:
             return
         # The loop thread owns the sockets. Its trigger must outlive the request threads, which pull it when they end.
         server.trigger.pull_trigger(lambda: _close_listener(server))
         server.task_dispatcher.shutdown(cancel_pending=True, timeout=SECONDS_TO_FINISH)
-        with suppress(OSError):  # nothing was left to watch: the loop has ended and closed its trigger already
+        with suppress(OSError):  # the loop had nothing left to watch, so it has ended and closed its trigger already
             server.trigger.pull_trigger(lambda: _close(server))
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -119,7 +119,7 @@ class Endpoint:
                 super().send_continue()
                 request.completed = whole
 
-        # A queue of requests is no news, and by default it would be printed.
+        # By default waitress prints a warning about each queued request.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
@@ -127,13 +127,13 @@ class Endpoint:
         except OSError as error:
             raise OSError(error.errno, f"Cannot listen on {self.host} port {self.port}: {error.strerror}") from None
         self.port = listener.getsockname()[1]
-        # TCP_NODELAY is on by waitress's default; the identity is left out.
+        # waitress sets TCP_NODELAY by default; the Server header is omitted.
         self._server = create_server(
             self._router, sockets=[listener], threads=self._threads, ident=None, connection_limit=1000,
             asyncore_use_poll=True,
         )  # fmt: skip
         self._server.channel_class = Channel
-        # What is left of the queue at the end is none either: Ctrl-C is to print what the command has to say, alone.
+        # No warning about requests that are still queued at the end: after Ctrl-C only the command's output is printed.
         self._server.task_dispatcher.logger = logging.getLogger("waitress.queue")
 
     def _run(self) -> None:
@@ -144,7 +144,7 @@ class Endpoint:
 
 
 class _Collector:
-    """Stands in for a channel and keeps what is written."""
+    """A replacement for a channel that keeps the written bytes."""
 
     def __init__(self, channel: Any) -> None:
         self.server = channel.server
@@ -171,7 +171,7 @@ def _close_listener(server: Any) -> None:
 
 
 def _close(server: Any) -> None:
-    # A request that still runs would write to a descriptor that is someone else's by then.
+    # A request that still runs would write to a descriptor that may since belong to another file.
     server.trigger.pull_trigger = lambda thunk=None: None
     for channel in list(server.active_channels.values()):
         channel.handle_close()

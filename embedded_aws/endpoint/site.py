@@ -1,4 +1,4 @@
-"""What the endpoint serves beside AWS's services and the HTTP API: web pages, to requests that nobody signed."""
+"""The endpoint's web pages, served to unsigned requests next to AWS's services and the HTTP API."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from embedded_aws.wire import HttpRequest, HttpResponse
 
 
 class Site(Protocol):
-    """Pages under a path of their own."""
+    """Pages under a separate path."""
 
     def owns(self, request: HttpRequest) -> bool:
         """Whether the request, which has no body yet, is for a page."""
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """The page; failures are answers, too."""
+        """The page; a failure is a response, too."""

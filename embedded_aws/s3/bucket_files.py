@@ -1,8 +1,8 @@
 """The objects of some buckets as files: one folder for each bucket.
 
-A file's name is the key, percent-encoded; `/` is a character like any other there, as it is in S3, so that `a` and
-`a/b` are two files side by side. What is too long for a file system goes through folders whose names end in `!`, which
-no encoded key holds. Capitals are encoded, too: not every file system tells them from small letters.
+A file's name is the percent-encoded key. As in S3, `/` is an ordinary character, so that `a` and `a/b` are two files in
+one folder. A name that is too long for a file system is split into folders whose names end in `!`, which no encoded key
+contains. Capitals are encoded, too, because some file systems ignore case.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Buckets:
             unfinished.unlink(missing_ok=True)
 
     def delete(self, bucket: str, key: str) -> None:
-        """Forget an object; one that is not there is none."""
+        """Delete an object; a missing object is not an error."""
         self.file(bucket, key).unlink(missing_ok=True)
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
@@ -79,7 +79,7 @@ class Buckets:
         return self._folder / bucket
 
     def file(self, bucket: str, key: str) -> Path:
-        """Where an object is or would be. Raises ServiceError KeyTooLongError."""
+        """The path of an object, whether it exists or not. Raises ServiceError KeyTooLongError."""
         if not 0 < len(key.encode()) <= 1024:
             raise ServiceError("KeyTooLongError", "Your key is too long", 400)
         # Capitals first: those of the escapes are all capitals and stay.
@@ -88,13 +88,13 @@ class Buckets:
             for character in key
         )
         pieces = [name[start : start + _PIECE] for start in range(0, len(name), _PIECE)]
-        # No piece leads out of the folder or looks like an unfinished file.
+        # No piece points outside the folder or has the name of an unfinished file.
         pieces = [re.sub(r"^\.", "%2E", piece) for piece in pieces]
         return self._root(bucket).joinpath(*(piece + _MORE for piece in pieces[:-1]), pieces[-1])
 
 
 def _names(folder: str | Path, before: str = "") -> Iterator[str]:
-    """The encoded keys of all files in a folder; what begins with a dot is none."""
+    """The encoded keys of all files in a folder; names that begin with a dot are not keys."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):

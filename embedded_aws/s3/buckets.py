@@ -1,8 +1,8 @@
-"""Amazon S3 for the buckets that must outlive the process, on the wire; `bucketfiles` keeps their objects.
+"""Amazon S3 over HTTP for persistent buckets; `bucket_files` stores their objects.
 
-Only the buckets it is made for; every other one is moto's, in memory. The part of S3's REST API that corpora and
-results need: objects, copies, listings, multipart uploads; path-style addresses, as clients use them with an IP
-endpoint.
+It serves only the buckets in its constructor; moto serves all others, in memory. It has the part of S3's REST API that
+corpora and results need: objects, copies, listings, multipart uploads. Addresses are path-style, as clients use them
+with an IP endpoint.
 https://docs.aws.amazon.com/AmazonS3/latest/API/Type_API_Reference.html
 """
 
@@ -36,7 +36,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class BucketService:
-    """The buckets on the wire; the endpoint asks `owns` and `handle`, as of every service of ours."""
+    """The persistent buckets; the endpoint calls `owns` and `handle`, as for every embedded service."""
 
     def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
@@ -47,7 +47,7 @@ class BucketService:
         return _target(request)[0] in self._buckets.names
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request; failures are S3's XML errors."""
+        """Answer a request; a failure is one of S3's XML errors."""
         bucket, key = _target(request)
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         try:
@@ -61,7 +61,7 @@ class BucketService:
         if request.method == "GET" and query.get("list-type") == "2":
             return self._list(bucket, query)
         if request.method in ("HEAD", "PUT") and not query:
-            return HttpResponse(200, {"Content-Length": "0"}, b"")  # it is always there
+            return HttpResponse(200, {"Content-Length": "0"}, b"")  # it always exists
         if request.method == "POST" and "delete" in query:
             return self._delete_many(request, bucket)
         raise _unsupported()
@@ -129,7 +129,7 @@ class BucketService:
         return _xml(_element("CopyObjectResult", LastModified=_modified(about), ETag=_etag(about)))
 
     def _source(self, request: HttpRequest) -> Path:
-        """The file that a copy is made of; it can only be in one of these buckets."""
+        """The source file of a copy, which must be in one of these buckets."""
         path, _, version = request.headers[_SOURCE].partition("?")
         bucket, _, key = unquote(path).removeprefix("/").partition("/")
         conditions = {name for name in request.headers if name.startswith(f"{_SOURCE}-if")}
@@ -142,7 +142,7 @@ class BucketService:
         return file
 
     def _delete_many(self, request: HttpRequest, bucket: str) -> HttpResponse:
-        """DeleteObjects: each key on its own, up to a thousand."""
+        """DeleteObjects: up to a thousand keys, each with a separate result."""
         tree = _parsed(_decoded(request))
         keys = [found.text or "" for found in tree.iter() if _tag(found) == "Key"]
         if not 1 <= len(keys) <= _PAGE:
@@ -270,8 +270,9 @@ def _decoded(request: HttpRequest) -> bytes:
 
 
 def _answer(status: int, headers: Mapping[str, str], file: Path, start: int, length: int) -> HttpResponse:
-    """A stretch of a file; a long one piece by piece, so that a corpus of any size needs no memory."""
-    stream = file.open("rb")  # before the header is sent; who writes or deletes the object now leaves this file alone
+    """A range of a file; a long range is read in pieces, so that a large corpus needs little memory."""
+    # Opened before the header is sent: a later write or delete of the object does not change the open file.
+    stream = file.open("rb")
     stream.seek(start)
     if length > _PIECE:
         return HttpResponse(status, headers, b"", _read(stream, length), length)
@@ -314,7 +315,7 @@ def _modified(about: Any) -> str:
 
 
 def _etag(about: Any) -> str:
-    """Changes with every write; that of an unencrypted single part would be its MD5."""
+    """An ETag that changes with every write; on AWS it is the MD5 for an unencrypted single part."""
     return f'"{hashlib.md5(f"{about.st_mtime_ns}-{about.st_size}".encode(), usedforsecurity=False).hexdigest()}"'
 
 

@@ -1,11 +1,11 @@
-"""AWS's JSON protocols, driven by botocore's own service models: what every emulated service shares.
+"""AWS's JSON protocols, driven by botocore's service models, for all emulated services.
 
 A service is an object with one method per operation (snake case of the operation's name) that takes the request as
 a dict in the model's member names and returns the response likewise, or raises `ServiceError`. This package routes a
 request to an operation, checks it against the model's limits the way AWS does (botocore's client checks only
 required members, types and minimum lengths), and writes the response.
 
-`embedded_aws.wire.state_file` is where a service keeps what must outlive the process.
+`embedded_aws.wire.state_file` stores a service's persistent data.
 
 Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index.html).
 """

@@ -1,4 +1,4 @@
-"""What every emulated service and the endpoint share: requests, responses, errors, and whose account it is."""
+"""Types that all emulated services and the endpoint share: requests, responses, errors and the account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose resources these are: the names in every ARN."""
+    """The owner of the resources: the region and account in every ARN."""
 
     region: str = "us-east-1"
     account_id: str = "000000000000"
@@ -47,9 +47,9 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One HTTP response: whole in `body`, which is written in a single send.
+    """One HTTP response. `body` is complete and written in a single send.
 
-    What may be of any size comes from `pieces` instead, `length` bytes of them; a HEAD needs the length alone.
+    A body of any size comes from `pieces` instead, with `length` bytes in total; a HEAD has only the length.
     """
 
     status: int

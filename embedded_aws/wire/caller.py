@@ -1,4 +1,4 @@
-"""Who sends a request, and for which service: read from its signature, which the embedded cloud does not verify.
+"""The caller and service of a request, read from its signature, which the embedded AWS does not verify.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
@@ -18,7 +18,7 @@ _PRESIGNED = re.compile(r"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=", re.IGNOR
 class Caller:
     """`service` is the signing name in the credential scope (`states`, `bedrock`), "" if the request is unsigned.
 
-    `bearer` tells of an API key instead of a signature (Bedrock takes both).
+    `bearer` means an API key instead of a signature (Bedrock accepts both).
     """
 
     access_key: str = ""

@@ -58,7 +58,7 @@ def json_body(body: bytes) -> Any:
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
         if b"\\u" in body:
-            # An escaped half of a surrogate pair is no text: it could be neither stored nor answered.
+            # An escaped half of a surrogate pair is not text: it could be neither stored nor returned.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ServiceError("SerializationException", "The request body is not valid JSON.") from None

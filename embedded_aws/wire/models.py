@@ -1,4 +1,4 @@
-"""botocore's service models, which drive everything on the wire."""
+"""botocore's service models, from which requests and responses are read and written."""
 
 from __future__ import annotations
 

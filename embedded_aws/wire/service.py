@@ -30,11 +30,11 @@ class JsonService:
         self._rest = self.model.metadata["protocol"] == "rest-json"
         self._invalid = "ValidationException"
         if self._invalid not in self.model.shape_names and "ValidationError" in self.model.shape_names:
-            self._invalid = "ValidationError"  # SageMaker's name for it
+            self._invalid = "ValidationError"  # SageMaker's name for this error
         self._routes = [_Route(self.model.operation_model(name)) for name in self.model.operation_names]
         # Literal paths before templates, so that /a/b is not taken for /a/{id}.
         self._routes.sort(key=lambda route: route.variables)
-        # Asked twice for each request (whose is it? which operation?), and clients ask the same paths again and again.
+        # Cached: each request needs it twice (service, then operation), and clients repeat the same paths.
         self._found = lru_cache(maxsize=256)(self._find)
 
     def owns(self, request: HttpRequest) -> bool:
@@ -58,14 +58,14 @@ class JsonService:
         """Check the parameters against the model and run one operation."""
         operation = self.model.operation_model(operation_name)
         if precheck := getattr(self._backend, "precheck", None):
-            precheck(operation_name, params)  # what the service refuses in words of its own
+            precheck(operation_name, params)  # the service refuses these with a message of its API
         if operation.input_shape is not None:
             check(operation.input_shape, params, self._invalid)
         method = getattr(self._backend, xform_name(operation_name), None)
         if method is None:
             raise ServiceError(
                 "UnknownOperationException",
-                f"stepguard's embedded cloud does not implement {self.model.service_name}:{operation_name}.",
+                f"stepguard's embedded AWS does not implement {self.model.service_name}:{operation_name}.",
                 501,
             )
         return dict(method(dict(params)) or {})
@@ -99,7 +99,7 @@ class JsonService:
     def _serialize(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
         status = operation.http.get("responseCode", 200) if self._rest else 200
         headers = {"x-amzn-RequestId": request_id, "Content-Type": self._content_type}
-        # Headers that the model does not know, where a client finds them, too.
+        # Headers that are missing in the model but that clients read.
         headers |= result.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         shape = operation.output_shape
         if shape is None:
@@ -143,7 +143,7 @@ class JsonService:
 
 
 def _where(error: BaseException) -> str:
-    """What kind of error, and where; never its message, which may quote a user's text."""
+    """The type and place of an error, never its message, which may quote a user's text."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -1,4 +1,4 @@
-"""A service's tables in one SQLite file of the state folder, which may be of an older or newer stepguard."""
+"""A service's tables in one SQLite file of the state folder. An older or newer stepguard may have written the file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def open_tables(path: Path, schema: str, version: int) -> sqlite3.Connection:
-    """Open the file, or make it with the tables of `schema`; `version` is raised with every change of these.
+    """Open the file, or create it with the tables of `schema`; every change of the tables increases `version`.
 
-    The connection may be used by several threads, one at a time, and is in autocommit mode: transactions are written
-    out. With WAL and synchronous=NORMAL a killed process loses nothing committed (https://sqlite.org/wal.html). Raises
+    Several threads may use the connection, one at a time. It is in autocommit mode: transactions are explicit. With WAL
+    and synchronous=NORMAL a killed process loses nothing committed (https://sqlite.org/wal.html). Raises
     sqlite3.Error, also for a file whose tables have another version, which is then left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -212,7 +212,7 @@ def test_a_service_that_nobody_has_is_an_error(endpoint: Endpoint, capfd: pytest
     """Neither moto nor we: 501, and nothing on stdout."""
     with pytest.raises(ClientError, match="does not implement"):
         client(endpoint, "kendra").list_indices()
-    with pytest.raises(ClientError, match="embedded cloud does not implement stepfunctions:DescribeActivity"):
+    with pytest.raises(ClientError, match="embedded AWS does not implement stepfunctions:DescribeActivity"):
         client(endpoint, "stepfunctions").describe_activity(
             activityArn="arn:aws:states:us-east-1:210987654321:activity:a"
         )

@@ -50,12 +50,12 @@ class Dispatcher:
         invoke: InvokeLambda,
         clients: AwsClients | None,
         mocks: TaskMocks | None,
-        backstage: ServiceOperations,
+        operations: ServiceOperations,
     ) -> None:
         self._invoke = invoke
         self._clients = clients
         self._mocks = mocks
-        self._backstage = backstage
+        self._operations = operations
         self._tokens: dict[str, TaskMailbox] = {}
         self._lock = threading.Lock()
 
@@ -63,7 +63,7 @@ class Dispatcher:
         """Answer the effect; a failure is a StateError or TaskTimeoutError."""
         if isinstance(effect, StartMapRun):
             mailbox = TaskMailbox(execution)
-            return Submission(self._backstage.start_map_run(execution, effect, mailbox), mailbox)
+            return Submission(self._operations.start_map_run(execution, effect, mailbox), mailbox)
         call = effect if isinstance(effect, Call) else effect.call
         mocked = None
         if self._mocks is not None:
@@ -85,7 +85,7 @@ class Dispatcher:
         if resource.kind == "lambda" or (resource.service, resource.action) == ("lambda", "invoke"):
             return call_lambda(self._invoke, call)
         if resource.service in ("states", "aws-sdk:sfn") and resource.action == "startExecution":
-            return self._backstage.start_nested(call.arguments)
+            return self._operations.start_nested(call.arguments)
         if self._clients is None:
             raise StateError(RUNTIME, f"No AWS client is configured for {resource.arn}.")
         return call_service(self._clients, call)
@@ -99,16 +99,16 @@ class Dispatcher:
                 if len(self._tokens) > _MAX_TOKENS:
                     del self._tokens[next(iter(self._tokens))]
         if resource.kind == "activity":
-            if not self._backstage.offer_activity(resource.arn, effect.token, dump(call.arguments)):
+            if not self._operations.offer_activity(resource.arn, effect.token, dump(call.arguments)):
                 raise FaultError(f"The activity {resource.arn} does not exist.")
             return Submission(None, mailbox)
         if resource.pattern == "waitForTaskToken":
             return Submission(self._call(call), mailbox)
         if (resource.service, resource.action) != ("states", "startExecution"):
             raise StateError(RUNTIME, f"The embedded Step Functions does not implement {resource.arn}.")
-        started = self._backstage.start_nested(call.arguments)
+        started = self._operations.start_nested(call.arguments)
         parsed = resource.pattern == "sync:2"
-        self._backstage.when_nested_ended(
+        self._operations.when_nested_ended(
             started["ExecutionArn"], lambda described: _tell_end(mailbox, described, parsed=parsed)
         )
         return Submission(started, mailbox)
