@@ -1,4 +1,4 @@
-# Every command a person needs. Bare `make` prints them.
+# All commands for people. `make` without a target prints them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -23,17 +23,17 @@ $(STAMP): requirements.txt requirements-dev.txt requirements-models.txt pyprojec
 	@$(BIN)/pip install --quiet --no-deps -e .
 	@touch $@
 
-demo: setup ## ask real questions through the real workflow, and show each path and verdict
+demo: setup ## run sample questions through the workflow; print each path and verdict
 	@$(BIN)/stepguard demo
 
 chat: setup ## ask one question: make chat Q="What is insulin?"
 	@$(BIN)/stepguard chat $(if $(value Q),-- "$$Q")
 chat: export Q := $(value Q)
 
-serve: setup ## serve the embedded cloud to any AWS client (PORT=4566)
+serve: setup ## serve the embedded AWS to any AWS client (PORT=4566)
 	@$(BIN)/stepguard serve --port $(or $(PORT),4566)
 
-doctor: setup ## say what is configured, reachable, half set
+doctor: setup ## check the configuration and the endpoints
 	@$(BIN)/stepguard doctor
 
 test: setup ## all tests
@@ -43,13 +43,13 @@ test-browser: setup ## tests of the page in a real browser (needs chromium)
 	@$(BIN)/pip install --quiet -r requirements-browser.txt
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
-test-clients: setup ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded cloud (installs some 800 MB)
+test-clients: setup ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded AWS (installs about 800 MB)
 	@test -x build/clients/bin/python || $(BIN)/python -m venv build/clients
 	@build/clients/bin/pip install --quiet -r requirements-clients.txt
 	@if command -v npm > /dev/null; then cp tests/clients/javascript/package.json build/clients && npm install --prefix build/clients --silent --no-audit --no-fund --ignore-scripts; fi
 	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
 
-conformance: setup ## all executions recorded on AWS, from the folder beside the repository (CONFORMANCE=folder)
+conformance: setup ## replay all executions recorded on AWS, from the folder next to the repository (CONFORMANCE=folder)
 	@test -f $(CONFORMANCE)/score.py || { echo "no recorded executions in $(CONFORMANCE): make conformance CONFORMANCE=FOLDER"; exit 1; }
 	@$(BIN)/python $(CONFORMANCE)/score.py --adapter bench/conformance_adapter.py --python $(BIN)/python $(CONFORMANCE)/public/*.jsonl
 	@STEPGUARD_CONFORMANCE=$(CONFORMANCE) $(BIN)/python -m pytest -q tests/recorded tests/recorded/whole_corpus.py tests/unit/trace/test_trace_recorded.py
@@ -66,7 +66,7 @@ lint: setup ## formatting, style, types, import contracts, state machines
 definitions: setup ## copy the states of chat.asl.json into evaluate.asl.json
 	@$(BIN)/python -m stepguard.project.definitions statemachine
 
-train: setup ## train the detectors' weights again from the public data sets (DATA=folder)
+train: setup ## retrain the detectors' weights from the public data sets (DATA=folder)
 	@$(BIN)/pip install --quiet -r requirements-train.txt
 	@$(BIN)/python -m training.pii_gazetteer
 	@$(BIN)/python -m training.pii_profanity $(DATA)
@@ -78,29 +78,29 @@ package: setup ## build the Lambda zip and the CloudFormation template in build/
 	@$(BIN)/python -m stepguard.deploy build/package
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
-deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (shows the changes and asks first)
+deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (prints the changes and requests confirmation)
 	@$(BIN)/python -m stepguard.deploy.stage deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
 
-destroy: setup ## remove a stage: make destroy STAGE=dev (STAGE=local is the staging area's)
+destroy: setup ## remove a stage: make destroy STAGE=dev (STAGE=local is the local staging area)
 	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/python -m stepguard.deploy.stage destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
 
-deploy-local: setup ministack ## deploy to an AWS that is not ours on this machine (MiniStack)
+deploy-local: setup ministack ## deploy to a third-party AWS emulator on this machine (MiniStack)
 	@$(BIN)/python -m deploy.staging deploy
 
-smoke: setup ## ask the demo's questions of the deployed API: make smoke STAGE=local
+smoke: setup ## send the demo's questions to the deployed API: make smoke STAGE=local
 	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/python -m stepguard.deploy.smoke $(STAGE))
 
-e2e: setup ministack ## deploy the package to MiniStack, ask, attack, update, roll back, remove
+e2e: setup ministack ## deploy the package to MiniStack; test chats, attacks, update, rollback and removal
 	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack
 
 sfn-local: setup ## run the mocked cases on AWS Step Functions Local (needs docker)
 	@docker compose up --detach --wait || { echo "Step Functions Local needs docker: the same cases run on the engine in make test"; exit 1; }
 	@SFN_LOCAL_URL=http://127.0.0.1:8083 $(BIN)/python -m pytest -q tests/sfn_local; code=$$?; docker compose down; exit $$code
 
-ministack: setup ## install MiniStack into build/ministack (some 90 MB; a test target, not a dependency)
+ministack: setup ## install MiniStack into build/ministack (about 90 MB; a test target, not a dependency)
 	@test -x build/ministack/bin/python || { $(BIN)/python -m venv build/ministack && build/ministack/bin/pip install --quiet -r deploy/staging-requirements.txt; }
 
-clean: ## remove what was built, the environment and the embedded cloud's state
+clean: ## remove build results, the environment and the embedded AWS's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

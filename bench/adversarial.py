@@ -1,7 +1,7 @@
-"""What disguises cost: recall of every policy on known texts, as they are and transformed.
+"""The effect of disguises: recall of every policy on known texts, unchanged and transformed.
 
 `python -m bench.adversarial [--json] [--markdown]` transforms the texts of data/adversarial.json with each technique
-and asks the embedded guardrail's detectors. A text counts as found when its word, type, pattern, topic or category is
+and runs the embedded guardrail's detectors. A text counts as found when its word, type, pattern, topic or category is
 reported anywhere in it; content filters and prompt attacks at strength MEDIUM. False alarms are those of these filters
 on harmless texts in the same disguise.
 """

@@ -1,7 +1,7 @@
 """Runs one recorded case through the embedded Step Functions' own API, for the conformance scorer.
 
-`run(definition, input, task_outcomes, case)` gives `{"status", "output", "error", "cause", "events"}`. Tasks answer
-with the outcomes that were recorded on AWS (`ports.TaskMocks`), waits take no time (`ports.VirtualClock`).
+`run(definition, input, task_outcomes, case)` gives `{"status", "output", "error", "cause", "events"}`. Tasks return
+the outcomes that were recorded on AWS (`ports.TaskMocks`), and waits take no time (`ports.VirtualClock`).
 
     PYTHON score.py --adapter bench/conformance_adapter.py --python .venv/bin/python CASES.jsonl
 """
@@ -77,7 +77,7 @@ def _no_lambda(function: str, payload: bytes, timeout: float | None) -> LambdaRe
 
 
 class Objects:
-    """S3, as far as the cases need it: an S3 client over what they say is there, shaped like boto3's."""
+    """The part of S3 that the cases need: a client shaped like boto3's over the objects of a case."""
 
     def __init__(self, needs: dict[str, Any]) -> None:
         self._objects: dict[tuple[str, str], bytes] = {}

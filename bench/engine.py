@@ -1,4 +1,4 @@
-"""How fast the embedded Step Functions is, beside moto's interpreter and other emulators.
+"""Speed of the embedded Step Functions compared with moto's interpreter and other emulators.
 
 `python -m bench.engine [--json] [--items N] [--executions N] [--endpoint URL]` measures, with handlers that answer at
 once:
@@ -42,7 +42,7 @@ def chat_definition() -> dict[str, Any]:
 
 
 def handler_answer(definition: dict[str, Any]) -> dict[str, Any]:
-    """One answer that fits every task: all the members that some ResultSelector reads."""
+    """One response that fits every task: it has all members that the ResultSelectors read."""
     names = {
         path.split(".")[2]
         for state in definition["States"].values()
@@ -161,7 +161,7 @@ def _times(times: list[float]) -> dict[str, float]:
 
 
 class Corpus:
-    """An S3 client over one JSONL object that is made up while it is read."""
+    """An S3 client with one JSONL object that is generated while it is read."""
 
     def __init__(self, items: int) -> None:
         self._items = items
@@ -203,7 +203,7 @@ def map_definition() -> dict[str, Any]:
 
 
 def bench_map(items: int) -> dict[str, Any]:
-    """One Distributed Map of so many items."""
+    """Run one Distributed Map of `items` items."""
     with tempfile.TemporaryDirectory() as folder:
         corpus = Corpus(items)
         states = StepFunctions(

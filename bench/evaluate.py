@@ -2,7 +2,7 @@
 
     python -m bench.evaluate [--json] [--items 300] [--scale 10000] [--promptfoo] [--data ../shared/data]
 
-The loop makes the very calls that the workflow makes, one after the other, through boto3 and the same endpoint. Both
+The loop makes the same calls as the workflow, one after the other, through boto3 and the same endpoint. Both
 run against the same processes on the same rows, in alternating order, so that a busy machine burdens both. Rows are
 public data from the data folder, which is not part of the project: questions (BANKING77 and AdvBench, about 60
 characters, for which the fixed costs of a call weigh most), documents (paragraphs of COVID-QA's papers, about 880
@@ -75,7 +75,7 @@ def _documents(data: Path) -> list[dict[str, Any]]:
 
 
 def fresh(rows: list[dict[str, Any]], tag: str) -> list[dict[str, Any]]:
-    """The same rows with a word more in each sentence: the embedded guardrails remember sentences they have seen."""
+    """The same rows with one more word in each sentence, because the embedded guardrails cache sentences."""
     return [{**row, "text": f"{row['text'].replace('. ', f' {tag}. ')} [{tag}]"} for row in rows]
 
 
@@ -125,7 +125,7 @@ def evaluation(session: Session, rows: list[dict[str, Any]], name: str, concurre
 
 
 def rates(progress: list[tuple[int, float]], total: int) -> list[float]:
-    """Items a second in each fifth of a run, from how many were done when it was asked; empty for a short run."""
+    """Items a second in each fifth of a run, from the polled progress; empty for a short run."""
     moments = []
     for part in range(6):
         reached = [moment for done, moment in progress if done >= max(1, total * part // 5)]
@@ -137,7 +137,7 @@ def rates(progress: list[tuple[int, float]], total: int) -> list[float]:
 
 
 def processor_seconds() -> float:
-    """What this process and the Lambda workers under it have used: says more than the clock on a busy machine."""
+    """CPU time of this process and its Lambda workers; on a busy machine it is more reliable than the clock."""
     children = "".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
     total = 0.0
     for process in ("self", *children):
@@ -173,7 +173,7 @@ class Memory:
 
 
 def beside_promptfoo(session: Session, rows: list[dict[str, Any]], rounds: int) -> dict[str, Any]:
-    """The input layer alone on the same rows, one ApplyGuardrail call each, four at a time: promptfoo and we in turn.
+    """The input layer alone on the same rows, one ApplyGuardrail call each, four at a time; promptfoo and we in turn.
 
     Raises NotMeasuredError.
     """
@@ -186,7 +186,7 @@ def beside_promptfoo(session: Session, rows: list[dict[str, Any]], rounds: int) 
             ours.append(evaluation(session, one, f"input-{number}", 4))
             two = fresh(rows, f"q{number}")
             theirs.append(promptfoo.run(command, str(session.url), ref, two, Path(folder, str(number))))
-            # Not timed: the very texts that promptfoo had must get the same verdicts from us.
+            # Not timed: stepguard must give the same verdicts on promptfoo's texts.
             same = [{**row, "layers": ["preprocess"]} for row in two]
             again.append(evaluation(session, same, f"again-{number}", 4))
     return {

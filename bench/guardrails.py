@@ -72,7 +72,7 @@ def graded(data: Path) -> list[Result]:
 def safe_texts() -> dict[str, dict[str, float]]:
     """Share of our own harmless texts that the filters flag at strength MEDIUM: by any of the six, and by each.
 
-    SAFE are questions with alarming words, of the kinds that XSTest (Röttger et al. 2024) tells apart.
+    SAFE are questions with alarming words, of the kinds that XSTest (Röttger et al. 2024) distinguishes.
     """
     own = json.loads(OWN_TEXTS.read_text(encoding="utf-8"))
     medium = heads.load().thresholds[[heads.load().names.index(name) for name in HEADS], 1]

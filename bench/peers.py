@@ -2,11 +2,11 @@
 
     python -m bench.peers [--json] [--texts 200] [--core 0] [--llm-guard] [--install] [--data ../shared/data]
 
-Everything runs at once, each contender in a process of its own on the one core, and is asked in turn for a handful of
-texts, so that a busy machine burdens all alike. No text is given to a contender twice. With each peer stands the
-embedded Bedrock with the policies that the two share, and once with all policies that judge a question.
+All contenders run at once, each in a separate process on the same core. They get a few texts in turn, so that a busy
+machine slows all of them equally. No contender gets a text twice. Each peer is compared with the embedded Bedrock with
+the policies that both have; one more line has all policies that judge a question.
 `--install` makes the peers' environments in build/peers (Presidio 0.4 GB; LLM Guard, only with --llm-guard, 6 GB with
-its torch); MiniStack comes from `make ministack`. A peer that is not installed is left out, and said to be.
+its torch); MiniStack comes from `make ministack`. A peer that is not installed is reported as left out.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SECRETS = ["AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD"]
 
 
 def policies(types: list[str], *, words: bool = True) -> dict[str, Any]:
-    """Words and regexes (unless not wanted) and these PII types."""
+    """Words and regexes (both optional) and these PII types."""
     sensitive: dict[str, Any] = {"piiEntitiesConfig": [{"type": kind, "action": "ANONYMIZE"} for kind in types]}
     if not words:
         return {"sensitiveInformationPolicyConfig": sensitive}
@@ -144,7 +144,7 @@ class Contender:
 
 @contextlib.contextmanager
 def child(python: Path, name: str, options: dict[str, Any], core: int) -> Iterator[Contender]:
-    """A contender in a process of its own. Raises NotMeasuredError when it does not start."""
+    """A contender in a separate process. Raises NotMeasuredError if it does not start."""
     command = [str(python), "-P", str(ROOT / "bench" / "peers_child.py"), name, str(core), json.dumps(options)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -190,7 +190,7 @@ def client(server: Running, chosen: dict[str, Any]) -> Contender:
 
 
 def contenders(stack: contextlib.ExitStack, core: int, peers: dict[str, Path | None]) -> Iterator[Contender]:
-    """Everybody who is there, ours with the same policies before each peer."""
+    """All installed contenders; before each peer the embedded Bedrock with the same policies."""
     own = Path(sys.executable)
     shared = {
         "Presidio": ("presidio", policies(_PRESIDIO_TYPES, words=False), {"entities": _ENTITIES}),
@@ -225,7 +225,7 @@ def named(contender: Contender, name: str, beside: str | None = None) -> Contend
 
 
 def environments(*, install: bool, llm_guard: bool) -> dict[str, Path | None]:
-    """The peers' Pythons; None for a peer that is not there. Raises NotMeasuredError when pip fails."""
+    """The peers' Pythons; None for a peer that is not installed. Raises NotMeasuredError if pip fails."""
     found: dict[str, Path | None] = {}
     for name, requirements in REQUIREMENTS.items():
         python = FOLDER / name / "bin" / "python"
@@ -273,7 +273,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def ratios(everybody: list[Contender]) -> dict[str, dict[str, float]]:
-    """For each peer, how many times as long it takes and as much memory it needs as ours with the shared policies."""
+    """Each peer's time and memory as a multiple of the embedded Bedrock's with the shared policies."""
     found = {}
     for ours in everybody:
         if ours.beside is None:

@@ -1,4 +1,4 @@
-"""One contender of bench.peers in a process of its own, in its own environment: texts in, milliseconds out.
+"""One contender of bench.peers in a separate process and environment: texts in, milliseconds out.
 
 Run as `python -P peers_child.py NAME CORE OPTIONS`: a JSON list of texts on each line of stdin, on stdout a JSON object
 for each with `milliseconds` and the number of texts in which something was `found`, after a first line `ready`.
@@ -40,7 +40,7 @@ def stepguard(policies: dict[str, Any]) -> Scan:
 
 
 def presidio(options: dict[str, Any]) -> Scan:
-    """Presidio's analyzer with a small spaCy model, asked for these entities."""
+    """Presidio's analyzer with a small spaCy model and these entities."""
     analyzer = importlib.import_module("presidio_analyzer")
     nlp = importlib.import_module("presidio_analyzer.nlp_engine").SpacyNlpEngine()
     # its e-mail recogniser would fetch the list of public suffixes from the network
@@ -67,7 +67,7 @@ def llm_guard(options: dict[str, Any]) -> Scan:
     ]
 
     def scan(text: str) -> bool:
-        valid = [scanner.scan(text)[1] for scanner in chosen]  # all of them, whatever the first one says
+        valid = [scanner.scan(text)[1] for scanner in chosen]  # run all scanners, even if the first one finds something
         return not all(valid)
 
     return scan
@@ -83,7 +83,7 @@ def main() -> None:
     name, core, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
     os.sched_setaffinity(0, {core})  # before libraries count the cores
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
     scan = CONTENDERS[name](options)
     out.write("ready\n")
     out.flush()

@@ -1,11 +1,12 @@
-"""How well the PII detectors find what presidio-research's synthetic sentences hold, and how fast.
+"""Recall, precision and speed of the PII detectors on presidio-research's synthetic sentences.
 
 `python -m bench.pii [--data FOLDER] [--json] [--presidio]` measures on the sentences whose template the NAME and
 ADDRESS tagger was never trained on, on sentences with generated, checksummed numbers of the types that set lacks, and
-on sentences of our own of all 31 types, clinical, financial and official, that nothing was trained on
-(data/pii_sentences.txt). Of those every other one was never looked at while the rules were written ("written_kept");
+on our sentences of all 31 types, clinical, financial and official, which were not used for training
+(data/pii_sentences.txt). Every other one of them was kept unseen while the rules were written ("written_kept");
 "phrasings" are short sentences that the rules were widened with.
-A span counts as found when a reported span of the same type shares at least half of their union; "exact" asks for all.
+A span counts as found when a reported span of the same type shares at least half of their union; "exact" requires equal
+spans.
 With --presidio the same sentences go through Presidio, if it is installed; "shared" takes the types that it has, too.
 """
 
@@ -118,7 +119,7 @@ def marked(line: str) -> Sentence:
 
 
 def written(name: str = "pii_sentences") -> list[Sentence]:
-    """Sentences of our own that are for measuring only: "pii_sentences" or "pii_phrasings"."""
+    """Our sentences that are only for measuring: "pii_sentences" or "pii_phrasings"."""
     lines = (_DATA / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [marked(line) for line in lines if line and not line.startswith("# ")]
 

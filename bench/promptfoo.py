@@ -1,7 +1,7 @@
 """promptfoo on the same rows against the same guardrail, for `python -m bench.evaluate --promptfoo`.
 
 promptfoo (MIT) is installed by npm into the build folder, without its packages' install scripts, and runs with its
-telemetry, update check and remote generation off. Its HTTP provider calls the embedded cloud's ApplyGuardrail, once a
+telemetry, update check and remote generation off. Its HTTP provider calls the embedded AWS's ApplyGuardrail, once a
 row, as stepguard does for a row whose only layer is the input layer.
 https://www.promptfoo.dev/docs/providers/http/ and https://www.promptfoo.dev/docs/usage/command-line/
 """
@@ -26,11 +26,11 @@ _QUIET = ("PROMPTFOO_DISABLE_TELEMETRY", "PROMPTFOO_DISABLE_UPDATE", "PROMPTFOO_
 
 
 class NotMeasuredError(Exception):
-    """promptfoo cannot be installed or does not run here; the message says why."""
+    """promptfoo cannot be installed or does not run here; the message contains the reason."""
 
 
 def install() -> Path:
-    """promptfoo's command, installed if it is not there yet (1.9 GB). Raises NotMeasuredError."""
+    """promptfoo's command; this installs it if it is missing (1.9 GB). Raises NotMeasuredError."""
     npm = shutil.which("npm")
     if npm is None:
         raise NotMeasuredError("npm is not installed")
@@ -51,7 +51,7 @@ def install() -> Path:
 
 
 def configuration(url: str, ref: GuardrailRef, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What promptfoo is told: the rows as tests, each asserting the guardrail's action, with the rows' scores asked."""
+    """promptfoo's configuration: the rows as tests, each with its scores and an assertion on the guardrail's action."""
     actions = {"passed": "NONE", "blocked": "GUARDRAIL_INTERVENED"}
     content = [{"text": {"text": "{{prompt}}"}}]
     provider = {

@@ -1,4 +1,4 @@
-"""Servers for benchmarks beside each other: the product's own, and MiniStack in an environment of its own."""
+"""Servers to compare in benchmarks: stepguard's, and MiniStack in a separate environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ START_SECONDS = 120
 
 
 class NotMeasuredError(Exception):
-    """A server is not installed or does not start; the message says what to do."""
+    """A server is not installed or does not start; the message contains the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Running:
 
 @contextmanager
 def stepguard(core: int | None = None) -> Iterator[Running]:
-    """`stepguard serve` of this source tree on a free port, with the echo model, on one core if asked."""
+    """`stepguard serve` of this source tree on a free port, with the echo model, on one core if given."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "stepguard", "serve", "--port", "0", "--home", folder]
         with _started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
@@ -66,7 +66,7 @@ def stepguard(core: int | None = None) -> Iterator[Running]:
 
 @contextmanager
 def ministack(core: int | None = None) -> Iterator[Running]:
-    """MiniStack on a free port, on one core if asked. Raises NotMeasuredError when it is not installed."""
+    """MiniStack on a free port, on one core if given. Raises NotMeasuredError when it is not installed."""
     if not MINISTACK.exists():
         raise NotMeasuredError(
             "MiniStack is not installed: run `make ministack`, or name a Python in STEPGUARD_MINISTACK."

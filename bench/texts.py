@@ -1,4 +1,4 @@
-"""Texts that guardrails are measured on and nothing is trained on: public sets in the data folder, and our own."""
+"""Texts for measuring guardrails, not used for training: public sets in the data folder, and our own."""
 
 from __future__ import annotations
 

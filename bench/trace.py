@@ -1,4 +1,4 @@
-"""How long a history of 25,000 events takes: to be read, to be told, and to be used in a browser.
+"""Times for a history of 25,000 events: to read it, to explain it, and to use it in a browser.
 
     python bench/trace.py [--json]
 
@@ -98,7 +98,7 @@ def history(most: int = EVENTS) -> list[dict[str, Any]]:
 
 
 def seconds(work: Callable[[], Any], rounds: int = 3) -> tuple[float, Any]:
-    """The best of some rounds, and what came of it."""
+    """The best time of some rounds, and the result."""
     best, result = float("inf"), None
     for _ in range(rounds):
         begin = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Wire behaviour beside MiniStack's: the same boto3 calls to both, and what AWS says that the answer should be.
+"""Compares API behaviour with MiniStack's: the same boto3 calls to both, and the response that AWS documents.
 
 `python -m bench.wire` prints the table of docs/measurements/wire-comparison.md, `--json` an object. MiniStack is
-installed by `make ministack`; `--only stepguard` does without. What a text is judged to be is only compared where it is
-beyond doubt: the question of each line is whether a policy is evaluated, and in which shape the answer comes.
+installed by `make ministack`; `--only stepguard` does without. Verdicts on texts are compared only in clear
+cases: each line checks whether a policy is evaluated, and the shape of the response.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def table(results: list[tuple[Case, dict[str, tuple[bool, str]]]], names: list[s
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 1 when a server is not there."""
+    """Exit code 1 if a server is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--only", choices=tuple(SERVERS), help="ask one of the two alone")

@@ -1,7 +1,7 @@
-"""The calls of bench.wire, what AWS says of each, and how to tell whether an answer agrees.
+"""The calls of bench.wire, AWS's documented behaviour, and a check of each response.
 
 Sources, in each case's `source`: "docs" are the Bedrock user guide and API reference, "model" is botocore's service
-model, "reported" is what people write who saw it on AWS (no AWS page says it).
+model, "reported" comes from people who saw it on AWS (AWS does not document it).
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html

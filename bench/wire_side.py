@@ -1,4 +1,4 @@
-"""One side of bench.wire: a server's clients and guardrails, a call with what AWS says of it, an answer in short."""
+"""One side of bench.wire: a server's clients and guardrails, a call with AWS's behaviour, a summary of the response."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Case:
         return (False, f"accepted: {shown}") if self.refused else (self.agrees(told), shown)
 
 
-# --- telling answers in short ---------------------------------------------------------------------------------------
+# --- summaries of responses -----------------------------------------------------------------------------------------
 
 
 def brief(told: Told) -> str:

@@ -1,10 +1,10 @@
-"""The staging area: an AWS that is not ours on this machine, and the embedded Bedrock beside it.
+"""The staging area: a third-party AWS emulator on this machine, and the embedded Bedrock next to it.
 
     python -m deploy.staging up|down|deploy|smoke|destroy [--parameter NAME=VALUE]…
 
 MiniStack (https://pypi.org/project/ministack/, MIT) emulates CloudFormation, IAM, Lambda, API Gateway, Step Functions
-and S3, and knows no guardrails; the deployed Lambdas call the embedded Bedrock through BedrockEndpointUrl. MiniStack is
-installed in an environment of its own (`make ministack`): it is a test target and no dependency.
+and S3, but no guardrails; the deployed Lambdas call the embedded Bedrock through BedrockEndpointUrl. MiniStack is
+installed in a separate environment (`make ministack`): it is a test target, not a dependency.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class StagingError(Exception):
-    """The staging area could not be started; the message says what to do."""
+    """The staging area could not be started; the message contains the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Staging:
         )
         if result.returncode:
             raise StagingError(f"The embedded Bedrock takes no guardrails: {result.stderr.strip()}")
-        # MiniStack knows no alarms on a formula over metrics.
+        # MiniStack does not support alarms on a formula over metrics.
         values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock, "Alarms": "no"}
         for item in json.loads(result.stdout)["guardrails"]:
             layer = _LAYERS[Path(item["file"]).stem]
@@ -87,7 +87,7 @@ class Staging:
 
 
 def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> Staging:
-    """Start both servers, or find them running. `environment` is added to the embedded Bedrock's.
+    """Start both servers unless they already run. `environment` is added to the embedded Bedrock's.
 
     Raises StagingError.
     """
@@ -99,12 +99,12 @@ def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> S
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     port, bedrock_port = _free_port(), _free_port()
-    # Its own folder for temporary files: MiniStack leaves unpacked Lambdas behind.
+    # A separate folder for temporary files, because MiniStack leaves unpacked Lambdas behind.
     emulator = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "AUTH": "true",  # signatures and IAM policies count, those of the Lambdas' roles too
+        "AUTH": "true",  # verify signatures and IAM policies, including those of the Lambdas' roles
         "TMPDIR": str(folder / "tmp"),
     }
     groups = (
@@ -148,7 +148,7 @@ def running(folder: Path = FOLDER) -> Staging | None:
 
 
 def down(folder: Path = FOLDER) -> None:
-    """End what `up` started, workers included, and remove the temporary files; the logs stay."""
+    """Stop the processes that `up` started, including workers, and remove the temporary files; the logs stay."""
     try:
         groups = json.loads((folder / "staging.json").read_text(encoding="utf-8"))["groups"]
     except (OSError, ValueError, KeyError):
@@ -188,7 +188,7 @@ def _environment() -> dict[str, str]:
 
 
 def _ours(group: int) -> bool:
-    """Whether the process is still the one that was started: a number may since belong to another."""
+    """Whether the process is still the one that `up` started: its id may since belong to another process."""
     listed = subprocess.run(  # noqa: S603
         ["ps", "-o", "stat=,command=", "-p", str(group)],  # noqa: S607 - ps is where the system has it
         capture_output=True,

@@ -1,1 +1,1 @@
-"""Training of the embedded guardrail's weights (`python -m training`); nothing at run time imports it."""
+"""Training of the embedded guardrail's weights (`python -m training`). Code at run time does not import it."""

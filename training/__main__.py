@@ -1,7 +1,7 @@
 """Train the guardrail detectors' weights: `python -m training [--data FOLDER] [--cache FILE] [--only PART]`.
 
 Fixed seeds: the same data and library versions give the same weights. The data folder is an argument, the environment
-variable STEPGUARD_DATA, or `../shared/data` beside the project.
+variable STEPGUARD_DATA, or `../shared/data` next to the project.
 """
 
 import argparse
@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def data_folder() -> Path:
-    """The public sets' folder, by environment variable or beside the project."""
+    """The folder of the public sets: from the environment variable, or next to the project."""
     return Path(os.environ.get("STEPGUARD_DATA", ROOT.parent / "shared" / "data"))
 
 
 def examples(data: Path) -> list[Example]:
-    """Authored and public texts (of equal ones the authored), and sentences of the harmless public ones."""
+    """Authored and public texts without duplicates (the authored one stays), and sentences of harmless public texts."""
     own = authored()
     taken = {example.text.casefold() for example in own}
     texts = own + [example for example in public(data) if example.text.strip().casefold() not in taken]
@@ -35,9 +35,9 @@ def examples(data: Path) -> list[Example]:
 
 
 def benign_held_out(given: list[Example]) -> list[str]:
-    """Held-out public texts that are negative for every head: what thresholds are calibrated on.
+    """Held-out public texts that are negative for every head, to calibrate thresholds on.
 
-    The authored negatives are left out: most are look-alikes of harm, far more than ordinary traffic has.
+    The authored negatives are left out: most of them look like harm, which is rare in ordinary traffic.
     """
     return [
         example.text
@@ -49,7 +49,7 @@ def benign_held_out(given: list[Example]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train and store; exit code 1 with a message if the data is missing."""
+    """Train and store the weights; exit code 1 with a message if the data is missing."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the public sets")
     parser.add_argument("--cache", type=Path, help="keep embeddings in this .npz file between runs")

@@ -14,7 +14,7 @@ TEMPLATES = (
     "safe.txt", "professional.txt",
 )  # fmt: skip
 FILLINGS = 30  # examples drawn from each template that has slots
-WEIGHT = 2.0  # against an ordinary public example: these show the borders
+WEIGHT = 2.0  # relative to a public example: authored ones mark the borders between classes
 _SLOT = re.compile(r"\{(\w+)\}")
 
 

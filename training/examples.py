@@ -1,4 +1,4 @@
-"""Labelled texts for the heads: what is known of a text, per head."""
+"""Labelled texts for the heads: for each head positive, negative or unknown."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ HOLD_OUT_PERCENT = 15
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with the heads it is positive for, the heads it says nothing about, and how much it counts (noisy labels
-    less).
+    """A text with the heads it is positive for, the heads with no label, and its weight (lower for noisy
+    labels).
     """
 
     text: str
@@ -18,7 +18,7 @@ class Example:
     positive: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     weight: float = 1.0
-    group: str = ""  # examples of one group (a template) stay on one side of the split; by default the text itself
+    group: str = ""  # the split keeps a group (a template) together; by default the group is the text
 
     def target(self, head: str) -> float:
         """1 positive, 0 negative, NaN unknown."""

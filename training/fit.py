@@ -20,11 +20,11 @@ PENALTY = 1.0  # scikit-learn's C
 POSITIVE_SHARE = 0.4  # of a head's total weight, whatever the class sizes
 NETWORKS = 2  # their average varies less with the seed
 FALSE_POSITIVES = (0.02, 0.01, 0.003)  # for LOW, MEDIUM, HIGH: at most, on held-out benign texts
-# Probabilities: a well separated head need not use up its allowance. MISCONDUCT finds more in benign texts of other
-# sources than in those it is calibrated on.
+# Minimum probabilities: a well separated head may have fewer false positives than allowed. MISCONDUCT has more false
+# positives in other benign texts than in the calibration texts.
 FLOORS = dict.fromkeys(HEADS, (0.50, 0.70, 0.90)) | {"MISCONDUCT": (0.62, 0.80, 0.93)}
-# What is taken from a window's logit: the smallest steps of 0.1 or so at which about 3 % of language models' answers
-# have a window above LOW. The held-out documents are tamer than such answers and partly mislabelled.
+# Subtracted from a window's logit: the smallest value, in steps of about 0.1, at which about 3 % of language models'
+# answers have a window above LOW. The held-out documents are milder than such answers and partly mislabelled.
 WINDOW = {"SEXUAL": 1.6, "VIOLENCE": 1.9, "HATE": 0.6, "INSULTS": 0.8, "MISCONDUCT": 1.8, "PROMPT_ATTACK": 1.7}
 
 Floats = NDArray[np.float32]
@@ -53,9 +53,9 @@ def linear(dense: Floats, sparse: Any, targets: Floats, weights: Floats) -> tupl
 
 
 def fit(examples: Sequence[Example], cache: Path | None = None) -> Heads:
-    """All heads without thresholds, from the given examples (the caller leaves out what is held out).
+    """All heads without thresholds, from the given examples (the caller excludes held-out examples).
 
-    Weights are rounded to half precision as they are stored, so that calibration sees what ships.
+    Weights are rounded to half precision, as in the stored file, so that calibration uses the released weights.
     """
     texts = [example.text for example in examples]
     rare = rarity(texts)

@@ -1,6 +1,6 @@
 """Train the relevance score: questions with their answers against answers to other questions.
 
-Grounding itself has fixed weights (detectors/grounding.py says why).
+Grounding has fixed weights (see detectors/grounding for the reason).
 """
 
 import json
@@ -21,7 +21,7 @@ QUESTIONS_PER_DOCUMENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, its answer and the passage that holds it."""
+    """A question, its answer and the passage that contains the answer."""
 
     question: str
     answer: str

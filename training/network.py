@@ -1,7 +1,7 @@
 """A small multi-label network on embeddings, trained in numpy: one hidden layer that all heads share.
 
-Missing labels are masked out of the loss, so that a text known to be hateful but not whether it is violent teaches
-HATE alone. The shared layer generalises better to sets never seen than a network per head (leave-one-set-out,
+Missing labels are masked out of the loss: a text with a label for HATE and none for VIOLENCE trains HATE alone.
+The shared layer generalises better to unseen sets than a network per head (leave-one-set-out,
 docs/measurements/detectors.md). Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980) with a cosine schedule and
 dropout.
 """
@@ -33,9 +33,9 @@ class Network:
 
 
 def train(inputs: Floats, targets: Floats, weights: Floats, seed: int) -> Network:
-    """Fit to inputs (n, features) and targets (n, heads) of 0, 1 or NaN (unknown) with a weight for each of them.
+    """Fit to inputs (n, features) and targets (n, heads) of 0, 1 or NaN (unknown), each with a weight.
 
-    `weights` has the targets' shape; those of unknown targets do not count.
+    `weights` has the shape of the targets; weights of unknown targets are ignored.
     """
     generator = np.random.default_rng(seed)
     count, features = inputs.shape
@@ -77,7 +77,7 @@ def _sigmoid(logits: Floats) -> Floats:
 
 
 class _Adam:
-    """Changes parameters in place; the rate falls from RATE to zero over all steps along half a cosine."""
+    """Update the parameters in place; the rate falls from RATE to zero over all steps along half a cosine."""
 
     def __init__(self, parameters: list[Floats], steps: int) -> None:
         self._parameters, self._steps, self._done = parameters, steps, 0

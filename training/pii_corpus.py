@@ -1,6 +1,6 @@
 """The labelled sentences that the NAME and ADDRESS tagger is trained and measured on.
 
-Sources: presidio-research's generated sentences (MIT) whose template is not held out, and sentences of our own
+Sources: presidio-research's generated sentences (MIT) whose template is not held out, and our sentences
 (pii_templates.py); public texts are in pii_public.py.
 """
 
@@ -64,7 +64,7 @@ def labelled(record: dict[str, Any]) -> Sentence:
 
 
 _SLOT = re.compile(r"\{+(\w+)\}+")
-# presidio's slots in terms of ours
+# presidio's slots -> our slots
 _ALIASES = {
     "person": "name", "name_male": "name", "name_female": "name", "first_name": "first", "first_name_male": "first",
     "first_name_female": "first", "first_name_nonbinary": "first", "last_name": "last", "last_name_male": "last",
@@ -78,7 +78,7 @@ _JOINTS = {"NAME": (" ",), "ADDRESS": (" ", ", ", "\n")}
 
 
 def filled(template: str, values: Values) -> Sentence | None:
-    """A template with its slots filled; None when it has a slot that we have no values for."""
+    """A template with its slots filled; None if we have no values for one of its slots."""
     text, spans, at = "", list[tuple[int, int, str]](), 0
     template = template.replace("\\n", "\n")
     for slot in _SLOT.finditer(template):
@@ -97,7 +97,7 @@ def filled(template: str, values: Values) -> Sentence | None:
 
 
 def own(values: Values, rounds: int, places: int, plain: int) -> Iterator[Sentence]:
-    """Our templates, each filled as often as told, alone or joined with others to a longer text."""
+    """Our templates, each filled as many times as its kind's argument, alone or joined with others to a longer text."""
     for name, times in (("people", rounds), ("places", places), ("plain", plain)):
         lines = pii_templates.templates(name)
         for _ in range(times):
@@ -116,7 +116,7 @@ def refilled(data: Path, values: Values, times: int) -> Iterator[Sentence]:
     lines = (data / "presidio_research" / "templates.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     templates = {record["masked"] for record in presidio(data, measuring=False)}
     templates |= {line for line in lines if line.strip() and not held_out(line)}
-    # the held-out templates as the records have them, should the file write them differently
+    # the held-out templates as the records spell them, in case the file differs
     kept = {re.sub(r"\W+", "", record["masked"]) for record in presidio(data, measuring=True)}
     for template in sorted(templates):
         if re.sub(r"\W+", "", template.replace("\\n", "\n")) in kept:

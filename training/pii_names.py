@@ -27,7 +27,7 @@ class Names:
         self._particles = pii_templates.lists()["particles"]
 
     def _altered(self, name: str) -> str:
-        """Sometimes a name that stands in no list, made of syllables or by changing a letter."""
+        """Sometimes return a name that is in no list, made of syllables or by changing a letter."""
         chance = self.random.random()
         if chance > _UNLISTED_SHARE:
             return name

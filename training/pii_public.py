@@ -1,4 +1,4 @@
-"""Public texts for the NAME and ADDRESS tagger: as they are, without names, or with names put for pronouns.
+"""Public texts for the NAME and ADDRESS tagger: unchanged, without names, or with names instead of pronouns.
 
 CLINC150 (CC-BY-3.0), Banking77 (CC-BY-4.0), CovidQA and Alpaca's seed tasks (Apache-2.0), ExpertQA and AdvBench (MIT).
 """
@@ -20,7 +20,7 @@ from training.pii_sentences import Sentence
 if TYPE_CHECKING:
     from training.pii_values import Values
 
-# frequent given names that are no other word
+# frequent given names that have no other meaning
 _FREQUENT = listed(
     "john james mary robert michael linda david william richard susan joseph thomas charles daniel matthew anthony "
     "betty steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary "
@@ -69,7 +69,7 @@ def _raw_texts(data: Path) -> Iterator[str]:
 
 
 def negatives(data: Path) -> list[Sentence]:
-    """Public sentences that hold, as far as the word lists can tell, no person's name and no address."""
+    """Public sentences that contain no person's name and no address according to the word lists."""
     first, last = lexicon.words("first_names"), lexicon.words("last_names")
     common = lexicon.words("common_words")
     names_listed = lexicon.names()
@@ -94,7 +94,7 @@ def negatives(data: Path) -> list[Sentence]:
     return kept
 
 
-# What a name can stand for in a sentence about somebody else, with the verb put right.
+# Pronouns that a name can replace in a sentence about another person, with the corrected verb.
 _PRONOUNS = (
     (r"\bI am\b|\bi am\b|\bI'm\b|\bi'm\b|\bim\b", "{} is"), (r"\bI have\b|\bi have\b|\bI've\b|\bi've\b", "{} has"),
     (r"\bI'd\b|\bi'd\b", "{} would"), (r"\bI'll\b|\bi'll\b", "{} will"), (r"\bdo [Ii]\b", "does {}"),
@@ -106,7 +106,7 @@ _PRONOUNS = (
 
 
 def personified(texts: Iterator[str], values: Values) -> Iterator[Sentence]:
-    """Public sentences in which pronouns give way to names: names in contexts that no template has."""
+    """Public sentences with names instead of pronouns: they put names in contexts that no template has."""
     for text in texts:
         if not 12 <= len(text) <= 300:
             continue
@@ -130,7 +130,7 @@ def personified(texts: Iterator[str], values: Values) -> Iterator[Sentence]:
 
 
 def pronoun_texts(data: Path) -> Iterator[str]:
-    """Public sentences to be personified: requests that are no negatives, and questions and paragraphs."""
+    """Public sentences that get names: requests that are not negatives, and questions and paragraphs."""
     yield from requests(data, 1)
     for sentence in negatives(data):
         if not sentence.text.islower():

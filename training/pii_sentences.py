@@ -26,7 +26,7 @@ def joined(one: Sentence, other: Sentence, rng: random.Random) -> Sentence:
 
 
 def quoted(sentence: Sentence, rng: random.Random) -> Sentence:
-    """Now and then a text of several lines as it looks in a reply or a list: each line after a mark."""
+    """Sometimes turn a text of several lines into a reply or a list: a mark before each line."""
     if "\n" not in sentence.text or rng.random() > 0.15:
         return sentence
     mark = rng.choice((">", "> ", "- ", "* ", "| ", "    "))
@@ -39,7 +39,7 @@ def quoted(sentence: Sentence, rng: random.Random) -> Sentence:
 
 
 def recased(sentence: Sentence, rng: random.Random) -> Sentence:
-    """The sentence as typed by people who do not care: in lower or upper case now and then."""
+    """The sentence as careless people type it: sometimes in lower or upper case."""
     chance = rng.random()
     text = sentence.text
     if chance < 0.2:

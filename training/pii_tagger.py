@@ -23,9 +23,9 @@ from training.pii_sentences import Sentence
 SEED = 20261122
 RATE = 0.15
 DECAY = 2e-6
-UNLISTED = 0.15  # of the sentences are read as if the name lists did not know their names
-UNKNOWN = 0.08  # of the words are read as never seen
-DROPPED = 0.3  # of the features of every token, at each step: no template is learnt by heart
+UNLISTED = 0.15  # share of sentences whose names are hidden from the name lists
+UNKNOWN = 0.08  # share of words that are treated as unknown
+DROPPED = 0.3  # share of every token's features dropped at each step, so that templates are not memorised
 BATCH = 48
 F32 = NDArray[np.float32]
 
@@ -138,7 +138,7 @@ class Trainer:
         return loss / count
 
     def model(self) -> tagger.Tagger:
-        """The weights in the form that ships."""
+        """The weights in the released form."""
         return quantized(self.table, self.chain)
 
 
@@ -151,13 +151,13 @@ class Average:
         self._chain: F32 = np.zeros((len(LABELS) + 1, len(LABELS)), dtype=np.float32)
 
     def add(self, trainer: Trainer) -> None:
-        """Take the present weights in."""
+        """Add the current weights to the mean."""
         self._count += 1
         self._table += trainer.table
         self._chain += trainer.chain
 
     def model(self) -> tagger.Tagger:
-        """The mean in the form that ships."""
+        """The mean in the released form."""
         return quantized(self._table / np.float32(self._count), self._chain / np.float32(self._count))
 
 
@@ -174,7 +174,7 @@ def _logsumexp(values: F32, axis: int) -> F32:
 
 
 def score(model: tagger.Tagger, sentences: list[Sentence]) -> dict[str, tuple[int, int, int]]:
-    """(found rightly, found, to find) by type; a span is found when a found one covers half of their union."""
+    """(correctly found, found, expected) by type; a span counts as found if a found span covers half of their union."""
     counts: dict[str, tuple[int, int, int]] = {}
     for sentence in sentences:
         tokens = tagger.tokenize(sentence.text)

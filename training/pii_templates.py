@@ -1,4 +1,4 @@
-"""Sentences of our own for the NAME and ADDRESS tagger (pii_authored/*.txt), whose slots pii_values.py fills.
+"""Our sentences for the NAME and ADDRESS tagger (pii_authored/*.txt), whose slots pii_values.py fills.
 
 One template a line. Slots that are labelled: name, first, last (NAME); address, streetline, zipcity (ADDRESS);
 org, firm, orgperson (ORG); city, country, state, landmark (LOC). All other slots are plain text.

@@ -1,6 +1,6 @@
 """Random values for the slots of the training sentences: names, addresses, organisations of many countries.
 
-Addresses come from faker's locales and from forms of our own.
+Addresses come from faker's locales and from our patterns.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Values:
         return self._slots[name]()
 
     def _drug(self) -> str:
-        """A medicine, sometimes one that no list holds but that ends like one."""
+        """A medicine; sometimes an invented one with a typical ending."""
         drug = self._pick(list(lexicon.classes()["drug"]))
         return self._of("syllables") + drug[-6:] if self.random.random() < 0.25 else drug
 
@@ -100,7 +100,7 @@ class Values:
         return " ".join(word.capitalize() for word in self.random.sample(lexicon.classes()["food"], 2))
 
     def _coined(self) -> str:
-        """A word that means nothing, capitalised."""
+        """A capitalised word without meaning."""
         syllables = self.random.choices(self._lists["syllables"], k=self.random.randint(2, 3))
         return "".join(syllables).capitalize()
 

@@ -1,4 +1,4 @@
-"""Readers of the public sets whose licences allow derived weights; each says what its labels mean for our heads.
+"""Readers of the public sets whose licences allow derived weights; each maps its labels to our heads.
 
 Licences and links: docs/measurements/detectors.md. GPL (ethos) and unlicensed sets are read by the benchmark only.
 """
@@ -18,8 +18,8 @@ _POSTS = frozenset({"davidson", "edos", "toxic_spans"})
 _TOXIC = frozenset({"HATE", "INSULTS", "VIOLENCE", "SEXUAL"})
 _CONTENT = frozenset(HEADS) - {"PROMPT_ATTACK"}
 _TWEET = re.compile(r"^(!|\"|\s|RT\b|@\w+:?)+|https?://\S+|@\w+|&#\d+;")
-# Toxic posts carry no label for these two heads: clear words count as one (weakly), posts without any such word as
-# harmless.
+# Toxic posts have no label for these two heads: a clear word counts as a (weak) positive label, and a post without such
+# words counts as harmless.
 _VIOLENT = re.compile(
     r"\b(i('| wi)ll|gonna|going to|wanna|want to|let'?s|should( all)? be|(should|must|needs? to|deserves? to) (be )?|"
     r"go|just) "
@@ -112,8 +112,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def _davidson(data: Path) -> Iterator[Example]:
-    """Tweets: 0 hate, 1 offensive language, 2 neither. Offensive counts as INSULTS only if it addresses somebody, and
-    then little.
+    """Tweets: 0 hate, 1 offensive language, 2 neither. Offensive counts as INSULTS only if it addresses a person,
+    with a low weight.
     """
     for row in rows(data / "davidson_hate" / "labeled_data.csv"):
         text = _TWEET.sub(" ", html.unescape(row["tweet"])).strip()
@@ -141,8 +141,8 @@ def _edos(data: Path) -> Iterator[Example]:
 
 
 def _hatecheck(data: Path) -> Iterator[Example]:
-    """Functional tests; grouped by template, so that a held-out case is a new sentence and not only a new target
-    group.
+    """Functional tests; grouped by template, so that a held-out case is a new sentence and not only a sentence with
+    a new target group.
     """
     for row in rows(data / "hatecheck" / "cases.csv"):
         kind, group = row["functionality"], f"hatecheck {row['templ_id']}"
@@ -249,14 +249,14 @@ def _slabs(data: Path) -> Iterator[Example]:
                 yield Example(row["text"], "s-labs")
 
 
-# Code to run, encoded commands and questions about the model: harm or curiosity, but no attack upon instructions.
+# Code to run, encoded commands and questions about the model: harm or curiosity, but not an attack on instructions.
 _NO_ATTACK = frozenset(
     {"control", "adversarial", "encoding", "code_execution", "model_fingerprinting", "crescendo", "chain_of_thought"}
 )
 
 
 def _neuralchemy(data: Path) -> Iterator[Example]:
-    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and of some categories say nothing here.
+    """Attacks and benign prompts; rows from safety sets (harmful, no attack) and of some categories get no label.
     The many entries of one competition, HackAPrompt, resemble one another and count half.
     """
     import pyarrow.parquet
@@ -284,8 +284,8 @@ def _multilingual(data: Path) -> Iterator[Example]:
 def _emails(data: Path) -> Iterator[Example]:
     """BIPIA's e-mails and tables, clean and with an instruction to the model hidden in them."""
     attacks = json.loads((data / "bipia" / "text_attack_train.json").read_text(encoding="utf-8"))
-    # the first kinds are ordinary questions, attacks only by their place; nothing in the text tells them from a
-    # user's question
+    # the first kinds are ordinary questions and attacks only by their position; their text looks like a user's
+    # question
     hidden = [text for kind in list(attacks)[5:] for text in attacks[kind]]
     documents = [*_contexts(data / "bipia" / "train.jsonl"), *_contexts(data / "bipia" / "table_train.jsonl")]
     for number, document in enumerate(documents):

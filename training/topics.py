@@ -54,7 +54,7 @@ def bank_texts(examples: Sequence[Example], seed: int = 11) -> list[str]:
 
 
 def anchor_texts(examples: Sequence[Example], seed: int = 4) -> list[str]:
-    """Harmless authored texts, none of them held out, and those written to stand near topics that people deny."""
+    """Harmless authored texts, none of them held out, and those written to be close to topics that people deny."""
     texts = [
         example.text for example in examples
         if example.source == "authored" and not example.positive and not example.held_out and len(example.text) < 300

@@ -1,5 +1,5 @@
-"""Sentences of harmless documents as harmless examples: at run time every sentence of a text is scored by itself, so
-the heads have to know what single sentences out of their context look like.
+"""Sentences of harmless documents as harmless examples: at run time every sentence of a text is scored separately, so
+the heads must learn single sentences without their context.
 """
 
 import random
