@@ -185,7 +185,7 @@ URL = "http://127.0.0.1:9/?q=zebra-4711-secret"
     ids=lambda item: type(item).__name__ if isinstance(item, Exception) else item.__name__,
 )
 def test_an_error_of_the_client_has_its_kind(error: Exception, kind: type[StepguardError]) -> None:
-    """No answer came: told without the URL or the request."""
+    """Without a response, the error contains neither the URL nor the request."""
     with pytest.raises(kind) as caught, aws_errors("Converse"):
         raise error
 
@@ -250,7 +250,7 @@ def test_a_long_message_is_cut() -> None:
 
 @pytest.mark.parametrize("service", ["bedrock", "bedrock-runtime", "sagemaker-runtime", "stepfunctions"])
 def test_clients_make_one_attempt(environment: pytest.MonkeyPatch, service: str) -> None:
-    """Every retry is the state machine's, so that it stands in the history."""
+    """Only the state machine retries, so that each retry is in the history."""
     config = client(service).meta.config
 
     assert config.retries["total_max_attempts"] == 1
@@ -272,7 +272,7 @@ def test_a_models_client_gives_up_before_its_state(environment: pytest.MonkeyPat
 
 
 def test_the_endpoint_comes_from_the_environment(environment: pytest.MonkeyPatch) -> None:
-    """The embedded cloud, an emulator and AWS are the same to the adapters."""
+    """The embedded AWS, an emulator and AWS are the same to the adapters."""
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
 
     assert client("bedrock-runtime").meta.endpoint_url == "http://127.0.0.1:4566"

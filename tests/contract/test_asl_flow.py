@@ -36,7 +36,7 @@ def test_parallel_gives_the_branches_results_in_their_order(cloud: Cloud) -> Non
 
 
 def test_a_failing_branch_aborts_the_others_and_is_caught(cloud: Cloud) -> None:
-    """The others' states are aborted in the history, and nothing of them runs afterwards."""
+    """The history has the other branches' states as aborted, and they do not run afterwards."""
     waits = branch(W={"Type": "Wait", "Seconds": 3600, "Next": "Never"}, Never={"Type": "Pass", **END})
     fails = branch(F={"Type": "Fail", "Error": "Broken", "Cause": "why"})
     catch = [{"ErrorEquals": ["Broken"], "ResultPath": "$.error", "Next": "Caught"}]

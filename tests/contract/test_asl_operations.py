@@ -62,7 +62,7 @@ def test_an_alias_routes_by_weight(cloud: Cloud) -> None:
 
 
 def test_a_redriven_execution_goes_on_where_it_failed(cloud: Cloud) -> None:
-    """What succeeded is not done again; the history goes on after ExecutionRedriven."""
+    """Successful states do not run again; the history continues after ExecutionRedriven."""
     calls: list[str] = []
     down = {"b"}
 

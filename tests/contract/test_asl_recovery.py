@@ -1,4 +1,4 @@
-"""A killed process loses nothing that was told, and the next one goes on where it stopped."""
+"""A killed process loses no acknowledged data, and the next one continues where it stopped."""
 
 from __future__ import annotations
 

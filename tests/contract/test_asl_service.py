@@ -60,7 +60,7 @@ def test_a_bare_function_arn_has_event_types_of_its_own(cloud: Cloud) -> None:
 
 
 def test_a_failed_function_is_retried_and_then_caught(cloud: Cloud) -> None:
-    """Each retry is a TaskScheduled of its own; the error output carries type and payload."""
+    """Each retry is a separate TaskScheduled event; the error output carries type and payload."""
     calls: list[Any] = []
 
     def broken(event: Any) -> Any:
@@ -213,7 +213,7 @@ def test_an_express_machine_answers_synchronously_and_keeps_no_history(cloud: Cl
 
 
 def test_finished_executions_and_definitions_survive_a_restart(cloud: Cloud) -> None:
-    """Everything that was told is in the file."""
+    """All acknowledged data is in the file."""
     machine = cloud.machine({"Ask": task()})
     done = cloud.finish(machine, {"q": 1})
     events = cloud.events(done["executionArn"])

@@ -49,7 +49,7 @@ def test_clean_question_is_answered(aws: Clients, model: ModelSettings) -> None:
 
 @pytest.mark.parametrize("model", _MODELS.values(), ids=_MODELS)
 def test_personal_information_is_masked(aws: Clients, model: ModelSettings) -> None:
-    """Nothing of it is delivered, whichever body carries it."""
+    """No part of it is delivered, in any body format."""
     answer = _ask(aws, model, Question("I am Alice"), **pii("NAME"))
     assert (answer.verdict.outcome, answer.verdict.text) == (Outcome.MASKED, "I am {NAME}")
 

@@ -87,7 +87,7 @@ def test_converse_with_guardrail(aws: Clients) -> None:
 
 @pytest.mark.parametrize("content_type", [{}, {"contentType": "application/json", "accept": "application/json"}])
 def test_invoke_model_with_guardrail(aws: Clients, content_type: dict[str, str]) -> None:
-    """Headers carry the guardrail; boto3 sends no content type unless told to."""
+    """Headers carry the guardrail; boto3 sends no content type by default."""
     made = aws.control.create_guardrail(**configuration())
     answer = aws.runtime.invoke_model(
         modelId="arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghecho",

@@ -1,4 +1,4 @@
-"""The buckets of the state folder, asked by boto3 itself."""
+"""The buckets of the state folder, through boto3."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_links_of_the_pages_lead_somewhere() -> None:
     sorted(set(re.findall(r'"((?:LLM|EMPTY|ERROR)[A-Z_]+)"', (ROOT / "stepguard/guard/settings.py").read_text()))),
 )
 def test_setting_is_documented(variable: str) -> None:
-    """Every environment variable that the settings read stands in the table."""
+    """The table has every environment variable that the settings read."""
     assert f"`{variable}`" in ARCHITECTURE
 
 

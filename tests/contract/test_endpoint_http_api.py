@@ -200,7 +200,7 @@ def test_a_base64_response_is_decoded() -> None:
     ],
 )  # fmt: skip
 def test_a_malformed_response_is_a_502(answer: object) -> None:
-    """Nothing of it reaches the client."""
+    """No part of it reaches the client."""
     response = call(FakeLambda(answer), "GET", "/health")
     assert (response.status, json.loads(response.body)) == (502, {"message": "Internal server error"})
 

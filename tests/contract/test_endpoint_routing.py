@@ -1,4 +1,4 @@
-"""One running endpoint, asked by boto3 and by hand-made requests."""
+"""One running endpoint, called by boto3 and by raw requests."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_sync_prefix_of_the_host_is_tolerated(endpoint: Endpoint) -> None:
 
 
 def test_both_bedrock_services_share_a_signing_name(endpoint: Endpoint) -> None:
-    """The path tells them apart, also with an ARN as model id."""
+    """The path distinguishes them, also with an ARN as model id."""
     assert client(endpoint, "bedrock").list_guardrails()["guardrails"] == []
     model = "arn:aws:bedrock:us-east-1:210987654321:imported-model/abcdefghijkl"
     answer = client(endpoint, "bedrock-runtime").converse(
@@ -303,7 +303,7 @@ def test_a_service_that_fails_is_a_500_without_traceback(
 
 
 def test_a_body_beyond_all_services_is_refused(endpoint: Endpoint) -> None:
-    """33 MB for a service of ours is a 413."""
+    """33 MB to an embedded service is a 413."""
     headers = {"Authorization": SIGNED.format("lambda")}
     path = "/2015-03-31/functions/hello/invocations"
     assert ask(endpoint, "POST", path, b"x" * (33 * 1024 * 1024), headers)[0] == 413

@@ -1,4 +1,4 @@
-"""Service integrations of the engine, with real clients against the embedded cloud's own endpoint."""
+"""Service integrations of the engine, with real clients against the embedded AWS's own endpoint."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def snake(name: str) -> str:
 
 
 def test_every_task_has_its_lambda_and_every_lambda_its_task() -> None:
-    """The definition, Chalice's configuration and app.py tell of the same Lambdas."""
+    """The definition, Chalice's configuration and app.py have the same Lambdas."""
     registered = {item.name: item.handler_string for item in app.app.pure_lambda_functions}
 
     assert {snake(name) for name in TASKS} == LAMBDAS == set(registered)

@@ -1,4 +1,4 @@
-"""The adapter of S3 on the buckets of the embedded cloud, and on those that it does not have."""
+"""The adapter of S3 on the buckets of the embedded AWS, and on those that it does not have."""
 
 from __future__ import annotations
 

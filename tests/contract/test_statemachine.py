@@ -164,7 +164,7 @@ def test_exactly_the_curable_errors_are_retried() -> None:
 
 
 def test_every_error_name_exists() -> None:
-    """A retry on a name that nothing raises never fires, and nobody notices."""
+    """Each retried error name exists: a retry on an unknown name never runs."""
     caught = [name for task in TASKS.values() for catcher in task["Catch"] for name in catcher["ErrorEquals"]]
 
     assert set(_retried()) | set(caught) <= AWS_ERRORS | OUR_ERRORS

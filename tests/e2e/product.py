@@ -1,4 +1,4 @@
-"""The product as a user has it: the installed command, run as a process of its own."""
+"""The product as users run it: the installed command in a separate process."""
 
 from __future__ import annotations
 

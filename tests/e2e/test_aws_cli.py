@@ -14,7 +14,7 @@ CARD = "4111 1111 1111 1111"
 
 @pytest.fixture(name="guardrail", scope="module")
 def _guardrail(server: Server) -> str:
-    """The identifier of the input layer's guardrail, as list-guardrails tells it."""
+    """The identifier of the input layer's guardrail, as list-guardrails returns it."""
     listed = server.aws_json("bedrock", "list-guardrails")["guardrails"]
     assert {item["name"] for item in listed} >= {"stepguard-preprocess", "stepguard-model", "stepguard-postprocess"}
     return str(next(item["id"] for item in listed if item["name"] == "stepguard-preprocess"))
@@ -70,7 +70,7 @@ def test_invoke_model_writes_the_body(server: Server, tmp_path: Path) -> None:
 
 
 def test_execution_is_started_described_and_its_history_read(server: Server) -> None:
-    """start-execution, describe-execution and get-execution-history tell one story."""
+    """start-execution, describe-execution and get-execution-history agree."""
     ended = server.start("from-the-aws-cli", {"request": {"text": "Which vitamins are in an orange?"}})
     assert ended["status"] == "SUCCEEDED"
     assert json.loads(ended["output"])["answer"]["outcome"] == "answered"

@@ -1,4 +1,4 @@
-"""What a process leaves behind when it is killed, and how the next one goes on."""
+"""The state after a killed process, and how the next process continues."""
 
 from __future__ import annotations
 

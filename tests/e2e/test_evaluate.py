@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).parents[1] / "data" / "aws_samples"
 
 
 def evaluate(home: Path, *arguments: str) -> Ran:
-    """Run the command on a state folder of its own."""
+    """Run the command on a separate state folder."""
     return run("stepguard", "evaluate", *arguments, "--home", str(home / "state"), env=environment(home), seconds=180)
 
 

@@ -1,4 +1,4 @@
-"""`stepguard evaluate` as it works on AWS: no embedded cloud in its process, credentials that may not do everything."""
+"""`stepguard evaluate` as it works on AWS: no embedded AWS in its process, credentials that may not do everything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVALUATION = {
     "EVALUATION_STATE_MACHINE_ARN": MACHINE.replace("chat", "evaluate"),
     "EVALUATION_BUCKET": "stepguard-evaluations",
 }
-"""What the outputs of a deployed stack give; here those of the embedded cloud."""
+"""What the outputs of a deployed stack give; here those of the embedded AWS."""
 
 ROWS = [
     {"id": "mail", "text": "Write to ann@example.com.", "expected": "masked", "policies": ["EMAIL"]},

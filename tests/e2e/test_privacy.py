@@ -54,5 +54,5 @@ def test_history_holds_it_by_design(server: Server) -> None:
 
 
 def test_state_folder_is_the_owners_alone(server: Server) -> None:
-    """Nobody else on the machine can look into the state folder."""
+    """Other users of the machine cannot read the state folder."""
     assert server.home.stat().st_mode & 0o077 == 0

@@ -135,7 +135,7 @@ def test_a_project_without_its_functions_is_refused(project: Path) -> None:
 
 
 def test_a_broken_application_is_reported_with_chalices_words(project: Path) -> None:
-    """When app.py cannot be imported, packaging fails and tells why."""
+    """When app.py cannot be imported, packaging fails with the reason."""
     (project / "app.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(PackagingError, match="nothing_of_this_name"):
         build(project, Path("build/package"))

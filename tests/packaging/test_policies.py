@@ -244,7 +244,7 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
 
 
 def test_a_key_is_used_only_through_its_services(built: Built) -> None:
-    """Nobody decrypts anything with the key itself."""
+    """No role can decrypt with the key directly."""
     using = [(role, item) for role, item in statements(built) if KEY & set(item["Action"])]
     assert len(using) == 5
     for _, statement in using:

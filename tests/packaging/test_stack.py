@@ -96,7 +96,7 @@ def stack(aws: FakeAws) -> Stack:
 
 @pytest.fixture(name="built", scope="module")
 def _built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A package of its own: deploying writes into it."""
+    """A separate package, because deploying writes into it."""
     root = copy_project(tmp_path_factory.mktemp("stack") / "project")
     return read(root, build(root, Path("build/package")))
 
@@ -197,7 +197,7 @@ def test_a_change_of_who_may_call_publishes_the_api_again(built: Built) -> None:
 
 
 def test_an_unknown_parameter_is_named(built: Built) -> None:
-    """Before anything is asked of CloudFormation."""
+    """Before the first call of CloudFormation."""
     aws = FakeAws()
     with pytest.raises(StackError, match="no parameter Misspelt"):
         run(aws, built, yes=True, parameters={"Misspelt": "1"})

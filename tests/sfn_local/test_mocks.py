@@ -1,4 +1,4 @@
-"""One mock configuration, three interpreters: the embedded cloud's engine, Step Functions Local, AWS's TestState.
+"""One mock configuration, three interpreters: the embedded AWS's engine, Step Functions Local, AWS's TestState.
 
 statemachine/mocks/chat.json is a MockConfigFile.json of Step Functions Local: what each Task answers in each case. The
 engine runs every case in the normal tests. `make sfn-local` runs them on Step Functions Local, where docker is; with
@@ -78,7 +78,7 @@ def test_every_case_and_every_response_is_used() -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Run]:
-    """The embedded cloud's engine; a Task that is not mocked fails."""
+    """The embedded AWS's engine; a Task that is not mocked fails."""
 
     def unmocked(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
         raise AssertionError(f"{function} is not mocked")
@@ -102,7 +102,7 @@ def engine(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_on_the_engine(engine: Run, case: str) -> None:
-    """Every case on the embedded cloud."""
+    """Every case on the embedded AWS."""
     check(engine, case)
 
 
@@ -178,7 +178,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
 
 @pytest.mark.parametrize("name", RESPONSES)
 def test_states_on_the_engine(tmp_path: Path, name: str) -> None:
-    """Each state alone, through the embedded cloud's TestState."""
+    """Each state alone, through the embedded AWS's TestState."""
     states = StepFunctions(tmp_path / "s.sqlite3", lambda *_: LambdaResult(b"", function_error="Unhandled"))
     try:
         check_state(lambda **request: states.test_state(request), name)

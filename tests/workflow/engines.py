@@ -1,4 +1,4 @@
-"""Two interpreters of the same definition: the embedded cloud's, and moto's as a second opinion."""
+"""Two interpreters of the same definition: the embedded AWS's, and moto's as a second opinion."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEADLINE_SECONDS = 20
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Run]:
-    """The embedded cloud's engine, with a clock that jumps over every wait."""
+    """The embedded AWS's engine, with a clock that jumps over every wait."""
     stages: dict[str, Stage] = {}
 
     def invoke(function: str, payload: bytes, timeout: float | None) -> LambdaResult:

@@ -44,7 +44,7 @@ def check(scenario: Scenario, ended: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_execution_takes_the_path_of_its_scenario(engine: Run, scenario: Scenario) -> None:
-    """Path, status and answer are the scenario's, on the embedded cloud's engine."""
+    """Path, status and answer are the scenario's, on the embedded AWS's engine."""
     check(scenario, engine({"request": scenario.request}, scenario.stages()))
 
 

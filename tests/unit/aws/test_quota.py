@@ -62,7 +62,7 @@ def test_the_table_holds_no_identity_and_forgets() -> None:
 
 
 def test_without_a_table_there_is_no_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on the embedded cloud."""
+    """As on the embedded AWS."""
     monkeypatch.delenv("CALLER_TABLE", raising=False)
     CallerQuota(FakeClient("dynamodb").client).take(CALLER)
 

@@ -1,7 +1,7 @@
 """Behaviours A to Q, in which guarded chats are known to go wrong, each with the correct outcome.
 
 Sources: the guardrail semantics of https://github.com/aws-solutions/qnabot-on-aws (v7.4.0) and the issues of its
-peers. What needs a real guardrail (O, the six prompts of the DeepSeek notebook) is tested against the embedded cloud;
+peers. What needs a real guardrail (O, the six prompts of the DeepSeek notebook) is tested against the embedded AWS;
 I is tested here as far as no text of a blocked turn goes on, and again where a chat history is kept.
 """
 

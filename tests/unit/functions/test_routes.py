@@ -72,7 +72,7 @@ def test_a_body_is_an_object_of_known_members(body: bytes) -> None:
 
 
 def test_the_anonymous_caller_sees_all_only_where_nobody_signs() -> None:
-    """On AWS nobody is anonymous; the embedded cloud names it as its operator."""
+    """On AWS nobody is anonymous; the embedded AWS names it as its operator."""
     assert sees_all(Caller(ANONYMOUS), frozenset({ANONYMOUS}))
     assert not sees_all(Caller(ANONYMOUS), frozenset({"ops"}))
     assert not sees_all(Caller("u"), frozenset({ANONYMOUS}))

@@ -149,7 +149,7 @@ def test_disguised_personal_information_is_masked_and_nothing_else(
 
 
 def test_personal_information_in_base64_is_masked_in_its_place(cloud: Cloud, lexical: GuardrailRef) -> None:
-    """What is left of the encoded text says nothing of the address."""
+    """The rest of the encoded text does not reveal the address."""
     encoded = base64.b64encode(b"please write to ann.smith@example.com about the invoice").decode()
     (output,) = cloud.apply(lexical, f"payload={encoded} end")["outputs"]
     before, after = re.fullmatch(r"payload=(.*)\{EMAIL\}(.*) end", output["text"]).groups()  # type: ignore[union-attr]  # a failed match shall fail the test

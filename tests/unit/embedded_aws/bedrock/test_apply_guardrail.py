@@ -265,7 +265,7 @@ def test_text_units_cover_the_text_and_no_more(characters: int) -> None:
 
 
 def test_applied_guardrail_is_named(api: Api) -> None:
-    """The assessment says which guardrail and version judged."""
+    """The assessment names the guardrail and its version."""
     made = api.guardrail()
     assert api.apply(made, "hi")["assessments"][0]["appliedGuardrailDetails"] == {
         "guardrailId": made,

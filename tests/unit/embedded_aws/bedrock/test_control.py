@@ -222,14 +222,14 @@ def test_name_is_unique_in_the_account(api: Api) -> None:
 
 
 def test_account_holds_a_hundred_guardrails(api: Api) -> None:
-    """The hundred and first is over quota."""
+    """The hundred and first exceeds the quota."""
     for number in range(100):
         api.control("CreateGuardrail", **configuration() | {"name": f"g{number}"})
     assert _create(api).code == "ServiceQuotaExceededException"
 
 
 def test_guardrail_holds_twenty_versions(api: Api) -> None:
-    """The twenty-first is over quota, until one is deleted."""
+    """The twenty-first exceeds the quota until one is deleted."""
     made = api.guardrail()
     for _ in range(20):
         api.control("CreateGuardrailVersion", guardrailIdentifier=made)

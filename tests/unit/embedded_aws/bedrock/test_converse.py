@@ -139,7 +139,7 @@ def test_reasoning_is_reported_apart_and_not_guarded(api: Api) -> None:
 
 
 def test_reasoning_of_a_blocked_answer_is_dropped(api: Api) -> None:
-    """Nothing of a blocked answer is left."""
+    """The response contains no part of a blocked answer."""
     api.model.answer = "<think>so</think>forbidden"
     assert _content(_converse(api, "hello", guardrail=api.guardrail())) == [{"text": "Output refused."}]
 

@@ -117,7 +117,7 @@ def test_trace_has_the_names_of_invoke_model(api: Api) -> None:
 
 
 def test_trace_is_off_unless_asked_for(api: Api) -> None:
-    """The action is always there, the trace only when it was asked for."""
+    """The action is always present, the trace only on request."""
     answer = _invoke(api, {"prompt": "hi"}, guardrail=api.guardrail(), trace="DISABLED")
     assert answer["amazon-bedrock-guardrailAction"] == "NONE"
     assert "amazon-bedrock-trace" not in answer

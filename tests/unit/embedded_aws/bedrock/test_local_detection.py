@@ -38,7 +38,7 @@ def test_pii_is_limited_to_the_wanted_types(detection: LocalDetection) -> None:
 
 
 def test_content_grades_the_wanted_types(detection: LocalDetection) -> None:
-    """A grade for every type asked for, an insult among them."""
+    """Each requested type gets a grade, including INSULTS."""
     grades = detection.content("You are a stupid worthless idiot.", ["INSULTS", "SEXUAL"])
     assert set(grades) == {"INSULTS", "SEXUAL"}
     assert grades["INSULTS"].confidence != "NONE"

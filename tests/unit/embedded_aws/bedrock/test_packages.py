@@ -21,7 +21,7 @@ def test_a_file_of_a_package_is_found_without_importing_it() -> None:
 
 
 def test_a_missing_package_is_named_with_the_remedy() -> None:
-    """The message says which package, and how to get it."""
+    """The message names the package and how to install it."""
     with pytest.raises(PackageMissingError, match="package no_such_package is not installed; pip install it"):
         packaged_file("no_such_package", "model.onnx", "pip install it")
 

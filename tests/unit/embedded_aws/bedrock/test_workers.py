@@ -163,7 +163,7 @@ def test_files_of_the_current_folder_are_no_modules(tmp_path: Path, monkeypatch:
 
 
 def test_workers_end_with_a_killed_parent() -> None:
-    """Nothing is left running when the embedded cloud is killed with SIGKILL."""
+    """Nothing is left running when the embedded AWS is killed with SIGKILL."""
     program = (
         "import sys, time; from embedded_aws.bedrock.judge.workers import WorkerJudge\n"
         "judge = WorkerJudge(1)\n"
@@ -261,7 +261,7 @@ def test_workers_grow_with_the_load_and_never_beyond_the_limit() -> None:
 
 
 def test_a_worker_that_cannot_start_is_an_error_not_a_wait() -> None:
-    """Nobody waits for processes that never come."""
+    """No caller waits for processes that do not start."""
     judge = WorkerJudge(2, lambda _vectors: FakeWorker(ready=False))
     with pytest.raises(ServiceError) as caught:
         judge(WORDS, "INPUT", [Block("fine")], Scope())

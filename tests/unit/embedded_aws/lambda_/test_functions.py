@@ -223,7 +223,7 @@ def test_prints_go_to_the_log_and_nowhere_else(
 
 
 def test_a_handler_that_closes_stdout_harms_nobody(functions: Functions) -> None:
-    """The answer arrives, and the worker goes on serving."""
+    """The response arrives, and the worker continues to serve."""
     assert run(functions, "swap") == "closed"
     assert run(functions, "echo", 2) == 2
     fail(functions, "throttled", {})
@@ -248,7 +248,7 @@ def test_requests_over_six_megabytes_are_refused(functions: Functions) -> None:
 
 
 def test_answers_over_six_megabytes_are_errors(functions: Functions) -> None:
-    """The function fails with Lambda's own message, and its worker goes on."""
+    """The function fails with Lambda's message, and its worker continues."""
     error = fail(functions, "large", {"size": 6 * 1024 * 1024 + 200})
     assert error["errorType"] == "Function.ResponseSizeTooLarge"
     assert error["errorMessage"] == "Response payload size exceeded maximum allowed payload size (6291556 bytes)."

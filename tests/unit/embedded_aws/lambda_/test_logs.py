@@ -36,7 +36,7 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
 
 
 def test_the_log_is_its_owners(tmp_path: Path) -> None:
-    """Nobody else on the machine can read what handlers print."""
+    """Other users of the machine cannot read the output of handlers."""
     LogFolder(tmp_path).append("f", "stream", [b"x"])
     assert stat.S_IMODE((tmp_path / "f.log").stat().st_mode) == 0o600
 

@@ -44,7 +44,7 @@ def test_invoke_answers_with_the_payload(service: JsonService) -> None:
 
 
 def test_a_function_that_fails_is_a_200_with_a_header(service: JsonService) -> None:
-    """X-Amz-Function-Error tells it from a result."""
+    """X-Amz-Function-Error distinguishes it from a result."""
     response = invoke(service, "throttled")
     assert (response.status, response.headers["X-Amz-Function-Error"]) == (200, "Unhandled")
     assert json.loads(response.body)["errorType"] == "GuardThrottled"

@@ -36,7 +36,7 @@ def test_an_extra_worker_leaves_when_idle_and_says_so(task_root: Path) -> None:
 
 
 def test_an_answer_that_is_not_there_yet_is_none(task_root: Path) -> None:
-    """A caller can look again; nothing of the exchange is lost."""
+    """A caller can poll again; no data is lost."""
     worker = LambdaWorker(Sandbox(task_root, "us-east-1", ()))
     try:
         worker.send(HEADER, b"", time.monotonic() + 5)

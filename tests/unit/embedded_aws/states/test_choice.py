@@ -57,7 +57,7 @@ def test_other_timestamps_are_none(text: object) -> None:
 
 
 def test_not_and_or_combine_and_missing_values_fail() -> None:
-    """Only IsPresent may look at what is not there."""
+    """Only IsPresent may refer to a missing value."""
     rule = compile_rule(
         {"Or": [{"Not": {"Variable": "$.a", "IsPresent": True}}, {"And": [{"Variable": "$.a", "NumericEquals": 1}]}]}
     )

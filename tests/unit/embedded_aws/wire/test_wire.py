@@ -132,7 +132,7 @@ def test_service_error_is_answered_in_awss_shape() -> None:
 
 
 def test_bug_in_a_service_is_a_500_that_logs_no_text(caplog: pytest.LogCaptureFixture) -> None:
-    """The client gets InternalServerException; the log says where it happened and quotes nobody."""
+    """The client gets InternalServerException; the log has the place and no text of the request."""
     with caplog.at_level(logging.ERROR):
         response = _apply(_Backend(ValueError("the user's secret")), _BODY)
     assert _error(response)[:2] == (500, "InternalServerException")
@@ -218,7 +218,7 @@ def test_all_failures_are_counted_and_listed() -> None:
 
 
 def test_sensitive_values_are_not_quoted() -> None:
-    """A member that the model marks as sensitive is named, not shown."""
+    """The message names a sensitive member without its value."""
     assert "a b" not in _failures(name="a b")
 
 

@@ -92,12 +92,12 @@ def test_addresses_do_not_slip_through(text: str, address: str) -> None:
     ],
 )
 def test_medicines_diseases_days_places_and_companies_are_no_names(text: str) -> None:
-    """Capitalised words that are nobody's name stay."""
+    """Capitalised words that are not names stay."""
     assert covered(text, "NAME", "ADDRESS") == text
 
 
 def test_only_requested_types_are_reported() -> None:
-    """Types that were not asked for do not come back."""
+    """Only the requested types are returned."""
     assert {span.label for span in pii.find(NOTE, ["EMAIL"])} == {"EMAIL"}
     assert pii.find(NOTE, []) == []
     assert pii.find(NOTE, ["NO_SUCH_TYPE"]) == []
