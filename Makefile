@@ -36,8 +36,11 @@ serve: setup ## serve the embedded AWS to any AWS client (PORT=4566)
 doctor: setup ## check the configuration and the endpoints
 	@$(BIN)/stepguard doctor
 
-test: setup ## all tests
+test: setup ## all tests that need nothing but this folder
 	@$(BIN)/python -m pytest -q
+
+test-fast: setup ## the tests for daily work: no processes, no packaging, no language model (under a minute)
+	@$(BIN)/python -m pytest -q -m "not process and not models" tests/unit tests/contract tests/workflow tests/recorded
 
 test-browser: setup ## tests of the page in a real browser (needs chromium)
 	@$(BIN)/pip install --quiet -r requirements-browser.txt
@@ -104,4 +107,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup demo chat serve doctor test test-fast test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

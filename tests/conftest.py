@@ -1,9 +1,12 @@
-"""What every test shares: repeatable property tests, and an environment that cannot reach an AWS account."""
+"""What every test shares: repeatable property tests, tiers, and an environment that cannot reach an AWS account."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -15,6 +18,33 @@ from stepguard.guard.settings import VARIABLES
 # No deadline: a busy machine must not fail a correct property. Derandomized: a red build can be repeated.
 settings.register_profile("stepguard", deadline=None, derandomize=True, database=None)
 settings.load_profile("stepguard")
+
+FOLDERS_OF_PROCESSES = ("e2e", "packaging")
+"""Every test in these folders starts processes: the installed command, or the build of the Lambda zip."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of folders that are a tier."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in FOLDERS_OF_PROCESSES:
+            item.add_marker(pytest.mark.process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let only tests with the mark `process` start one, so that `make test-fast` starts none."""
+    start = subprocess.Popen.__init__
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise AssertionError(f"{item.nodeid} starts a process: mark it with @pytest.mark.process")
+
+    allowed = item.get_closest_marker("process") is not None
+    subprocess.Popen.__init__ = start if allowed else refuse  # type: ignore[method-assign]
+    try:
+        return (yield)
+    finally:
+        subprocess.Popen.__init__ = start  # type: ignore[method-assign]
+
 
 PREFIXES = ("AWS_", "LLM_", *(name for pair in VARIABLES.values() for name in pair))
 NAMES = ("EMPTYMESSAGE", "ERRORMESSAGE", "STATE_MACHINE_ARN")

@@ -18,6 +18,8 @@ import pytest
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
 
+pytestmark = pytest.mark.process
+
 ROLE = "arn:aws:iam::000000000000:role/states"
 ITEMS = 2000
 ROOT = Path(__file__).resolve().parents[2]

@@ -315,6 +315,7 @@ def look(execution):
 """
 
 
+@pytest.mark.process
 def test_chalice_answers_through_the_gateway(tmp_path: Path) -> None:
     """A real Chalice application in a real worker understands the event, and its answers come back."""
     (tmp_path / "app.py").write_text(CHALICE, encoding="utf-8")

@@ -179,6 +179,7 @@ def test_bedrock_takes_an_api_key(endpoint: Endpoint) -> None:
     assert (status, json.loads(body)) == (200, {"guardrails": []})
 
 
+@pytest.mark.process
 def test_lambdas_are_invoked(endpoint: Endpoint) -> None:
     """boto3's invoke runs the project's handler, called by name or by ARN."""
     arn = "arn:aws:lambda:us-east-1:210987654321:function:hello"
@@ -219,6 +220,7 @@ def test_a_service_that_nobody_has_is_an_error(endpoint: Endpoint, capfd: pytest
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.process
 def test_chunked_bodies_arrive(endpoint: Endpoint) -> None:
     """Transfer-Encoding: chunked works for our services and, with AWS's own chunks, for S3."""
     headers = {"Authorization": SIGNED.format("lambda"), "Transfer-Encoding": "chunked"}
@@ -240,6 +242,7 @@ def test_chunked_bodies_arrive(endpoint: Endpoint) -> None:
     assert s3.get_object(Bucket="chunks", Key="key")["Body"].read() == b"hello"
 
 
+@pytest.mark.process
 def test_the_http_api_is_reached_unsigned_and_signed(endpoint: Endpoint) -> None:
     """Its paths go to the Lambda behind it; a path beside its routes gets the gateway's answer."""
     for headers in ({}, {"Authorization": SIGNED.format("execute-api")}):
@@ -309,6 +312,7 @@ def test_a_body_beyond_all_services_is_refused(endpoint: Endpoint) -> None:
     assert ask(endpoint, "POST", path, b"x" * (33 * 1024 * 1024), headers)[0] == 413
 
 
+@pytest.mark.process
 def test_an_answer_is_one_write_without_delay(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Header and body leave together, and TCP_NODELAY is set: no client waits for a delayed acknowledgement."""
     from waitress.channel import HTTPChannel
@@ -349,6 +353,7 @@ def test_an_address_in_use_is_a_clear_error_and_free_after_stop() -> None:
     second.stop()
 
 
+@pytest.mark.process
 def test_stop_does_not_wait_for_requests_for_long(tmp_path: Path) -> None:
     """A request under way is given a second, then the connection is closed."""
     fake = FakeStates()
@@ -365,6 +370,7 @@ def test_stop_does_not_wait_for_requests_for_long(tmp_path: Path) -> None:
     assert error is not None
 
 
+@pytest.mark.process
 def test_stop_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
     """Requests that nobody has taken up yet are dropped without a warning on the terminal."""
     fake = FakeStates()

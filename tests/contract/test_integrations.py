@@ -107,6 +107,7 @@ def test_s3_object_of_any_bucket_is_written_and_read(cloud: EmbeddedCloud) -> No
     assert json.loads(json.loads(got["output"])["Body"]) == {"a": 1}
 
 
+@pytest.mark.process
 def test_model_and_guardrail_are_called_without_a_lambda(cloud: EmbeddedCloud) -> None:
     """bedrock:invokeModel, and ApplyGuardrail through the SDK integration."""
     body = {"prompt": "Say nothing.", "max_gen_len": 10}

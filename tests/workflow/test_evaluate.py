@@ -171,6 +171,7 @@ def test_lost_items_fail_the_run(place: Place) -> None:
     assert (ended["status"], ended["error"]) == ("FAILED", "ItemsLost")
 
 
+@pytest.mark.process
 def test_a_linter_agrees_but_for_what_it_does_not_know(tmp_path: Path) -> None:
     """statelint 3.1 knows neither Label, InputType JSONL nor WriterConfig, which AWS documents."""
     definition = json.loads((ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from functools import cache
 from math import isfinite
@@ -19,10 +20,14 @@ from embedded_aws.states.language.fields import Env, Field, constant
 from embedded_aws.states.language.json_text import Json, dump, load
 from embedded_aws.states.language.regexes import jsonata_engine
 
-_MILLISECONDS = 5_000
+_SECONDS = 5.0
+"""Processor time that one evaluation may take. A busy machine or a long wait before the state does not count."""
 _DEPTH = 400
 _LONGEST_RANGE = 1_000_000
-"""The language's own limit, ten times this, costs hundreds of megabytes and seconds before the clock is looked at."""
+"""The language's own limit, ten times this, costs hundreds of megabytes and seconds before the clock is read."""
+
+clock: Callable[[], float] = time.thread_time
+"""The seconds that count towards the limit: processor time of this thread."""
 
 
 def is_expression(value: Json) -> bool:
@@ -132,7 +137,7 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
     from jsonata.utils import Utils  # slow to load
 
     try:
-        compiled = _bounded()(text, jsonata_engine, timeout=_MILLISECONDS, stack=_DEPTH)
+        compiled = _bounded()(text, jsonata_engine)
     except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
         raise DefinitionError(f"The JSONata expression '{text}' is not valid: {error}", location) from None
     compiled.set_output_convert_nulls(False)  # keeps null and undefined apart
@@ -143,21 +148,59 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
         frame = {**_functions(), "states": _states(env)}
         for name, value in env.variables.items():
             frame[name] = null if value is None else value
-        return compiled.evaluate(None, frame)
+        return compiled.evaluate(None, frame | _Bounds().callbacks())
 
     return evaluate
+
+
+class _Bounds:
+    """Limits of time and depth for one evaluation.
+
+    The library has such limits too, but counts from the moment when the expression was compiled, on the wall clock, and
+    for all evaluations of the expression together.
+    """
+
+    def __init__(self) -> None:
+        self._end = clock() + _SECONDS
+        self._depth = 0
+
+    def callbacks(self) -> dict[str, Callable[..., None]]:
+        """The variables under which the library looks for callbacks around each step."""
+        return {"__evaluate_entry": self._enter, "__evaluate_exit": self._leave}
+
+    def _enter(self, expression: Any, value: Any, frame: Any) -> None:
+        if not frame.is_parallel_call:
+            self._depth += 1
+            self._check()
+
+    def _leave(self, expression: Any, value: Any, frame: Any, result: Any) -> None:
+        if not frame.is_parallel_call:
+            self._depth -= 1
+            self._check()
+
+    def _check(self) -> None:
+        if self._depth > _DEPTH:
+            raise _error("D1011")
+        if clock() > self._end:
+            raise _error("D1012", int(_SECONDS * 1000))
+
+
+def _error(code: str, *values: int) -> Exception:
+    from jsonata.jexception import JException  # slow to load
+
+    error: Exception = JException(code, -1, *values)
+    return error
 
 
 @cache
 def _bounded() -> Any:
     """The library's evaluator with a smaller limit for `[first..last]`."""
     from jsonata import Jsonata  # slow to load
-    from jsonata.jexception import JException
 
     class Bounded(Jsonata):  # type: ignore[misc]  # the library is not typed
         def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
             if isinstance(lhs, int) and isinstance(rhs, int) and rhs - lhs >= _LONGEST_RANGE:
-                raise JException("D2014", -1, rhs - lhs + 1)
+                raise _error("D2014", rhs - lhs + 1)
             return super().evaluate_range_expression(lhs, rhs)
 
     return Bounded

@@ -25,6 +25,8 @@ from embedded_aws.bedrock.policies.base import Direction
 from embedded_aws.wire import ServiceError
 from embedded_aws.workers.process import WorkerGone
 
+pytestmark = pytest.mark.process
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGES = {"name": "g", "blockedInputMessaging": "No.", "blockedOutputsMessaging": "No."}
 

@@ -19,6 +19,8 @@ from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account, ServiceError
 
+pytestmark = pytest.mark.process
+
 
 def run(functions: Functions, name: str, event: object = None) -> Any:
     """Invoke and return the answer; the function must not fail."""

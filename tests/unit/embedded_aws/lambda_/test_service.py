@@ -13,6 +13,8 @@ from embedded_aws.lambda_.functions import Functions
 from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.wire import HttpRequest, HttpResponse, JsonService
 
+pytestmark = pytest.mark.process
+
 SIX_MEGABYTES = 6 * 1024 * 1024
 
 

@@ -10,6 +10,8 @@ import pytest
 from embedded_aws.lambda_.worker import LambdaWorker, Sandbox
 from embedded_aws.workers.process import WorkerRetired
 
+pytestmark = pytest.mark.process
+
 HEADER = {"kind": "load", "request_id": "r", "handler": "app.echo", "seconds": 5, "variables": {}, "arn": "a"}
 
 

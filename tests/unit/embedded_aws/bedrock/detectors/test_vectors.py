@@ -51,6 +51,7 @@ def test_a_torn_entry_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None
     assert cache.get("text") is not None
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory to share on this system")
 def test_processes_find_each_others_vectors() -> None:
     """What one process keeps, another one finds, without a file."""
