@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.product import EXECUTIONS, HAS_PROC, SCRIPTS, alive, children, environment, run, serve
+from tests.e2e.product import EXECUTIONS, HAS_PROC, SCRIPTS, START_SECONDS, alive, children, environment, run, serve
 
 QUESTION = "Which vitamins are in an orange?"
 PROMPTLY = 20
@@ -84,13 +84,13 @@ def test_interrupted_chat_ends_at_once(tmp_path: Path) -> None:
     env = environment(tmp_path, LLM_MODEL_ID="test.not-ready")
     log = home / "logs" / "stepguard-local-invoke_model.log"
     with _running(command, env) as process:
-        assert _eventually(lambda: log.exists() and "ModelNotReady" in log.read_text())
+        assert _eventually(lambda: log.exists() and "ModelNotReady" in log.read_text(), START_SECONDS)
         workers = children(process.pid)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PROMPTLY)
     assert process.returncode == 130
     assert b"Traceback" not in out + err
-    assert _eventually(lambda: not any(alive(worker) for worker in workers), 5)
+    assert _eventually(lambda: not any(alive(worker) for worker in workers))
 
 
 def test_chats_at_the_same_time_share_a_folder(tmp_path: Path) -> None:

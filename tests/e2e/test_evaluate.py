@@ -130,7 +130,7 @@ def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
             wait_until(out, r"--resume (\S+)", process)
             time.sleep(1)  # let it look at the run
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=30) == 130
+            assert process.wait(timeout=60) == 130
         finally:
             process.kill()
             process.wait()
