@@ -82,16 +82,16 @@ package: setup ## build the Lambda zip and the CloudFormation template in build/
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
 deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (prints the changes and requests confirmation)
-	@$(BIN)/python -m stepguard.deploy.stage deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
+	@$(BIN)/stepguard deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
 
 destroy: setup ## remove a stage: make destroy STAGE=dev (STAGE=local is the local staging area)
-	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/python -m stepguard.deploy.stage destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
+	@$(if $(filter local,$(STAGE)),$(BIN)/python -m deploy.staging destroy,$(BIN)/stepguard destroy $(or $(STAGE),dev) $(DEPLOY_FLAGS))
 
 deploy-local: setup ministack ## deploy to a third-party AWS emulator on this machine (MiniStack)
 	@$(BIN)/python -m deploy.staging deploy
 
 smoke: setup ## send the demo's questions to the deployed API: make smoke STAGE=local
-	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/python -m stepguard.deploy.smoke $(STAGE))
+	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/stepguard smoke $(STAGE))
 
 e2e: setup ministack ## deploy the package to MiniStack; test chats, attacks, update, rollback and removal
 	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack

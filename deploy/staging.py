@@ -24,9 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stepguard.deploy.aws import AwsError
-from stepguard.deploy.package import PackagingError
-from stepguard.deploy.stack import StackError
+from stepguard.cli.main import main as stepguard
 
 ROOT = Path(__file__).resolve().parent.parent
 MINISTACK = ROOT / "build" / "ministack" / "bin" / "python"
@@ -217,13 +215,9 @@ def _await(url: str, group: int, log: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0, 1 when something fails, 2 for bad usage."""
-    from stepguard.deploy import smoke, stage
-
     parser = argparse.ArgumentParser(prog="python -m deploy.staging", description="An emulated AWS to deploy to.")
     parser.add_argument("action", choices=("up", "down", "deploy", "smoke", "destroy"))
-    parser.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/operate/packaging.md"
-    )
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.action == "down":
@@ -232,24 +226,29 @@ def main(arguments: Sequence[str]) -> int:
         area = running() if chosen.action in ("smoke", "destroy") else up()
         if area is None:
             raise StagingError("Nothing is deployed: run `make deploy-local`.")
-        os.environ.update(CREDENTIALS)
-        place = [STAGE, "--endpoint-url", area.endpoint]
-        if chosen.action == "smoke":
-            return smoke.main(place)
-        if chosen.action == "destroy":
-            code = stage.main(["destroy", *place, "--yes", "--empty-buckets"])
-            down()
-            return code
-        sys.stdout.write(
-            f"MiniStack at {area.endpoint}, the embedded Bedrock at {area.bedrock}; logs in {area.folder}\n"
-        )
-        if chosen.action == "up":
-            return 0
-        words = [*(f"{name}={value}" for name, value in area.parameters().items()), *chosen.parameter]
-        return stage.main(["deploy", *place, "--yes", *(f"--parameter={word}" for word in words)])
-    except (StagingError, StackError, PackagingError, AwsError) as error:
+        if chosen.action in ("up", "deploy"):
+            sys.stdout.write(
+                f"MiniStack at {area.endpoint}, the embedded Bedrock at {area.bedrock}; logs in {area.folder}\n"
+            )
+            sys.stdout.flush()
+        return 0 if chosen.action == "up" else _on_stage(chosen.action, area, chosen.parameter)
+    except StagingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _on_stage(action: str, area: Staging, parameters: Sequence[str]) -> int:
+    os.environ.update(CREDENTIALS)
+    words = [action, STAGE, "--endpoint-url", area.endpoint]
+    if action == "deploy":
+        values = [*(f"{name}={value}" for name, value in area.parameters().items()), *parameters]
+        words += ["--yes", *(f"--parameter={value}" for value in values)]
+    elif action == "destroy":
+        words += ["--yes", "--empty-buckets"]
+    code = stepguard(words)
+    if action == "destroy":
+        down()
+    return code
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.clients import aws_errors, client, pages
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
 from stepguard.guard.settings import GuardrailRef
 
@@ -71,14 +71,9 @@ class GuardrailAdmin:
 
     def list(self) -> Iterator[Mapping[str, Any]]:
         """The drafts of all guardrails, page by page."""
-        token: dict[str, str] = {}
-        while True:
-            with aws_errors("ListGuardrails"):
-                page = self._bedrock.list_guardrails(maxResults=100, **token)
+        paginate = self._bedrock.get_paginator("list_guardrails").paginate
+        for page in pages("ListGuardrails", paginate, PaginationConfig={"PageSize": 100}):
             yield from page["guardrails"]
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
 
     def show(self, identifier: str, version: str = "DRAFT") -> dict[str, Any]:
         """GetGuardrail's answer, in its read shape."""
@@ -100,6 +95,7 @@ class GuardrailAdmin:
         return Applied(name, GuardrailRef(identifier, version), arn, action)
 
     def _wait_until_ready(self, identifier: str) -> None:
+        # botocore has no waiter for guardrails.
         deadline = self._clock() + READY_SECONDS
         while True:
             status = self.show(identifier)["status"]

@@ -1,7 +1,7 @@
 """AWS clients and AWS's errors.
 
-Clients make one attempt: every retry is the state machine's and stands in the execution history. They are made once,
-at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that the embedded
+Clients in a Lambda make one attempt: every retry is the state machine's and is in the execution history. They are made
+once, at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that the embedded
 cloud, an emulator and AWS are the same to this code.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -45,15 +45,15 @@ API Gateway gives up after 29 seconds."""
 
 
 @cache
-def client(service: str) -> Any:
-    """The process's one client of a service, e.g. `bedrock-runtime`.
+def client(service: str, attempts: int = 1) -> Any:
+    """The process's one client of a service, e.g. `bedrock-runtime`. A deployment makes more attempts than a Lambda.
 
     Raises ConfigurationError when the environment names no region, or a profile or an endpoint that cannot be.
     """
     config = Config(
         connect_timeout=5,
         read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
-        retries={"total_max_attempts": 1, "mode": "standard"},
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         tcp_keepalive=True,
         # boto3 would sign S3 links with version 2, which S3 refuses for objects under a KMS key.
         signature_version="s3v4" if service == "s3" else None,
@@ -67,6 +67,15 @@ def client(service: str) -> Any:
     except (BotoCoreError, ValueError) as error:
         variables = "AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
         raise ConfigurationError(f"No {service} client ({type(error).__name__}): check {variables}.") from None
+
+
+def pages(operation: str, paginate: Callable[..., Iterable[Any]], **request: Any) -> Iterator[Mapping[str, Any]]:
+    """The pages of botocore's paginator, e.g. `client.get_paginator("list_objects_v2").paginate`.
+
+    `operation` names the call in errors. Raises StepguardError.
+    """
+    with aws_errors(operation):
+        yield from paginate(**request)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.clients import aws_errors, client, pages
 from stepguard.guard.errors import ConfigurationError, Conflict, UnknownExecution
 
 DESCRIBED_AT_ONCE = 8
@@ -131,20 +131,13 @@ class Executions:
 
     def newest(self, most: int, since: datetime | None = None) -> Iterator[Listed]:
         """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
-        token: dict[str, str] = {}
-        while most > 0:
-            with aws_errors("ListExecutions"):
-                page = self._states.list_executions(
-                    stateMachineArn=self.state_machine_arn, maxResults=min(most, 100), **token
-                )
+        paginate = self._states.get_paginator("list_executions").paginate
+        config = {"MaxItems": most, "PageSize": max(1, min(most, 100))}
+        for page in pages("ListExecutions", paginate, stateMachineArn=self.state_machine_arn, PaginationConfig=config):
             for entry in page["executions"]:
                 if since is not None and entry["startDate"] < since:
                     return
                 yield Listed(str(entry["executionArn"]), entry.get("stopDate"))
-            most -= len(page["executions"])
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
 
     def describe_all(self, arns: Sequence[str]) -> list[Execution | None]:
         """Several executions at once, in their order; None for one that is gone. Raises StepguardError."""
@@ -171,16 +164,12 @@ class Executions:
 
     def history(self, arn: str) -> Iterator[Mapping[str, Any]]:
         """All events of an execution in order, page by page. Raises UnknownExecution, StepguardError."""
-        token: dict[str, str] = {}
-        while True:
-            with aws_errors("GetExecutionHistory"):
-                try:
-                    page = self._states.get_execution_history(executionArn=arn, maxResults=1000, **token)
-                except ClientError as error:
-                    if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
-                        raise
-                    raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
-            yield from page["events"]
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
+        paginator = self._states.get_paginator("get_execution_history")
+        with aws_errors("GetExecutionHistory"):
+            try:
+                for page in paginator.paginate(executionArn=arn, PaginationConfig={"PageSize": 1000}):
+                    yield from page["events"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None

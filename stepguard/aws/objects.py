@@ -65,16 +65,12 @@ class Objects:
 
     def list(self, address: Address) -> Iterator[Address]:
         """The objects under an address, by name. Raises InvalidRequest, AccessDenied."""
-        token: dict[str, str] = {}
-        while True:
-            with _asking("ListObjectsV2", address):
-                page = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key, **token)
-            for found in page.get("Contents", ()):
-                if not found["Key"].endswith("/"):
-                    yield Address(address.bucket, found["Key"])
-            if not page.get("IsTruncated"):
-                return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+        paginator = self._client.get_paginator("list_objects_v2")
+        with _asking("ListObjectsV2", address):
+            for page in paginator.paginate(Bucket=address.bucket, Prefix=address.key):
+                for found in page.get("Contents", ()):
+                    if not found["Key"].endswith("/"):
+                        yield Address(address.bucket, found["Key"])
 
     def exists(self, address: Address) -> bool:
         """Whether there is such an object."""

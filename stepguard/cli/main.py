@@ -91,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _command(commands, "doctor", "say what is configured, reachable, half set", _doctor)
     _guardrail_commands(commands)
+    for name, help_ in options.STAGE_COMMANDS.items():
+        options.stage(_command(commands, name, help_, _stage(name), place=False), name)
     return parser
 
 
@@ -267,6 +269,15 @@ def _guardrail_lint(arguments: argparse.Namespace) -> int:
     from stepguard.cli.guardrail import lint
 
     return lint.run(arguments)
+
+
+def _stage(name: str) -> Command:
+    def run(arguments: argparse.Namespace) -> int:
+        from stepguard.cli import stage
+
+        return int(getattr(stage, name)(arguments))
+
+    return run
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The options of the commands that read histories."""
+"""The options of the commands that read histories, and of those on a deployed stage."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ def _natural(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 10_000:
         raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")
     return int(text)
+
+
+STAGE_COMMANDS = {
+    "deploy": "deploy the project to your AWS account: show the changes, ask, make them",
+    "destroy": "remove a stage: show what goes, ask, remove it",
+    "outputs": "print what a stage's stack gives: addresses, ARNs, buckets",
+    "smoke": "send the demo's questions to the deployed API and check the answers",
+}
+
+
+def stage(parser: argparse.ArgumentParser, command: str) -> None:
+    """Options of a command on a deployed stage."""
+    parser.add_argument("stage", metavar="STAGE", help="names the stack stepguard-STAGE and deploy/stages/STAGE.yaml")
+    parser.add_argument("--endpoint-url", metavar="URL", help="use another AWS endpoint")
+    if command in ("deploy", "destroy"):
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    if command == "deploy":
+        parser.add_argument(
+            "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template; overrides the file"
+        )
+    if command == "destroy":
+        parser.add_argument("--empty-buckets", action="store_true", help="first delete what the buckets hold")

@@ -1,22 +1,28 @@
-"""The `aws` command line, as the one way in which deploying talks to AWS or to an emulator of it."""
+"""The AWS clients of a deployment, and their errors with AWS's own code and message.
+
+A task in Lambda hides quoted values in AWS's messages, because they may hold texts of users. A deployment sends no such
+text, and CloudFormation quotes the parameter that it refuses: so the message stays whole here.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-_ERROR = re.compile(
-    r"An error occurred \((?P<code>[\w.]+)\) when calling the \w+ operation[^:]*: (?P<message>.*)", re.S
-)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stepguard.aws.clients import client
+
+Aws = Callable[[str], Any]
+"""Returns the boto3 client of a service, e.g. `aws("cloudformation")`."""
+
+ATTEMPTS = 5
+"""No state machine retries a deployment's calls, so its clients do."""
 
 
 class AwsError(Exception):
-    """A call failed. `code` is AWS's error code, or "" when the command itself failed."""
+    """A call failed. `code` is AWS's error code, or "" when no answer came."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)
@@ -24,41 +30,21 @@ class AwsError(Exception):
         self.message = message
 
 
-class Aws(Protocol):
-    """Runs one `aws` command, e.g. `aws("s3api", "head-bucket", "--bucket", name)`; gives its JSON, parsed."""
+def clients(service: str) -> Any:
+    """The client of a service, with the credentials, region and endpoint of the environment.
 
-    def __call__(self, *words: str) -> Any:
-        """Raises AwsError."""
-        ...
-
-
-class AwsCli:
-    """The aws command that is installed beside this Python, with the person's own profile and region.
-
-    `endpoint` is the URL of an emulator, which every service is then asked of.
+    Raises ConfigurationError, e.g. without a region.
     """
-
-    def __init__(self, endpoint: str | None = None, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = {**os.environ, **(environment or {}), "AWS_PAGER": "", "PYTHONWARNINGS": "ignore"}
-        if endpoint:
-            self._environment["AWS_ENDPOINT_URL"] = endpoint
-
-    def __call__(self, *words: str) -> Any:
-        """Run a command. Raises AwsError."""
-        command = [sys.executable, "-m", "awscli", *words, "--output", "json"]
-        result = subprocess.run(  # noqa: S603 - no shell, and the first words are ours
-            command, env=self._environment, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise _error(result.stderr)
-        try:
-            return json.loads(result.stdout or "null")
-        except ValueError:
-            return result.stdout  # `aws s3` and `aws cloudformation package` print for people
+    return client(service, ATTEMPTS)
 
 
-def _error(text: str) -> AwsError:
-    found = _ERROR.search(text)
-    if found:
-        return AwsError(found["code"], found["message"].strip())
-    return AwsError("", text.strip() or "the aws command failed without a word")
+@contextmanager
+def aws_call() -> Iterator[None]:
+    """Turn boto3's errors into AwsError."""
+    try:
+        yield
+    except ClientError as error:
+        found = error.response.get("Error", {})
+        raise AwsError(str(found.get("Code", "")), str(found.get("Message", ""))) from None
+    except BotoCoreError as error:
+        raise AwsError("", str(error)) from None

@@ -1,26 +1,27 @@
 """One CloudFormation stack: preview what a package would change, change it, remove it.
 
-A change set is what CloudFormation itself says it would do
-(https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html): it is shown
-before anything happens, and executed as shown.
+A change set is what CloudFormation itself says it would do. It is printed before anything happens, and executed as
+printed: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from stepguard.deploy.aws import Aws, AwsError
+from botocore.exceptions import WaiterError
+
+from stepguard.deploy.aws import AwsError, aws_call
 
 NAME_CHARACTERS = 38
 """Bedrock's limit of 50 for a guardrail's name, less "-postprocess"."""
 
-WAIT_SECONDS = 1800.0
+WAIT_SECONDS = 1800
+PAUSE_SECONDS = 2
 _NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
+"""CloudFormation has no code for an empty change set, only these reasons."""
 
 
 class StackError(Exception):
@@ -47,25 +48,20 @@ class ChangeSet:
 
 
 class Stack:
-    """A stack by its name. `clock` and `sleep` are in seconds."""
+    """A stack by its name, through a CloudFormation client. `pause` is the time between two looks, in seconds."""
 
-    def __init__(
-        self,
-        name: str,
-        aws: Aws,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, name: str, cloudformation: Any, pause: float = PAUSE_SECONDS) -> None:
         self.name = name
-        self._aws = aws
-        self._clock = clock
-        self._sleep = sleep
+        self._client = cloudformation
+        self._pause = pause
 
     def describe(self) -> Mapping[str, Any] | None:
-        """The stack as DescribeStacks tells it, or None when there is none. Raises AwsError."""
+        """The stack as DescribeStacks returns it, or None when there is none. Raises AwsError."""
         try:
-            found = self._aws("cloudformation", "describe-stacks", "--stack-name", self.name)["Stacks"]
+            with aws_call():
+                found = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except AwsError as error:
+            # CloudFormation has no error class of its own for a missing stack.
             if error.code == "ValidationError" and "does not exist" in error.message:
                 return None
             raise
@@ -83,7 +79,9 @@ class Stack:
             )
         existing = self.describe()
         if existing is not None and existing["StackStatus"] == "ROLLBACK_COMPLETE":
-            raise StackError(f"{self.name} failed when it was first made: remove it (make destroy) and deploy again.")
+            raise StackError(
+                f"{self.name} failed when it was first made: remove it (stepguard destroy) and deploy again."
+            )
         create = existing is None or existing["StackStatus"] == "REVIEW_IN_PROGRESS"
         kept = {} if create or existing is None else {item["ParameterKey"] for item in existing.get("Parameters", ())}
         values: list[dict[str, Any]] = [
@@ -94,52 +92,46 @@ class Stack:
             for name in declared
             if name in kept and name not in parameters
         ]
-        made = self._aws(
-            "cloudformation",
-            "create-change-set",
-            *(
-                "--stack-name",
-                self.name,
-                "--change-set-name",
-                f"stepguard-{uuid4().hex}",
-                "--template-url",
-                template_url,
-            ),
-            *("--change-set-type", "CREATE" if create else "UPDATE"),
-            *("--parameters", json.dumps(values), "--tags", json.dumps([{"Key": "stepguard", "Value": self.name}])),
-            *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-        )
+        with aws_call():
+            made = self._client.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"stepguard-{uuid4().hex}",
+                TemplateURL=template_url,
+                ChangeSetType="CREATE" if create else "UPDATE",
+                Parameters=values,
+                Tags=[{"Key": "stepguard", "Value": self.name}],
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            )
         return self._read(str(made["Id"]), create=create)
 
     def _read(self, arn: str, *, create: bool) -> ChangeSet:
-        deadline = self._clock() + WAIT_SECONDS
-        while True:
-            found = self._aws("cloudformation", "describe-change-set", "--change-set-name", arn)
-            status, reason = found["Status"], str(found.get("StatusReason") or "")
-            if status == "CREATE_COMPLETE":
-                return ChangeSet(arn, create, tuple(_change(item) for item in found.get("Changes", ())))
-            if status == "FAILED":
-                self.discard(arn)
-                if any(words in reason.lower() for words in _NOTHING):
-                    return ChangeSet(arn, create, ())
-                raise StackError(f"CloudFormation refuses the change: {reason}")
-            if self._clock() > deadline:
-                raise StackError(f"The change set of {self.name} was still {status} after {WAIT_SECONDS:g} s.")
-            self._sleep(1.0)
+        last = self._wait("change_set_create_complete", ChangeSetName=arn)
+        if last is not None:
+            status, reason = last.get("Status", ""), str(last.get("StatusReason") or "")
+            if status != "FAILED":
+                raise StackError(f"The change set of {self.name} was still {status} after {WAIT_SECONDS} s.")
+            self.discard(arn)
+            if any(words in reason.lower() for words in _NOTHING):
+                return ChangeSet(arn, create, ())
+            raise StackError(f"CloudFormation refuses the change: {reason}")
+        with aws_call():
+            pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+            return ChangeSet(arn, create, tuple(_change(item) for page in pages for item in page.get("Changes", ())))
 
     def discard(self, arn: str) -> None:
-        """Forget a change set that is not to be executed. Raises AwsError."""
-        self._aws("cloudformation", "delete-change-set", "--change-set-name", arn)
+        """Delete a change set that is not to be executed. Raises AwsError."""
+        with aws_call():
+            self._client.delete_change_set(ChangeSetName=arn)
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Do what the preview showed, and wait for the end.
+        """Do what the preview printed, and wait for the end.
 
         Raises StackError with the reason when CloudFormation rolled back: the version before then still serves.
         """
-        self._aws("cloudformation", "execute-change-set", "--change-set-name", change_set.arn)
-        status = self._settled()
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise StackError(f"{self.name} is {status}. {self._reasons()}".strip())
+        with aws_call():
+            self._client.execute_change_set(ChangeSetName=change_set.arn)
+        self._wait(f"stack_{'create' if change_set.create else 'update'}_complete", StackName=self.name)
+        self._expect("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
     def outputs(self) -> dict[str, str]:
         """The stack's outputs by name. Raises StackError when there is no such stack."""
@@ -150,34 +142,48 @@ class Stack:
 
     def resources(self) -> list[tuple[str, str, str]]:
         """(logical id, type, physical id) of all that the stack holds. Raises AwsError."""
-        found = self._aws("cloudformation", "list-stack-resources", "--stack-name", self.name)
-        return [
-            (item["LogicalResourceId"], item["ResourceType"], item.get("PhysicalResourceId", ""))
-            for item in found["StackResourceSummaries"]
-            if item["ResourceStatus"] != "DELETE_COMPLETE"
-        ]
+        with aws_call():
+            pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+            return [
+                (item["LogicalResourceId"], item["ResourceType"], item.get("PhysicalResourceId", ""))
+                for page in pages
+                for item in page["StackResourceSummaries"]
+                if item["ResourceStatus"] != "DELETE_COMPLETE"
+            ]
 
     def delete(self) -> None:
         """Remove the stack and wait. Raises StackError, e.g. while a bucket is not empty."""
-        self._aws("cloudformation", "delete-stack", "--stack-name", self.name)
-        status = self._settled()
-        if status not in ("", "DELETE_COMPLETE"):
-            raise StackError(f"{self.name} is {status}. {self._reasons()}".strip())
+        with aws_call():
+            self._client.delete_stack(StackName=self.name)
+        self._wait("stack_delete_complete", StackName=self.name)
+        self._expect("")
 
-    def _settled(self) -> str:
-        deadline = self._clock() + WAIT_SECONDS
-        while True:
-            found = self.describe()
-            status = "" if found is None else str(found["StackStatus"])
-            if not status.endswith("_IN_PROGRESS"):
-                return status
-            if self._clock() > deadline:
-                raise StackError(f"{self.name} was still {status} after {WAIT_SECONDS:g} s; look at its events.")
-            self._sleep(2.0)
+    def _wait(self, waiter: str, **request: str) -> Mapping[str, Any] | None:
+        """Wait with botocore's waiter: None when it ended well, else the last response. Raises AwsError."""
+        config = {"Delay": self._pause, "MaxAttempts": int(WAIT_SECONDS / (self._pause or 1))}
+        with aws_call():
+            try:
+                self._client.get_waiter(waiter).wait(**request, WaiterConfig=config)
+            except WaiterError as error:
+                last: Mapping[str, Any] = error.last_response
+                if "Error" in last:
+                    raise AwsError(str(last["Error"]["Code"]), str(last["Error"]["Message"])) from None
+                return last
+        return None
+
+    def _expect(self, *statuses: str) -> None:
+        found = self.describe()
+        status = "" if found is None else str(found["StackStatus"])
+        if status.endswith("_IN_PROGRESS"):
+            raise StackError(f"{self.name} was still {status} after {WAIT_SECONDS} s; look at its events.")
+        if status not in statuses:
+            raise StackError(f"{self.name} is {status or 'gone'}. {self._reasons()}".strip())
 
     def _reasons(self) -> str:
         try:
-            events = self._aws("cloudformation", "describe-stack-events", "--stack-name", self.name)["StackEvents"]
+            with aws_call():
+                pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
+                events = [item for page in pages for item in page["StackEvents"]]
         except AwsError:
             return ""
         failed = [

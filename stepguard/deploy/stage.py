@@ -1,28 +1,24 @@
-"""`make deploy STAGE=…`, `make destroy STAGE=…`: a stage is the stack `stepguard-STAGE` of the packaged application.
+"""A stage is the stack `stepguard-STAGE` of the packaged application: deploy it, remove it.
 
-    python -m stepguard.deploy.stage deploy|outputs|destroy STAGE [--parameter NAME=VALUE]… [--yes] [--endpoint-url URL]
-
-Values of parameters come from deploy/stages/STAGE.yaml, if there is one, and from the command line, which wins.
+Values of parameters come from deploy/stages/STAGE.yaml of the project, if there is one, and from the command line. The
+command line wins.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from stepguard.deploy.aws import Aws, AwsCli, AwsError
-from stepguard.deploy.package import PackagingError, build
+from stepguard.deploy.aws import Aws, AwsError, aws_call
+from stepguard.deploy.package import Package, build
 from stepguard.deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
 
-ROOT = Path(__file__).resolve().parents[2]
 STAGES = Path("deploy/stages")
 PACKAGE = Path("build/package")
 POOL = "CognitoUserPoolArn"
@@ -64,19 +60,10 @@ def deploy(
     """
     package = build(root, PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
-    template = root / package.template
-    declared = _stamp(template, _user_pool(stack, parameters))
-    bucket = ensure_bucket(aws)
-    packaged = template.with_name("packaged.yaml")
-    aws(
-        "cloudformation",
-        "package",
-        *("--template-file", str(template), "--s3-bucket", bucket, "--s3-prefix", stack.name),
-        *("--output-template-file", str(packaged)),
-    )
-    key = f"{stack.name}/template.yaml"
-    aws("s3api", "put-object", "--bucket", bucket, "--key", key, "--body", str(packaged))
-    change_set = stack.preview(_url(aws, bucket, key), parameters, declared)
+    template = yaml.safe_load((root / package.template).read_text(encoding="utf-8"))
+    _stamp(template, _user_pool(stack, parameters))
+    url = _upload(aws, stack.name, root, package, template)
+    change_set = stack.preview(url, parameters, list(template["Parameters"]))
     if not change_set.changes:
         say(f"{stack.name} is up to date.")
         return stack.outputs()
@@ -98,18 +85,34 @@ def _user_pool(stack: Stack, parameters: Mapping[str, str]) -> str:
     return str(found[0]) if found else ""
 
 
-def _stamp(template: Path, user_pool: str) -> list[str]:
-    """Let the API's text tell who may call it; gives the names of the template's parameters.
+def _stamp(template: Mapping[str, Any], user_pool: str) -> None:
+    """Make the API's text depend on who may call it.
 
     SAM publishes the API again only when its text changes (the deployment's logical id is a digest of it), and a
     parameter is not in the text: without this, IAM callers would still get in after a change to Cognito.
     """
-    document = yaml.safe_load(template.read_text(encoding="utf-8"))
     if user_pool:
-        info = document["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
+        info = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
         info["version"] = hashlib.sha256(user_pool.encode()).hexdigest()[:12]
-        template.write_text(yaml.safe_dump(document, allow_unicode=True, width=120), encoding="utf-8")
-    return list(document["Parameters"])
+
+
+def _upload(aws: Aws, folder: str, root: Path, package: Package, template: Mapping[str, Any]) -> str:
+    """Put the zip and the template that names it into the bucket for packages; returns the template's URL.
+
+    The zip's key is its digest: code that did not change keeps its address, so CloudFormation updates no Lambda.
+    """
+    bucket, code, key = ensure_bucket(aws), f"{folder}/{package.sha256}.zip", f"{folder}/template.yaml"
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{code}"
+    text = yaml.safe_dump(template, allow_unicode=True, width=120)
+    with aws_call():
+        s3 = aws("s3")
+        s3.put_object(Bucket=bucket, Key=code, Body=(root / package.archive).read_bytes())
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    # Path style: an emulator of CloudFormation reads no other. China's regions have a domain of their own.
+    region = s3.meta.region_name
+    return f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}/{bucket}/{key}"
 
 
 def describe(change_set: ChangeSet) -> list[str]:
@@ -126,21 +129,29 @@ def describe(change_set: ChangeSet) -> list[str]:
 
 def ensure_bucket(aws: Aws) -> str:
     """The account's bucket for packages in this region: private, encrypted by default, TLS only. Raises AwsError."""
-    identity = aws("sts", "get-caller-identity")
+    with aws_call():
+        identity = aws("sts").get_caller_identity()
     account, partition = identity["Account"], identity["Arn"].split(":")[1]
-    region = _region(aws)
+    s3 = aws("s3")
+    region = s3.meta.region_name
     name = f"stepguard-packages-{account}-{region}"
     try:
-        aws("s3api", "head-bucket", "--bucket", name, "--expected-bucket-owner", account)
+        with aws_call():
+            s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except AwsError as error:
         if error.code not in ("404", "NoSuchBucket", "NotFound"):
             raise
-        place = () if region == "us-east-1" else ("--create-bucket-configuration", f"LocationConstraint={region}")
-        aws("s3api", "create-bucket", "--bucket", name, *place)
-        closed = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
-        aws("s3api", "put-public-access-block", "--bucket", name, "--public-access-block-configuration", closed)
-        aws("s3api", "put-bucket-policy", "--bucket", name, "--policy", _tls_only(f"arn:{partition}:s3:::{name}"))
+        with aws_call():
+            _make_bucket(s3, name, region, partition)
     return name
+
+
+def _make_bucket(s3: Any, name: str, region: str, partition: str) -> None:
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **place)
+    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
+    s3.put_bucket_policy(Bucket=name, Policy=_tls_only(f"arn:{partition}:s3:::{name}"))
 
 
 def _tls_only(arn: str) -> str:
@@ -153,20 +164,6 @@ def _tls_only(arn: str) -> str:
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _region(aws: Aws) -> str:
-    found = aws("configure", "list")
-    match = re.search(r"^\s*region\s+(\S+)", str(found), re.MULTILINE)
-    if match is None or match[1] in ("<not", "None"):
-        raise StackError("No AWS region is set: set AWS_DEFAULT_REGION, or a profile with a region.")
-    return match[1]
-
-
-def _url(aws: Aws, bucket: str, key: str) -> str:
-    """Path style, as `aws cloudformation package` writes nested templates' addresses."""
-    region = _region(aws)
-    return f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}/{bucket}/{key}"
 
 
 def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool = False) -> None:
@@ -185,60 +182,16 @@ def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool =
     if empty:
         for _, kind, physical in resources:
             if kind == "AWS::S3::Bucket":
-                aws("s3", "rm", f"s3://{physical}", "--recursive")
+                _empty(aws("s3"), physical)
     stack.delete()
     say(f"{stack.name} is gone.")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit code 0, 1 when AWS or the person says no, 2 for bad usage."""
-    chosen = _parser().parse_args(arguments)
-    aws = AwsCli(chosen.endpoint_url)
-    try:
-        stack = Stack(stack_name(chosen.stage), aws)
-        confirm = (lambda question: True) if chosen.yes else _ask
-        if chosen.action == "deploy":
-            parameters = parameters_of(ROOT, chosen.stage, chosen.parameter)
-            _print(deploy(stack, aws, ROOT, parameters, confirm, _say))
-        elif chosen.action == "outputs":
-            _print(stack.outputs())
-        else:
-            destroy(stack, aws, confirm, _say, empty=chosen.empty_buckets)
-    except (StackError, PackagingError, AwsError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m stepguard.deploy.stage", description="Deploy or remove a stage.")
-    parser.add_argument("action", choices=("deploy", "outputs", "destroy"))
-    parser.add_argument("stage")
-    parser.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="docs/operate/packaging.md"
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--endpoint-url", metavar="URL", help="an emulator of AWS")
-    parser.add_argument("--empty-buckets", action="store_true", help="with destroy: delete what the buckets hold")
-    return parser
-
-
-def _ask(question: str) -> bool:
-    if not sys.stdin.isatty():
-        sys.stderr.write(f"{question} Nobody is there to say yes: use --yes.\n")
-        return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _print(outputs: Mapping[str, Any]) -> None:
-    for name, value in sorted(outputs.items()):
-        _say(f"{name} = {value}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _empty(s3: Any, bucket: str) -> None:
+    """Delete all objects of a bucket, a page at a time: a page holds as many as one DeleteObjects takes."""
+    with aws_call():
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
+            failed = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
+            for error in failed.get("Errors", ()):
+                raise AwsError(error["Code"], f"{bucket}/{error['Key']}: {error['Message']}")

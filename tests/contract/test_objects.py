@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from stepguard.aws.objects import Address, Objects
 from stepguard.guard.errors import AccessDenied, InvalidRequest, ServiceUnavailable
 from tests.contract.test_buckets import BUCKET, _buckets, _s3
-from tests.fakes.aws import client_error
+from tests.fakes.aws import client_error, paginator
 
 __all__ = ["_buckets", "_s3"]  # fixtures
 
@@ -63,6 +63,9 @@ def test_refusals_keep_their_kind() -> None:
 
         def list_objects_v2(self, **_: str) -> None:
             raise client_error("SlowDown", "Reduce your request rate.")
+
+        def get_paginator(self, name: str) -> Any:
+            return paginator("s3", name, self.list_objects_v2)
 
     with pytest.raises(AccessDenied, match=r"s3://b/k: GetObject: AccessDenied.* It needs s3:GetObject"):
         Objects(Refusing()).open(Address("b", "k"))

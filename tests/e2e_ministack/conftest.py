@@ -1,4 +1,4 @@
-"""The packaged application on an AWS that is not ours: MiniStack, with the embedded Bedrock behind the Lambdas.
+"""The packaged application on MiniStack, a third-party emulator of AWS, with the embedded Bedrock behind the Lambdas.
 
 `make e2e` runs this tier. It needs MiniStack in build/ministack and some two minutes: `make test` leaves it out.
 """
@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.credentials import Credentials
 
 from deploy import staging
 from stepguard.deploy.api import Api, Reply
-from stepguard.deploy.aws import AwsCli
+from stepguard.deploy.aws import Aws
 from stepguard.deploy.stack import Stack
 from stepguard.deploy.stage import deploy
 
@@ -39,7 +40,7 @@ class Deployed:
     """The stack on MiniStack. `said` holds what the last deployment printed."""
 
     area: staging.Staging
-    aws: AwsCli
+    aws: Aws
     stack: Stack
     outputs: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
@@ -66,8 +67,11 @@ def deployed() -> Iterator[Deployed]:
     os.environ.update(staging.CREDENTIALS)
     area = staging.up(FOLDER)
     try:
-        aws = AwsCli(area.endpoint)
-        place = Deployed(area, aws, Stack("stepguard-e2e", aws))
+
+        def aws(service: str) -> Any:
+            return boto3.client(service, endpoint_url=area.endpoint)
+
+        place = Deployed(area, aws, Stack("stepguard-e2e", aws("cloudformation")))
         place.deploy(**area.parameters())
         yield place
     finally:
@@ -79,11 +83,12 @@ def deployed() -> Iterator[Deployed]:
 @pytest.fixture(scope="session")
 def mallory(deployed: Deployed) -> Credentials:
     """Another caller of the same account, who may use the chat API and nothing else."""
-    deployed.aws("iam", "create-user", "--user-name", "mallory")
+    iam = deployed.aws("iam")
+    iam.create_user(UserName="mallory")
     allowed = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    deployed.aws("iam", "put-user-policy", "--user-name", "mallory", "--policy-name", "a", "--policy-document", policy)
-    key = deployed.aws("iam", "create-access-key", "--user-name", "mallory")["AccessKey"]
+    iam.put_user_policy(UserName="mallory", PolicyName="a", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="mallory")["AccessKey"]
     return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
 
@@ -92,15 +97,15 @@ def logs(deployed: Deployed) -> Callable[[], dict[str, str]]:
     """Everything in CloudWatch Logs, by log group, and the two servers' own logs."""
 
     def read() -> dict[str, str]:
-        groups = deployed.aws("logs", "describe-log-groups")["logGroups"]
+        client = deployed.aws("logs")
+        names = [group["logGroupName"] for group in client.describe_log_groups()["logGroups"]]
         found = {
-            group["logGroupName"]: "\n".join(
+            name: "\n".join(
                 event["message"]
-                for event in deployed.aws("logs", "filter-log-events", "--log-group-name", group["logGroupName"])[
-                    "events"
-                ]
+                for page in client.get_paginator("filter_log_events").paginate(logGroupName=name)
+                for event in page["events"]
             )
-            for group in groups
+            for name in names
         }
         files = {file.name: file.read_text(errors="replace") for file in FOLDER.glob("*.log")}
         return found | files

@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from botocore.credentials import Credentials
 
+from stepguard.aws.executions import Executions
 from stepguard.deploy import smoke
 from stepguard.deploy.aws import AwsError
 from stepguard.deploy.stack import StackError
@@ -24,13 +24,14 @@ HARMLESS = "Which vitamins are in an orange?"
 
 def test_the_demo_is_answered_as_on_the_laptop(deployed: Deployed) -> None:
     """Signed requests through API Gateway: outcome, source, text and path of each answer are those of `make demo`."""
-    told, _ = smoke.run(deployed.api(), deployed.outputs["ChatStateMachineArn"], deployed.area.endpoint)
+    executions = Executions(deployed.outputs["ChatStateMachineArn"], deployed.aws("stepfunctions"))
+    answers, _ = smoke.run(deployed.api(), executions)
     command = [sys.executable, "-m", "stepguard", "demo", "--json", "--home", str(FOLDER / "home")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     here = {row["question"]: row for row in json.loads(result.stdout)["demo"]}
 
-    assert len(told) == len(here) == 8
-    for item, row in zip(told, here.values(), strict=True):
+    assert len(answers) == len(here) == 8
+    for item, row in zip(answers, here.values(), strict=True):
         assert {key: item.answer[key] for key in ("outcome", "source", "text")} == {
             key: row["answer"][key] for key in ("outcome", "source", "text")
         }
@@ -71,7 +72,7 @@ def test_headers_name_nobody(deployed: Deployed) -> None:
     """Whoever a header pretends to be, the caller is the one who signed."""
     pretended = {"X-Forwarded-User": "alice", "X-Amzn-Oidc-Identity": "alice", "X-Amz-User-Arn": "arn:aws:iam::1:root"}
     reply = deployed.api().post({"question": HARMLESS, "wait_seconds": 0}, pretended)
-    execution = deployed.aws("stepfunctions", "describe-execution", "--execution-arn", reply.body["execution"])
+    execution = deployed.aws("stepfunctions").describe_execution(executionArn=reply.body["execution"])
 
     assert "alice" not in execution["input"]
     assert json.loads(execution["input"])["request"]["caller"].startswith("arn:aws:iam::000000000000:")
@@ -92,8 +93,9 @@ def test_a_repeated_token_is_the_same_execution(deployed: Deployed) -> None:
 def test_who_has_no_right_to_ask_is_refused(deployed: Deployed, mallory: Credentials, who: str) -> None:
     """Unsigned, signed with a wrong secret, by an unknown key, or by a user without execute-api:Invoke: 403."""
     if who == "without the right":
-        deployed.aws("iam", "create-user", "--user-name", "eve")
-        key = deployed.aws("iam", "create-access-key", "--user-name", "eve")["AccessKey"]
+        iam = deployed.aws("iam")
+        iam.create_user(UserName="eve")
+        key = iam.create_access_key(UserName="eve")["AccessKey"]
         credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
     else:
         credentials = Credentials(mallory.access_key if who == "a wrong secret" else "AKIAXXXXXXXXXXXXXXXX", "wrong")
@@ -177,8 +179,9 @@ def test_a_failing_update_leaves_the_old_version_serving(deployed: Deployed) -> 
     assert deployed.api().get("/health").status == 200
     reply = deployed.ask("You stupid idiot.")
     assert (reply.status, reply.body["answer"]["outcome"]) == (200, "blocked")
-    found: dict[str, Any] = deployed.aws("cloudformation", "describe-stacks", "--stack-name", "stepguard-e2e")
-    values = {item["ParameterKey"]: item["ParameterValue"] for item in found["Stacks"][0]["Parameters"]}
+    found = deployed.stack.describe()
+    assert found is not None
+    values = {item["ParameterKey"]: item["ParameterValue"] for item in found["Parameters"]}
     assert values["Alarms"] == "no"
 
 
@@ -189,10 +192,10 @@ def test_everything_is_removed(deployed: Deployed) -> None:
 
     assert said[-1] == "stepguard-e2e is gone."
     assert deployed.stack.describe() is None
-    assert deployed.aws("lambda", "list-functions")["Functions"] == []
-    assert deployed.aws("stepfunctions", "list-state-machines")["stateMachines"] == []
-    assert deployed.aws("dynamodb", "list-tables")["TableNames"] == []
-    assert [role for role in deployed.aws("iam", "list-roles")["Roles"] if "stepguard" in role["RoleName"]] == []
-    assert [bucket["Name"] for bucket in deployed.aws("s3api", "list-buckets")["Buckets"]] == [
+    assert deployed.aws("lambda").list_functions()["Functions"] == []
+    assert deployed.aws("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert deployed.aws("dynamodb").list_tables()["TableNames"] == []
+    assert [role for role in deployed.aws("iam").list_roles()["Roles"] if "stepguard" in role["RoleName"]] == []
+    assert [bucket["Name"] for bucket in deployed.aws("s3").list_buckets()["Buckets"]] == [
         "stepguard-packages-000000000000-us-east-1"
     ]

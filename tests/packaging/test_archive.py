@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import zipfile
 from pathlib import Path
@@ -90,6 +91,33 @@ FILES = [
 def test_the_zip_holds_exactly_these_files(built: Built) -> None:
     """app.py, Chalice's runtime and functions/, and nothing else."""
     assert built.names == FILES
+
+
+def test_every_module_in_the_zip_is_reached_from_app(built: Built) -> None:
+    """What only the command uses is elsewhere: an import leads from app.py to each module."""
+    with zipfile.ZipFile(built.root / built.package.archive) as packed:
+        sources = {
+            name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): packed.read(name)
+            for name in packed.namelist()
+            if not name.startswith("chalice/")
+        }
+    reached, found = set[str](), {"app"}
+    while found:
+        name = found.pop()
+        reached.add(name)
+        found |= (_imported(sources[name]) & set(sources)) - reached
+    assert set(sources) - reached == set()
+
+
+def _imported(source: bytes) -> set[str]:
+    """The modules that a source may import, at its top or within functions, with the packages around them."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 2)}
 
 
 def test_the_zip_is_under_one_megabyte(built: Built) -> None:

@@ -19,7 +19,7 @@ from stepguard.evaluation.map_items import guardrails_of
 from stepguard.evaluation.runs import Run, run_of
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
 from stepguard.guard.settings import Settings, read_settings
-from tests.fakes.aws import client_error
+from tests.fakes.aws import client_error, paginator
 from tests.unit.evaluation.test_scorecard import failed, record
 
 REFS = {"preprocess": {"id": "g1", "version": "1"}, "postprocess": {"id": "g3", "version": "2"}}
@@ -57,6 +57,9 @@ class FakeS3:
             "IsTruncated": len(keys) > 1,
             "NextContinuationToken": "".join(keys[:1]),
         }
+
+    def get_paginator(self, name: str) -> Any:
+        return paginator("s3", name, getattr(self, name))
 
     def lines(self, key: str) -> list[dict[str, Any]]:
         """The JSON lines of an object."""

@@ -13,7 +13,7 @@ from stepguard.aws.evaluations import Evaluations, Progress, Watch
 from stepguard.aws.objects import Objects
 from stepguard.guard.callers import ANONYMOUS, Caller
 from stepguard.guard.errors import ConfigurationError
-from tests.fakes.aws import Request, client_error
+from tests.fakes.aws import Request, client_error, paginator
 from tests.fakes.states import BEGIN, FakeStates
 from tests.unit.functions.test_corpus_handlers import FakeS3
 
@@ -45,6 +45,9 @@ class FollowedStates(FakeStates):
         stopped = {} if self.looks > 0 else {"stopDate": BEGIN}
         entries = [{"executionArn": arn, "startDate": BEGIN} | stopped for arn in reversed(self.inputs)]
         return {"executions": entries[: request["maxResults"]]}
+
+    def get_paginator(self, name: str) -> Any:
+        return paginator("stepfunctions", name, getattr(self, name))
 
     def describe_state_machine_for_execution(self, **_: object) -> dict[str, Any]:
         processor = {"StartAt": "GuardInput", "States": {"GuardInput": {"Type": "Task", "End": True}}}
