@@ -11,7 +11,7 @@ from stepguard.guard import settings
 from stepguard.project.folder import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "develop" / "architecture.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "use" / "chat.md").read_text(encoding="utf-8")
 
 
 def test_state_table_of_the_readme_is_the_definition() -> None:
@@ -34,14 +34,14 @@ def test_links_of_the_pages_lead_somewhere() -> None:
 )
 def test_setting_is_documented(variable: str) -> None:
     """The table has every environment variable that the settings read."""
-    assert f"`{variable}`" in ARCHITECTURE
+    assert f"`{variable}`" in SETTINGS
 
 
 def test_guardrail_variables_are_documented() -> None:
     """So do the six variables of the layers."""
     for pair in settings.VARIABLES.values():
         for variable in pair:
-            assert f"`{variable}`" in ARCHITECTURE
+            assert f"`{variable}`" in SETTINGS
 
 
 def test_make_targets_of_the_readme_exist() -> None:
