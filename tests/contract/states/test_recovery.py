@@ -22,7 +22,7 @@ pytestmark = pytest.mark.process
 
 ROLE = "arn:aws:iam::000000000000:role/states"
 ITEMS = 2000
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # What the process that gets killed does: open the folder's state, start the map once, wait for its end.
 WORKER = """
