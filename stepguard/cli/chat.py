@@ -8,12 +8,21 @@ import sys
 from pathlib import Path
 
 from stepguard.cli import render
+from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import passages_of
 from stepguard.session.chat import Result, ask
 from stepguard.session.model import Session
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard chat`."""
+    parser = add_command(commands, "chat", in_session(run, recover=True))
+    parser.add_argument("question", nargs="?", help="the question; - reads it from the standard input")
+    parser.add_argument("--passages", type=Path, metavar="FILE", help="texts to answer from: JSON, JSONL or plain text")
+    add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

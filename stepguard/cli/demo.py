@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.cli import render
+from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
 from stepguard.cli.evaluate.command import demonstrate
 from stepguard.cli.evaluate.output import REPORT
 from stepguard.project import folder
@@ -19,6 +20,11 @@ from stepguard.session.model import Session
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "project" / "demo.json"
 CORPUS = folder.ROOT / "corpora" / "healthcare.jsonl"
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard demo`."""
+    add_timeout(add_command(commands, "demo", in_session(run, recover=True)))
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

@@ -13,6 +13,7 @@ from embedded_aws.cloud import FolderInUseError, StateFolderError
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.aws.executions import Executions
 from stepguard.cli import render
+from stepguard.cli.commands import Commands, add_command
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.settings import VARIABLES, read_settings
 from stepguard.project import folder
@@ -28,6 +29,11 @@ class Check:
     name: str
     ok: bool | None
     detail: str
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard doctor`."""
+    add_command(commands, "doctor", run)
 
 
 def run(arguments: argparse.Namespace) -> int:

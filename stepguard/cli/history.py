@@ -13,6 +13,7 @@ from typing import Any
 from stepguard.aws.executions import Executions
 from stepguard.aws.listing import Listing
 from stepguard.cli import render
+from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
 from stepguard.session.chat import find
 from stepguard.session.model import Session
@@ -26,6 +27,41 @@ from stepguard.trace.result import is_result, read_result
 
 SECONDS = 1.0
 """How often `--watch` and `--follow` look again."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard history`."""
+    parser = add_command(commands, "history", _run)
+    parser.add_argument("execution", nargs="?", help="an execution's ARN or name; without it the newest are listed")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="an exported history, log lines, or results.jsonl")
+    parser.add_argument("--diff", nargs=2, metavar=("A", "B"), help="compare two executions")
+    one = parser.add_argument_group("one execution")
+    one.add_argument("--events", action="store_true", help="the raw events")
+    one.add_argument("--html", type=Path, metavar="FILE", help="write it as a page that needs no server")
+    one.add_argument("--follow", action="store_true", help="show each state when it is left, until the end")
+    add_redact(parser)
+    several = parser.add_argument_group("the list")
+    several.add_argument(
+        "--outcome", choices=("answered", "masked", "blocked", "dont_know", "unavailable", "running", "succeeded")
+    )
+    several.add_argument(
+        "--stage", metavar="STATE", help="where a layer intervened: GuardInput, InvokeModel, GuardAnswer"
+    )
+    several.add_argument(
+        "--policy", help="that acted: content, topic, word, sensitive_information, contextual_grounding"
+    )
+    several.add_argument("--text", help="contained in the question, name or error")
+    several.add_argument("--since", metavar="TIME", help="30m, 12h, 7d, or a time such as 2026-11-22T10:00")
+    several.add_argument("--limit", type=whole_number(10_000), default=20, metavar="N", help="list at most; default 20")
+    several.add_argument(
+        "--search", type=whole_number(10_000), default=200, metavar="N", help="newest to search; default 200"
+    )
+    several.add_argument("--watch", action="store_true", help="continue to list new ones until Ctrl-C")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """A file needs no session."""
+    return show_file(arguments) if arguments.file is not None else in_session(run)(arguments)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from stepguard.cli.commands import Commands, add_command, in_session
 from stepguard.guard.errors import InvalidRequest
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import expectation, mock_config
@@ -51,6 +52,17 @@ def test_the_guardrails_decide_as_recorded(tmp_path: Path) -> None:
     """The same request, in the embedded cloud with the guardrails of today, goes the same way to the same answer."""
     assert CASE.in_the_embedded_cloud(tmp_path) == []
 '''
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard record`."""
+    parser = add_command(commands, "record", in_session(run))
+    parser.add_argument("execution", help="an execution's ARN or name")
+    parser.add_argument(
+        "--out", type=Path, default=Path("tests/recorded"), metavar="DIR", help="default tests/recorded"
+    )
+    parser.add_argument("--name", help="the test's name; default from what happened")
+    parser.add_argument("--keep-personal-data", action="store_true", help="write the texts unmasked")
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

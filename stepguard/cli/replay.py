@@ -6,12 +6,21 @@ import argparse
 from uuid import uuid4
 
 from stepguard.cli import render
+from stepguard.cli.commands import Commands, add_command, add_redact, add_timeout, in_session
 from stepguard.cli.history import document_of
 from stepguard.session.chat import find, wait
 from stepguard.session.model import Session
 from stepguard.trace.compare import compare
 from stepguard.trace.redact import redact
 from stepguard.trace.replay import replayed
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard replay`."""
+    parser = add_command(commands, "replay", in_session(run, recover=True))
+    parser.add_argument("execution", help="an execution's ARN or name")
+    add_redact(parser)
+    add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

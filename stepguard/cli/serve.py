@@ -7,7 +7,33 @@ import signal
 import sys
 import threading
 
+from stepguard.cli.commands import Commands, add_command, add_home, read_port
 from stepguard.session.model import Session
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard serve`."""
+    parser = add_command(commands, "serve", _run, session_options=False)
+    parser.add_argument("--port", type=read_port, default=4566, help="default 4566; 0 takes any free one")
+    parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    parser.add_argument("--aws", action="store_true", help="the page on your AWS account, with your own credentials")
+    parser.add_argument("--endpoint-url", metavar="URL", help="with --aws: use another AWS endpoint")
+    parser.add_argument("--state-machine", metavar="ARN", help="with --aws; default STATE_MACHINE_ARN")
+    add_home(parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.aws:
+        from stepguard.session.account import served
+
+        machine = arguments.state_machine
+        with served(arguments.host, arguments.port, arguments.endpoint_url, machine) as session:
+            return run(arguments, session)
+    from stepguard.session.embedded import embedded
+    from stepguard.session.model import home_of
+
+    with embedded(home_of(arguments.home), host=arguments.host, port=arguments.port, serve=True) as session:
+        return run(arguments, session)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

@@ -16,7 +16,8 @@ from uuid import uuid4
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address
 from stepguard.cli import render
-from stepguard.cli.evaluate import output, progress
+from stepguard.cli.commands import Commands, add_command, in_session, read_percentage, whole_number
+from stepguard.cli.evaluate import comparison, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, check, upload
 from stepguard.cli.evaluate.gate import Gate, gates_of
 from stepguard.cli.guardrail.command import apply_files
@@ -37,6 +38,34 @@ CUT_SHORT = ("ABORTED", "TIMED_OUT")
 
 BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 """What the user has to put right."""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard evaluate`."""
+    parser = add_command(commands, "evaluate", _run)
+    parser.add_argument(
+        "corpus", nargs="?", help="a .jsonl, .csv or .json file (or .gz), a folder of documents, s3://…"
+    )
+    parser.add_argument("--guardrails", type=Path, metavar="DIR", help="guardrails to evaluate: a folder, or a file")
+    parser.add_argument("--out", metavar="DIR", help="where results and report go; default HOME/evaluations/RUN")
+    parser.add_argument("--sample", type=whole_number(10**9), metavar="N", help="evaluate N items only")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
+    kinds = ("document", "prompt", "response")
+    parser.add_argument("--kind", choices=kinds, default="document", help="for rows without a kind; default document")
+    parser.add_argument(
+        "--concurrency", type=whole_number(10**9), metavar="N", help="items at a time; default by the quotas"
+    )
+    parser.add_argument(
+        "--tolerate", type=read_percentage, default=5.0, metavar="PERCENT", help="failed items; default 5"
+    )
+    parser.add_argument("--fail-under", metavar="METRIC=LIMIT,…", help="exit code 1 under a limit, e.g. recall=0.9")
+    parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="what changed between the folders of two runs")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """A comparison needs no session."""
+    return comparison.run(arguments) if arguments.compare else in_session(run, recover=True)(arguments)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from stepguard.admin.guardrails import Applied, GuardrailAdmin
 from stepguard.aws.guardrails import Guardrails
 from stepguard.cli import render
+from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session
 from stepguard.cli.guardrail import lint, scores
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest
@@ -21,6 +22,27 @@ from stepguard.guard.settings import VARIABLES, GuardrailRef
 from stepguard.guard.verdict import Direction, Layer
 from stepguard.project import folder
 from stepguard.session.model import Session
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `stepguard guardrail` and its actions."""
+    group = commands.add_parser("guardrail", help=COMMANDS["guardrail"][1])
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    parser = add_action(actions, "apply", "create or update from YAML and publish", in_session(apply))
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
+    add_action(actions, "list", "list the account's guardrails", in_session(list_))
+    parser = add_action(actions, "show", "show one guardrail", in_session(show))
+    parser.add_argument("id", help="identifier or ARN")
+    parser.add_argument("--version", default="DRAFT")
+    parser = add_action(actions, "test", "what the layers decide on a text, without a model", in_session(test))
+    parser.add_argument("text", metavar="TEXT|FILE", help="the text, or a UTF-8 file; - reads the standard input")
+    parser.add_argument("--id", help="one guardrail instead of the three layers")
+    parser.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
+    parser.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
+    parser.add_argument("--scores", action="store_true", help="every policy's score and what each strength would do")
+    parser = add_action(actions, "lint", "find known mistakes in guardrail files", lint.run, session_options=False)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def apply(arguments: argparse.Namespace, session: Session) -> int:
