@@ -378,7 +378,8 @@ def test_a_bad_stage_is_an_error_and_no_traceback(capsys: pytest.CaptureFixture[
 def _account(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     """What the command finds in place of AWS."""
     aws = FakeAws("CREATE_COMPLETE", ends="DELETE_COMPLETE")
-    monkeypatch.setattr("stepguard.cli.stage.clients", aws)
+    for module in ("stack", "destroy"):
+        monkeypatch.setattr(f"stepguard.cli.stage.{module}.clients", aws)
     return aws
 
 
