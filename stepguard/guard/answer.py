@@ -1,4 +1,4 @@
-"""The answer: what the person gets, and where it came from.
+"""The answer that the person gets, and its source.
 
 Outcomes and sources: the table in docs/use/chat.md; sources are QnABot's names
 (https://github.com/aws-solutions/qnabot-on-aws, docs/bedrock_guardrails).
@@ -16,7 +16,7 @@ from stepguard.guard.verdict import Outcome
 
 
 class AnswerOutcome(StrEnum):
-    """How a question ended."""
+    """The result of a question."""
 
     ANSWERED = "answered"
     MASKED = "masked"
@@ -26,7 +26,7 @@ class AnswerOutcome(StrEnum):
 
 
 class Source(StrEnum):
-    """Whose words the answer is."""
+    """Where the answer's text comes from."""
 
     LLM = "LLM"
     PREPROCESS = "PREPROCESS GUARDRAIL"
@@ -57,7 +57,7 @@ class Answer:
         return {key: value for key, value in full.items() if key not in ("execution", "verdicts") or value}
 
     def to_document(self) -> dict[str, Any]:
-        """The answer as it stands in the execution document, which knows its own execution and verdicts."""
+        """The answer in the form of the execution document, without execution and verdicts."""
         return {
             "text": self.text,
             "outcome": str(self.outcome),
@@ -73,17 +73,17 @@ def delivered(text: str, source: Source, *outcomes: Outcome) -> Answer:
 
 
 def refused(message: str, source: Source) -> Answer:
-    """A layer in front of or behind the model blocked: the guardrail's own message."""
+    """The input or answer layer blocked: the answer is the guardrail's own message."""
     return Answer(message, AnswerOutcome.BLOCKED, source, got_hits=0)
 
 
 def dont_know(empty_message: str, source: Source) -> Answer:
-    """The model layer blocked, or the model does not know: the team's own message."""
+    """The model layer blocked, or the model does not know: the answer is the team's own message."""
     return Answer(empty_message, AnswerOutcome.DONT_KNOW, source, got_hits=0)
 
 
 def unavailable(error_message: str, execution: str | None = None) -> Answer:
-    """The execution failed, timed out or was aborted: never labelled as a guardrail's doing."""
+    """The execution failed, timed out or was aborted: this is never reported as a guardrail's decision."""
     return Answer(error_message, AnswerOutcome.UNAVAILABLE, None, got_hits=0, execution=execution)
 
 

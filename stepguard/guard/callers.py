@@ -1,4 +1,4 @@
-"""Who asks, as API Gateway knows, and whose executions that caller may read.
+"""The caller, as API Gateway authenticated it, and the executions that the caller may read.
 
 The request context of a REST API's proxy event:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ANONYMOUS = "anonymous"
-"""Nobody signed: only where no authorizer stands in front, as on the embedded cloud."""
+"""The caller of an unsigned request; only without an authorizer, as on the embedded AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Caller:
     groups: frozenset[str] = frozenset()
 
     def is_operator(self, operators: frozenset[str]) -> bool:
-        """Whether this caller may read everybody's executions.
+        """Whether this caller may read the executions of all callers.
 
         `operators` holds names of Cognito groups and ARNs of IAM users and roles. An ARN never matches a group, and a
-        role stands for all of its sessions.
+        role includes all of its sessions.
         """
         arns = frozenset(entry for entry in operators if entry.startswith("arn:"))
         if self.groups & (operators - arns):
@@ -40,7 +40,7 @@ class Caller:
 
 
 def read_caller(context: Mapping[str, Any]) -> Caller:
-    """The caller of a proxy event's `requestContext`; never anything that the body or a header says."""
+    """The caller of a proxy event's `requestContext`; the body and the headers are never used."""
     claims = (context.get("authorizer") or {}).get("claims") or {}
     if claims.get("sub"):
         named = claims.get("cognito:groups") or ()

@@ -1,8 +1,8 @@
 """Long texts: cut into overlapping chunks that each fit one ApplyGuardrail request, and put back together.
 
-A request takes 25 text units of up to 1,000 characters
-(https://docs.aws.amazon.com/general/latest/gr/bedrock.html, ApplyGuardrail quotas). Chunks overlap, so that a
-violation across a cut stands whole in one of them; they end at sentence ends where there are any.
+A request takes 25 text units of up to 1,000 characters (https://docs.aws.amazon.com/general/latest/gr/bedrock.html,
+ApplyGuardrail quotas). Chunks overlap, so that one of them contains the whole of a violation across a cut; they end at
+sentence ends where there are any.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Characters `start` to `end` of a text, to be shown as `placeholder`."""
+    """Characters `start` to `end` of a text, replaced by `placeholder`."""
 
     start: int
     end: int
@@ -123,7 +123,7 @@ def put_back(text: str, chunks: Sequence[tuple[Chunk, str]], placeholders: Colle
 
 
 def _apply(text: str, masks: Iterable[Mask]) -> str:
-    shown = []
+    masked_parts = []
     position = 0
     for mask in sorted(masks, key=lambda mask: (mask.start, -mask.end)):
         if mask.end <= position:
@@ -131,6 +131,6 @@ def _apply(text: str, masks: Iterable[Mask]) -> str:
         if mask.start < position:  # an overlap that two chunks masked differently: hide the rest as well
             position = mask.end
             continue
-        shown += [text[position : mask.start], mask.placeholder]
+        masked_parts += [text[position : mask.start], mask.placeholder]
         position = mask.end
-    return "".join([*shown, text[position:]])
+    return "".join([*masked_parts, text[position:]])

@@ -1,19 +1,19 @@
-"""The errors of stepguard.
+"""The error classes of stepguard.
 
 A class's name is the `errorType` that Lambda reports and that the state machine's Retry names.
 
-No message ever carries text of a user, of a document or of a model.
+No message contains text of a user, of a document or of a model.
 """
 
 from __future__ import annotations
 
 
 class StepguardError(Exception):
-    """Anything that stepguard reports on purpose."""
+    """The base class of all errors that stepguard reports."""
 
 
 class ConfigurationError(StepguardError):
-    """A setting is missing, half set or malformed; the message names the variable."""
+    """A setting is missing, incomplete or malformed; the message names the variable."""
 
 
 class InvalidRequest(StepguardError):
@@ -45,8 +45,8 @@ class ModelNotReady(StepguardError):
 
 
 class UnreadableVerdict(StepguardError):
-    """A guardrail's response does not say what it decided: an error, never a verdict."""
+    """A guardrail's response contains no decision: an error, never a verdict."""
 
 
 RETRIED: tuple[type[StepguardError], ...] = (Throttled, ServiceUnavailable, ModelNotReady)
-"""The errors that a later attempt can cure; the state machine's Retry names exactly these."""
+"""The errors that a later attempt can resolve; the state machine's Retry lists exactly these."""

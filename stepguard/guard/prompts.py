@@ -1,4 +1,4 @@
-"""What a model is asked, and what of its reply is an answer.
+"""The prompt for a model, and the part of its reply that is an answer.
 
 The template is DeepSeek-R1-Distill's (`chat_template` of its tokenizer_config.json, 2025-02 and later): the
 caller of an imported model must apply it itself, Bedrock applies none to a `prompt`
@@ -29,7 +29,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the model is asked: the (possibly masked) question and the passages to answer from."""
+    """The prompt: the question (possibly masked) and the passages to answer from."""
 
     text: str
     passages: tuple[Passage, ...] = ()
@@ -38,14 +38,14 @@ class Question:
 FROM_PASSAGES = (
     'Answer the question from the passages only. If they do not hold the answer, say exactly "Sorry, I don\'t know."'
 )
-"""The instruction that goes with passages; its refusal is one that LLM_QA_NO_HITS_REGEX knows."""
+"""The instruction that goes with passages; LLM_QA_NO_HITS_REGEX matches its refusal."""
 
 
 def neutralise(text: str) -> str:
     """Text of a user or a document, with the model's control tokens made harmless and everything else untouched.
 
     In a raw prompt `<｜User｜>` would start a new turn and `</think>` would end a thought. The distillations also keep
-    the tokens of the models they stand on, such as Llama's `<|eot_id|>` and Qwen's `<|im_start|>`.
+    the tokens of their base models, such as Llama's `<|eot_id|>` and Qwen's `<|im_start|>`.
     """
     plain = text.replace("<｜", "<|").replace("｜>", "|>")
     plain = _BAR_TOKEN.sub("<\u200b|", plain)
@@ -76,7 +76,7 @@ def answer_of(generation: str, *, thought_opened: bool, cut_short: bool) -> str:
     """The part of a generation that is an answer: never the reasoning.
 
     `thought_opened`: the prompt ended with `<think>`, so the generation starts inside the thought. `cut_short`: the
-    generation ended at its token limit. A thought that was never closed is not an answer, so "" comes back for it.
+    generation ended at its token limit. A thought that was never closed is not an answer, so the function returns "".
     """
     closes = list(_CLOSE.finditer(generation))
     if not closes and thought_opened and cut_short:

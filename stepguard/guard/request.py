@@ -1,4 +1,4 @@
-"""The execution document's `request`: what a workflow is started with, and its limits.
+"""The execution document's `request`: the input of the workflow, and its limits.
 
 `{kind, text, passages?, query?, completion?, guardrails?, caller}`. `prompt` is answered by the model; a `document`
 is only screened; a `response` is a given `completion` to a `query`, checked with its `passages`.
@@ -21,11 +21,11 @@ PASSAGES = 20
 PASSAGE_CHARACTERS = 20_000
 PASSAGE_ID_CHARACTERS = 200
 DOCUMENT_BYTES = 120_000
-"""A state's input and output may be 262,144 bytes, and the text can stand in them twice (question and answer)."""
+"""A state's input and output may be 262,144 bytes, and they can contain the text twice (question and answer)."""
 
 
 class Kind(StrEnum):
-    """What is guarded."""
+    """The kind of text to guard."""
 
     PROMPT = "prompt"
     DOCUMENT = "document"
@@ -46,21 +46,21 @@ class Request:
 
     @property
     def question(self) -> Question:
-        """What the model, or the check of a response, works on."""
+        """The input of the model or of the check of a response."""
         return Question(self.text, self.passages)
 
     @property
     def for_study(self) -> bool:
-        """Whether an evaluation or a replay asks: they name the guardrails, and want every score."""
+        """Whether an evaluation or a replay made this request: these name the guardrails and need every score."""
         return self.guardrails is not None
 
     @property
     def input_text(self) -> str:
-        """What the input layer looks at: the question, the document, or the query of a given response."""
+        """The text that the input layer checks: the question, the document, or the query of a given response."""
         return (self.query or "") if self.kind is Kind.RESPONSE else self.text
 
     def to_document(self) -> dict[str, Any]:
-        """The `request` of an execution's input; optional members only where they are given."""
+        """The `request` of an execution's input; optional members only if present."""
         document: dict[str, Any] = {"kind": str(self.kind), "text": self.text, "caller": self.caller}
         if self.passages:
             document["passages"] = [{"id": passage.id, "text": passage.text} for passage in self.passages]

@@ -65,7 +65,7 @@ class GuardrailRef:
     version: str
 
     def to_dict(self) -> dict[str, str]:
-        """As a stage writes down which guardrail decided."""
+        """The guardrail as a stage records it in the execution document."""
         return {"id": self.id, "version": self.version}
 
 
@@ -84,7 +84,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the guarded stages are told from outside."""
+    """The settings of the guarded stages."""
 
     guardrails: Mapping[Layer, GuardrailRef]
     model: ModelSettings
@@ -95,8 +95,8 @@ class Settings:
     def guardrail(self, layer: Layer, chosen: Mapping[str, Any] | None = None) -> GuardrailRef | None:
         """The guardrail of a layer, or None when the layer is off.
 
-        `chosen` is the request's `guardrails`, written only by trusted starters: where given it decides alone, so that
-        an evaluation of one guardrail does not mix with the deployed ones.
+        `chosen` is the request's `guardrails`, written only by trusted callers. When present, it overrides the
+        environment, so that an evaluation of one guardrail never includes the deployed ones.
         """
         if chosen is None:
             return self.guardrails.get(layer)
@@ -107,7 +107,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from environment variables.
 
-    Raises ConfigurationError that names the variable, also when only half of a guardrail's pair is set.
+    Raises ConfigurationError that names the variable, also if only one of a guardrail's two variables is set.
     """
     return Settings(
         guardrails=read_guardrails(environment),
@@ -119,7 +119,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]:
-    """The layers that are on. Raises ConfigurationError for half a pair."""
+    """The layers that are on. Raises ConfigurationError if only one variable of a layer is set."""
     layers = {}
     for layer, (id_variable, version_variable) in VARIABLES.items():
         identifier, version = _text(environment, id_variable, ""), _text(environment, version_variable, "")

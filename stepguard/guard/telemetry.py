@@ -1,7 +1,8 @@
-"""What a stage and a route tell the log: one line each, and metrics in CloudWatch's embedded metric format.
+"""The log lines of stages and routes, and metrics in CloudWatch's embedded metric format.
 
-A line never holds a text of a user, a document or a model: of a verdict it has the outcome, the policies and how often
-they acted. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+A line never holds a text of a user, a document or a model: from a verdict it contains the outcome, the policies and how
+often they acted.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def stage_lines(
     stack: str,
     timestamp: int,
 ) -> list[dict[str, Any]]:
-    """The lines of one run of a stage: the first tells the run, then one a policy that acted.
+    """The lines of one run of a stage: first one for the run, then one per policy that acted.
 
     `execution` is the ARN or name; `result` is what the stage writes into the execution document; `timestamp` is in
     milliseconds since 1970. Metrics: Runs and Milliseconds by stage and by outcome, TextUnits, InputTokens and
@@ -71,7 +72,7 @@ def route_line(
     stack: str,
     timestamp: int,
 ) -> dict[str, Any]:
-    """The line of one request. The caller stands there as a digest: enough to follow one, not to know one."""
+    """The line of one request. It contains the caller as a digest: enough to follow a caller, not to identify one."""
     status, body, _ = reply
     dimensions = {"Stack": stack, "Route": route, "Status": str(status)}
     metrics = {"Requests": (1.0, "Count"), "Milliseconds": (round(milliseconds, 1), "Milliseconds")}
@@ -87,7 +88,7 @@ def route_line(
 
 
 def failure(error: BaseException) -> dict[str, str]:
-    """An error for the log: its class, and its message only when it is ours, which never quotes a text."""
+    """An error for the log: its class, and its message only for stepguard's own errors, which never quote a text."""
     return {"error": type(error).__name__} | ({"detail": str(error)} if isinstance(error, StepguardError) else {})
 
 

@@ -1,8 +1,8 @@
-"""One normal form for what a guardrail decided.
+"""One normal form for a guardrail's decision.
 
-ApplyGuardrail says `GUARDRAIL_INTERVENED`, InvokeModel and RetrieveAndGenerate say `INTERVENED`, Converse says
-`stopReason: guardrail_intervened`, and all of them say it for a block and for a mask alike. The assessments tell
-the two apart. `stepguard.guard.vocabularies` reads the four wire forms into a `Verdict`.
+ApplyGuardrail reports `GUARDRAIL_INTERVENED`, InvokeModel and RetrieveAndGenerate report `INTERVENED`, Converse reports
+`stopReason: guardrail_intervened`. All of them report the same for a block and for a mask; only the assessments
+distinguish the two. `stepguard.guard.vocabularies` reads the four wire forms into a `Verdict`.
 
 Wire shapes: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
 """
@@ -16,11 +16,11 @@ from enum import StrEnum
 from typing import Any
 
 DEFAULT_BLOCKED_MESSAGE = "Sorry, the model cannot answer this question."
-"""Bedrock's own default message, for a block that came without one."""
+"""Bedrock's own default message, for a block without a message."""
 
 
 class Outcome(StrEnum):
-    """What one guard layer did to a text, the mildest first."""
+    """The effect of one guard layer on a text, the mildest first."""
 
     SKIPPED = "skipped"
     PASSED = "passed"
@@ -37,7 +37,7 @@ class Layer(StrEnum):
 
 
 class Direction(StrEnum):
-    """What the guardrail looked at: the ApplyGuardrail `source`."""
+    """The kind of text checked: the ApplyGuardrail `source`."""
 
     INPUT = "INPUT"
     OUTPUT = "OUTPUT"
@@ -45,9 +45,9 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a policy saw. It never holds the text that matched.
+    """One detection of a policy. It never contains the matched text.
 
-    `action` is BLOCKED, ANONYMIZED or NONE (seen, but the guardrail only watches for it).
+    `action` is BLOCKED, ANONYMIZED or NONE (detected, but the guardrail only reports it).
     """
 
     policy: str
@@ -74,11 +74,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a layer decided on a text.
+    """A layer's decision on a text.
 
-    `text` is what to go on with: the text itself, the masked text, or nothing after a block. `message` is the
-    guardrail's own answer after a block. `text_units` counts billed units by policy. `scores` are what content filters
-    and grounding measured and found under their limits; only an evaluation asks for them.
+    `text` is the text for the next state: the original, the masked text, or empty after a block. `message` is the
+    guardrail's own answer after a block. `text_units` counts billed units by policy. `scores` are the values of content
+    filters and grounding below their limits; only evaluations request them.
     """
 
     outcome: Outcome
@@ -90,7 +90,7 @@ class Verdict:
 
     @property
     def blocked(self) -> bool:
-        """Whether nothing of the text may go on."""
+        """Whether the layer blocked the text."""
         return self.outcome is Outcome.BLOCKED
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,15 +104,15 @@ class Verdict:
 
 
 def skipped(text: str) -> Verdict:
-    """The verdict of a layer that is not configured, or that had nothing to look at."""
+    """The verdict of a layer that is not configured, or that had no text to check."""
     return Verdict(Outcome.SKIPPED, text)
 
 
 def decide(*, intervened: bool, findings: Sequence[Finding], masked_text: str | None) -> Outcome:
-    """Tell a block from a mask.
+    """Decide between block, mask and pass.
 
-    Blocked: any finding anywhere with action BLOCKED, or an intervention that cannot be proved to be masking only.
-    Masked: something was anonymised, nothing else acted, and the masked text came with it. Everything else passed.
+    Blocked: any finding anywhere with action BLOCKED, or an intervention that is not provably masking only. Masked:
+    something was anonymised, nothing else acted, and the response contains the masked text. Everything else passed.
     """
     acting = {finding.action for finding in findings} - {"NONE"}
     if not acting and not intervened:
@@ -125,7 +125,7 @@ def decide(*, intervened: bool, findings: Sequence[Finding], masked_text: str | 
 def merge(verdicts: Sequence[Verdict], text: str) -> Verdict:
     """Several verdicts on the parts of one text, or of several guards in a row: the worst outcome wins.
 
-    `text` is the whole text to go on with when nothing blocked.
+    `text` is the whole text for the next state if no layer blocked.
     """
     outcome = max((verdict.outcome for verdict in verdicts), key=list(Outcome).index, default=Outcome.SKIPPED)
     message = next((verdict.message for verdict in verdicts if verdict.blocked), None)
@@ -140,13 +140,13 @@ def merge(verdicts: Sequence[Verdict], text: str) -> Verdict:
 def findings_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
     """Every detected entry of every policy of every assessment.
 
-    With outputScope FULL an assessment also lists what was looked for and not found (`detected: false`).
+    With outputScope FULL an assessment also lists what was not detected (`detected: false`).
     """
     return _listed(assessments, layer, direction, detected=True)
 
 
 def scores_of(assessments: Iterable[Mapping[str, Any]], layer: Layer, direction: Direction) -> tuple[Finding, ...]:
-    """What content filters and grounding measured and did not find: entries that only outputScope FULL lists."""
+    """The scores of content filters and grounding that stayed below their limits; only outputScope FULL lists them."""
     undetected = _listed(assessments, layer, direction, detected=False)
     return tuple(entry for entry in undetected if entry.confidence is not None or entry.score is not None)
 
@@ -175,7 +175,7 @@ def _listed(
     return tuple(dict.fromkeys(found))
 
 
-# Where each policy's entries stand in an assessment, and the member that names an entry without quoting the text.
+# The place of each policy's entries in an assessment, and the member that names an entry without quoting the text.
 _POLICIES: dict[str, tuple[str, dict[str, str]]] = {
     "topicPolicy": ("topic", {"topics": "name"}),
     "contentPolicy": ("content", {"filters": "type"}),
@@ -207,7 +207,7 @@ _UNNAMED = {"customWords": "custom word", "regexes": "regex"}
 
 
 def _acting_entries(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Entries with an action in a policy or list that this release does not know: a block there is a block as well."""
+    """Entries with an action in a policy or list that this release does not know: a block there counts as a block."""
     if isinstance(value, Mapping):
         if isinstance(value.get("action"), str):
             yield {"action": value["action"]}

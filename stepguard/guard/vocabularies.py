@@ -68,7 +68,7 @@ def converse_text(response: Mapping[str, Any]) -> str:
 def read_invoke_model(body: Mapping[str, Any], text: str, layer: Layer = Layer.MODEL) -> Verdict:
     """The verdict in the body of an InvokeModel response made with guardrail headers; `text` is the model's answer.
 
-    Raises UnreadableVerdict when the body does not say whether the guardrail acted: then it may not have run.
+    Raises UnreadableVerdict when the body does not contain whether the guardrail acted: then it may not have run.
     """
     action = body.get(INVOKE_ACTION)
     if action not in ("NONE", "INTERVENED"):
