@@ -208,3 +208,9 @@ def grounding(**thresholds: float) -> dict[str, Any]:
     """A contextual grounding policy."""
     entries = [{"type": kind, "threshold": threshold} for kind, threshold in thresholds.items()]
     return {"contextualGroundingPolicyConfig": {"filtersConfig": entries}}
+
+
+def section(answer: dict[str, Any], policy: str) -> dict[str, Any] | None:
+    """A policy's section of the first assessment; None if nothing was detected."""
+    found: dict[str, Any] | None = answer["assessments"][0].get(policy)
+    return found

@@ -11,25 +11,10 @@ from hypothesis import strategies as st
 from embedded_aws.bedrock.policies.base import text_units
 from embedded_aws.bedrock.policies.content import acts
 from embedded_aws.wire import ServiceError
-from tests.unit.embedded_aws.bedrock.fakes import Api, content, grounding, pii, words
+from tests.unit.embedded_aws.bedrock.fakes import Api, content, pii, section, words
 
 _PROFANITY = {"wordPolicyConfig": {"managedWordListsConfig": [{"type": "PROFANITY"}]}}
 _TOPIC = {"name": "Stocks", "definition": "Stock tips.", "type": "DENY"}
-
-
-def _section(answer: dict[str, Any], policy: str) -> dict[str, Any] | None:
-    section: dict[str, Any] | None = answer["assessments"][0].get(policy)
-    return section
-
-
-def _apply(api: Api, guardrail: str, *blocks: tuple[str, list[str]], source: str = "OUTPUT") -> dict[str, Any]:
-    return api.runtime(
-        "ApplyGuardrail",
-        guardrailIdentifier=guardrail,
-        guardrailVersion="DRAFT",
-        source=source,
-        content=[{"text": {"text": text, "qualifiers": qualifiers}} for text, qualifiers in blocks],
-    )
 
 
 def _refused(api: Api, **params: Any) -> ServiceError:
@@ -55,7 +40,7 @@ def test_blocked_content_is_replaced_by_one_message(api: Api, source: str, messa
     answer = api.apply(api.guardrail(), "fine", "forbidden", source=source)
     assert (answer["action"], answer["actionReason"]) == ("GUARDRAIL_INTERVENED", "Guardrail blocked.")
     assert answer["outputs"] == [{"text": message}]
-    assert _section(answer, "wordPolicy") == {
+    assert section(answer, "wordPolicy") == {
         "customWords": [{"match": "forbidden", "action": "BLOCKED", "detected": True}],
         "managedWordLists": [],
     }
@@ -72,9 +57,9 @@ def test_block_beats_mask(api: Api) -> None:
     """With both, the message goes out, and the assessment still lists what would have been masked."""
     answer = api.apply(api.guardrail(**words("forbidden"), **pii("NAME")), "Alice is forbidden")
     assert answer["outputs"] == [{"text": "Input refused."}]
-    section = _section(answer, "sensitiveInformationPolicy")
-    assert section is not None
-    assert section["piiEntities"] == [{"match": "Alice", "type": "NAME", "action": "ANONYMIZED", "detected": True}]
+    found = section(answer, "sensitiveInformationPolicy")
+    assert found is not None
+    assert found["piiEntities"] == [{"match": "Alice", "type": "NAME", "action": "ANONYMIZED", "detected": True}]
 
 
 def test_regex_masks_with_its_name(api: Api) -> None:
@@ -83,8 +68,8 @@ def test_regex_masks_with_its_name(api: Api) -> None:
     made = api.guardrail(sensitiveInformationPolicyConfig={"regexesConfig": [regex]})
     answer = api.apply(made, "see T-42 and T-42")
     assert answer["outputs"] == [{"text": "see {TicketId} and {TicketId}"}]
-    section = _section(answer, "sensitiveInformationPolicy")
-    assert section == {
+    found = section(answer, "sensitiveInformationPolicy")
+    assert found == {
         "piiEntities": [],
         "regexes": [
             {"name": "TicketId", "match": "T-42", "regex": "T-[0-9]+", "action": "ANONYMIZED", "detected": True}
@@ -119,7 +104,7 @@ def test_detect_mode_reports_without_intervening(
     """Action NONE: evaluated, billed, reported with detected true, and nothing else."""
     answer = api.apply(api.guardrail(**policies), text, source=source)
     assert (answer["action"], answer["outputs"]) == ("NONE", [])
-    entries = [entry for entries in (_section(answer, policy) or {}).values() for entry in entries]
+    entries = [entry for entries in (section(answer, policy) or {}).values() for entry in entries]
     assert [(entry["action"], entry["detected"]) for entry in entries] == [("NONE", True)]
     assert sum(answer["usage"].values()) == 1
 
@@ -167,8 +152,8 @@ def test_strength_acts_on_the_confidences_of_the_user_guide(strength: str, block
 def test_confidence_below_the_strength_is_only_in_the_full_report(api: Api) -> None:
     """A filter of LOW strength says about medium confidence that nothing was detected."""
     made = api.guardrail(**content("HATE", "LOW"))
-    assert _section(api.apply(made, "HATE-MEDIUM"), "contentPolicy") is None
-    assert _section(api.apply(made, "HATE-MEDIUM", outputScope="FULL"), "contentPolicy") == {
+    assert section(api.apply(made, "HATE-MEDIUM"), "contentPolicy") is None
+    assert section(api.apply(made, "HATE-MEDIUM", outputScope="FULL"), "contentPolicy") == {
         "filters": [
             {"type": "HATE", "confidence": "MEDIUM", "filterStrength": "LOW", "action": "NONE", "detected": False}
         ]
@@ -177,9 +162,9 @@ def test_confidence_below_the_strength_is_only_in_the_full_report(api: Api) -> N
 
 def test_highest_confidence_of_all_blocks_counts(api: Api) -> None:
     """One bad block is enough."""
-    section = _section(api.apply(api.guardrail(**content("HATE")), "HATE-LOW", "HATE-HIGH", "fine"), "contentPolicy")
-    assert section is not None
-    assert section["filters"][0]["confidence"] == "HIGH"
+    found = section(api.apply(api.guardrail(**content("HATE")), "HATE-LOW", "HATE-HIGH", "fine"), "contentPolicy")
+    assert found is not None
+    assert found["filters"][0]["confidence"] == "HIGH"
 
 
 def test_prompt_attacks_are_looked_for_in_inputs_only(api: Api) -> None:
@@ -225,8 +210,8 @@ def test_full_scope_lists_what_was_not_detected_except_words_and_regexes(api: Ap
 
 def test_profanity_is_reported_as_it_was_written(api: Api) -> None:
     """The managed list reports the match and its type."""
-    section = _section(api.apply(api.guardrail(**_PROFANITY), "damn, damn"), "wordPolicy")
-    assert section == {
+    found = section(api.apply(api.guardrail(**_PROFANITY), "damn, damn"), "wordPolicy")
+    assert found == {
         "customWords": [],
         "managedWordLists": [{"match": "damn", "type": "PROFANITY", "action": "BLOCKED", "detected": True}],
     }
@@ -274,94 +259,6 @@ def test_applied_guardrail_is_named(api: Api) -> None:
         "guardrailOrigin": ["REQUEST"],
         "guardrailOwnership": "SELF",
     }
-
-
-# --- qualifiers and grounding ---
-
-
-def test_only_guard_content_is_guarded_when_there_is_any(api: Api) -> None:
-    """Marked blocks are judged and masked, the others only counted."""
-    made = api.guardrail(**pii("NAME"))
-    answer = _apply(api, made, ("Alice", []), ("Bob!", ["guard_content"]), ("Alice", ["query"]))
-    assert answer["outputs"] == [{"text": "{NAME}!"}]
-    assert answer["guardrailCoverage"] == {"textCharacters": {"guarded": 4, "total": 14}}
-
-
-def test_source_and_query_are_not_guarded(api: Api) -> None:
-    """Without guard_content, the blocks without qualifiers are judged."""
-    made = api.guardrail(**pii("NAME"))
-    answer = _apply(api, made, ("Alice", ["grounding_source"]), ("Alice", ["query"]), ("Bob", []))
-    assert answer["outputs"] == [{"text": "{NAME}"}]
-
-
-def test_qualifiers_cannot_leave_everything_unguarded(api: Api) -> None:
-    """A request of nothing but source and query is judged whole."""
-    made = api.guardrail()
-    assert _apply(api, made, ("forbidden", ["query"]))["action"] == "GUARDRAIL_INTERVENED"
-
-
-def test_block_can_be_query_and_guarded(api: Api) -> None:
-    """Qualifiers add up."""
-    made = api.guardrail()
-    assert _apply(api, made, ("forbidden", ["query", "guard_content"]), ("x", []))["action"] == "GUARDRAIL_INTERVENED"
-
-
-def test_ungrounded_answer_is_blocked(api: Api) -> None:
-    """A score under its threshold blocks, and reports score and threshold; several sources are one."""
-    made = api.guardrail(**grounding(GROUNDING=0.7, RELEVANCE=0.5))
-    answer = _apply(
-        api,
-        made,
-        ("the sky is blue", ["grounding_source"]),
-        ("grass is green", ["grounding_source"]),
-        ("colour of sky", ["query"]),
-        ("the sky is made of cheese", []),
-    )
-    assert answer["outputs"] == [{"text": "Output refused."}]
-    blocking = {"type": "GROUNDING", "threshold": 0.7, "score": 0.5, "action": "BLOCKED", "detected": True}
-    assert _section(answer, "contextualGroundingPolicy") == {"filters": [blocking]}
-    assert answer["usage"]["contextualGroundingPolicyUnits"] == 1
-
-
-def test_grounding_is_not_for_inputs(api: Api) -> None:
-    """An input needs no grounding source."""
-    made = api.guardrail(**grounding(GROUNDING=0.7))
-    assert api.apply(made, "anything")["action"] == "NONE"
-
-
-@pytest.mark.parametrize(
-    ("blocks", "missing"),
-    [
-        ([("answer", [])], "grounding source"),
-        ([("source", ["grounding_source"]), ("answer", [])], "query"),
-        ([("source", ["grounding_source"]), ("query", ["query"])], "content to guard"),
-    ],
-)
-def test_grounding_needs_source_query_and_answer(api: Api, blocks: list[tuple[str, list[str]]], missing: str) -> None:
-    """A guardrail with a grounding policy refuses a request without one of the three."""
-    made = api.guardrail(**grounding(GROUNDING=0.7))
-    with pytest.raises(ServiceError, match=f"does not contain the {missing}") as caught:
-        _apply(api, made, *blocks)
-    assert caught.value.code == "ValidationException"
-
-
-@pytest.mark.parametrize(
-    ("source", "query", "answer"),
-    [(100_001, 1, 1), (1, 1001, 1), (1, 1, 5001)],
-    ids=["source", "query", "answer"],
-)
-def test_grounding_has_its_own_length_limits(api: Api, source: int, query: int, answer: int) -> None:
-    """100,000, 1,000 and 5,000 characters."""
-    made = api.guardrail(**grounding(GROUNDING=0.7))
-    with pytest.raises(ServiceError, match="at most"):
-        _apply(api, made, ("s" * source, ["grounding_source"]), ("q" * query, ["query"]), ("a" * answer, []))
-
-
-def test_switched_off_grounding_filter_needs_nothing(api: Api) -> None:
-    """enabled false: as if the filter were not there."""
-    policy = {"filtersConfig": [{"type": "GROUNDING", "threshold": 0.7, "enabled": False}]}
-    made = api.guardrail(contextualGroundingPolicyConfig=policy, **words("forbidden"))
-    assert api.apply(made, "answer", source="OUTPUT")["action"] == "NONE"
 
 
 # --- refusals ---

@@ -1,0 +1,25 @@
+"""The chat API on executions in memory."""
+
+from __future__ import annotations
+
+import json
+
+from functions.chat_api import ChatApi
+from functions.routes import Reply
+from stepguard.guard.callers import Caller
+from stepguard.guard.settings import Settings, read_settings
+from tests.fakes.states import Clock, FakeStates
+
+DEFAULTS = read_settings({})
+SECRET = "zebra-4711-secret"
+
+
+def api(states: FakeStates, clock: Clock | None = None, settings: Settings = DEFAULTS) -> ChatApi:
+    """The API on these executions; no time passes unless something sleeps."""
+    clock = clock or Clock()
+    return ChatApi(states.executions, lambda: settings, clock, clock.sleep)
+
+
+def post(states: FakeStates, body: object, who: str = "me", clock: Clock | None = None) -> Reply:
+    """POST /chat with this JSON."""
+    return api(states, clock).post_chat(json.dumps(body).encode(), Caller(who))
