@@ -13,6 +13,7 @@ from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
 from stepguard.aws.telemetry import observed_route, observed_stage
 from stepguard.guard.callers import read_caller
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
@@ -43,19 +44,19 @@ def evaluations() -> EvaluationsApi:
 @app.lambda_function(name="guard_input")
 def guard_input_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state GuardInput."""
-    return observed_stage("GuardInput", guard_input, event)
+    return observed_stage(GUARD_INPUT.state, guard_input, event)
 
 
 @app.lambda_function(name="invoke_model")
 def invoke_model_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state InvokeModel."""
-    return observed_stage("InvokeModel", invoke_model, event)
+    return observed_stage(INVOKE_MODEL.state, invoke_model, event)
 
 
 @app.lambda_function(name="guard_answer")
 def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     """The state GuardAnswer."""
-    return observed_stage("GuardAnswer", guard_answer, event)
+    return observed_stage(GUARD_ANSWER.state, guard_answer, event)
 
 
 @app.lambda_function(name="prepare_corpus")

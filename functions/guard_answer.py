@@ -11,6 +11,7 @@ from stepguard.guard.answer import Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, from_document
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import GUARD_INPUT, INVOKE_MODEL
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
 
 _SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
@@ -23,7 +24,7 @@ def guard_answer(
     settings = settings or environment()
     document = event["document"]
     request = from_document(document.get("request"))
-    before = [document[key] for key in ("input_guard", "model") if key in document]
+    before = [document[key] for key in (GUARD_INPUT.key, INVOKE_MODEL.key) if key in document]
     if not before:
         raise InvalidRequest("The document holds no result of a stage in front of GuardAnswer.")
     text = str(before[-1]["text"])

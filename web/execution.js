@@ -5,7 +5,7 @@ import { announce, el, put, show } from "./dom.js";
 import { drawGraph, markSelected } from "./graph.js";
 import { badge, facts, failure, findingsLine, jsonFold } from "./parts.js";
 import { visitPanel } from "./visit.js";
-import { dollars, milliseconds, moment, nameOf, plural, visitOutcome } from "./words.js";
+import { dollars, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
 
 const ROWS = 200;
 
@@ -38,7 +38,7 @@ async function followed(main, name, alive) {
 
 /** The visit that tells most: the one that blocked or failed, else one that masked, else the first. */
 function decisive(trace) {
-  const model = trace.visits.find((visit) => visit.state === "InvokeModel");
+  const model = trace.visits.find((visit) => visit.state === MODEL_STAGE);
   if (trace.outcome === "dont_know" && model) return model.index;
   for (const outcomes of [["blocked"], ["failed", "timed_out", "aborted", "caught"], ["masked"], ["running"]]) {
     const found = trace.visits.find((visit) => outcomes.includes(visitOutcome(visit)) && visit.type !== "Fail");

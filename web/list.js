@@ -3,11 +3,11 @@
 import { listExecutions, SAVED } from "./api.js";
 import { announce, el, show } from "./dom.js";
 import { badge, failure, findingsLine, head, scroller } from "./parts.js";
-import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords } from "./words.js";
+import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords, STAGES } from "./words.js";
 
 const FILTERS = {
   outcome: ["answered", "masked", "blocked", "dont_know", "unavailable", "running"],
-  stage: ["GuardInput", "InvokeModel", "GuardAnswer"],
+  stage: STAGES,
   policy: ["content", "topic", "word", "sensitive_information", "contextual_grounding"],
 };
 const SECONDS = 3;

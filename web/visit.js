@@ -2,9 +2,7 @@
 
 import { el } from "./dom.js";
 import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
-import { milliseconds, visitOutcome } from "./words.js";
-
-const STAGES = ["GuardInput", "InvokeModel", "GuardAnswer"];
+import { milliseconds, STAGES, visitOutcome } from "./words.js";
 
 /** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
 export function visitPanel(trace, visit, others, open) {

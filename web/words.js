@@ -17,6 +17,11 @@ export const OUTCOMES = {
   skipped: ["skipped", "–", "skipped: no guardrail set"],
 };
 
+/** The guarded stages of the workflow, as stepguard/guard/stages.py lists them; a test compares both. */
+export const STAGES = ["GuardInput", "InvokeModel", "GuardAnswer"];
+/** The one that calls the model. */
+export const MODEL_STAGE = "InvokeModel";
+
 const POLICIES = {
   content: "content filter",
   topic: "denied topic",

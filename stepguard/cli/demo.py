@@ -13,6 +13,7 @@ from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
 from stepguard.cli.evaluate.command import demonstrate
 from stepguard.cli.evaluate.output import REPORT
+from stepguard.guard.stages import STAGES
 from stepguard.project import folder
 from stepguard.report.summary import lines_of
 from stepguard.session.chat import Result, ask
@@ -91,11 +92,11 @@ def _show(number: int, question: Mapping[str, Any], result: Result, wrong: list[
 
 def _table(rows: list[dict[str, Any]]) -> None:
     """Outcome, milliseconds a stage, states passed and findings by policy of each question."""
-    header = ("#", "question", "outcome", "input", "model", "answer", "findings by policy")
+    header = ("#", "question", "outcome", *(stage.label for stage in STAGES), "findings by policy")
     body = [header]
     for number, row in enumerate(rows, 1):
         spent = {stage["state"]: render.milliseconds(stage["milliseconds"]) for stage in row["stages"]}
-        stages = [spent.get(state, "-") for state in ("GuardInput", "InvokeModel", "GuardAnswer")]
+        stages = [spent.get(stage.state, "-") for stage in STAGES]
         body.append((str(number), row["name"], row["answer"]["outcome"], *stages, _by_policy(row["stages"])))
     widths = [max(len(line[column]) for line in body) for column in range(len(header) - 1)]
     for line in body:

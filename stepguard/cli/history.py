@@ -15,6 +15,7 @@ from stepguard.aws.listing import Listing
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.guard.stages import STAGES
 from stepguard.session.chat import find
 from stepguard.session.model import Session
 from stepguard.trace import read_export, read_history, to_document
@@ -45,7 +46,9 @@ def add_parser(commands: Commands) -> None:
         "--outcome", choices=("answered", "masked", "blocked", "dont_know", "unavailable", "running", "succeeded")
     )
     several.add_argument(
-        "--stage", metavar="STATE", help="where a layer intervened: GuardInput, InvokeModel, GuardAnswer"
+        "--stage",
+        metavar="STATE",
+        help=f"where a layer intervened: {', '.join(stage.state for stage in STAGES)}",
     )
     several.add_argument(
         "--policy", help="that acted: content, topic, word, sensitive_information, contextual_grounding"

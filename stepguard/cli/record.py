@@ -19,11 +19,12 @@ from uuid import uuid4
 
 from stepguard.cli.commands import Commands, add_command, in_session
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.stages import STAGES
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import expectation, mock_config
 from stepguard.session.chat import find, wait
 from stepguard.session.model import Session
-from stepguard.trace import KEYS, Trace, masked, outcome_of, read_history
+from stepguard.trace import Trace, masked, outcome_of, read_history
 from stepguard.trace.diff import mapping, masked_texts
 from stepguard.trace.model import parsed
 from stepguard.trace.replay import replayed
@@ -123,7 +124,7 @@ def _texts(trace: Trace) -> list[str]:
     request = mapping(document.get("request") or mapping(parsed(trace.input)).get("request"))
     texts = [request.get(key) for key in ("text", "query", "completion")]
     texts += [mapping(item).get("text") for item in request.get("passages") or ()]
-    texts += [mapping(document.get(key)).get("text") for key in (*KEYS.values(), "answer")]
+    texts += [mapping(document.get(key)).get("text") for key in (*(stage.key for stage in STAGES), "answer")]
     return [text for text in texts if isinstance(text, str)]
 
 

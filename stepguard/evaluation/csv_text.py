@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stepguard.evaluation.results import Result
-from stepguard.guard.answer import STAGES
+from stepguard.guard.stages import STAGES
 
 COLUMNS = (
     "id", "number", "kind", "expected", "action", "correct", "outcome", "source", "findings", "text_units",
-    "milliseconds", *STAGES.values(), "execution", "error", "text",
+    "milliseconds", *(stage.state for stage in STAGES), "execution", "error", "text",
 )  # fmt: skip
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,7 +31,7 @@ def row_of(result: Result) -> list[str]:
         "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']} {item['action']}" for item in acting)),
         str(sum(result.text_units.values())),
         str(result.milliseconds),
-        *(spent.get(state, "") for state in STAGES.values()),
+        *(spent.get(stage.state, "") for stage in STAGES),
         result.executions[0],
         result.error or "",
         result.excerpt,

@@ -16,13 +16,13 @@ from itertools import pairwise
 from typing import Any
 
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
-from stepguard.guard.answer import STAGES
 from stepguard.guard.chunking import masks_of
 from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.stages import GUARD_INPUT, STAGES
 
 EXCERPT_CHARACTERS = 240
 
-KEYS = tuple(STAGES)
+KEYS = tuple(stage.key for stage in STAGES)
 """The document's keys of the guard stages, in the workflow's order."""
 
 
@@ -147,7 +147,7 @@ def merge(parts: Sequence[Result]) -> Result:
     worst = max(parts, key=lambda part: list(Action).index(part.action))
     unknown = any(part.found is None for part in parts)
     found = {span for part in parts for span in part.found or ()}
-    stages = [_merged([part.stages for part in parts], state) for state in STAGES.values()]
+    stages = [_merged([part.stages for part in parts], stage.state) for stage in STAGES]
     return Result(
         id=worst.id,
         number=worst.number,
@@ -208,12 +208,12 @@ def _action(answer: Mapping[str, Any] | None) -> Action:
 
 
 def _stages(document: Mapping[str, Any], stopped: datetime) -> tuple[Mapping[str, Any], ...]:
-    passed = [(key, document[key]) for key in KEYS if key in document]
-    moments = [_moment(stage["entered"]) for _, stage in passed] + [stopped]
+    passed = [(stage.state, document[stage.key]) for stage in STAGES if stage.key in document]
+    moments = [_moment(result["entered"]) for _, result in passed] + [stopped]
     spent = [_between(start, end) for start, end in pairwise(moments)]
     return tuple(
-        {"state": STAGES[key], "outcome": stage["outcome"], "findings": stage["findings"], "milliseconds": lasted}
-        for (key, stage), lasted in zip(passed, spent, strict=True)
+        {"state": state, "outcome": result["outcome"], "findings": result["findings"], "milliseconds": lasted}
+        for (state, result), lasted in zip(passed, spent, strict=True)
     )
 
 
@@ -246,13 +246,13 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def _transitions(document: Mapping[str, Any]) -> int:
     """States entered on the way that the document tells of; retries of a Task come on top."""
     stages = [key for key in KEYS if key in document]
-    choices = len(stages) + ("input_guard" in stages and len(stages) > 1)  # NeedsModel? comes behind the first
+    choices = len(stages) + (GUARD_INPUT.key in stages and len(stages) > 1)  # NeedsModel? comes behind the first
     refused = (document.get("answer") or {}).get("got_hits") != 1
     return len(stages) + choices + (2 if refused else 1)  # a Pass and AnswerDontKnow, or AnswerDelivered alone
 
 
 def _found(request: Mapping[str, Any], document: Mapping[str, Any], start: int) -> tuple[Span, ...] | None:
-    guard = document.get("input_guard")
+    guard = document.get(GUARD_INPUT.key)
     if guard is None or guard["blocked"] or request["kind"] == "response":
         return None
     names = {finding["name"] for finding in guard["findings"] if finding["action"] == "ANONYMIZED"}

@@ -18,7 +18,7 @@ from stepguard.evaluation.metrics import DIGITS, Confusion, percentiles, rate
 from stepguard.evaluation.prices import guardrail_cost, model_cost, workflow_cost
 from stepguard.evaluation.results import Action, Result
 from stepguard.evaluation.sweep import Sweep
-from stepguard.guard.answer import STAGES
+from stepguard.guard.stages import STAGES
 
 LOOK_FIRST = 50
 LOW_MARGIN = 0.05
@@ -69,7 +69,7 @@ class Scorecard:
     outcomes: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    funnel: dict[str, Counter[str]] = field(default_factory=lambda: {state: Counter() for state in STAGES.values()})
+    funnel: dict[str, Counter[str]] = field(default_factory=lambda: {stage.state: Counter() for stage in STAGES})
     matrix: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     decision: Confusion = field(default_factory=Confusion)
     correct: Counter[bool] = field(default_factory=Counter)
@@ -205,7 +205,7 @@ class Scorecard:
                 "workflow": workflow_cost(self.children, self.transitions),
             },
             "look_first": [entry for _, entry in sorted(self.first, key=lambda item: item[0], reverse=True)],
-            "timings": {name: percentiles(self.latency[name]) for name in ("item", *STAGES.values())},
+            "timings": {name: percentiles(self.latency[name]) for name in ("item", *(stage.state for stage in STAGES))},
         }
 
     def _policy(self, name: str) -> dict[str, Any]:

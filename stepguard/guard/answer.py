@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.stages import STAGES
 from stepguard.guard.verdict import Outcome
 
 
@@ -34,10 +35,6 @@ class Source(StrEnum):
     POSTPROCESS = "POSTPROCESS GUARDRAIL"
     DOCUMENT = "DOCUMENT"
     RESPONSE = "RESPONSE"
-
-
-STAGES = {"input_guard": "GuardInput", "model": "InvokeModel", "answer_guard": "GuardAnswer"}
-"""The keys that the guarded stages write, in their order, and the states that write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +91,13 @@ def from_document(document: Mapping[str, Any], execution: str) -> Answer:
     """
     answer = document["answer"]
     verdicts = tuple(
-        {"state": state, "outcome": document[key]["outcome"], "findings": document[key]["findings"]}
-        for key, state in STAGES.items()
-        if key in document
+        {
+            "state": stage.state,
+            "outcome": document[stage.key]["outcome"],
+            "findings": document[stage.key]["findings"],
+        }
+        for stage in STAGES
+        if stage.key in document
     )
     return Answer(
         str(answer["text"]),

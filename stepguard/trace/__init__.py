@@ -3,13 +3,12 @@
 from stepguard.trace.diff import changes, text_changes
 from stepguard.trace.document import masked, to_document
 from stepguard.trace.events import Event, read_events, read_export
-from stepguard.trace.model import KEYS, Attempt, Trace, Visit
+from stepguard.trace.model import Attempt, Trace, Visit
 from stepguard.trace.reader import read_history
 from stepguard.trace.reason import outcome_of, reason
 from stepguard.trace.totals import totals
 
 __all__ = [
-    "KEYS",
     "Attempt",
     "Event",
     "Trace",

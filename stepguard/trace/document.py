@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 from stepguard.trace.diff import Segment, changes, mapping, text_changes
 from stepguard.trace.model import Trace, Visit, parsed, rounded
 from stepguard.trace.reason import guardrail_of, outcome_of, reason
@@ -94,11 +95,11 @@ def masked(visit: Visit) -> list[Segment]:
     document = mapping(parsed(visit.input))
     request = mapping(document.get("request"))
     result = mapping(visit.result)
-    if visit.state == "GuardInput":
+    if visit.state == GUARD_INPUT.state:
         before = request.get("query") if request.get("kind") == "response" else request.get("text")
         after = result.get("text")
-    elif visit.state == "GuardAnswer":
-        before = mapping(document.get("model") or document.get("input_guard")).get("text")
+    elif visit.state == GUARD_ANSWER.state:
+        before = mapping(document.get(INVOKE_MODEL.key) or document.get(GUARD_INPUT.key)).get("text")
         after = mapping(result.get("answer")).get("text")
     else:
         return []

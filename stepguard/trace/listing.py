@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from stepguard.guard.answer import STAGES
+from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import rounded
 
@@ -58,15 +58,15 @@ def summarize(
     held = mapping(output)
     request = mapping(document.get("request"))
     stages, findings = [], []
-    for key, state in STAGES.items():
-        result = mapping(held.get(key))
+    for stage in STAGES:
+        result = mapping(held.get(stage.key))
         acted = [
             {name: item.get(name) for name in ("policy", "name", "action", "confidence")}
             for item in result.get("findings") or ()
             if isinstance(item, Mapping) and item.get("action") != "NONE"
         ]
         if acted or result.get("outcome") in ("blocked", "masked"):
-            stages.append(state)
+            stages.append(stage.state)
             findings += acted
     text = request.get("query") or request.get("text")
     return {

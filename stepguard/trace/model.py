@@ -9,10 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from stepguard.guard.answer import STAGES
-
-KEYS = {state: key for key, state in STAGES.items()}
-"""The key of the execution document that each guarded stage writes."""
+from stepguard.guard.stages import STAGE_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +98,11 @@ class Visit:
     @cached_property
     def result(self) -> Mapping[str, Any] | None:
         """What a guard stage or the model call wrote: `{outcome, findings, ...}`; None for other states."""
-        if self.state not in KEYS:
+        stage = STAGE_OF.get(self.state)
+        if stage is None:
             return None
         output = parsed(self.output)
-        result = output.get(KEYS[self.state]) if isinstance(output, dict) else None
+        result = output.get(stage.key) if isinstance(output, dict) else None
         return result if isinstance(result, dict) else None
 
     @property
@@ -116,7 +114,7 @@ class Visit:
     @property
     def outcome(self) -> str | None:
         """The verdict of a guard stage or the model call; `error` or `running` where it wrote none."""
-        if self.state not in KEYS:
+        if self.state not in STAGE_OF:
             return None
         outcome = (self.result or {}).get("outcome")
         return outcome if isinstance(outcome, str) else ("error" if self.error else "running")
@@ -156,7 +154,7 @@ class Trace:
 
     def stages(self) -> list[dict[str, Any]]:
         """The guard stages and the model call, in order."""
-        return [visit.to_stage() for visit in self.visits if visit.state in KEYS]
+        return [visit.to_stage() for visit in self.visits if visit.state in STAGE_OF]
 
 
 def _is_finding(item: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, Visit, parsed
 
@@ -15,7 +16,6 @@ _POLICIES = {
     "sensitive_information": "sensitive information filter",
     "contextual_grounding": "grounding check",
 }
-_LAYERS = {"GuardInput": "preprocess", "InvokeModel": "model", "GuardAnswer": "postprocess"}
 
 
 def outcome_of(trace: Trace) -> str:
@@ -36,13 +36,14 @@ def reason(trace: Trace) -> str:
         return _running(trace)
     if trace.status != "SUCCEEDED":
         return _failed(trace)
-    stages = {visit.state: visit for visit in trace.visits if visit.state in _LAYERS}
+    stages = {visit.state: visit for visit in trace.visits if visit.state in STAGE_OF}
     blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
     if blocked is not None:
         return _blocked(trace, blocked)
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     if answer.get("outcome") == "dont_know":
-        stop = (stages["InvokeModel"].result or {}).get("stop_reason") if "InvokeModel" in stages else None
+        model = stages.get(INVOKE_MODEL.state)
+        stop = None if model is None else (model.result or {}).get("stop_reason")
         if stop in ("max_tokens", "length"):
             return f"Not answered: the model did not finish its answer (stop reason {stop})."
         return "Not answered: the model said that it does not know, or said nothing."
@@ -79,9 +80,9 @@ def _sure(found: Mapping[str, Any]) -> str:
 def _blocked(trace: Trace, visit: Visit) -> str:
     acting = [found for found in visit.findings if found["action"] == "BLOCKED"]
     where = {
-        "GuardInput": "before the model",
-        "GuardAnswer": "after the model, in its answer,",
-        "InvokeModel": "by the model's layer, in its answer,"
+        GUARD_INPUT.state: "before the model",
+        GUARD_ANSWER.state: "after the model, in its answer,",
+        INVOKE_MODEL.state: "by the model's layer, in its answer,"
         if any(found.get("direction") == "OUTPUT" for found in acting)
         else "by the model's layer, in the question,",
     }[visit.state]
@@ -94,7 +95,7 @@ def _guardrail(trace: Trace, visit: Visit) -> str:
     ref = guardrail_of(visit)
     if not ref:
         request = mapping(mapping(parsed(trace.input)).get("request"))
-        ref = mapping(mapping(request.get("guardrails")).get(_LAYERS[visit.state]))
+        ref = mapping(mapping(request.get("guardrails")).get(STAGE_OF[visit.state].layer))
     return f" of guardrail {ref['id']} v{ref.get('version')}" if ref.get("id") else ""
 
 
@@ -106,7 +107,11 @@ def guardrail_of(visit: Visit) -> Mapping[str, Any]:
 
 def _masked(visit: Visit) -> str:
     what = _listed([str(found["name"]) for found in visit.findings if found["action"] == "ANONYMIZED"]) or "text"
-    where = {"GuardInput": "the question", "GuardAnswer": "the answer", "InvokeModel": "the model's exchange"}
+    where = {
+        GUARD_INPUT.state: "the question",
+        GUARD_ANSWER.state: "the answer",
+        INVOKE_MODEL.state: "the model's exchange",
+    }
     return f"{what} masked in {where[visit.state]}"
 
 

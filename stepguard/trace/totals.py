@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from stepguard.evaluation.prices import PER_THOUSAND_TRANSITIONS, guardrail_cost
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, Stage
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, rounded
 
@@ -21,8 +22,8 @@ def totals(trace: Trace) -> dict[str, Any]:
     Times are milliseconds. `waiting` is the retries' back-off, `orchestration` all that is neither guard, model nor
     waiting; None while the execution runs.
     """
-    guards = _spent(trace, "GuardInput", "GuardAnswer")
-    model = _spent(trace, "InvokeModel")
+    guards = _spent(trace, GUARD_INPUT, GUARD_ANSWER)
+    model = _spent(trace, INVOKE_MODEL)
     waiting = sum(item.waited or 0 for visit in trace.visits for item in visit.tries)
     retries = sum(max(visit.attempts - 1, 0) for visit in trace.visits)
     transitions = len(trace.visits) + retries + trace.redrives
@@ -57,8 +58,9 @@ def totals(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _spent(trace: Trace, *states: str) -> float:
-    """The time of the attempts of some states: without the waits between them."""
+def _spent(trace: Trace, *stages: Stage) -> float:
+    """The time of the attempts of some stages: without the waits between them."""
+    states = [stage.state for stage in stages]
     visits = [visit for visit in trace.visits if visit.state in states and visit.milliseconds is not None]
     return sum((visit.milliseconds or 0) - sum(item.waited or 0 for item in visit.tries) for visit in visits)
 

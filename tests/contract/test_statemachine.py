@@ -14,8 +14,8 @@ from statelint.linter import Linter
 from statelint.problem import ProblemType
 
 from stepguard.guard import errors
-from stepguard.guard.answer import STAGES
 from stepguard.guard.errors import RETRIED
+from stepguard.guard.stages import STAGES
 
 FILE = Path(__file__).parents[2] / "statemachine" / "chat.asl.json"
 TEXT = FILE.read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_names_tell_what_a_state_is() -> None:
 def test_there_are_the_three_guarded_stages() -> None:
     """Each stage writes the key that answers and traces read."""
     assert {name: state["ResultPath"] for name, state in TASKS.items()} == {
-        state: f"$.{key}" for key, state in STAGES.items()
+        stage.state: f"$.{stage.key}" for stage in STAGES
     }
 
 
@@ -195,7 +195,8 @@ def test_a_choice_spells_out_both_sides(name: str) -> None:
     ]
     assert len({rule["Next"] for rule in rules}) == 2
     key, _, member = variable.removeprefix("$.").partition(".")
-    assert f"{member}.$" in TASKS[STAGES[key]]["ResultSelector"]
+    (state,) = [stage.state for stage in STAGES if stage.key == key]
+    assert f"{member}.$" in TASKS[state]["ResultSelector"]
 
 
 @pytest.mark.parametrize("name", CHOICES)
