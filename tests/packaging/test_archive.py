@@ -65,6 +65,7 @@ FILES = [
     "stepguard/guard/prompts.py",
     "stepguard/guard/request.py",
     "stepguard/guard/settings.py",
+    "stepguard/guard/stages.py",
     "stepguard/guard/telemetry.py",
     "stepguard/guard/verdict.py",
     "stepguard/guard/vocabularies.py",
