@@ -1,4 +1,4 @@
-"""`stepguard chat`: ask one question, or talk."""
+"""`stepguard chat`: ask one question, or start an interactive chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of commands, and what their parsers share.
+"""The table of commands, and the shared options of their parsers.
 
 A command is a module with `add_parser(commands)` and one line in `COMMANDS`. Only the module of the chosen command is
 imported, so that `stepguard --help` needs neither the AWS SDK nor the embedded AWS.
@@ -22,7 +22,7 @@ SessionRun: TypeAlias = "Callable[[argparse.Namespace, Session], int]"
 COMMANDS = {
     "chat": ("chat", "ask a question, or start an interactive chat without one"),
     "history": ("history", "explain an answer, or list executions"),
-    "replay": ("replay", "repeat a request with today's guardrails and show what changes"),
+    "replay": ("replay", "repeat a request with the current guardrails and print what changes"),
     "record": ("record", "turn an execution into a regression test"),
     "demo": ("demo", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),

@@ -1,4 +1,4 @@
-"""`stepguard demo`: real questions through the real workflow, each with its path and verdicts; then a corpus."""
+"""`stepguard demo`: run the demo's questions through the workflow, print each path and verdict; then run a corpus."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     if arguments.json:
         done = demonstrate(session, CORPUS, arguments.home, quiet=True)
         evaluation = {"out": str(done.folder), "scorecard": done.scorecard}
-        told = {"demo": rows, "as_expected": len(rows) - surprises, "evaluation": evaluation}
-        print(render.as_json(told))
+        report = {"demo": rows, "as_expected": len(rows) - surprises, "evaluation": evaluation}
+        print(render.as_json(report))
     else:
         _table(rows)
         print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.\n")
         _evaluate(session, arguments.home)
-        print("Look at one again:  .venv/bin/stepguard history EXECUTION")
+        print("Explain an answer:  .venv/bin/stepguard history EXECUTION")
         print('Ask your own:       make chat Q="What is a healthy blood pressure?"')
     return 1 if surprises else 0
 
 
 def _evaluate(session: Session, home: str | None) -> None:
-    """The second use: a corpus of documents through the same states, scored."""
+    """The second use: run a corpus of documents through the same states and score the results."""
     print(f"Now the documents of corpora/{CORPUS.name}, through the same states:", flush=True)
     done = demonstrate(session, CORPUS, home, quiet=False)
     for line in lines_of(done.scorecard):
@@ -63,7 +63,7 @@ def _evaluate(session: Session, home: str | None) -> None:
 
 
 def unexpected(question: Mapping[str, Any], result: Result) -> list[str]:
-    """What is not as the demo's file expects, in words; empty when all is."""
+    """The differences from what the demo's file expects, in words; empty without differences."""
     answer = result.answer
     found = {item["name"] for stage in result.trace.stages() for item in stage["findings"]}
     wrong = []

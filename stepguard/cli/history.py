@@ -1,4 +1,4 @@
-"""`stepguard history`: why an answer is what it is; without an execution, which ones there are."""
+"""`stepguard history`: explain an answer; without an execution, list executions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from stepguard.trace.redact import redact
 from stepguard.trace.result import is_result, read_result
 
 SECONDS = 1.0
-"""How often `--watch` and `--follow` look again."""
+"""The time between two requests of `--watch` and `--follow`."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -39,7 +39,7 @@ def add_parser(commands: Commands) -> None:
     one = parser.add_argument_group("one execution")
     one.add_argument("--events", action="store_true", help="the raw events")
     one.add_argument("--html", type=Path, metavar="FILE", help="write it as a page that needs no server")
-    one.add_argument("--follow", action="store_true", help="show each state when it is left, until the end")
+    one.add_argument("--follow", action="store_true", help="print each state when it ends, until the execution ends")
     add_redact(parser)
     several = parser.add_argument_group("the list")
     several.add_argument(
@@ -59,7 +59,7 @@ def add_parser(commands: Commands) -> None:
     several.add_argument(
         "--search", type=whole_number(10_000), default=200, metavar="N", help="newest to search; default 200"
     )
-    several.add_argument("--watch", action="store_true", help="continue to list new ones until Ctrl-C")
+    several.add_argument("--watch", action="store_true", help="continue listing new executions until Ctrl-C")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
-    """List executions, or show one, or compare two. Returns the exit code."""
+    """List executions, print one, or compare two. Returns the exit code."""
     executions = _of_machine(session.executions, arguments.state_machine)
     if arguments.diff:
         return _compare(arguments, executions)
@@ -83,10 +83,10 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def show_file(arguments: argparse.Namespace) -> int:
-    """Show the history that a file holds.
+    """Print the history in a file.
 
-    An export of GetExecutionHistory, log lines of an EXPRESS execution, or results.jsonl of an evaluation, whose item
-    the argument names.
+    An export of GetExecutionHistory, log lines of an EXPRESS execution, or results.jsonl of an evaluation, with the
+    item that the argument names.
     """
     text = _text(arguments.file)
     results = [line for line in read_documents(text) if is_result(line)]
@@ -161,7 +161,7 @@ def _compare(arguments: argparse.Namespace, executions: Executions) -> int:
 
 
 def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> int:
-    """Print each state when it was left, until the execution has ended; then the whole story."""
+    """Print each state when it ends, until the execution has ended; then the whole trace."""
     shown = 0
     while True:
         document = document_of(executions, arn)
@@ -217,7 +217,7 @@ def _since(text: str | None) -> datetime | None:
 
 
 def _of_machine(executions: Executions, choice: str | None) -> Executions:
-    """The executions of another state machine, given by ARN or by its name beside ours."""
+    """The executions of another state machine, given by its ARN, or by its name in this account and region."""
     if choice is None:
         return executions
     if choice.startswith("arn:"):

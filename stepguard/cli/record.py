@@ -1,9 +1,9 @@
-"""`stepguard record EXECUTION`: an execution becomes a regression test.
+"""`stepguard record EXECUTION`: write a regression test from an execution.
 
-Three files: the case (request and what must come of it), a MockConfigFile.json of Step Functions Local with what every
-task answered, and a pytest module that runs both: the definition against the mocked answers, and, for an execution
-that succeeded, the request in the embedded cloud with today's guardrails. Texts of people stand in the JSON, never in
-the Python.
+Three files: the case (request and expected result), a MockConfigFile.json of Step Functions Local with every task's
+result, and a pytest module that runs both: the definition with the mocked results, and, for an execution that
+succeeded, the request on the embedded AWS with the current guardrails. The JSON contains people's texts, the Python
+never does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from stepguard.cli.commands import Commands, add_command, in_session
+from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.stages import STAGES
 from stepguard.recording.placeholders import Replacements
@@ -44,13 +44,13 @@ CASE = Recorded(Path(__file__).with_name("{name}.json"))
 
 
 def test_the_definition_takes_the_recorded_path(tmp_path: Path) -> None:
-    """The state machine of today, given what each task answered then, goes the same way to the same answer."""
+    """With the recorded task results, the current state machine takes the same path to the same answer."""
     assert CASE.with_mocks(tmp_path) == []
 '''
 _LIVE = '''
 
 def test_the_guardrails_decide_as_recorded(tmp_path: Path) -> None:
-    """The same request, in the embedded cloud with the guardrails of today, goes the same way to the same answer."""
+    """On the embedded AWS with the current guardrails, the same request takes the same path to the same answer."""
     assert CASE.in_the_embedded_cloud(tmp_path) == []
 '''
 
@@ -64,10 +64,11 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--name", help="the test's name; default from what happened")
     parser.add_argument("--keep-personal-data", action="store_true", help="write the texts unmasked")
+    add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
-    """Write the test. Returns the exit code. Raises InvalidRequest for what cannot be recorded."""
+    """Write the test. Returns the exit code. Raises InvalidRequest if the execution cannot be recorded."""
     executions = session.executions
     arn = find(executions, arguments.execution)
     execution = executions.describe(arn)
@@ -80,17 +81,17 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     request = replace.value(replayed(execution.input, "recorded"))
     expected = expectation(trace, replace)
     if live and len(replace):
-        # With other words in the question a model may say other words: what it says now is what must be said.
+        # With other words in the question a model may answer differently: record its answer to the new question.
         again = executions.start(f"record-{uuid4().hex}", request)
         wait(executions, again, arguments.timeout)
         trace = read_history(executions.history(again))
-        told = expectation(trace, Replacements())
-        if told["path"] != expected["path"] or told["outcome"] != expected["outcome"]:
+        replaced = expectation(trace, Replacements())
+        if replaced["path"] != expected["path"] or replaced["outcome"] != expected["outcome"]:
             raise InvalidRequest(
-                f"With its personal data replaced the execution ends {told['outcome']}, not {expected['outcome']}: "
-                "nothing was written. --keep-personal-data records it as it was asked."
+                f"With its personal data replaced the execution ends {replaced['outcome']}, not {expected['outcome']}: "
+                "no file was written. --keep-personal-data records the original question."
             )
-        expected = told
+        expected = replaced
     settings = {key: os.environ[key] for key in SETTINGS if key in os.environ}
     case = {"name": name, "live": live, "settings": settings, "input": request, "expected": expected}
     files = {
@@ -136,7 +137,7 @@ def _name(choice: str | None, trace: Trace) -> str:
     acted = [item["name"] for visit in trace.visits for item in visit.findings if item["action"] != "NONE"]
     last = trace.path[-1] if trace.path else "nothing"
     words = "_".join([outcome_of(trace), *dict.fromkeys(acted), last]).lower()
-    # The same question is the same test; another one that ended alike is another.
+    # The same question is the same test; a different question gets its own test, even with the same result.
     request = json.dumps(mapping(parsed(trace.input)).get("request"), sort_keys=True)
     mark = hashlib.sha256(request.encode()).hexdigest()[:8]
     return re.sub(r"[^a-z0-9]+", "_", words)[:50].strip("_") + f"_{mark}"

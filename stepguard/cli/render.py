@@ -1,4 +1,4 @@
-"""What the terminal shows. Text of users and models is shown as text: control characters never reach the terminal."""
+"""Output for the terminal. Control characters in texts of users and models never reach the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def finding(found: Mapping[str, Any]) -> str:
 
 
 def findings(found: Iterable[Mapping[str, Any]]) -> str:
-    """The findings of a stage in a line, each kind once, what acted first."""
+    """The findings of a stage in a line, each kind once, those that acted first."""
     ordered = sorted(found, key=lambda item: (item["action"] == "NONE", item["action"] != "BLOCKED"))
     return "; ".join(dict.fromkeys(finding(item) for item in ordered))
 
@@ -75,7 +75,7 @@ def _what(visit: Visit) -> str:
 
 
 def execution(document: Mapping[str, Any]) -> list[str]:
-    """The story of one execution, of a document of `core.trace.to_document`."""
+    """The lines of one execution, from a document of `stepguard.trace.document`."""
     visits = document["visits"]
     width = max((len(visit["state"]) for visit in visits), default=0)
     lines = [plain(str(document["execution"])), plain(document["reason"]), ""]
@@ -86,7 +86,7 @@ def execution(document: Mapping[str, Any]) -> list[str]:
 
 
 def visit_line(visit: Mapping[str, Any], width: int) -> str:
-    """Name, duration, verdict, findings, attempts and error of one visit; inside of a Map or Parallel it is set in."""
+    """Name, duration, verdict, findings, attempts and error of one visit; indented inside a Map or Parallel."""
     name = ("  " if "parent" in visit else "") + plain(visit["state"])
     what = [visit["outcome"] or ("" if visit["status"] == "succeeded" else visit["status"])]
     what.append(findings(visit.get("findings", [])))
@@ -96,8 +96,8 @@ def visit_line(visit: Mapping[str, Any], width: int) -> str:
         what.append(f"failed: {plain(visit['error'])}")
     if visit.get("items"):
         what.append(", ".join(f"{count} {name}" for name, count in visit["items"].items()))
-    told = "  ".join(part for part in what if part)
-    return f"  {name:<{width}}  {milliseconds(visit['milliseconds']):>9}  {told}".rstrip()
+    details = "  ".join(part for part in what if part)
+    return f"  {name:<{width}}  {milliseconds(visit['milliseconds']):>9}  {details}".rstrip()
 
 
 def _details(visit: Mapping[str, Any]) -> list[str]:
@@ -171,18 +171,18 @@ def listing(summaries: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def comparison(both: Mapping[str, Any]) -> list[str]:
-    """Two executions compared, of a document of `core.trace.compare`."""
-    lines = ["Both went the same way to the same answer." if both["same"] else "They differ."]
+    """The lines of a comparison of two executions."""
+    lines = ["Both took the same path to the same answer." if both["same"] else "They differ."]
     for side, label in enumerate(("A", "B")):
-        told = f"{both['outcome'][side]}: {both['reason'][side]}  ({milliseconds(both['milliseconds'][side])})"
-        lines += [f"{label}  {plain(str(both['executions'][side]))}", f"   {plain(told)}"]
+        details = f"{both['outcome'][side]}: {both['reason'][side]}  ({milliseconds(both['milliseconds'][side])})"
+        lines += [f"{label}  {plain(str(both['executions'][side]))}", f"   {plain(details)}"]
     lines.append("")
     for row in both["path"]:
         if row["first"] is None or row["second"] is None:
             lines.append(f"  {'+' if row['first'] is None else '-'} {plain(row['state'])}")
             continue
-        told = f"{milliseconds(row['milliseconds'][0])} → {milliseconds(row['milliseconds'][1])}"
-        lines.append(f"  {'≠' if row['differs'] else '='} {plain(row['state'])}  {told}")
+        details = f"{milliseconds(row['milliseconds'][0])} → {milliseconds(row['milliseconds'][1])}"
+        lines.append(f"  {'≠' if row['differs'] else '='} {plain(row['state'])}  {details}")
         if row["outcome"][0] != row["outcome"][1]:
             lines.append(f"      verdict {row['outcome'][0]} → {row['outcome'][1]}")
         for name, label in (("only_first", "A"), ("only_second", "B")):

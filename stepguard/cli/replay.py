@@ -1,4 +1,5 @@
-"""`stepguard replay EXECUTION`: the same question to today's definition and guardrails, and what would be different."""
+"""`stepguard replay EXECUTION`: repeat a request with the current definition and guardrails, and print the
+differences."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     first, second = document_of(executions, arn), document_of(executions, again)
     if arguments.redact:
         first, second = redact(first), redact(second)
-    # Who asked is different by design.
+    # The caller differs by design.
     both = compare(first, second)
     both["input"] = [change for change in both["input"] if change["path"] != "/request/caller"]
     if arguments.json:

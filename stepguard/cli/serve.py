@@ -1,4 +1,4 @@
-"""`stepguard serve`: the embedded cloud for every AWS client on this machine."""
+"""`stepguard serve`: the embedded AWS for every AWS client on this machine."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if arguments.aws:
-        told = f"the page:        {session.url}/ui/\n  state machine:   {session.executions.state_machine_arn}"
-        print(f"stepguard listens at {session.url}\n  {told}\nCtrl-C stops it.", file=sys.stderr, flush=True)
+        addresses = f"the page:        {session.url}/ui/\n  state machine:   {session.executions.state_machine_arn}"
+        print(f"stepguard listens at {session.url}\n  {addresses}\nCtrl-C stops it.", file=sys.stderr, flush=True)
         stop.wait()
         return 0
     print(
-        f"stepguard's embedded cloud listens at {session.url}\n"
+        f"stepguard's embedded AWS listens at {session.url}\n"
         f"  the page:        {session.url}/ui/\n"
         f"  any AWS client:  AWS_ENDPOINT_URL={session.url}\n"
         f"  the chat API:    curl -s {session.url}/chat -H 'Content-Type: application/json' "

@@ -1,4 +1,4 @@
-"""The standard streams, whatever state the caller leaves them in."""
+"""Makes the standard streams usable in any state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 def open_streams() -> None:
     """Make all three usable: what is closed becomes /dev/null, what cannot be decoded or encoded is escaped.
 
-    A closed descriptor must be taken, or the next database would get its number and with it whatever is printed.
+    A closed descriptor must be taken, or the next opened database would get its number, and all printed text.
     """
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -27,7 +27,7 @@ def open_streams() -> None:
 
 
 def finish_output() -> None:
-    """Write out what is buffered; if nobody takes it, drop it now, so that the interpreter's end is silent."""
+    """Write out what is buffered; if the reader is gone, drop it now, so that the interpreter exits silently."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -160,7 +160,7 @@ def test_a_replay_is_compared_with_the_original(page: Page, server: Server, aske
     """One click: the same question today."""
     show_execution(page, server, asked["blocked"])
     page.get_by_role("button", name="Replay").click()
-    page.get_by_text("Both went the same way to the same answer.").wait_for()
+    page.get_by_text("Both took the same path to the same answer.").wait_for()
 
 
 def test_raw_events_can_be_read_and_filtered(page: Page, server: Server, asked: dict[str, str]) -> None:

@@ -135,7 +135,7 @@ def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
             process.kill()
             process.wait()
     told = out.read_text(encoding="utf-8")
-    again = re.search(r"interrupted; nothing is lost: stepguard evaluate --resume \S+ --home (\S+)", told)
+    again = re.search(r"interrupted; continue with: stepguard evaluate --resume \S+ --home (\S+)", told)
     assert again
     assert again[1] == str(tmp_path / "state")
     assert "Traceback" not in told

@@ -1,4 +1,5 @@
-"""`stepguard evaluate CORPUS`: a corpus through the chat's own states, scored. docs/use/evaluation.md tells how."""
+"""`stepguard evaluate CORPUS`: run a corpus through the chat's states and score the results
+(docs/use/evaluation.md)."""
 
 from __future__ import annotations
 
@@ -30,14 +31,15 @@ from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of
 
 EMBEDDED_CONCURRENCY = 4
-"""Two processors are busy with four children at a time; the embedded Bedrock throttles nobody. On AWS PrepareCorpus
-decides by the quotas."""
+"""Four children at a time keep two processors busy; the embedded Bedrock never throttles. On AWS, PrepareCorpus decides
+by the quotas."""
 
 CUT_SHORT = ("ABORTED", "TIMED_OUT")
-"""How a run ends that can go on. A failed one ended in its own Fail state, from which nothing goes on."""
+"""The final statuses of a run that can be continued. A failed run ended in its own Fail state and cannot be
+continued."""
 
 BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
-"""What the user has to put right."""
+"""Errors that the user must correct."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -47,7 +49,7 @@ def add_parser(commands: Commands) -> None:
         "corpus", nargs="?", help="a .jsonl, .csv or .json file (or .gz), a folder of documents, s3://…"
     )
     parser.add_argument("--guardrails", type=Path, metavar="DIR", help="guardrails to evaluate: a folder, or a file")
-    parser.add_argument("--out", metavar="DIR", help="where results and report go; default HOME/evaluations/RUN")
+    parser.add_argument("--out", metavar="DIR", help="folder for results and report; default HOME/evaluations/RUN")
     parser.add_argument("--sample", type=whole_number(10**9), metavar="N", help="evaluate N items only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
     kinds = ("document", "prompt", "response")
@@ -60,7 +62,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--fail-under", metavar="METRIC=LIMIT,…", help="exit code 1 under a limit, e.g. recall=0.9")
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
-    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="what changed between the folders of two runs")
+    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -69,7 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
-    """Evaluate a corpus, or take a run up again. Returns the exit code."""
+    """Evaluate a corpus, or resume a run. Returns the exit code."""
     gates = gates_of(arguments.fail_under)
     if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
         session = replace(session, evaluations=Evaluations(arguments.state_machine))
@@ -80,10 +82,10 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         try:
             done = finish(arguments, session, identifier)
         except KeyboardInterrupt:
-            _tell(arguments, f"\ninterrupted; nothing is lost: {_command(arguments, identifier)}")
+            _print_unless_json(arguments, f"\ninterrupted; continue with: {_command(arguments, identifier)}")
             return 130
     except AccessDenied as error:
-        raise InvalidRequest(str(error)) from None  # the caller's to put right
+        raise InvalidRequest(str(error)) from None  # the caller must correct it
     missed = [gate for gate in gates if not gate.passes(done.scorecard)]
     _show(arguments, done, missed)
     if done.broken is not None:
@@ -92,7 +94,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
-    """Evaluate a corpus as the command does without any option."""
+    """Evaluate a corpus with the command's default options."""
     options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
     options |= {"corpus": str(corpus), "seed": 0, "kind": "document", "tolerate": 5.0, "home": home, "json": quiet}
     arguments = argparse.Namespace(**options)
@@ -100,7 +102,7 @@ def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool
 
 
 def start(arguments: argparse.Namespace, session: Session) -> str:
-    """Check the corpus, then start its run; the run's id. Raises StepguardError, and then nothing was started."""
+    """Check the corpus, then start its run. Returns the run's id. If it raises StepguardError, no run was started."""
     if not arguments.corpus:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
     identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
@@ -109,37 +111,37 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
         raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
     corpus = check(arguments.corpus, Kind(arguments.kind))
     if not isinstance(corpus, Address):
-        _tell(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
+        _print_unless_json(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
         for row in corpus.bad_rows[:5]:
-            _tell(arguments, f"  {render.plain(str(row))}")
+            _print_unless_json(arguments, f"  {render.plain(str(row))}")
     try:
         run = _put(arguments, session, identifier, corpus)
-    except BaseException:  # Ctrl-C, too: there is no run yet that could go on
+    except BaseException:  # also for Ctrl-C: no run exists yet that could be continued
         session.evaluations.discard(identifier)
         raise
     try:
         session.evaluations.start(run)
-    except BAD_INPUT:  # and nothing else: a service that did not answer may have started the run
+    except BAD_INPUT:  # only for these errors: a service that did not answer may have started the run
         session.evaluations.discard(identifier)
         raise
-    _tell(arguments, f"run {identifier}; interrupted, it goes on with: {_command(arguments, identifier)}")
+    _print_unless_json(arguments, f"run {identifier}; if interrupted, continue with: {_command(arguments, identifier)}")
     return identifier
 
 
 def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
-    """Raise InvalidRequest for what --resume would not look at: other guardrails, a sample, another corpus."""
+    """Raise InvalidRequest for options that --resume would ignore: other guardrails, a sample, another corpus."""
     if arguments.guardrails is not None or arguments.sample is not None:
-        raise InvalidRequest("--resume goes on with a run as it was started: leave out --guardrails and --sample.")
+        raise InvalidRequest("--resume continues a run as it was started: leave out --guardrails and --sample.")
     if given := arguments.corpus:
         evaluations = session.evaluations
         named = output.about(evaluations, evaluations.describe(arguments.resume))["corpus"]
         path = Path(given).expanduser()
         if named not in (given, path.name, path.resolve().name):
-            raise InvalidRequest(f"{arguments.resume} is a run of {named}: leave {given} out to go on with it.")
+            raise InvalidRequest(f"{arguments.resume} is a run of {named}: leave {given} out to continue it.")
 
 
 def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> Run:
-    """Everything that the run reads, where it reads it."""
+    """The run's input, in the place that it reads."""
     evaluations, kind = session.evaluations, Kind(arguments.kind)
     work = evaluations.work(identifier)
     if isinstance(corpus, Address):
@@ -177,7 +179,7 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
         applied = {file.stem: item.ref for file, item in apply_files(files).items()}
         if set(applied) <= set(Layer):
             layers = {Layer(stem): ref for stem, ref in applied.items()}
-        elif len(applied) == 1:  # one guardrail for every layer, as the peers' samples have it
+        elif len(applied) == 1:  # one guardrail for every layer, as in comparable projects' samples
             layers = dict.fromkeys(Layer, next(iter(applied.values())))
         else:
             raise InvalidRequest(f"{arguments.guardrails}: the files must be named {', '.join(Layer)}, or be one file.")
@@ -186,7 +188,7 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A run that has ended and was scored: what it was, its scorecard, its folder; why it is no success."""
+    """A run that has ended and was scored: its description, scorecard and folder, and why it failed, if so."""
 
     about: Mapping[str, Any]
     scorecard: dict[str, Any]
@@ -195,7 +197,7 @@ class Evaluated:
 
 
 def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> Evaluated:
-    """Follow a run to its end and fetch its results. Raises StepguardError when it has none."""
+    """Follow a run to its end and fetch its results. Raises StepguardError if it has no results."""
     evaluations = session.evaluations
     execution = evaluations.describe(identifier)
     target = _target(arguments, identifier)
@@ -212,13 +214,13 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> 
     scorecard = output.write(evaluations, identifier, about, target)
     try:
         output.share(evaluations, identifier, target)
-    except AccessDenied as error:  # who may only read has the report all the same
-        _tell(arguments, f"The API's links to this run are without a report: {error}")
+    except AccessDenied as error:  # a caller with read permission only still gets the report
+        _print_unless_json(arguments, f"The API has no link to this run's report: {error}")
     return Evaluated(about, scorecard, target, broken)
 
 
 def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) -> None:
-    under = [gate.told(done.scorecard) for gate in missed]
+    under = [gate.describe(done.scorecard) for gate in missed]
     if arguments.json:
         document = {"run": done.about, "out": str(done.folder), "under": under, "scorecard": done.scorecard}
         print(render.as_json(document))
@@ -231,7 +233,7 @@ def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) ->
 
 
 def _command(arguments: argparse.Namespace, identifier: str) -> str:
-    """The command that goes on with a run, in the same place and into the same folder."""
+    """The command that continues a run, in the same place and with the same folder."""
     words = ["stepguard", "evaluate", "--resume", identifier]
     for option in ("home", "out", "endpoint_url", "state_machine"):
         if value := getattr(arguments, option, None):
@@ -245,6 +247,6 @@ def _target(arguments: argparse.Namespace, identifier: str) -> Path:
     return home_of(arguments.home) / "evaluations" / identifier
 
 
-def _tell(arguments: argparse.Namespace, line: str) -> None:
+def _print_unless_json(arguments: argparse.Namespace, line: str) -> None:
     if not arguments.json:
         print(line, file=sys.stderr)

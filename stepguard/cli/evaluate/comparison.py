@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def compare(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What changed, by id. Items are compared by what the guards did, and by the filters that acted."""
+    """The changes, by id. Two items differ if the guards' action differs or other filters acted."""
     changes: Counter[str] = Counter()
     items: list[dict[str, Any]] = []
     only_first = only_second = 0
@@ -79,7 +79,7 @@ def compare(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]])
 
 
 def _results(name: str, arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """What a run did, by item: only what the comparison needs. Raises InvalidRequest."""
+    """The run's results by item, only the members that the comparison needs. Raises InvalidRequest."""
     places = (Path(name).expanduser(), home_of(arguments.home) / "evaluations" / Path(name).name)
     file = next((place / RESULTS for place in places if (place / RESULTS).is_file()), None)
     if file is None:

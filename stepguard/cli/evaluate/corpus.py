@@ -1,6 +1,6 @@
-"""Corpora on this machine: checked before anything starts, then put into S3 as the run's own copy.
+"""Corpora on this machine: checked before a run starts, then copied to S3 for this run.
 
-A file goes there as it is; a folder of documents becomes one file of JSON lines, since only this machine reads PDF.
+A file is copied unchanged; a folder of documents becomes one file of JSON lines, since only this machine reads PDF.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FOLDER_FILE = "documents.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LocalCorpus:
-    """A corpus on this machine, read once: how many `items`, and what cannot be read."""
+    """A corpus on this machine, read once: the number of `items`, and the rows that cannot be read."""
 
     path: Path
     items: int
@@ -43,7 +43,8 @@ class LocalCorpus:
 
 
 def check(corpus: str, kind: Kind) -> LocalCorpus | Address:
-    """Read a local corpus through, or the address of one in S3. Raises InvalidRequest saying what is wrong where."""
+    """Read a local corpus through, or the address of one in S3. Raises InvalidRequest that names the error and its
+    place."""
     if corpus.startswith("s3://"):
         return address_of(corpus)
     path = Path(corpus).expanduser()
@@ -80,7 +81,7 @@ def _pdf(file: Path, name: str) -> Entry:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it tells of every blemish of a file
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # pypdf warns of every small defect of a file
     try:
         text = "\n".join(page.extract_text() for page in PdfReader(file).pages)
         return item_of(document_row(name, text.encode("utf-8", "replace").decode()), name, 1)
@@ -91,7 +92,7 @@ def _pdf(file: Path, name: str) -> Entry:
 
 
 def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, kind: Kind) -> Address:
-    """The run's own copy in S3."""
+    """The run's copy in S3."""
     objects = evaluations.objects
     with tempfile.TemporaryDirectory() as folder:
         if corpus.path.is_file() and suffix_of(corpus.path.name) in (*ROWS, *TEXTS):
@@ -109,4 +110,4 @@ def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, kind: Kind) 
 
 
 def _known(row: BadRow) -> None:
-    """The first reading reported it."""
+    """Does nothing: the first reading reported the row."""

@@ -20,7 +20,7 @@ class Gate:
     policy: str = ""
 
     def value(self, scorecard: Mapping[str, Any]) -> float | None:
-        """The metric's value; None when there is nothing it could be computed from."""
+        """The metric's value; None if the scorecard has no data for it."""
         if self.policy:
             rows = [row for row in scorecard["policies"] if row["policy"] == self.policy]
             found = rows[0].get(self.metric) if rows else None
@@ -29,11 +29,11 @@ class Gate:
         return found["value"] if isinstance(found, Mapping) else found
 
     def passes(self, scorecard: Mapping[str, Any]) -> bool:
-        """Whether the limit is reached; a metric without a value does not reach any."""
+        """Whether the limit is reached; a metric without a value reaches no limit."""
         value = self.value(scorecard)
         return value is not None and value >= self.limit
 
-    def told(self, scorecard: Mapping[str, Any]) -> str:
+    def describe(self, scorecard: Mapping[str, Any]) -> str:
         """The gate in words."""
         value = self.value(scorecard)
         name = f"{self.policy}:{self.metric}" if self.policy else self.metric

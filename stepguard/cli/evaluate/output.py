@@ -1,4 +1,4 @@
-"""The folder of results of a run: all of its files, or none."""
+"""The folder with a run's results: written completely, or not at all."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
 
 
 def check_target(folder: Path, run: str) -> None:
-    """Raise InvalidRequest when the folder holds something that is not this run's, or cannot be made."""
+    """Raise InvalidRequest when the folder holds files of something else, or cannot be created."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         raise InvalidRequest(f"{there}: is not a folder.")
-    # The folder is made beside its place and put there whole: one that exists needs its parent, too.
+    # The folder is created next to its place, then renamed: this needs write permission for the parent.
     for place in {there, there.parent} if there == folder else {there}:
         if not os.access(place, os.W_OK | os.X_OK):
             raise InvalidRequest(f"{folder}: {place} cannot be written to. Choose another --out.")
@@ -49,7 +49,8 @@ def read_run(folder: Path) -> Mapping[str, Any]:
 
 
 def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
-    """What a run was: as the command that started it wrote it, else, for one of the API, as its execution was told."""
+    """The run's description: from the command that started it, or, for a run started by the API, from its execution's
+    input."""
     run = mapping(execution.input.get("run"))
     corpus = mapping(run.get("corpus"))
     with suppress(InvalidRequest), evaluations.objects.open(evaluations.object(execution.name, RUN)) as stream:
@@ -66,7 +67,7 @@ def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
 
 
 def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fetch a run's results, draw its report, and put the folder in place at once. Gives the scorecard."""
+    """Fetch a run's results, write its report, and create the folder in one step. Returns the scorecard."""
     from stepguard.report.page import write_report
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,11 +89,12 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
 
 
 def share(evaluations: Evaluations, run: str, folder: Path) -> None:
-    """Put the report beside the run's other results, so that the API has a link to it. Raises StepguardError."""
+    """Upload the report next to the run's other results, so that the API has a link to it. Raises StepguardError."""
     evaluations.objects.upload(evaluations.object(run, REPORT), folder / REPORT, "text/html; charset=utf-8")
 
 
 def _bad_rows(evaluations: Evaluations, run: str, file: Path) -> None:
-    # S3 denies what is not there to who may not list the bucket; the run's other files have been read by now.
+    # For a missing object, S3 denies access to callers without permission to list the bucket. The other files were
+    # readable.
     with suppress(InvalidRequest, AccessDenied):
         evaluations.objects.download(evaluations.object(run, BAD_ROWS), file)

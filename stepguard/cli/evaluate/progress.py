@@ -1,4 +1,4 @@
-"""A run followed to its end, with a progress bar for people."""
+"""Follows a run to its end, with a progress bar."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from stepguard.session.model import Session
 
 PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
-"""A short run is not waited for longer than it takes; a long one is not asked more often than people look."""
+"""Short pauses for short runs, longer ones for long runs."""
 _INPUT_ERRORS = {"InvalidRequest", "UnknownLabel", "ConfigurationError", "AccessDenied"}
 _BLOCKED = b'"blocked": true'
 
 
 class Blocked:
-    """Counts blocks as the embedded Lambdas report them; AWS tells no such number before the end."""
+    """Counts blocks as the embedded Lambdas report them; AWS returns no such number before the end."""
 
     def __init__(self, session: Session) -> None:
         self._lock = threading.Lock()
         self._known = session.cloud is not None
         self._count = 0
         if session.cloud is not None:
-            session.cloud.watch = self._look
+            session.cloud.watch = self._count_block
 
-    def _look(self, function: str, payload: bytes) -> None:
+    def _count_block(self, function: str, payload: bytes) -> None:
         if _BLOCKED in payload and "guard_" in function:
             with self._lock:
                 self._count += 1
 
     @property
     def text(self) -> str:
-        """For the bar."""
-        return f"{self._count} blocked" if self._known else "blocked: told at the end"
+        """The count, for the progress bar."""
+        return f"{self._count} blocked" if self._known else "blocked: known at the end"
 
 
 def follow(session: Session, run: str, *, quiet: bool) -> Execution:
-    """Wait for the run's end. Raises what ended it before the first item; the bar goes to the standard error."""
+    """Wait for the run's end. Raises the error that ended it before the first item; the bar is on the standard
+    error."""
     pause = PAUSE_SECONDS
     with _bar(session, run, quiet=quiet) as show:
         while not (execution := _patiently(session.evaluations, run, show)).finished:
@@ -58,14 +59,14 @@ def follow(session: Session, run: str, *, quiet: bool) -> Execution:
 
 
 def _is_input(execution: Execution) -> bool:
-    """Whether the run ended for what people have to put right: the corpus, a setting, a permission of a role."""
-    # A role that may not call a Lambda or the bucket of the items is told in the words of the service that refused.
+    """Whether the run ended by an error that people must correct: the corpus, a setting, a permission of a role."""
+    # If a role may not call a Lambda or read the bucket, the cause has the words of the service that refused.
     refused = any(words in (execution.cause or "") for words in ("AccessDenied", "not authorized"))
     return execution.error in _INPUT_ERRORS or refused
 
 
 def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
-    """Look at the run; a busy or absent service is asked again, for the run goes on without being looked at."""
+    """Describe the run; retry if the service is busy or unavailable, since the run continues meanwhile."""
     for attempt in range(20):
         try:
             execution = evaluations.describe(run)
@@ -78,10 +79,10 @@ def _patiently(evaluations: Evaluations, run: str, show: Show) -> Execution:
 
 
 class Show:
-    """Shows how far a run is."""
+    """Displays the progress of a run."""
 
     def __call__(self, execution: Execution) -> None:
-        """Nothing is shown, and nothing asked."""
+        """Displays nothing and calls no service."""
 
 
 class _Bar(Show):
@@ -89,14 +90,14 @@ class _Bar(Show):
         self._bar = bar
         self._watch = watch
         self._blocked = blocked
-        self._task = bar.add_task("reading the corpus", total=None, rate="", told="")
+        self._task = bar.add_task("reading the corpus", total=None, rate="", count="")
         self._start: tuple[float, int] | None = None
 
     def __call__(self, execution: Execution) -> None:
         try:
             progress = self._watch.progress(execution)
         except AccessDenied:
-            return  # how far it is, is not these credentials' to know; it is followed all the same
+            return  # these credentials may not read the progress; continue without it
         now = time.monotonic()
         if self._start is None and progress.total is not None:
             self._start = now, progress.done
@@ -109,7 +110,7 @@ class _Bar(Show):
             completed=progress.done,
             description="evaluating" if progress.total is not None else "reading the corpus",
             rate=f"{rate:.1f}/s" if rate else "",
-            told=f"{self._blocked.text}, {progress.failed} failed",
+            count=f"{self._blocked.text}, {progress.failed} failed",
         )
 
 
@@ -123,7 +124,7 @@ def _bar(session: Session, run: str, *, quiet: bool) -> Iterator[Show]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -132,7 +133,7 @@ def _bar(session: Session, run: str, *, quiet: bool) -> Iterator[Show]:
 
 
 def _message(execution: Execution) -> str:
-    """What the Lambda said; Lambda wraps it into a document."""
+    """The Lambda's error message, without the document that Lambda puts around it."""
     try:
         return str(json.loads(execution.cause or "")["errorMessage"])
     except (ValueError, KeyError, TypeError):
@@ -140,7 +141,7 @@ def _message(execution: Execution) -> str:
 
 
 def failure(execution: Execution) -> StepguardError | None:
-    """What a run that ended badly has to say, whether or not it was scored."""
+    """The message of a run that failed, whether or not it was scored."""
     if execution.status == "SUCCEEDED":
         return None
     return ServiceUnavailable(f"The run {execution.name} ended as {execution.status}: {_message(execution)[:500]}")

@@ -1,4 +1,4 @@
-"""`stepguard guardrail apply|list|show|test`: guardrails on the embedded cloud or in an account."""
+"""`stepguard guardrail apply|list|show|test`: guardrails on the embedded AWS or in an account."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_parser(commands: Commands) -> None:
     parser = add_action(actions, "show", "show one guardrail", in_session(show))
     parser.add_argument("id", help="identifier or ARN")
     parser.add_argument("--version", default="DRAFT")
-    parser = add_action(actions, "test", "what the layers decide on a text, without a model", in_session(test))
+    parser = add_action(actions, "test", "print what the layers decide on a text, without a model", in_session(test))
     parser.add_argument("text", metavar="TEXT|FILE", help="the text, or a UTF-8 file; - reads the standard input")
     parser.add_argument("--id", help="one guardrail instead of the three layers")
     parser.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
@@ -49,7 +49,7 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
     """Create or update guardrails from YAML files, publish what changed, print the variables to set."""
     paths = [Path(path) for path in arguments.paths] or [folder.ROOT / "guardrails"]
     files = folder.guardrail_files(paths)
-    for file, configuration in files.items():  # all of them before the first one is applied
+    for file, configuration in files.items():  # check all files before applying the first one
         if unknown := lint.unknown_members(configuration):
             raise InvalidRequest(f"{file}: CreateGuardrail has no member {', '.join(unknown)}.")
     applied = apply_files(files)
@@ -75,13 +75,13 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
-    """Create or update the guardrails of files. Raises InvalidRequest that names the file which is refused."""
+    """Create or update the guardrails of files. Raises InvalidRequest that names the refused file."""
     admin = GuardrailAdmin()
     applied = {}
     for file, configuration in files.items():
         try:
             applied[file] = admin.apply(configuration)
-        except InvalidRequest as error:  # it hides what the service quotes; a lint without a cloud need not
+        except InvalidRequest as error:  # the error hides texts that the service quotes; the lint can show them
             raise InvalidRequest(
                 f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
             ) from None
@@ -137,7 +137,8 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def _text(arguments: argparse.Namespace) -> str:
-    """The text itself, that of the file which the argument names, or the standard input's. Raises InvalidRequest."""
+    """The text: the argument itself, the content of the file that it names, or the standard input. Raises
+    InvalidRequest."""
     given: str = arguments.text
     if given == "-":
         return sys.stdin.read()
@@ -152,7 +153,7 @@ def _text(arguments: argparse.Namespace) -> str:
         raise InvalidRequest(f"{render.plain(given)}: is not UTF-8 text.") from None
     except OSError as error:
         raise InvalidRequest(f"{render.plain(given)}: cannot be read ({error.strerror}).") from None
-    if not arguments.json:  # a question that happens to be a file's name as well is not taken for one unnoticed
+    if not arguments.json:  # a question can also be a file's name: report that the file was read
         print(f"the text of the file {render.plain(given)}, {len(text)} characters:", file=sys.stderr)
     return text
 
@@ -160,10 +161,10 @@ def _text(arguments: argparse.Namespace) -> str:
 def _scores(
     arguments: argparse.Namespace, session: Session, text: str, checks: list[tuple[str, GuardrailRef, Direction]]
 ) -> int:
-    """Print every policy's score. Raises InvalidRequest against AWS, which tells none."""
+    """Print every policy's score. Raises InvalidRequest on AWS, which returns no scores."""
     if session.url is None:
-        raise InvalidRequest("--scores works on the embedded cloud only: Amazon Bedrock does not tell its scores.")
-    if len(text) > REQUEST_CHARACTERS:  # its scores as a whole would not be those by which the layers decide
+        raise InvalidRequest("--scores works on the embedded AWS only: Amazon Bedrock does not return scores.")
+    if len(text) > REQUEST_CHARACTERS:  # the layers decide on chunks, so scores of the whole text would differ
         raise InvalidRequest(
             f"--scores takes up to {REQUEST_CHARACTERS} characters, as a request does, not {len(text)}. "
             "Without it longer texts are judged in parts."

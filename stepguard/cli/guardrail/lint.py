@@ -1,8 +1,8 @@
-"""`stepguard guardrail lint`: known mistakes in guardrail files, found without a cloud.
+"""`stepguard guardrail lint`: known mistakes in guardrail files, found without AWS.
 
 Errors are what CreateGuardrail refuses: botocore's service model and the rules beyond it
-(embedded_aws/bedrock/api/limits.py).
-Warnings are what is accepted but does not do what its author expects; each says the user guide's rule it stands on.
+(embedded_aws/bedrock/api/limits.py). Warnings are for what is accepted but has no effect or an unexpected one; each
+names the rule of the user guide.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DIRECTIONS: Mapping[str, tuple[str, ...]] = {
     Layer.MODEL: ("input", "output"),
     Layer.POSTPROCESS: ("output",),
 }
-"""What a layer hands to its guardrail, by the file's name; any other file may be used for both."""
+"""The source that a layer sends to its guardrail, by the file's name; any other file may be used for both."""
 
 # The user guide's advice on denied topics: define the subject, give no instructions, define nothing negatively.
 _NEGATION = re.compile(
@@ -76,10 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
-    """All problems of one guardrail; the file's name (preprocess, model, postprocess) tells its layer."""
+    """All problems of one guardrail; the file's name (preprocess, model, postprocess) is its layer."""
     for error in _refusals(configuration):
         yield Problem(str(file), "error", "CreateGuardrail", error)
-    if not _readable(configuration):  # types are wrong: nothing else can be said
+    if not _readable(configuration):  # types are wrong: no other check is possible
         return
     directions = DIRECTIONS.get(file.stem, ("input", "output"))
     for where, message in _warnings(configuration, directions, file.stem):
@@ -113,7 +113,8 @@ def _unknown(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def _refusals(configuration: Entry) -> list[str]:
-    """Why CreateGuardrail would refuse the guardrail: it stops at the first reason, so each policy is asked alone."""
+    """Why CreateGuardrail would refuse the guardrail: it stops at the first reason, so each policy is checked
+    separately."""
     whole = _refusal(configuration)
     if whole is None:
         return []
@@ -173,7 +174,7 @@ def _grounding(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
     if filters and layer in (Layer.PREPROCESS, Layer.POSTPROCESS):
         yield (
             "contextualGroundingPolicyConfig",
-            f"the {layer} layer hands over no grounding source and no query, so contextual grounding never runs there; "
+            f"the {layer} layer sends no grounding source and no query, so contextual grounding never runs there; "
             "put it into model.yaml",
         )
 
@@ -184,7 +185,10 @@ def _topics(configuration: Entry) -> Iterator[tuple[str, str]]:
         if _INSTRUCTION.search(definition):
             yield where, "the definition is an instruction; describe the subject, as a noun phrase"
         elif _NEGATION.search(definition):
-            yield where, "the definition says what the topic is not; a topic is matched by likeness, so say what it is"
+            yield (
+                where,
+                "the definition describes what the topic is not; describe what it is",
+            )
         if _WIDE.search(definition) or len(definition.split()) < _FEW_WORDS:
             yield where, "the definition is so wide or short that the topic fits nearly everything or nothing"
         if not topic.get("examples"):
@@ -192,23 +196,24 @@ def _topics(configuration: Entry) -> Iterator[tuple[str, str]]:
 
 
 def _idle(entry: Entry, directions: tuple[str, ...], layer: str) -> Iterator[str]:
-    """What of an entry can never act where its file is used; an entry that is off everywhere is meant to be."""
+    """The parts of an entry that can never act in its file's layer; an entry that is off in both directions is
+    intended."""
     given = " and ".join(directions)
     acting = [direction for direction in ("input", "output") if _acts(entry, direction)]
     if acting and not set(acting) & set(directions):
-        yield f"acts on {acting[0]} only, but the {layer} layer hands over {given} only: it never applies"
+        yield f"acts on {acting[0]} only, but the {layer} layer sends {given} only: it never applies"
         return
     for direction in {"input", "output"} - set(directions):
         if entry.get(f"{direction}Action") == "ANONYMIZE":
-            yield f"{direction}Action ANONYMIZE never applies: the {layer} layer hands over {given} only"
+            yield f"{direction}Action ANONYMIZE never applies: the {layer} layer sends {given} only"
 
 
 def _blind(entry: Entry, directions: tuple[str, ...]) -> Iterator[str]:
-    """Directions in which a content filter looks at images alone: the workflow sends texts."""
+    """Directions in which a content filter checks only images: the workflow sends texts."""
     for direction in directions:
         member = f"{direction}Modalities"
         if entry.get(member) == ["IMAGE"] and _acts(entry, direction):
-            yield f"{member} has no TEXT: texts pass this filter unseen"
+            yield f"{member} has no TEXT: this filter does not check texts"
 
 
 def _acts(entry: Entry, direction: str) -> bool:

@@ -1,5 +1,5 @@
-"""`stepguard guardrail test --scores`: what every policy of the embedded Bedrock sees in a text, and what each filter
-strength would do. Amazon Bedrock tells no scores, so there is nothing to show of an account's guardrails.
+"""`stepguard guardrail test --scores`: the score of each policy of the embedded Bedrock on a text, and the effect of
+each filter strength. Amazon Bedrock returns no scores, so this does not work for an account's guardrails.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STRENGTHS = ("LOW", "MEDIUM", "HIGH")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one entry of a guardrail sees: `score` from 0 to 1 (None for policies that match or do not), `found` in
+    """The result of one entry of a guardrail: `score` from 0 to 1 (None for policies that match or do not), `found` in
     words, `action` of this guardrail (BLOCKED, ANONYMIZED, NONE), and the strengths that would act.
     """
 
@@ -31,9 +31,9 @@ class Score:
 
 
 def scores(guardrail: Mapping[str, Any], text: str, direction: Direction) -> list[Score]:
-    """Every policy's opinion of a text; `guardrail` as GetGuardrail returns it.
+    """Every policy's score of a text; `guardrail` as GetGuardrail returns it.
 
-    Contextual grounding is left out: it needs a source and a query, which a text alone has not.
+    Contextual grounding is left out: it needs a source and a query, which a text alone does not have.
     """
     detection, way = LocalDetection(), direction.value
     return [
@@ -48,7 +48,7 @@ def _content(guardrail: Mapping[str, Any], text: str, way: Any, detection: Local
     for entry in filters:
         kind = str(entry["type"])
         if kind == PROMPT_ATTACK and way == "OUTPUT":
-            continue  # Bedrock looks for attacks in inputs only
+            continue  # Bedrock checks only inputs for attacks
         grade = detection.prompt_attack(text) if kind == PROMPT_ATTACK else detection.content(text, [kind])[kind]
         configured = str(entry["inputStrength" if way == "INPUT" else "outputStrength"])
         looks = "TEXT" in modalities(entry, way)

@@ -43,7 +43,7 @@ def test_a_gate_passes_from_its_limit_on() -> None:
     half, more, policy = gates_of("recall=0.5, recall=0.51,content/VIOLENCE:recall=1")
     assert half.passes(card(*SOME))
     assert not more.passes(card(*SOME))
-    assert "recall is 0.5000, not at least 0.51" in more.told(card(*SOME))
+    assert "recall is 0.5000, not at least 0.51" in more.describe(card(*SOME))
     assert policy.metric == "recall"
 
 

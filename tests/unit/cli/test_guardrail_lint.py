@@ -163,7 +163,7 @@ def test_filters_on_images_alone_are_warned_of(modalities: dict[str, Any], file:
     """The layers hand over texts, which such a filter does not look at."""
     entry = {"type": "SEXUAL", "inputStrength": "HIGH", "outputStrength": "HIGH", **modalities}
     problems = _problems(_with(contentPolicyConfig={"filtersConfig": [entry]}), file)
-    assert problems == [("warning", f"{member} has no TEXT: texts pass this filter unseen") for member in warned]
+    assert problems == [("warning", f"{member} has no TEXT: this filter does not check texts") for member in warned]
 
 
 @pytest.mark.parametrize(("definition", "code"), [("All questions", 0), ("x " * 120, 1)])
