@@ -21,7 +21,8 @@ from stepguard.aws.objects import Objects
 from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import StepguardError, Throttled
 from stepguard.project.folder import ROOT, evaluation_definition
-from tests.unit.functions.test_corpus_handlers import REFS, FakeS3
+from tests.fakes.s3 import S3
+from tests.unit.functions.test_corpus_handlers import REFS
 
 NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
 
@@ -50,7 +51,7 @@ class Place:
     """An engine, a bucket and the Lambdas."""
 
     def __init__(self, database: Path) -> None:
-        self.s3 = FakeS3()
+        self.s3 = S3()
         self.drop = 0
         self.asked: list[str] = []
         self.states = StepFunctions(
@@ -85,7 +86,7 @@ class Place:
         """Evaluate documents of these texts; the ended execution."""
         rows = (json.dumps({"text": text, "expected": "passed"}) + "\n" for text in texts)
         self.s3.objects["corpus.jsonl"] = "".join(rows).encode()
-        run = Run("run-1", ("b", "corpus.jsonl"), ("b", "runs/run-1"), REFS, 2, tolerated)
+        run = Run("run-1", ("bucket", "corpus.jsonl"), ("bucket", "runs/run-1"), REFS, 2, tolerated)
         document = json.dumps({"run": run.to_document()})
         arn = self.states.start_execution({"stateMachineArn": self.machine, "input": document})["executionArn"]
         deadline = time.monotonic() + 20
@@ -101,7 +102,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(moto: None, tmp_path: Path) -> Iterator[Place]:
     """A fresh one."""
     made = Place(tmp_path / "states.sqlite3")
     yield made

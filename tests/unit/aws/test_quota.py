@@ -1,32 +1,21 @@
-"""One caller's questions in a minute."""
+"""One caller's questions in a minute, counted by DynamoDB."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+import boto3
 import pytest
 
 from stepguard.aws.caller_quota import CallerQuota
+from stepguard.deploy.resources import load_resources
 from stepguard.guard.errors import ConfigurationError, Throttled
-from tests.fakes.aws import FakeClient, Request, client_error
+from stepguard.project.folder import ROOT
+from tests.fakes.aws import FakeClient
 
+TABLE = load_resources(ROOT / "statemachine" / "cloudformation")["Resources"]["CallerTable"]["Properties"]
 CALLER = "arn:aws:sts::123456789012:assumed-role/App/alice"
-
-
-class Table:
-    """Counts in memory, as the update expression does it."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.fake = FakeClient("dynamodb", update_item=self._update)
-
-    def _update(self, request: Request) -> Mapping[str, Any]:
-        key = request["Key"]["id"]["S"]
-        if self.counts.get(key, 0) >= int(request["ExpressionAttributeValues"][":limit"]["N"]):
-            raise client_error("ConditionalCheckFailedException")
-        self.counts[key] = self.counts.get(key, 0) + 1
-        return {}
 
 
 @pytest.fixture
@@ -36,11 +25,20 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLER_QUESTIONS_PER_MINUTE", "2")
 
 
-@pytest.mark.usefixtures("limited")
-def test_the_third_question_of_a_minute_is_refused() -> None:
-    """And the first of the next minute is not; another caller has a count of its own."""
-    table, now = Table(), [0.0]
-    quota = CallerQuota(table.fake.client, lambda: now[0])
+@pytest.fixture
+def dynamodb(moto: None, limited: None) -> Any:
+    """A client with the table of the template."""
+    client = boto3.Session("test", "test", region_name="us-east-1").client("dynamodb")
+    names = ("BillingMode", "AttributeDefinitions", "KeySchema")
+    client.create_table(TableName="callers", **{name: TABLE[name] for name in names})
+    client.update_time_to_live(TableName="callers", TimeToLiveSpecification=TABLE["TimeToLiveSpecification"])
+    return client
+
+
+def test_the_third_question_of_a_minute_is_refused(dynamodb: Any) -> None:
+    """The first of the next minute is not; another caller has a separate count."""
+    now = [0.0]
+    quota = CallerQuota(dynamodb, lambda: now[0])
     quota.take(CALLER)
     quota.take(CALLER)
     with pytest.raises(Throttled, match="2 questions in this minute"):
@@ -50,15 +48,27 @@ def test_the_third_question_of_a_minute_is_refused() -> None:
     quota.take(CALLER)
 
 
-@pytest.mark.usefixtures("limited")
-def test_the_table_holds_no_identity_and_forgets() -> None:
-    """The key is a digest; an hour later the item may go."""
-    table = Table()
-    CallerQuota(table.fake.client, lambda: 120.0).take(CALLER)
+def test_a_refused_question_is_not_counted(dynamodb: Any) -> None:
+    """The condition keeps the item unchanged."""
+    quota = CallerQuota(dynamodb, lambda: 0.0)
+    for _ in range(5):
+        with suppress(Throttled):
+            quota.take(CALLER)
 
-    (request,) = table.fake.bodies("update_item")
-    assert "alice" not in str(request)
-    assert request["ExpressionAttributeValues"][":expires"] == {"N": "3720"}
+    (item,) = dynamodb.scan(TableName="callers")["Items"]
+    assert item["questions"] == {"N": "2"}
+
+
+def test_the_table_holds_no_identity_and_forgets(dynamodb: Any) -> None:
+    """The key is a digest; DynamoDB may delete the item an hour later."""
+    CallerQuota(dynamodb, lambda: 120.0).take(CALLER)
+
+    (item,) = dynamodb.scan(TableName="callers")["Items"]
+    assert "alice" not in str(item)
+    assert set(item) == {"id", "questions", "expires"}
+    described = dynamodb.describe_time_to_live(TableName="callers")["TimeToLiveDescription"]
+    assert (described["AttributeName"], described["TimeToLiveStatus"]) == ("expires", "ENABLED")
+    assert item["expires"] == {"N": "3720"}
 
 
 def test_without_a_table_there_is_no_quota(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,18 +19,19 @@ from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
 from stepguard.session.model import Session
 from tests.fakes.aws import client_error
+from tests.fakes.s3 import S3
 from tests.fakes.scorecards import scorecard_of
 from tests.fakes.states import MACHINE, FakeStates
 from tests.unit.evaluation.test_scorecard import record
-from tests.unit.functions.test_corpus_handlers import FakeS3
 from tests.unit.functions.test_evaluations_api import FollowedStates
 
-RUN = Run("run-1", ("corpora", "letters.jsonl"), ("b", "runs/run-1"), sample=5, seed=7)
+pytestmark = pytest.mark.usefixtures("moto")
+RUN = Run("run-1", ("corpora", "letters.jsonl"), ("bucket", "runs/run-1"), sample=5, seed=7)
 
 
-def session(states: FakeStates, s3: FakeS3 | None = None) -> Session:
+def session(states: FakeStates, s3: S3 | None = None) -> Session:
     """On fakes, with the run started."""
-    evaluations = Evaluations(MACHINE, "b", states.fake.client, Objects(s3 or FakeS3()))
+    evaluations = Evaluations(MACHINE, "bucket", states.fake.client, Objects(s3 or S3()))
     evaluations.start(RUN)
     return Session(states.executions, evaluations=evaluations)
 
@@ -39,7 +40,7 @@ def session(states: FakeStates, s3: FakeS3 | None = None) -> Session:
     ("error", "cause"),
     [
         ("InvalidRequest", json.dumps({"errorMessage": "no item"})),
-        ("AccessDenied", json.dumps({"errorMessage": "s3://b/c: GetObject: AccessDenied"})),
+        ("AccessDenied", json.dumps({"errorMessage": "s3://bucket/c: GetObject: AccessDenied"})),
         ("States.ItemReaderFailed", "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: s3:GetObject"),
         ("States.ResultWriterFailed", "Access Denied (Service: Amazon S3; Error Code: AccessDenied)"),
         ("Lambda.AWSLambdaException", "... is not authorized to perform: lambda:InvokeFunction ..."),
@@ -81,7 +82,7 @@ def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: typ
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(progress, "PAUSE_SECONDS", 0.01)
     states = kind(looks=2, output={"summary": {}})
-    evaluations = Evaluations(MACHINE, "b", states, Objects(FakeS3(**{"runs/run-1/corpus.json": b'{"lines": 40}'})))
+    evaluations = Evaluations(MACHINE, "bucket", states, Objects(S3(**{"runs/run-1/corpus.json": b'{"lines": 40}'})))
     evaluations.start(RUN)
     place = Session(states.executions, evaluations=evaluations)
     assert progress.follow(place, RUN.id, quiet=False).status == "SUCCEEDED"
@@ -91,7 +92,7 @@ def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: typ
 def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
     """Whatever goes wrong before the run is started, also Ctrl-C: what was uploaded is deleted."""
 
-    class Interrupting(FakeS3):
+    class Interrupting(S3):
         def put_object(self, **_: Any) -> None:
             raise KeyboardInterrupt
 
@@ -107,10 +108,10 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
         home=str(tmp_path),
         json=True,
     )
-    place = Session(states.executions, evaluations=Evaluations(MACHINE, "b", states.fake.client, Objects(s3)))
+    place = Session(states.executions, evaluations=Evaluations(MACHINE, "bucket", states.fake.client, Objects(s3)))
     with pytest.raises(KeyboardInterrupt):
         command.start(arguments, place)
-    assert (s3.objects, states.inputs) == ({}, {})
+    assert (dict(s3.objects), states.inputs) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
 )
 def test_a_resumed_run_is_not_another_one(options: dict[str, Any], told: str | None) -> None:
     """What --resume would not look at is refused; the run's own corpus may be named again."""
-    place = session(FakeStates(), FakeS3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
+    place = session(FakeStates(), S3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
     arguments = argparse.Namespace(**dict.fromkeys(("corpus", "guardrails", "sample")) | {"resume": "run-1"} | options)
     if told is None:
         command.check_resumed(arguments, place)
@@ -134,7 +135,7 @@ def test_a_resumed_run_is_not_another_one(options: dict[str, Any], told: str | N
         command.check_resumed(arguments, place)
 
 
-class ReadOnly(FakeS3):
+class ReadOnly(S3):
     """S3 for credentials that may read the results and nothing else."""
 
     def upload_file(self, *_: object, **__: object) -> None:
@@ -154,9 +155,9 @@ def test_who_may_only_read_has_the_report(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(("status", "again"), [("ABORTED", True), ("TIMED_OUT", True), ("FAILED", False)])
 def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bool) -> None:
     """A failed one ended where nothing goes on; its results are fetched again, and it is told to have failed."""
-    s3 = FakeS3(**files(record()))
+    s3 = S3(**files(record()))
     states = FollowedStates(status=status, error="States.ExceedToleratedFailureThreshold")
-    evaluations = Evaluations(MACHINE, "b", states, Objects(s3))
+    evaluations = Evaluations(MACHINE, "bucket", states, Objects(s3))
     evaluations.start(RUN)
     arguments = argparse.Namespace(resume="run-1", out=str(tmp_path / "out"), json=True)
     done = command.finish(arguments, Session(states.executions, evaluations=evaluations), "run-1")
@@ -178,7 +179,7 @@ def files(entry: dict[str, Any]) -> dict[str, bytes]:
 
 def test_a_run_of_the_api_is_described_by_its_execution() -> None:
     """No command wrote down what it was; one that a command started is told in that command's words."""
-    s3 = FakeS3()
+    s3 = S3()
     evaluations = session(FakeStates(), s3).evaluations
     execution = evaluations.describe(RUN.id)
     assert output.about(evaluations, execution) == {

@@ -1,12 +1,10 @@
-"""PrepareCorpus and SummarizeCorpus on a bucket in a folder."""
+"""PrepareCorpus and SummarizeCorpus on a bucket of moto."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,64 +17,25 @@ from stepguard.evaluation.map_items import guardrails_of
 from stepguard.evaluation.runs import Run, run_of
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
 from stepguard.guard.settings import Settings, read_settings
-from tests.fakes.aws import client_error, paginator
+from tests.fakes.s3 import S3
 from tests.unit.evaluation.test_scorecard import failed, record
 
+pytestmark = pytest.mark.usefixtures("moto")
 REFS = {"preprocess": {"id": "g1", "version": "1"}, "postprocess": {"id": "g3", "version": "2"}}
-RUN = Run("run-1", ("b", "corpus.jsonl"), ("b", "runs/run-1"), REFS)
+RUN = Run("run-1", ("bucket", "corpus.jsonl"), ("bucket", "runs/run-1"), REFS)
 
 
-class FakeS3:
-    """S3 in memory, as far as the adapter asks; no bucket but `b`."""
-
-    def __init__(self, **objects: bytes) -> None:
-        self.objects = objects
-
-    def get_object(self, **request: str) -> dict[str, Any]:
-        if request["Bucket"] != "b":
-            raise client_error("NoSuchBucket", "The specified bucket does not exist")
-        if request["Key"] not in self.objects:
-            raise client_error("NoSuchKey", "The specified key does not exist.")
-        return {"Body": io.BytesIO(self.objects[request["Key"]])}
-
-    def put_object(self, **request: Any) -> None:
-        self.objects[request["Key"]] = request["Body"]
-
-    def upload_file(self, file: str, bucket: str, key: str, **_: object) -> None:
-        self.objects[key] = Path(file).read_bytes()
-
-    def delete_object(self, **request: str) -> None:
-        self.objects.pop(request["Key"], None)
-
-    def list_objects_v2(self, **request: str) -> dict[str, Any]:
-        """One object a page, so that pages are followed."""
-        after = request.get("ContinuationToken", "")
-        keys = sorted(key for key in self.objects if key.startswith(request["Prefix"]) and key > after)
-        return {
-            "Contents": [{"Key": key} for key in keys[:1]],
-            "IsTruncated": len(keys) > 1,
-            "NextContinuationToken": "".join(keys[:1]),
-        }
-
-    def get_paginator(self, name: str) -> Any:
-        return paginator("s3", name, getattr(self, name))
-
-    def lines(self, key: str) -> list[dict[str, Any]]:
-        """The JSON lines of an object."""
-        return [json.loads(line) for line in self.objects[key].splitlines()]
-
-
-def prepare(s3: FakeS3, run: Run = RUN, settings: Settings | None = None) -> dict[str, Any]:
+def prepare(s3: S3, run: Run = RUN, settings: Settings | None = None) -> dict[str, Any]:
     """Run the handler."""
     return prepare_corpus({"run": run.to_document()}, settings, Objects(s3))
 
 
 def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     """Nothing that people expect is in what guards read; the run's guardrails are."""
-    s3 = FakeS3(**{"corpus.jsonl": b'{"id": "a", "text": "T", "expected": "passed"}\n{\n{"text": "U"}'})
+    s3 = S3(**{"corpus.jsonl": b'{"id": "a", "text": "T", "expected": "passed"}\n{\n{"text": "U"}'})
     told = prepare(s3)
     assert told == {
-        "bucket": "b",
+        "bucket": "bucket",
         "key": "runs/run-1/items.jsonl",
         "prefix": "runs/run-1/map",
         "items": 2,
@@ -98,7 +57,7 @@ def test_rows_that_the_command_left_out_count_as_bad() -> None:
     """It read a folder, of which only the good documents are in the corpus."""
     left = {"file": "no.docx", "line": 0, "reason": "is none of them"}
     corpus, before = b'{"text": "T"}\n{\n', json.dumps(left).encode() + b"\n"
-    s3 = FakeS3(**{"corpus.jsonl": corpus, "runs/run-1/bad_rows_local.jsonl": before})
+    s3 = S3(**{"corpus.jsonl": corpus, "runs/run-1/bad_rows_local.jsonl": before})
     assert prepare(s3)["bad_rows"] == 2
     assert [row["file"] for row in s3.lines("runs/run-1/bad_rows.jsonl")] == ["no.docx", "corpus.jsonl"]
 
@@ -116,7 +75,7 @@ def test_rows_that_the_command_left_out_count_as_bad() -> None:
 def test_children_at_a_time_are_what_the_quotas_allow(texts: list[str], wanted: int | None, children: int) -> None:
     """25 requests and 25 text units a second at the worst, whatever starts the run; a run may say more."""
     rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-    s3 = FakeS3(**{"corpus.jsonl": rows.encode()})
+    s3 = S3(**{"corpus.jsonl": rows.encode()})
     assert prepare(s3, replace(RUN, concurrency=wanted))["max_concurrency"] == children
 
 
@@ -126,7 +85,7 @@ def test_children_at_a_time_are_what_the_quotas_allow(texts: list[str], wanted: 
 )
 def test_tolerated_failures_are_counted(lines: int, percentage: float, count: int) -> None:
     """The most failures that are not more than the share."""
-    s3 = FakeS3(**{"corpus.jsonl": b'{"text": "T"}\n' * lines})
+    s3 = S3(**{"corpus.jsonl": b'{"text": "T"}\n' * lines})
     told = prepare(s3, replace(RUN, tolerated_failures=percentage))
     assert told["tolerated_failures"] == count
 
@@ -135,7 +94,7 @@ def test_a_long_document_goes_in_parts_that_fit() -> None:
     """Each far under 256 KiB, overlapping; what people expect of its places goes with the first."""
     text = "A sentence of the long document. " * 3000
     row = {"text": text, "pii": [[0, 1, "NAME"]], "expected": "passed"}
-    s3 = FakeS3(**{"corpus.jsonl": json.dumps(row).encode()})
+    s3 = S3(**{"corpus.jsonl": json.dumps(row).encode()})
     told = prepare(s3)
     lines = s3.lines("runs/run-1/items.jsonl")
     assert (told["items"], told["lines"]) == (1, len(lines))
@@ -150,7 +109,7 @@ def test_a_long_document_goes_in_parts_that_fit() -> None:
 
 def test_layers_of_an_item_limit_its_guardrails() -> None:
     """The peers' INPUT tests ask the input layer alone."""
-    s3 = FakeS3(**{"corpus.jsonl": b'{"text": "T", "layers": ["preprocess"]}'})
+    s3 = S3(**{"corpus.jsonl": b'{"text": "T", "layers": ["preprocess"]}'})
     prepare(s3)
     (line,) = s3.lines("runs/run-1/items.jsonl")
     assert set(line["request"]["guardrails"]) == {"preprocess"}
@@ -161,7 +120,7 @@ def test_a_sample_is_the_same_every_time() -> None:
     rows = b"".join(b'{"text": "%d"}\n' % number for number in range(100)) + b"{\n"
     chosen = []
     for _ in range(2):
-        s3 = FakeS3(**{"corpus.jsonl": rows})
+        s3 = S3(**{"corpus.jsonl": rows})
         told = prepare(s3, Run("run-1", RUN.corpus, RUN.work, REFS, sample=10, seed=3))
         assert (told["items"], told["bad_rows"]) == (10, 1)
         chosen.append([line["item"]["id"] for line in s3.lines("runs/run-1/items.jsonl")])
@@ -170,15 +129,15 @@ def test_a_sample_is_the_same_every_time() -> None:
 
 def test_a_folder_of_documents_is_a_corpus() -> None:
     """Each object under the key is an item; what is no document is reported."""
-    s3 = FakeS3(**{"docs/a.txt": b"A", "docs/b.html": b"<p>B</p>", "docs/c.pdf": b"%PDF", "other": b"x"})
-    told = prepare(s3, Run("run-1", ("b", "docs/"), RUN.work, REFS))
+    s3 = S3(**{"docs/a.txt": b"A", "docs/b.html": b"<p>B</p>", "docs/c.pdf": b"%PDF", "other": b"x"})
+    told = prepare(s3, Run("run-1", ("bucket", "docs/"), RUN.work, REFS))
     assert (told["items"], told["bad_rows"]) == (2, 1)
     assert [line["request"]["text"] for line in s3.lines("runs/run-1/items.jsonl")] == ["A", "B"]
 
 
 def test_without_guardrails_of_its_own_a_run_takes_the_deployments() -> None:
     """And with none at all there is nothing to evaluate."""
-    s3 = FakeS3(**{"corpus.jsonl": b'{"text": "T"}'})
+    s3 = S3(**{"corpus.jsonl": b'{"text": "T"}'})
     run = Run("run-1", RUN.corpus, RUN.work)
     prepare(s3, run, read_settings({"BEDROCK_GUARDRAIL_IDENTIFIER": "g2", "BEDROCK_GUARDRAIL_VERSION": "7"}))
     (line,) = s3.lines("runs/run-1/items.jsonl")
@@ -189,11 +148,11 @@ def test_without_guardrails_of_its_own_a_run_takes_the_deployments() -> None:
 
 @pytest.mark.parametrize(
     ("corpus", "message"),
-    [(("gone", "x.jsonl"), "no bucket gone"), (("b", "gone.jsonl"), "no object s3://b/gone.jsonl")],
+    [(("gone", "x.jsonl"), "no bucket gone"), (("bucket", "gone.jsonl"), "no object s3://bucket/gone.jsonl")],
 )
 def test_what_is_missing_in_s3_is_named(corpus: tuple[str, str], message: str) -> None:
     """And nothing is written."""
-    s3 = FakeS3()
+    s3 = S3()
     with pytest.raises(InvalidRequest, match=message):
         prepare(s3, Run("run-1", corpus, RUN.work, REFS))
     assert s3.objects == {}
@@ -201,13 +160,13 @@ def test_what_is_missing_in_s3_is_named(corpus: tuple[str, str], message: str) -
 
 def test_a_bad_corpus_leaves_nothing_half_written() -> None:
     """The second id stops it before anything reaches S3."""
-    s3 = FakeS3(**{"corpus.jsonl": b'{"text": "T", "id": "a"}\n{"text": "U", "id": "a"}'})
+    s3 = S3(**{"corpus.jsonl": b'{"text": "T", "id": "a"}\n{"text": "U", "id": "a"}'})
     with pytest.raises(InvalidRequest, match="twice"):
         prepare(s3)
     assert set(s3.objects) == {"corpus.jsonl"}
 
 
-def results(*records: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> FakeS3:
+def results(*records: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> S3:
     """What a Map Run left."""
     folder = "runs/run-1/map/uuid"
     files = {"SUCCEEDED": records, "FAILED": more}
@@ -217,12 +176,12 @@ def results(*records: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> 
         for name, several in files.items()
     }
     objects = written | {f"{folder}/manifest.json": json.dumps(manifest)}
-    return FakeS3(**{key: text.encode() for key, text in objects.items()})
+    return S3(**{key: text.encode() for key, text in objects.items()})
 
 
-def summarize(s3: FakeS3, items: int) -> dict[str, Any]:
+def summarize(s3: S3, items: int) -> dict[str, Any]:
     """Run the handler."""
-    corpus = {"bucket": "b", "prefix": "runs/run-1/map", "items": items, "bad_rows": 4}
+    corpus = {"bucket": "bucket", "prefix": "runs/run-1/map", "items": items, "bad_rows": 4}
     return summarize_corpus({"run": RUN.to_document(), "corpus": corpus}, Objects(s3))
 
 
@@ -252,7 +211,7 @@ def test_lost_and_doubled_items_are_told(records: tuple[dict[str, Any], ...], lo
 def test_a_run_without_a_manifest_is_retried() -> None:
     """S3 may be late; a record that is none of ours is not cured by waiting."""
     with pytest.raises(ServiceUnavailable):
-        summarize(FakeS3(), 1)
+        summarize(S3(), 1)
     with pytest.raises(InvalidRequest, match="holds a record"):
         summarize(results({"Input": "{}"}), 1)
 
@@ -262,8 +221,8 @@ def test_a_run_without_a_manifest_is_retried() -> None:
     [
         {"id": "../x"},
         {"id": 5},
-        {"corpus": "s3://b/k"},
-        {"work": {"bucket": "b"}},
+        {"corpus": "s3://bucket/k"},
+        {"work": {"bucket": "bucket"}},
         {"max_concurrency": 0},
         {"max_concurrency": True},
         {"tolerated_failure_percentage": 101},
@@ -282,11 +241,11 @@ def test_a_run_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
 
 def test_runs_and_addresses_read_back() -> None:
     """What is written is what is read."""
-    run = Run("r", ("b", "k"), ("b", "w"), guardrails_of(REFS), 3, 1.5, 10, 4)
+    run = Run("r", ("bucket", "k"), ("bucket", "w"), guardrails_of(REFS), 3, 1.5, 10, 4)
     assert run_of(run.to_document()) == run
     with pytest.raises(InvalidRequest, match="must be"):
         run_of([])
-    assert address_of("s3://b/k/l") == Address("b", "k/l")
+    assert address_of("s3://bucket/k/l") == Address("bucket", "k/l")
     for text in ("b/k", "s3://", "http://b/k"):
         with pytest.raises(InvalidRequest, match="s3://BUCKET/KEY"):
             address_of(text)

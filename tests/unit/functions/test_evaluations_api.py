@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from functions.evaluations_api import EvaluationsApi
 from stepguard.aws.evaluations import Evaluations, Progress, Watch
@@ -14,20 +16,14 @@ from stepguard.aws.objects import Objects
 from stepguard.guard.callers import ANONYMOUS, Caller
 from stepguard.guard.errors import ConfigurationError
 from tests.fakes.aws import Request, client_error, paginator
+from tests.fakes.s3 import S3
 from tests.fakes.states import BEGIN, FakeStates
-from tests.unit.functions.test_corpus_handlers import FakeS3
 
+pytestmark = pytest.mark.usefixtures("moto")
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stepguard-chat"
 ANN, BOB = Caller("ann"), Caller("bob", frozenset({"ops"}))
-BODY = {"corpus": "s3://b/corpora/c.jsonl", "client_token": "t"}
+BODY = {"corpus": "s3://bucket/corpora/c.jsonl", "client_token": "t"}
 SUMMARY = {"summary": {"items": 3, "failed": 0, "lost": 0, "results": "k"}}
-
-
-class Links(FakeS3):
-    """S3 that also signs links."""
-
-    def generate_presigned_url(self, operation: str, parameters: dict[str, str], **_: object) -> str:
-        return f"https://signed/{operation}/{parameters['Key']}"
 
 
 class FollowedStates(FakeStates):
@@ -67,9 +63,9 @@ class FollowedStates(FakeStates):
         self.redriven = request["executionArn"]
 
 
-def api(states: FollowedStates, s3: FakeS3 | None = None, operator: str = "ops") -> EvaluationsApi:
+def api(states: FollowedStates, s3: S3 | None = None, operator: str = "ops") -> EvaluationsApi:
     """The routes on fakes."""
-    evaluations = Evaluations(MACHINE, "b", states, Objects(s3 or Links()))
+    evaluations = Evaluations(MACHINE, "bucket", states, Objects(s3 or S3()))
     return EvaluationsApi(evaluations, lambda: frozenset({operator}))
 
 
@@ -89,7 +85,7 @@ def test_a_run_is_started_once_for_a_token() -> None:
     (document,) = states.inputs.values()
     run = document["run"]
     assert (run["caller"], run["sample"], run["max_concurrency"]) == ("ann", 10, 3)
-    assert run["work"] == {"bucket": "b", "key": f"runs/{first['id']}"}
+    assert run["work"] == {"bucket": "bucket", "key": f"runs/{first['id']}"}
     assert "guardrails" not in run
     assert post(routes, BODY | {"sample": 11})[0] == 409
 
@@ -102,9 +98,9 @@ def test_a_run_is_started_once_for_a_token() -> None:
         {"corpus": 5},
         {"corpus": "/etc/passwd"},
         {"corpus": "s3://elsewhere/c.jsonl"},
-        {"corpus": "s3://b/runs/"},
-        {"corpus": "s3://b/runs/run-of-bob/results.jsonl"},
-        {"corpus": "s3://b/"},
+        {"corpus": "s3://bucket/runs/"},
+        {"corpus": "s3://bucket/runs/run-of-bob/results.jsonl"},
+        {"corpus": "s3://bucket/"},
         BODY | {"guardrails": {"model": {"id": "a", "version": "1"}}},
         BODY | {"sample": -1},
         BODY | {"client_token": ""},
@@ -122,10 +118,10 @@ def test_what_cannot_be_started_is_a_400(body: object) -> None:
 def test_progress_is_the_map_runs() -> None:
     """Failed, timed out and aborted ones count as failed; the total is the corpus's."""
     states = FollowedStates(looks=100)
-    routes = api(states, Links())
+    routes = api(states, S3())
     identifier = post(routes)[1]["id"]
     assert routes.get(identifier, ANN)[1]["total"] is None
-    routes = api(states, Links(**{f"runs/{identifier}/corpus.json": b'{"lines": 40}'}))
+    routes = api(states, S3(**{f"runs/{identifier}/corpus.json": b'{"lines": 40}'}))
     status, body, _ = routes.get(identifier, ANN)
     told = {name: body[name] for name in ("status", "total", "done", "failed", "running")}
     assert (status, told) == (200, {"status": "RUNNING", "total": 40, "done": 7, "failed": 2, "running": 2})
@@ -140,11 +136,19 @@ def test_results_are_links() -> None:
     routes = api(states)
     identifier = post(routes)[1]["id"]
     assert routes.report(identifier, ANN)[0] == 404
-    s3 = Links(**{f"runs/{identifier}/{name}": b"" for name in ("scorecard.json", "results.jsonl", "items.jsonl")})
+    s3 = S3(
+        **{f"runs/{identifier}/{name}": b'{"items": 3}' for name in ("scorecard.json", "results.jsonl", "items.jsonl")}
+    )
     routes = api(states, s3)
     status, body, _ = routes.report(identifier, ANN)
     assert (status, set(body["files"])) == (200, {"scorecard.json", "results.jsonl"})
-    assert body["files"]["scorecard.json"] == f"https://signed/get_object/runs/{identifier}/scorecard.json"
+    link = urlsplit(body["files"]["scorecard.json"])
+    assert (link.scheme, link.netloc, link.path) == (
+        "https",
+        "bucket.s3.amazonaws.com",
+        f"/runs/{identifier}/scorecard.json",
+    )
+    assert requests.get(link.geturl(), timeout=5).text == '{"items": 3}'
     assert body["note"].endswith(f"stepguard evaluate --resume {identifier}")
     s3.objects[f"runs/{identifier}/report.html"] = b""
     body = routes.report(identifier, ANN)[1]
@@ -162,7 +166,7 @@ def test_runs_are_listed_to_who_may_read_them() -> None:
 
     assert (status, [run["id"] for run in body["evaluations"]], body["searched"]) == (200, [second, first], 3)
     told = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
-    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": "s3://b/corpora/c.jsonl"}
+    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": "s3://bucket/corpora/c.jsonl"}
     assert [run["id"] for run in routes.list(BOB)[1]["evaluations"]] == [third, second, first]
     assert states.described == 3
 
@@ -183,7 +187,7 @@ def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]
     assert "scorecard" not in api(states).get(identifier, ANN)[1]
-    scored = api(states, Links(**{f"runs/{identifier}/scorecard.json": b'{"items": 3}'}))
+    scored = api(states, S3(**{f"runs/{identifier}/scorecard.json": b'{"items": 3}'}))
     body = scored.get(identifier, ANN)[1]
     assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
 
@@ -195,7 +199,7 @@ def test_an_item_is_told_from_its_line_of_the_results() -> None:
     stage = {"state": "GuardInput", "outcome": "blocked", "milliseconds": 7, "findings": []}
     lines = [{"number": n, "id": f"i{n}", "stages": [stage], "outcome": "blocked", "action": "blocked"} for n in (2, 1)]
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    routes = api(states, Links(**{f"runs/{identifier}/results.jsonl": text}))
+    routes = api(states, S3(**{f"runs/{identifier}/results.jsonl": text}))
     status, body, _ = routes.item(identifier, "1", ANN)
 
     assert (status, body["item"]["id"], body["outcome"], body["started"]) == (200, "i1", "blocked", None)
@@ -240,15 +244,15 @@ def test_a_run_is_redriven_by_its_execution() -> None:
     """What its items have done already is kept."""
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]
-    Evaluations(MACHINE, "b", states, Objects(Links())).redrive(identifier)
+    Evaluations(MACHINE, "bucket", states, Objects(S3())).redrive(identifier)
     assert states.redriven.endswith(f":{identifier}")
     assert Progress("RUNNING", None, 1, 2, 3).to_dict()["done"] == 3
 
 
 def test_a_watched_run_is_asked_for_what_changes_alone() -> None:
     """Its corpus and its Map Run are looked up until they are there, then never again."""
-    states, s3 = FollowedStates(looks=100), Links()
-    evaluations = Evaluations(MACHINE, "b", states, Objects(s3))
+    states, s3 = FollowedStates(looks=100), S3()
+    evaluations = Evaluations(MACHINE, "bucket", states, Objects(s3))
     identifier = post(api(states))[1]["id"]
     watch, execution = Watch(evaluations, identifier), evaluations.describe(identifier)
     states.runs = []
@@ -262,16 +266,16 @@ def test_a_watched_run_is_asked_for_what_changes_alone() -> None:
 
 def test_a_run_that_was_refused_leaves_no_objects() -> None:
     """Those of other runs stay; and nothing is made worse where deleting is denied, too."""
-    s3 = Links(**{"runs/a/corpus/c.jsonl": b"", "runs/a/run.json": b"", "runs/ab/run.json": b""})
-    Evaluations(MACHINE, "b", FollowedStates(), Objects(s3)).discard("a")
+    s3 = S3(**{"runs/a/corpus/c.jsonl": b"", "runs/a/run.json": b"", "runs/ab/run.json": b""})
+    Evaluations(MACHINE, "bucket", FollowedStates(), Objects(s3)).discard("a")
     assert list(s3.objects) == ["runs/ab/run.json"]
 
-    class Keeping(Links):
+    class Keeping(S3):
         def delete_object(self, **_: str) -> None:
             raise client_error("AccessDenied", "Access Denied")
 
     kept = Keeping(**{"runs/a/run.json": b""})
-    Evaluations(MACHINE, "b", FollowedStates(), Objects(kept)).discard("a")
+    Evaluations(MACHINE, "bucket", FollowedStates(), Objects(kept)).discard("a")
     assert list(kept.objects) == ["runs/a/run.json"]
 
 
