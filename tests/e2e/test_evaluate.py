@@ -38,6 +38,16 @@ def scorecard(folder: Path) -> dict[str, Any]:
     return card
 
 
+def wait_for_items(count: int, home: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return once so many items have reached the third layer, while the process runs."""
+    log = home / "logs" / "stepguard-local-guard_answer.log"
+    deadline = time.monotonic() + 120
+    while not log.exists() or log.read_text(encoding="utf-8").count("START") < count:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """kill -9 in the middle, --resume: the same scorecard, each item once; and its results can be fetched again."""
     for name in ("killed", "whole"):
@@ -53,12 +63,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
         )
         try:
             identifier = wait_until(out, r"--resume (\S+)", process)
-            log = tmp_path / "killed" / "state" / "logs" / "stepguard-local-guard_answer.log"
-            deadline = time.monotonic() + 120
-            while not log.exists() or log.read_text(encoding="utf-8").count("START") < 40:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            wait_for_items(40, tmp_path / "killed" / "state", process)
         finally:
             process.kill()
             process.wait()
@@ -128,7 +133,7 @@ def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
         )
         try:
             wait_until(out, r"--resume (\S+)", process)
-            time.sleep(1)  # let it look at the run
+            wait_for_items(1, tmp_path / "state", process)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 130
         finally:

@@ -60,6 +60,13 @@ def sleep(event, context):
     pathlib.Path(event["mark"]).write_text("finished") if "mark" in event else None
     return "slept"
 
+def meet(event, context):
+    room = pathlib.Path(event["room"])
+    (room / str(os.getpid())).touch()
+    while len(list(room.iterdir())) < event["count"]:
+        time.sleep(0.01)
+    return "met"
+
 def leave(event, context):
     sys.exit(event["status"])
 
