@@ -13,12 +13,14 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+from embedded_aws.apigateway.routes import Route, RouteTable
 from embedded_aws.lambda_.config import InvokeResult
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.caller import Caller
@@ -44,19 +46,22 @@ class Invoker(Protocol):
     def invoke(self, name_or_arn: str, payload: bytes, timeout: float | None = None) -> InvokeResult:
         """Run a function; raises TimeoutError when it takes longer than `timeout` seconds."""
 
+    def routes(self, name_or_arn: str, timeout: float) -> Sequence[Route]:
+        """The routes that a function's handler declares; raises ServiceError, TimeoutError."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
     """The application's HTTP API: all `routes` invoke the Lambda `function`.
 
-    A route is a method and a pattern: `("GET", "/chat/{execution}")`, `("GET", "/files/{path+}")`. `seconds` is the
-    integration's time-out. At most `concurrency` requests run in the Lambda and three times as many wait; more are
-    throttled. The reason: a route that waits for an execution occupies a worker and a thread, and the execution's
-    functions and calls need some, too.
+    Without `routes`, the API has those that the function's handler declares, as an application of Chalice does; they
+    are read at the first request. `seconds` is the integration's time-out. At most `concurrency` requests run in the
+    Lambda and three times as many wait; more are throttled. The reason: a route that waits for an execution occupies a
+    worker and a thread, and the execution's functions and calls need some, too.
     """
 
     function: str
-    routes: Sequence[tuple[str, str]]
+    routes: Sequence[Route] | None = None
     stage: str = "api"
     seconds: float = INTEGRATION_SECONDS
     concurrency: int = 8
@@ -69,28 +74,28 @@ class Gateway:
         self._api = api
         self._functions = functions
         self._account = account
-        methods: dict[str, set[str]] = {}
-        for method, pattern in api.routes:
-            methods.setdefault(pattern, set()).add(method)
-        # A literal segment matches before a parameter, and a parameter before the rest of a path.
-        self._routes = {pattern: methods[pattern] for pattern in sorted(methods, key=_rank)}
-        self._first = {pattern.split("/")[1] for pattern in methods}
+        self._loading = threading.Lock()
+        self._table = None if api.routes is None else RouteTable(api.routes)
         self._places = threading.BoundedSemaphore(4 * api.concurrency)
         self._running = threading.BoundedSemaphore(api.concurrency)
 
     @property
-    def patterns(self) -> list[str]:
-        """The patterns of all routes."""
-        return sorted(self._routes)
-
-    def owns(self, path: str) -> bool:
-        """Whether a path belongs to the API: its first segment is the first segment of a route."""
-        return path.split("/")[1] in self._first
+    def routes(self) -> RouteTable | None:
+        """The API's routes; None while the function that declares them cannot be loaded."""
+        if self._table is None:
+            with self._loading:
+                if self._table is None:
+                    with suppress(ServiceError, TimeoutError):
+                        self._table = RouteTable(self._functions.routes(self._api.function, self._api.seconds))
+        return self._table
 
     def handle(self, request: HttpRequest, caller: Caller, source_ip: str) -> HttpResponse:
         """Answer one request; failures are the gateway's answers, never exceptions."""
         request_id = str(uuid4())
-        found = self._match(request.path, request.method)
+        routes = self.routes
+        if routes is None:
+            return _gateway(502, "Internal server error", request_id, "InternalServerErrorException")
+        found = routes.match(request.path, request.method)
         if found is None:
             return _gateway(403, "Missing Authentication Token", request_id, "MissingAuthenticationTokenException")
         if len(request.body) > PAYLOAD_LIMIT:
@@ -126,14 +131,6 @@ class Gateway:
             self._running.release()
         response = None if result.function_error else _read_response(result.payload, request_id)
         return response or _gateway(502, "Internal server error", request_id, "InternalServerErrorException")
-
-    def _match(self, path: str, method: str) -> tuple[str, dict[str, str]] | None:
-        segments = path.strip("/").split("/")
-        for pattern, methods in self._routes.items():
-            parameters = _parameters(pattern.strip("/").split("/"), segments)
-            if parameters is not None:
-                return (pattern, parameters) if method in methods else None
-        return None
 
     def _event(
         self,
@@ -205,27 +202,6 @@ class Gateway:
             "resourcePath": pattern,
             "stage": self._api.stage,
         }
-
-
-def _rank(pattern: str) -> list[int]:
-    return [2 if part.endswith("+}") else part.startswith("{") for part in pattern.strip("/").split("/")]
-
-
-def _parameters(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    parameters: dict[str, str] = {}
-    for position, part in enumerate(pattern):
-        rest = segments[position:]
-        if part.endswith("+}"):
-            return {**parameters, part[1:-2]: "/".join(rest)} if rest and rest[0] else None
-        if not rest:
-            return None
-        if part.startswith("{"):
-            if not rest[0]:
-                return None
-            parameters[part[1:-1]] = rest[0]
-        elif part != rest[0]:
-            return None
-    return parameters if len(pattern) == len(segments) else None
 
 
 def _title(name: str) -> str:

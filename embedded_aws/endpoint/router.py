@@ -1,7 +1,8 @@
 """The WSGI application: reads a request, routes it to a service, writes the response.
 
-The rules apply in this order. A request from a web page of another origin is refused. A request with a path of the
-application's HTTP API that is not signed for another service goes to that API. The embedded services get requests by
+The rules apply in this order. A request from a web page of another origin is refused. An unsigned request for a page
+of the site gets the page. A request with a path of the application's HTTP API that is not signed for another service
+goes to that API. The embedded services get requests by
 the signing name in the credential scope (`states`, `bedrock`, `sagemaker`, `lambda`) and then by operation. All other
 AWS requests go to moto. Anything else gets a short help text. As on AWS, requests to the embedded services must be
 signed or carry a token; the signature is not verified.
@@ -83,13 +84,13 @@ class Router:
             return _error("AccessDeniedException", reason, 403)
         path, query = _target(environ)
         caller = read_caller(headers, query)
-        if self._gateway is not None and caller.service in ("", "execute-api") and self._gateway.owns(path):
-            request = _request(environ, path, query, headers)
-            return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
         bare = HttpRequest(environ["REQUEST_METHOD"], path, query, headers)
         if self._site is not None and not caller.service and self._site.owns(bare):
             request = _request(environ, path, query, headers)
             return _too_large() if request is None else self._site.handle(request)
+        if self._gateway is not None and self._is_for_api(self._gateway, bare, caller):
+            request = _request(environ, path, query, headers)
+            return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
         service = self._service(bare, caller)
         if service is None:
             return None if _is_aws(headers, caller) else self._help(path)
@@ -97,6 +98,16 @@ class Router:
             return _error("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         request = _request(environ, path, query, headers)
         return _too_large() if request is None else service.handle(request)
+
+    def _is_for_api(self, gateway: Gateway, request: HttpRequest, caller: Caller) -> bool:
+        if caller.service not in ("", "execute-api"):
+            return False
+        routes = gateway.routes
+        if routes is not None:
+            return routes.owns(request.path)
+        # The application cannot be loaded: the API answers with its error what no other service would answer.
+        aws = self._service(request, caller) is not None or _is_aws(request.headers, caller)
+        return caller.service == "execute-api" or not (aws or request.path == "/")
 
     def _service(self, request: HttpRequest, caller: Caller) -> Service | None:
         if caller.service:
@@ -106,12 +117,13 @@ class Router:
         return next((service for service in candidates if service.owns(request)), None)
 
     def _help(self, path: str) -> HttpResponse:
+        routes = self._gateway.routes if self._gateway is not None else None
         document = {
             "message": "stepguard's embedded AWS: an endpoint for AWS clients on this machine.",
             "use": "Set AWS_ENDPOINT_URL to this address; any access key and secret do.",
             "services": sorted(self._services),
             "other services": "by moto, in memory",
-            "http api": self._gateway.patterns if self._gateway else [],
+            "http api": routes.patterns if routes is not None else [],
         }
         status = 200 if path == "/" else 404
         return HttpResponse(

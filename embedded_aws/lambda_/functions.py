@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -96,8 +97,23 @@ class Functions:
         """
         config = self.config(name_or_arn)
         check_size(payload, REQUEST_LIMIT)
+        return self._run(config, Event(str(uuid4()), payload, client_context), timeout)
+
+    def routes(self, name_or_arn: str, timeout: float) -> list[tuple[str, str]]:
+        """Method and pattern of each route that a function's handler declares, e.g. an application of Chalice.
+
+        Loads the handler in a worker and does not invoke it. Raises TimeoutError and ServiceError; also when the
+        handler cannot be loaded.
+        """
+        config = self.config(name_or_arn)
+        result = self._run(config, Event(str(uuid4()), None), timeout)
+        if result.function_error:
+            raise ServiceError("ServiceException", f"Function {config.name} cannot be loaded; see its log.", 502)
+        return [(method, pattern) for method, pattern in json.loads(result.payload)]
+
+    def _run(self, config: FunctionConfig, event: Event, timeout: float | None) -> InvokeResult:
+        """Run or load a function in a worker. Raises TimeoutError, ServiceError."""
         give_up = time.monotonic() + (math.inf if timeout is None else timeout)
-        event = Event(str(uuid4()), payload, client_context)
         while True:
             run = self._start(config, event, min(QUEUE_SECONDS, max(0.0, give_up - time.monotonic())))
             try:

@@ -22,7 +22,7 @@ INIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is asked of a function; without a payload only its handler is loaded."""
+    """A request to a function. Without a payload its handler is only loaded; the result is the routes it declares."""
 
     request_id: str
     payload: bytes | None
@@ -39,7 +39,7 @@ class Invocation:
         self._arn = arn
         self._event = event
         self._log = InvocationLog(logs, config.name, worker.stream)
-        self._loading = config.handler not in worker.loaded
+        self._loading = event.payload is None or config.handler not in worker.loaded
         self._started = event.payload is None
         self._sent_at: float | None = None
         self._init_ms: float | None = None
@@ -72,7 +72,7 @@ class Invocation:
                 return self._result(reply.body, failed=True)
             self._loaded()
             if self._event.payload is None:
-                return InvokeResult(204, b"", None, self._event.request_id)
+                return InvokeResult(204, reply.body, None, self._event.request_id)
 
     @property
     def _seconds(self) -> float:

@@ -3,8 +3,8 @@
 It imports the standard library and `embedded_aws.workers.child` only; everything else in the process comes from the
 task root. What a handler prints goes to the pipes on descriptors 1 and 2, never to the channel.
 
-Requests are `load` (import the handler, the init phase) and `invoke`. Each answer is one frame: its header has `ok`,
-its body is the result or the error document of https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html.
+Requests are `load` (import the handler, the init phase; the result is the routes that it declares) and `invoke`. Each
+answer is one frame: its header has `ok`, its body is the result or the error document of https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html.
 
 The errors and their texts are those of AWS's Python runtime interface client
 (https://github.com/aws/aws-lambda-python-runtime-interface-client). One difference, for privacy: the log has an
@@ -101,6 +101,24 @@ def find_handler(name: str) -> Handler:
     return handler
 
 
+def declared_routes(handler: Handler) -> bytes:
+    """Method and pattern of each route as JSON.
+
+    An application of Chalice maps each pattern to its methods in `routes`; other handlers declare no route.
+    """
+    routes = getattr(handler, "routes", None)
+    if not isinstance(routes, Mapping):
+        return b"[]"
+    declared = [
+        (method, pattern)
+        for pattern, methods in routes.items()
+        if isinstance(pattern, str) and isinstance(methods, Mapping)
+        for method in methods
+        if isinstance(method, str)
+    ]
+    return json.dumps(declared).encode("ascii")
+
+
 def run_handler(handler: Handler, body: bytes, context: LambdaContext) -> bytes:
     """Event JSON in, response JSON out."""
     try:
@@ -155,7 +173,8 @@ class Runtime:
         signal.setitimer(signal.ITIMER_REAL, header["seconds"] + GRACE_SECONDS)
         try:
             handler = find_handler(header["handler"])
-            result = b"" if header["kind"] == "load" else run_handler(handler, body, self._context(header))
+            loads = header["kind"] == "load"
+            result = declared_routes(handler) if loads else run_handler(handler, body, self._context(header))
             if len(result) > RESPONSE_LIMIT:
                 message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
                 raise Fault("Function.ResponseSizeTooLarge", message)

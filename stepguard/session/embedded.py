@@ -34,24 +34,8 @@ SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
 PATIENCE_SECONDS = 300.0
 """How long a command waits for another one that uses the same state folder."""
 
-HTTP_API = HttpApi(
-    function=f"{PREFIX}-api_handler",
-    routes=(
-        ("POST", "/chat"),
-        ("GET", "/chat/{execution}"),
-        ("GET", "/executions"),
-        ("GET", "/executions/{execution}"),
-        ("GET", "/executions/{execution}/events"),
-        ("POST", "/executions/{execution}/replay"),
-        ("GET", "/evaluations"),
-        ("POST", "/evaluations"),
-        ("GET", "/evaluations/{run}"),
-        ("GET", "/evaluations/{run}/report"),
-        ("GET", "/evaluations/{run}/items/{number}"),
-        ("GET", "/health"),
-    ),
-)
-"""The routes of app.py."""
+HTTP_API = HttpApi(f"{PREFIX}-api_handler")
+"""The API in front of app.py, with the routes that app.py declares."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedded_aws.apigateway.http_api import Gateway, HttpApi
+from embedded_aws.apigateway.routes import Route
 from embedded_aws.lambda_.config import FunctionConfig, InvokeResult
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, ServiceError
@@ -46,6 +48,9 @@ class FakeLambda:
         if self.error:
             raise self.error
         return InvokeResult(200, self.payload, self.function_error, "id")
+
+    def routes(self, name_or_arn: str, timeout: float) -> list[Route]:
+        raise AssertionError("The routes are given.")
 
 
 OK = {"statusCode": 200, "headers": {}, "body": "{}"}
@@ -296,6 +301,44 @@ def test_a_body_over_ten_megabytes_is_refused() -> None:
     assert len(functions.events) == 1
 
 
+class DeclaringLambda(FakeLambda):
+    """Declares `declared`, or raises `broken`; counts the questions for its routes."""
+
+    def __init__(self, declared: Sequence[Route], broken: Exception | None = None) -> None:
+        super().__init__(OK)
+        self.declared = declared
+        self.broken = broken
+        self.questions: list[tuple[str, float]] = []
+
+    def routes(self, name_or_arn: str, timeout: float) -> list[Route]:
+        self.questions.append((name_or_arn, timeout))
+        if self.broken:
+            raise self.broken
+        return list(self.declared)
+
+
+def test_the_function_declares_the_routes() -> None:
+    """They are read at the first request and only once."""
+    functions = DeclaringLambda([("GET", "/health")])
+    gateway = Gateway(HttpApi("api_handler"), functions, Account())
+    assert functions.questions == []
+    statuses = [
+        gateway.handle(HttpRequest(method, "/health"), Caller(), "127.0.0.1").status for method in ("GET", "POST")
+    ]
+    assert statuses == [200, 403]
+    assert functions.questions == [("api_handler", 29.0)]
+
+
+@pytest.mark.parametrize("broken", [ServiceError("ServiceException", "cannot be loaded", 502), TimeoutError()])
+def test_routes_that_cannot_be_read_are_a_502(broken: Exception) -> None:
+    """As for a function that fails; the next request tries again."""
+    functions = DeclaringLambda([("GET", "/health")], broken)
+    gateway = Gateway(HttpApi("api_handler"), functions, Account())
+    assert gateway.handle(HttpRequest("GET", "/health"), Caller(), "127.0.0.1").status == 502
+    functions.broken = None
+    assert gateway.handle(HttpRequest("GET", "/health"), Caller(), "127.0.0.1").status == 200
+
+
 CHALICE = """
 from chalice import BadRequestError, Chalice, Response
 
@@ -321,7 +364,7 @@ def test_chalice_answers_through_the_gateway(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(CHALICE, encoding="utf-8")
     functions = Functions(Account(), tmp_path / "logs", workers=1)
     functions.register(FunctionConfig("api_handler", "app.app", tmp_path, timeout=30.0))
-    gateway = Gateway(HttpApi("api_handler", ROUTES), functions, Account())
+    gateway = Gateway(HttpApi("api_handler"), functions, Account())
 
     def ask(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[int, Any]:
         headers = {"content-type": "application/json", "accept": "*/*"}
@@ -335,5 +378,8 @@ def test_chalice_answers_through_the_gateway(tmp_path: Path) -> None:
         assert ask("GET", "/chat/e1") == (200, {"execution": "e1"})
         assert ask("POST", "/chat", body=b"{}")[0] == 400
         assert ask("POST", "/chat", body=b"{not json")[0] == 400
+        assert ask("PUT", "/chat")[0] == 403
+        assert gateway.routes is not None
+        assert gateway.routes.patterns == ["/chat", "/chat/{execution}"]
     finally:
         functions.close()
