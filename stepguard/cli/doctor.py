@@ -16,7 +16,7 @@ from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.settings import VARIABLES, read_settings
-from stepguard.project import folder
+from stepguard.project.folder import find_project
 from stepguard.session.account import on_aws
 from stepguard.session.embedded import embedded
 from stepguard.session.model import home_of
@@ -82,7 +82,7 @@ def _configuration(environment: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _place(arguments: argparse.Namespace) -> Iterator[Check]:
-    yield _checked("definition", lambda: f"{len(folder.chat_definition(_placeholder_arns()))} characters")
+    yield _checked("definition", lambda: f"{len(find_project().chat_definition(_placeholder_arns()))} characters")
     if arguments.aws or arguments.endpoint_url:
         with on_aws(arguments.endpoint_url, arguments.state_machine) as session:
             yield from _reachable(session.executions)
@@ -98,7 +98,9 @@ def _place(arguments: argparse.Namespace) -> Iterator[Check]:
 
 
 def _placeholder_arns() -> dict[str, str]:
-    return {entry.name: f"arn:aws:lambda:us-east-1:000000000000:function:{entry.name}" for entry in folder.lambdas()}
+    return {
+        entry.name: f"arn:aws:lambda:us-east-1:000000000000:function:{entry.name}" for entry in find_project().lambdas()
+    }
 
 
 def _reachable(executions: Executions) -> Iterator[Check]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from stepguard import __version__
 from stepguard.cli.commands import COMMANDS
 from stepguard.cli.streams import finish_output, open_streams
 from stepguard.guard.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
@@ -18,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code; usage errors exit with 2 by argparse."""
     open_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = _parser(arguments).parse_args(arguments)
     try:
+        chosen = _parser(arguments).parse_args(arguments)
         code = int(chosen.run(chosen))
         sys.stdout.flush()
         return code
@@ -29,6 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StepguardError as error:
         print(f"stepguard: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        extra = _extra_of(error)
+        if extra is None:
+            raise
+        print(f"stepguard: {error.name} is not installed: run pip install 'stepguard[{extra}]'", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # `stepguard ... | head`: the reader has closed the pipe
         finish_output()
         return 1
@@ -46,6 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _extra_of(error: ModuleNotFoundError) -> str | None:
+    """The extra that brings a missing package; None when the missing module is part of stepguard or Python."""
+    name = (error.name or "").partition(".")[0]
+    if not name or name in _OWN or name in sys.stdlib_module_names:
+        return None
+    return _EXTRAS.get(name, "local")
+
+
+_OWN = ("stepguard", "embedded_aws", "functions", "app")
+_EXTRAS = {"pypdf": "documents", "PIL": "images"}
+
+
 def _cloud_errors() -> tuple[type[Exception], ...]:
     from embedded_aws.cloud import FolderInUseError, StateFolderError
 
@@ -59,6 +78,7 @@ def _describe(error: OSError) -> str:
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the chosen command; the other commands have only their name and help."""
     parser = argparse.ArgumentParser(prog="stepguard", description="Three guard layers around a large language model.")
+    parser.add_argument("--version", action="version", version=f"stepguard {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
         if name in arguments[:1]:

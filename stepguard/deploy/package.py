@@ -21,19 +21,15 @@ from typing import Any
 import yaml
 
 from stepguard.deploy import archive, guardrails
+from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, LambdaPart, find_lambda_part
 from stepguard.deploy.resources import ResourcesError, load_resources
+from stepguard.guard.errors import ConfigurationError
 from stepguard.project.definitions import DefinitionError, check_evaluation
+from stepguard.project.folder import Project
+from stepguard.project.guardrail_files import read_guardrail_files
 
 STAGE = "dev"
-PACKAGE = Path(__file__).resolve().parents[1]
-"""The installed stepguard package: never one of the same name from an index."""
-
-RESOURCES = Path("statemachine/cloudformation")
-DEFINITIONS = Path("statemachine")
-GUARDRAILS = Path("guardrails")
-LAMBDA_PART = ("__init__.py", "guard", "evaluation", "trace", "aws")
-"""What of the stepguard package runs in Lambda."""
-
+RESOURCES = "statemachine/cloudformation"
 MUST_HOLD = ("app.py", "chalice/app.py", "functions/__init__.py", "stepguard/guard/__init__.py")
 
 # `python -m chalice` does not exist, and the `chalice` script may not be on the path.
@@ -46,31 +42,29 @@ class PackagingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What was built: paths, the zip's number of files, its size in bytes, its digest."""
+    """What was built: paths, the zip's number of files, size in bytes and digest, the digest of stepguard's part."""
 
     archive: Path
     template: Path
     files: int
     size: int
     sha256: str
+    lambda_part: str
 
 
-def build(root: Path, folder: Path) -> Package:
-    """Package the project in `root` into `folder` (relative to `root`).
-
-    Raises PackagingError.
-    """
-    out = root / folder
-    layers = configurations(root)
+def build(project: Project, out: Path) -> Package:
+    """Package a project into a folder, which is created. Raises PackagingError."""
     try:
-        resources = load_resources(root / RESOURCES)
-    except ResourcesError as error:
+        layers = configurations(project)
+        resources = load_resources(project.path(RESOURCES))
+        lambda_part = find_lambda_part()
+    except (ResourcesError, ConfigurationError, InstallationChanged) as error:
         raise PackagingError(str(error)) from None
     for name in ("deployment.zip", "sam.yaml"):
         (out / name).unlink(missing_ok=True)  # what an earlier build left must not pass for this one's
     with tempfile.TemporaryDirectory(prefix="stepguard-package-") as staging:
         application = Path(staging)
-        _stage(root, application)
+        _stage(project, lambda_part, application)
         merged = application / "resources.yaml"
         merged.write_text(yaml.dump(resources, Dumper=_Plain, allow_unicode=True), encoding="utf-8")
         _chalice(application, out, merged)
@@ -78,45 +72,39 @@ def build(root: Path, folder: Path) -> Package:
     missing = [name for name in MUST_HOLD if name not in names]
     if missing:
         raise PackagingError(f"The zip lacks {', '.join(missing)}.")
-    _finish_template(out / "sam.yaml", layers, root / DEFINITIONS)
+    _finish_template(out / "sam.yaml", layers, project)
     content = (out / "deployment.zip").read_bytes()
     return Package(
-        folder / "deployment.zip", folder / "sam.yaml", len(names), len(content), hashlib.sha256(content).hexdigest()
+        archive=out / "deployment.zip",
+        template=out / "sam.yaml",
+        files=len(names),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        lambda_part=lambda_part.sha256,
     )
 
 
-def configurations(root: Path) -> dict[str, Mapping[str, Any]]:
+def configurations(project: Project) -> dict[str, Mapping[str, Any]]:
     """The CreateGuardrail request of each layer, by the file's name: preprocess, model, postprocess.
 
-    Raises PackagingError naming the file that cannot be read.
+    Raises ConfigurationError naming the file that cannot be read.
     """
-    requests: dict[str, Mapping[str, Any]] = {}
-    for file in sorted((root / GUARDRAILS).glob("*.yaml")):
-        try:
-            request = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise PackagingError(f"{GUARDRAILS / file.name} cannot be read: {error}") from None
-        if not isinstance(request, dict):
-            raise PackagingError(f"{GUARDRAILS / file.name} must be a mapping, as CreateGuardrail takes it.")
-        requests[file.stem] = request
-    return requests
+    return {file.stem: request for file, request in read_guardrail_files([project.path("guardrails")]).items()}
 
 
-def _stage(root: Path, target: Path) -> None:
+def _stage(project: Project, lambda_part: LambdaPart, target: Path) -> None:
     """Copy what runs in Lambda into a Chalice project of its own: Chalice packs app.py and what is in vendor/."""
-    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "deployments", "deployed")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "deployments", "deployed", "ejected.json")
     try:
-        for name in ("app.py", "requirements.txt"):
-            shutil.copy2(root / name, target / name)
-        shutil.copytree(root / ".chalice", target / ".chalice", ignore=unwanted)
-        shutil.copytree(root / "functions", target / "vendor" / "functions", ignore=unwanted)
-        for name in LAMBDA_PART:
-            source, copy = PACKAGE / name, target / "vendor" / "stepguard" / name
-            if source.is_dir():
-                shutil.copytree(source, copy, ignore=unwanted)
-            else:
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, copy)
+        for folder in dict.fromkeys((project.builtin, project.root)):  # a team's own files win
+            shutil.copytree(folder / ".chalice", target / ".chalice", ignore=unwanted, dirs_exist_ok=True)
+        shutil.copy2(project.path("requirements.txt"), target / "requirements.txt")
+        shutil.copy2(project.application / "app.py", target / "app.py")
+        shutil.copytree(project.application / "functions", target / "vendor" / "functions", ignore=unwanted)
+        for file in lambda_part.files:
+            copy = target / "vendor" / "stepguard" / file.relative_to(PACKAGE)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
     except OSError as error:
         raise PackagingError(f"{error.filename}: {error.strerror or 'cannot be copied'}.") from None
 
@@ -138,10 +126,10 @@ def _chalice(root: Path, out: Path, resources: Path) -> None:
         raise PackagingError(f"chalice package failed:\n{(result.stdout + result.stderr).strip()}")
 
 
-def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], definitions: Path) -> None:
+def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], project: Project) -> None:
     document = guardrails.point_at_versions(yaml.safe_load(template.read_text(encoding="utf-8")), layers)
     document["Resources"] |= guardrails.resources(layers)
-    _embed_definitions(document["Resources"], definitions)
+    _embed_definitions(document["Resources"], project.path("statemachine"))
     _allow_network_interfaces(document["Resources"])
     _close_api(document["Resources"])
     template.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True, width=120), encoding="utf-8")

@@ -18,6 +18,7 @@ import yaml
 from stepguard.deploy.aws import Aws, AwsError, aws_call
 from stepguard.deploy.package import Package, build
 from stepguard.deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
+from stepguard.project.folder import Project
 
 STAGES = Path("deploy/stages")
 PACKAGE = Path("build/package")
@@ -52,17 +53,17 @@ def parameters_of(root: Path, stage: str, given: Sequence[str]) -> dict[str, str
 
 
 def deploy(
-    stack: Stack, aws: Aws, root: Path, parameters: Mapping[str, str], confirm: Confirm, say: Say
+    stack: Stack, aws: Aws, project: Project, parameters: Mapping[str, str], confirm: Confirm, say: Say
 ) -> dict[str, str]:
     """Package, upload, preview, ask, change, and give the stack's outputs; doing it twice changes nothing.
 
     Raises PackagingError, StackError, AwsError.
     """
-    package = build(root, PACKAGE)
+    package = build(project, project.workspace / PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
-    template = yaml.safe_load((root / package.template).read_text(encoding="utf-8"))
+    template = yaml.safe_load(package.template.read_text(encoding="utf-8"))
     _stamp(template, _user_pool(stack, parameters))
-    url = _upload(aws, stack.name, root, package, template)
+    url = _upload(aws, stack.name, package, template)
     change_set = stack.preview(url, parameters, list(template["Parameters"]))
     if not change_set.changes:
         say(f"{stack.name} is up to date.")
@@ -96,7 +97,7 @@ def _stamp(template: Mapping[str, Any], user_pool: str) -> None:
         info["version"] = hashlib.sha256(user_pool.encode()).hexdigest()[:12]
 
 
-def _upload(aws: Aws, folder: str, root: Path, package: Package, template: Mapping[str, Any]) -> str:
+def _upload(aws: Aws, folder: str, package: Package, template: Mapping[str, Any]) -> str:
     """Put the zip and the template that names it into the bucket for packages; returns the template's URL.
 
     The zip's key is its digest: code that did not change keeps its address, so CloudFormation updates no Lambda.
@@ -108,7 +109,7 @@ def _upload(aws: Aws, folder: str, root: Path, package: Package, template: Mappi
     text = yaml.safe_dump(template, allow_unicode=True, width=120)
     with aws_call():
         s3 = aws("s3")
-        s3.put_object(Bucket=bucket, Key=code, Body=(root / package.archive).read_bytes())
+        s3.put_object(Bucket=bucket, Key=code, Body=package.archive.read_bytes())
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
     # Path style: an emulator of CloudFormation reads no other. China's regions have a domain of their own.
     region = s3.meta.region_name

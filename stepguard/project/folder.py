@@ -1,4 +1,8 @@
-"""The project's own files: definitions, guardrails, Lambda configuration."""
+"""The project that a command works on: what a team owns, and the application of the installed package for the rest.
+
+A project holds guardrails/, corpora/ and .chalice/config.json. The rest (app.py, functions/, statemachine/, the
+Lambdas' policies) comes from the installed package unless `stepguard eject` copied it into the project.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stepguard.guard.errors import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The project folder: app.py, statemachine/, guardrails/, .chalice/."""
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The installed stepguard package."""
 
+PACKED = PACKAGE / "_project"
+"""The application inside a wheel; a clone has it at the repository's root instead."""
+
+CONFIG = ".chalice/config.json"
 LAYER_FILES = {"preprocess": "preprocess.yaml", "model": "model.yaml", "postprocess": "postprocess.yaml"}
 
 
@@ -29,71 +35,97 @@ class LambdaSettings:
     memory: int
 
 
-def chat_definition(function_arns: Mapping[str, str]) -> str:
-    """statemachine/chat.asl.json with each `${GuardInputFunctionArn}` replaced, as CloudFormation does it.
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`root` is the folder that a team owns; `builtin` the folder with the installed package's application.
 
-    `function_arns` maps a Lambda's name (guard_input) to its ARN. Raises ConfigurationError for one without an ARN.
+    They are the same folder in a clone, and outside any project.
     """
-    return _substituted(_definition("chat"), "chat", function_arns)
 
+    root: Path
+    builtin: Path
 
-def evaluation_definition(function_arns: Mapping[str, str]) -> str:
-    """statemachine/evaluate.asl.json with the Lambdas' ARNs. Raises ConfigurationError."""
-    return _substituted(_definition("evaluate"), "evaluate", function_arns)
+    def path(self, name: str) -> Path:
+        """A file or folder of the project, or else the package's, e.g. `path("statemachine/chat.asl.json")`."""
+        own = self.root / name
+        return own if own.exists() else self.builtin / name
 
+    @property
+    def application(self) -> Path:
+        """The folder with app.py and functions/, which the Lambdas run."""
+        return self.root if (self.root / "app.py").exists() else self.builtin
 
-def _definition(name: str) -> str:
-    return (ROOT / "statemachine" / f"{name}.asl.json").read_text(encoding="utf-8")
+    @property
+    def workspace(self) -> Path:
+        """Where commands write by default (.stepguard/, build/): the project, never the installed package."""
+        return self.root if self.root != PACKED else Path.cwd()
 
+    @property
+    def guardrails(self) -> list[Path]:
+        """The guardrail file of each layer."""
+        return [self.path(f"guardrails/{name}") for name in LAYER_FILES.values()]
 
-def _substituted(text: str, name: str, function_arns: Mapping[str, str]) -> str:
-    substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
+    def lambdas(self, stage: str = "dev") -> list[LambdaSettings]:
+        """The Lambdas that .chalice/config.json describes for a stage; app.py names a handler `<name>_lambda`.
 
-    def replace(placeholder: re.Match[str]) -> str:
+        Raises ConfigurationError.
+        """
+        file = self.path(CONFIG)
         try:
-            return substitutions[placeholder.group(1)]
-        except KeyError:
-            raise ConfigurationError(f"statemachine/{name}.asl.json: no Lambda stands for {placeholder[0]}.") from None
+            config = json.loads(file.read_text(encoding="utf-8"))
+            memory = int(config.get("lambda_memory_size", 128))
+            return [_lambda(name, entry, memory) for name, entry in config["stages"][stage]["lambda_functions"].items()]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}: {error}).") from None
 
-    return re.sub(r"\$\{(\w+)\}", replace, text)
+    def chat_definition(self, function_arns: Mapping[str, str]) -> str:
+        """statemachine/chat.asl.json with each `${GuardInputFunctionArn}` replaced, as CloudFormation does it.
+
+        `function_arns` maps a Lambda's name (guard_input) to its ARN. Raises ConfigurationError for a missing one.
+        """
+        return self._definition("chat", function_arns)
+
+    def evaluation_definition(self, function_arns: Mapping[str, str]) -> str:
+        """statemachine/evaluate.asl.json with the Lambdas' ARNs. Raises ConfigurationError."""
+        return self._definition("evaluate", function_arns)
+
+    def _definition(self, name: str, function_arns: Mapping[str, str]) -> str:
+        file = self.path(f"statemachine/{name}.asl.json")
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
+        substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
+
+        def replace(placeholder: re.Match[str]) -> str:
+            try:
+                return substitutions[placeholder.group(1)]
+            except KeyError:
+                raise ConfigurationError(f"{file}: there is no Lambda for {placeholder[0]}.") from None
+
+        return re.sub(r"\$\{(\w+)\}", replace, text)
+
+
+def _lambda(name: str, entry: Mapping[str, Any], memory: int) -> LambdaSettings:
+    handler = "app.app" if name == "api_handler" else f"app.{name}_lambda"
+    return LambdaSettings(name, handler, float(entry["lambda_timeout"]), int(entry.get("lambda_memory_size", memory)))
 
 
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def lambdas(stage: str = "dev") -> list[LambdaSettings]:
-    """The Lambdas that .chalice/config.json describes for a stage; app.py names a handler `<name>_lambda`."""
-    config = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-    memory = int(config.get("lambda_memory_size", 128))
-    found = []
-    for name, entry in config["stages"][stage]["lambda_functions"].items():
-        handler = "app.app" if name == "api_handler" else f"app.{name}_lambda"
-        size = int(entry.get("lambda_memory_size", memory))
-        found.append(LambdaSettings(name, handler, float(entry["lambda_timeout"]), size))
-    return found
+def builtin_project() -> Project:
+    """The project of the installed package: `stepguard demo` runs it outside any other project."""
+    folder = PACKED if PACKED.is_dir() else PACKAGE.parent
+    return Project(folder, folder)
 
 
-def guardrail_files(paths: list[Path]) -> dict[Path, dict[str, Any]]:
-    """The guardrail configurations of YAML files, or of the folders that hold them.
-
-    Raises ConfigurationError naming the file that cannot be read.
-    """
-    files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-    if not files:
-        raise ConfigurationError(f"No .yaml file in {', '.join(map(str, paths))}.")
-    return {file: _guardrail(file) for file in files}
-
-
-def _guardrail(file: Path) -> dict[str, Any]:
-    try:
-        configuration = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConfigurationError(f"{file}{line}: is not valid YAML.") from None
-    if not isinstance(configuration, dict) or not isinstance(configuration.get("name"), str):
-        raise ConfigurationError(f"{file}: a guardrail is a mapping with a 'name', as CreateGuardrail takes it.")
-    return configuration
+def find_project(start: Path | None = None) -> Project:
+    """The project around a folder (the current one by default), or else the package's own."""
+    builtin = builtin_project()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG).is_file() and (folder / "guardrails").is_dir():
+            return Project(folder, builtin.builtin)
+    return builtin

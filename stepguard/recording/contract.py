@@ -14,7 +14,7 @@ from uuid import uuid4
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
 from stepguard.aws.clients import client
-from stepguard.project.folder import chat_definition, lambdas
+from stepguard.project.folder import find_project
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import differences, expectation
 from stepguard.session.chat import wait
@@ -33,7 +33,7 @@ class Recorded:
 
     def with_mocks(self, folder: Path) -> list[str]:
         """What today's definition does otherwise than recorded, given each task's recorded answer."""
-        names = [entry.name for entry in lambdas()]
+        names = [entry.name for entry in find_project().lambdas()]
         arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
         states = StepFunctions(
             folder / "states.sqlite3",
@@ -43,7 +43,11 @@ class Recorded:
         )
         try:
             machine = states.create_state_machine(
-                {"name": "chat", "definition": chat_definition(arns), "roleArn": "arn:aws:iam::1:role/test"}
+                {
+                    "name": "chat",
+                    "definition": find_project().chat_definition(arns),
+                    "roleArn": "arn:aws:iam::1:role/test",
+                }
             )["stateMachineArn"]
             started = states.start_execution(
                 {"stateMachineArn": f"{machine}#{self._case['name']}", "input": json.dumps(self._case["input"])}

@@ -21,7 +21,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import read_guardrails
-from stepguard.project import folder
+from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
 from stepguard.session.model import Session
 from stepguard.webserver.site import Site
@@ -59,11 +59,12 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
 
 
 def _api(arn: str) -> FunctionConfig:
-    settings = next(entry for entry in folder.lambdas() if entry.name == "api_handler")
+    project = find_project()
+    settings = next(entry for entry in project.lambdas() if entry.name == "api_handler")
     return FunctionConfig(
         name=HTTP_API.function,
         handler=settings.handler,
-        task_root=folder.ROOT,
+        task_root=project.application,
         environment=_environment(arn),
         timeout=settings.timeout,
         memory=settings.memory,

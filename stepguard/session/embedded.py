@@ -17,9 +17,12 @@ from stepguard.admin.state_machine import put_state_machine
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
+from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
 from stepguard.guard.verdict import Layer
-from stepguard.project import folder
+from stepguard.project.folder import find_project
+from stepguard.project.guardrail_files import read_guardrail_files
+from stepguard.project.models import missing_packages
 from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
@@ -48,6 +51,10 @@ def embedded(
     into it. Without `recover`, what a killed process left behind is not taken up. Raises FolderInUseError,
     StateFolderError, StepguardError.
     """
+    if missing := missing_packages():
+        raise ConfigurationError(
+            f"The model files {', '.join(missing)} are not installed: run `stepguard models install`."
+        )
     read_settings(os.environ)  # half a pair must fail here, before anything starts
     url = None if serve else announced(home)
     with ExitStack() as opened:
@@ -104,12 +111,13 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     """
     layers = read_guardrails(os.environ) or _apply_layers()
     environment = _lambda_environment(cloud.url, layers)
-    settings = folder.lambdas()
+    project = find_project()
+    settings = project.lambdas()
     cloud.register(
         FunctionConfig(
             name=f"{PREFIX}-{entry.name}",
             handler=entry.handler,
-            task_root=folder.ROOT,
+            task_root=project.application,
             environment=environment,
             timeout=entry.timeout,
             memory=entry.memory,
@@ -118,14 +126,14 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     )
     arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
     role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
-    put_state_machine(_machine_arn(), folder.chat_definition(arns), role)
-    put_state_machine(_machine_arn("evaluate"), folder.evaluation_definition(arns), role)
+    put_state_machine(_machine_arn(), project.chat_definition(arns), role)
+    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns), role)
     return layers
 
 
 def _apply_layers() -> dict[Layer, GuardrailRef]:
     admin = GuardrailAdmin()
-    files = folder.guardrail_files([folder.ROOT / "guardrails" / name for name in folder.LAYER_FILES.values()])
+    files = read_guardrail_files(find_project().guardrails)
     return {Layer(file.stem): admin.apply(configuration).ref for file, configuration in files.items()}
 
 

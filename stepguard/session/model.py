@@ -17,7 +17,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
-from stepguard.project import folder
+from stepguard.project.folder import find_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def home_of(choice: str | None) -> Path:
 
     Raises ConfigurationError for one that leads nowhere.
     """
-    home = Path(choice or os.environ.get("STEPGUARD_HOME") or folder.ROOT / ".stepguard")
+    home = Path(choice or os.environ.get("STEPGUARD_HOME") or find_project().workspace / ".stepguard")
     try:
         return home.expanduser().resolve()
     except (OSError, RuntimeError):  # the home of nobody; links in a circle

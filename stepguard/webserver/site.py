@@ -18,10 +18,10 @@ from typing import Any
 from embedded_aws.wire import HttpRequest, HttpResponse
 from stepguard.evaluation.runs import RUN_ID
 from stepguard.guard.errors import InvalidRequest
-from stepguard.project import folder
+from stepguard.project.folder import builtin_project
 from stepguard.webserver.layout import layout
 
-FOLDER = folder.ROOT / "web"
+FOLDER = builtin_project().builtin / "web"
 PREFIX = "/ui"
 REPORTS = "evaluations"
 """The folder of reports in the state folder, and the page's path of them."""

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from stepguard.guard import settings
-from stepguard.project.folder import ROOT
+from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "use" / "chat.md").read_text(encoding="utf-8")

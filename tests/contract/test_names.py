@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import app
-from stepguard.deploy.package import LAMBDA_PART
+from stepguard.deploy.lambda_part import LAMBDA_PART
 from stepguard.guard.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stepguard.project.folder import ROOT
+from tests.paths import ROOT
 
 AVOIDED = re.compile(
     r"\b(tells|told|says which|stands (?:in|beside)|of its own|of ours|not ours|asked for|asking|who asks|half set"

@@ -27,7 +27,7 @@ def _side(server: Server) -> Side:
 def test_documented_agreement_with_aws_holds(side: Side, case: Case) -> None:
     """Each call has its line in the table, and agrees with AWS where the table says yes, and only there."""
     if case.call == NEEDS_DETECTOR and importlib.util.find_spec("nudenet") is None:
-        pytest.skip("no image detector: pip install --no-deps --require-hashes -r requirements-images.txt")
+        pytest.skip("no image detector: stepguard models install --images")
     start = f"| {escaped(case.call)} | {escaped(case.aws)} [{case.source}] | "
     line = next((line for line in TABLE.splitlines() if line.startswith(start)), "")
     assert line, f"run python -m bench.wire: docs/measurements/wire-comparison.md has no line for {case.call}"

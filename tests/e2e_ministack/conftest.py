@@ -21,9 +21,12 @@ from stepguard.deploy.api import Api, Reply
 from stepguard.deploy.aws import Aws
 from stepguard.deploy.stack import Stack
 from stepguard.deploy.stage import deploy
+from stepguard.project.folder import find_project
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "staging-e2e"
+PROJECT = find_project(Path(os.environ.get("PROJECT") or ROOT))
+"""The project that is deployed: this repository, or the folder that PROJECT names."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +51,7 @@ class Deployed:
     def deploy(self, **parameters: str) -> None:
         """`make deploy-local`, with these parameters changed."""
         self.said.clear()
-        self.outputs = deploy(self.stack, self.aws, ROOT, parameters, lambda question: True, self.said.append)
+        self.outputs = deploy(self.stack, self.aws, PROJECT, parameters, lambda question: True, self.said.append)
 
     def api(self, credentials: Credentials | None = None) -> Api:
         """The chat API, asked by these credentials; by the deployer's without."""

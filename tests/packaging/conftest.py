@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from stepguard.deploy.package import Package, build
+from stepguard.project.folder import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (".chalice", "app.py", "functions", "guardrails", "requirements.txt", "statemachine")
@@ -51,6 +52,11 @@ def copy_project(target: Path) -> Path:
     return target
 
 
+def package(root: Path, folder: str = "build/package") -> Package:
+    """Package the project in `root`, which has everything of its own."""
+    return build(Project(root, root), root / folder)
+
+
 def read(root: Path, package: Package) -> Built:
     """Open a package that was built in `root`."""
     template = root / package.template
@@ -63,7 +69,7 @@ def read(root: Path, package: Package) -> Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The project's package."""
     root = copy_project(tmp_path_factory.mktemp("first") / "project")
-    return read(root, build(root, Path("build/package")))
+    return read(root, package(root, "build/package"))
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +82,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Built:
     compiled = root / "functions" / "__pycache__"
     compiled.mkdir()
     (compiled / "answer.cpython-311.pyc").write_bytes(b"compiled")
-    return read(root, build(root, Path("out/of/the/way")))
+    return read(root, package(root, "out/of/the/way"))
 
 
 @pytest.fixture

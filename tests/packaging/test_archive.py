@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from stepguard.cli.main import main
 from stepguard.deploy import archive
-from stepguard.deploy.__main__ import main
-from stepguard.deploy.package import PackagingError, build
-from tests.packaging.conftest import Built
+from stepguard.deploy.package import PackagingError
+from tests.packaging.conftest import Built, package
 
 FILES = [
     "app.py",
@@ -160,21 +160,21 @@ def test_a_project_without_its_functions_is_refused(project: Path) -> None:
     """What cannot be packaged is named before anything is built."""
     shutil.rmtree(project / "functions")
     with pytest.raises(PackagingError, match="functions"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
 
 
 def test_a_broken_application_is_reported_with_chalices_words(project: Path) -> None:
     """When app.py cannot be imported, packaging fails with the reason."""
     (project / "app.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(PackagingError, match="nothing_of_this_name"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
 
 
 def test_a_definition_that_cannot_be_read_is_named(project: Path) -> None:
     """A state machine without its definition is not packaged."""
     (project / "statemachine" / "chat.asl.json").write_text("{")
     with pytest.raises(PackagingError, match=r"definition \w+\.asl\.json cannot be read"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
 
 
 def test_an_evaluation_that_drifted_from_the_chat_is_refused(project: Path) -> None:
@@ -182,7 +182,7 @@ def test_an_evaluation_that_drifted_from_the_chat_is_refused(project: Path) -> N
     chat = project / "statemachine" / "chat.asl.json"
     chat.write_text(chat.read_text(encoding="utf-8").replace('TimeoutSeconds": 300', 'TimeoutSeconds": 299'))
     with pytest.raises(PackagingError, match=r"does not hold the states of chat\.asl\.json: run"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
 
 
 @pytest.mark.parametrize("text", ["- a list", "name: [", ""], ids=["list", "broken", "empty"])
@@ -190,7 +190,7 @@ def test_a_guardrail_file_that_is_none_is_named(project: Path, text: str) -> Non
     """Packaging stops at the file and does not deploy two layers out of three."""
     (project / "guardrails" / "model.yaml").write_text(text)
     with pytest.raises(PackagingError, match=r"guardrails/model\.yaml"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
 
 
 def test_other_files_in_the_folder_are_left_alone(project: Path) -> None:
@@ -199,11 +199,12 @@ def test_other_files_in_the_folder_are_left_alone(project: Path) -> None:
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
     (folder / "deployment.zip").write_text("of an earlier build")
-    assert build(project, Path("out")).size > 100_000
+    assert package(project, "out").size > 100_000
     assert (folder / "mine.txt").read_text() == "mine"
 
 
-def test_more_than_one_folder_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_folder_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The command takes one folder."""
-    assert main(["a", "b"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["package", "a", "b"])
     assert "usage:" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 
 from stepguard.deploy import guardrails
 from stepguard.deploy.package import configurations
+from stepguard.project.folder import Project
 from tests.packaging.conftest import ROOT, Built
 
 LAYERS = {"preprocess": "GuardrailPreprocess", "model": "GuardrailModel", "postprocess": "GuardrailPostprocess"}
@@ -23,7 +24,7 @@ def request_of(properties: Any) -> Any:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_the_template_holds_the_file_and_nothing_else(built: Built, layer: str) -> None:
     """Spelled back, a layer's guardrail is its file, but for the name that starts with the stack's."""
-    expected = dict(configurations(ROOT)[layer])
+    expected = dict(configurations(Project(ROOT, ROOT))[layer])
     assert expected.pop("name")
     actual = request_of(built.resources("AWS::Bedrock::Guardrail")[LAYERS[layer]])
     assert actual.pop("name") == {"fn::Sub": f"${{AWS::StackName}}-{layer}"}
@@ -32,7 +33,7 @@ def test_the_template_holds_the_file_and_nothing_else(built: Built, layer: str) 
 
 def test_there_is_one_guardrail_and_one_version_for_each_layer(built: Built) -> None:
     """Nothing else is made, and all of it only when the stack is to make guardrails."""
-    versions = {guardrails.version_id(layer, item) for layer, item in configurations(ROOT).items()}
+    versions = {guardrails.version_id(layer, item) for layer, item in configurations(Project(ROOT, ROOT)).items()}
     assert set(built.resources("AWS::Bedrock::Guardrail")) == set(LAYERS.values())
     assert set(built.resources("AWS::Bedrock::GuardrailVersion")) == versions
     made = [built.template["Resources"][name] for name in versions | set(LAYERS.values())]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stepguard.deploy.package import PackagingError, build
+from stepguard.deploy.package import PackagingError
 from stepguard.deploy.resources import ResourcesError, load_resources
-from tests.packaging.conftest import ROOT
+from tests.packaging.conftest import ROOT, package
 
 FOLDER = ROOT / "statemachine" / "cloudformation"
 LINES = 300
@@ -73,8 +73,8 @@ def test_packaging_stops_at_the_mistake(project: Path) -> None:
     """Before anything is built."""
     (project / "statemachine" / "cloudformation" / "more.yaml").write_text("Parameters: {ModelId: {Type: String}}")
     with pytest.raises(PackagingError, match=r"model\.yaml and \S+more\.yaml both define Parameters\.ModelId"):
-        build(project, Path("build/package"))
+        package(project, "build/package")
     for file in (project / "statemachine" / "cloudformation").iterdir():
         file.unlink()
     with pytest.raises(PackagingError, match=r"cloudformation holds no \.yaml file"):
-        build(project, Path("build/package"))
+        package(project, "build/package")

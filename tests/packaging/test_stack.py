@@ -16,11 +16,11 @@ from moto import mock_aws
 
 from stepguard.cli.main import main
 from stepguard.deploy.aws import AwsError
-from stepguard.deploy.package import build
 from stepguard.deploy.stack import Change, ChangeSet, Stack, StackError
 from stepguard.deploy.stage import deploy, describe, destroy, ensure_bucket, parameters_of, stack_name
+from stepguard.project.folder import Project
 from tests.fakes.aws import FakeClient, Request, client_error
-from tests.packaging.conftest import Built, copy_project, read
+from tests.packaging.conftest import Built, copy_project, package, read
 
 NAME = "stepguard-test"
 CHANGE_SET = f"arn:aws-us-gov:cloudformation:eu-west-1:123456789012:changeSet/{NAME}/1"
@@ -128,13 +128,13 @@ def stack(aws: FakeAws) -> Stack:
 def _built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A separate package, because deploying writes into it."""
     root = copy_project(tmp_path_factory.mktemp("stack") / "project")
-    return read(root, build(root, Path("build/package")))
+    return read(root, package(root, "build/package"))
 
 
 def run(aws: FakeAws, built: Built, *, yes: bool, parameters: Mapping[str, str] | None = None) -> list[str]:
     """`make deploy`; what it said."""
     said: list[str] = []
-    deploy(stack(aws), aws, built.root, parameters or {}, lambda question: yes, said.append)
+    deploy(stack(aws), aws, Project(built.root, built.root), parameters or {}, lambda question: yes, said.append)
     return said
 
 

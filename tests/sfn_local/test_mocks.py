@@ -21,7 +21,7 @@ from botocore.config import Config
 
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
-from stepguard.project.folder import chat_definition
+from stepguard.project.folder import builtin_project
 from stepguard.trace import read_history
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,9 @@ MOCKS = ROOT / "statemachine" / "mocks" / "chat.json"
 ROLE = "arn:aws:iam::123456789012:role/test"
 REQUEST = {"request": {"kind": "prompt", "text": "What are some of the causes for Diabetes?", "caller": "test"}}
 NAMES = ("guard_input", "invoke_model", "guard_answer")
-DEFINITION = chat_definition({name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES})
+DEFINITION = builtin_project().chat_definition(
+    {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
+)
 
 ANSWER = ["GuardInput", "InputIntervened?", "NeedsModel?", "InvokeModel", "ModelIntervened?"]
 GUARDED = ["GuardAnswer", "AnswerIntervened?"]

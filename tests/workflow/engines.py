@@ -15,14 +15,16 @@ from moto import mock_aws
 
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
-from stepguard.project.folder import chat_definition
+from stepguard.project.folder import builtin_project
 
 Stage = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
 """Runs `{"request": ...}` with these stages; gives status, output, error and the events of the history."""
 
 NAMES = ("guard_input", "invoke_model", "guard_answer")
-DEFINITION = chat_definition({name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES})
+DEFINITION = builtin_project().chat_definition(
+    {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
+)
 ROLE = "arn:aws:iam::123456789012:role/test"
 DEADLINE_SECONDS = 20
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from stepguard.project.folder import ROOT
 from stepguard.trace import read_history
+from tests.paths import ROOT
 from tests.workflow.engines import Run, by_moto, embedded
 from tests.workflow.scenarios import SCENARIOS, Scenario
 

@@ -20,8 +20,9 @@ from functions.summarize_corpus import summarize_corpus
 from stepguard.aws.objects import Objects
 from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import StepguardError, Throttled
-from stepguard.project.folder import ROOT, evaluation_definition
+from stepguard.project.folder import builtin_project
 from tests.fakes.s3 import S3
+from tests.paths import ROOT
 from tests.unit.functions.test_corpus_handlers import REFS
 
 NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
@@ -59,7 +60,11 @@ class Place:
         )
         arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in NAMES}
         made = self.states.create_state_machine(
-            {"name": "evaluate", "definition": evaluation_definition(arns), "roleArn": "arn:aws:iam::0:role/r"}
+            {
+                "name": "evaluate",
+                "definition": builtin_project().evaluation_definition(arns),
+                "roleArn": "arn:aws:iam::0:role/r",
+            }
         )
         self.machine = made["stateMachineArn"]
 

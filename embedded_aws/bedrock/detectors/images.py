@@ -1,8 +1,8 @@
 """The SEXUAL content filter on images: NudeNet's detector of body parts, mapped to AWS's confidence levels.
 
 The model file (`320n.onnx`, a YOLOv8n of 12 MB) comes from the package nudenet, which is an optional extra
-(requirements-images.txt); Pillow decodes. The package's own code is not used: it needs OpenCV, and hands the model
-the colour channels in reverse (docs/decisions/0013-images.md).
+(`stepguard models install --images`); Pillow decodes. The package's own code is not used: it needs OpenCV, and hands
+the model the colour channels in reverse (docs/decisions/0013-images.md).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _TURNED = {
     8: "ROTATE_90",
 }
 _GROUNDS = ("white", "black")
-_MISSING = "pip install --no-deps --require-hashes -r requirements-images.txt"
+_MISSING = "run `stepguard models install --images`"
 Pixels = NDArray[np.float32]
 # One decoded image may take 256 MB: never two at a time in a process.
 _decoding = threading.Lock()
@@ -189,7 +189,7 @@ def _model() -> tuple[Any, list[str]]:
 def _load() -> tuple[Any, list[str]]:
     """Inference session and class names, loaded at the first image (about 0.1 s)."""
     if importlib.util.find_spec("PIL") is None:
-        raise PackageMissingError("the package pillow is not installed; install requirements-dev.txt")
+        raise PackageMissingError("the package pillow is not installed: run pip install 'stepguard[images]'")
     session = inference_session(_model_file())
     names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])  # {0: 'FACE_FEMALE', …}
     return session, [str(names[number]) for number in range(len(names))]

@@ -100,7 +100,7 @@ class LocalModel:
 
 def _weights() -> Path:
     try:
-        return packaged_file(_PACKAGE, _FILE, "run `make setup`")
+        return packaged_file(_PACKAGE, _FILE, "run `stepguard models install`")
     except PackageMissingError as error:
         raise _missing(str(error)) from None
 

@@ -26,7 +26,7 @@ from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
 from stepguard.guard.verdict import Layer
-from stepguard.project import folder
+from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of
 
@@ -175,7 +175,7 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
     """The guardrail of each layer: those of --guardrails, else the deployment's."""
     layers = dict(session.layers)
     if arguments.guardrails is not None:
-        files = folder.guardrail_files([arguments.guardrails])
+        files = read_guardrail_files([arguments.guardrails])
         applied = {file.stem: item.ref for file, item in apply_files(files).items()}
         if set(applied) <= set(Layer):
             layers = {Layer(stem): ref for stem, ref in applied.items()}

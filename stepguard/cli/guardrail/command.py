@@ -20,7 +20,8 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import check_unicode
 from stepguard.guard.settings import VARIABLES, GuardrailRef
 from stepguard.guard.verdict import Direction, Layer
-from stepguard.project import folder
+from stepguard.project.folder import find_project
+from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.model import Session
 
 
@@ -47,8 +48,8 @@ def add_parser(commands: Commands) -> None:
 
 def apply(arguments: argparse.Namespace, session: Session) -> int:
     """Create or update guardrails from YAML files, publish what changed, print the variables to set."""
-    paths = [Path(path) for path in arguments.paths] or [folder.ROOT / "guardrails"]
-    files = folder.guardrail_files(paths)
+    paths = [Path(path) for path in arguments.paths] or [find_project().path("guardrails")]
+    files = read_guardrail_files(paths)
     for file, configuration in files.items():  # check all files before applying the first one
         if unknown := lint.unknown_members(configuration):
             raise InvalidRequest(f"{file}: CreateGuardrail has no member {', '.join(unknown)}.")

@@ -21,7 +21,8 @@ from embedded_aws.wire import ServiceError, service_model
 from embedded_aws.wire.limits import check
 from stepguard.cli import render
 from stepguard.guard.verdict import Layer
-from stepguard.project import folder
+from stepguard.project.folder import find_project
+from stepguard.project.guardrail_files import read_guardrail_files
 
 Entry = Mapping[str, Any]
 
@@ -62,8 +63,8 @@ class Problem:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print every problem of the files. Exit code 1 if one is an error."""
-    paths = [Path(path) for path in arguments.paths] or [folder.ROOT / "guardrails"]
-    files = folder.guardrail_files(paths)
+    paths = [Path(path) for path in arguments.paths] or [find_project().path("guardrails")]
+    files = read_guardrail_files(paths)
     problems = [problem for file, configuration in files.items() for problem in lint(file, configuration)]
     errors = sum(problem.level == "error" for problem in problems)
     if arguments.json:

@@ -9,7 +9,7 @@ from stepguard.cli.stage.stack import add_stage_command, confirmation, print_val
 from stepguard.deploy import stage
 from stepguard.deploy.aws import clients
 from stepguard.deploy.stack import Stack
-from stepguard.project.folder import ROOT
+from stepguard.project.folder import find_project
 
 
 def add_parser(commands: Commands) -> None:
@@ -23,6 +23,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace, stack: Stack) -> int:
     """Package the project, print the changes, ask, change the stack, print its outputs."""
-    parameters = stage.parameters_of(ROOT, arguments.stage, arguments.parameter)
-    print_values(stage.deploy(stack, clients, ROOT, parameters, confirmation(arguments), say))
+    project = find_project()
+    parameters = stage.parameters_of(project.workspace, arguments.stage, arguments.parameter)
+    print_values(stage.deploy(stack, clients, project, parameters, confirmation(arguments), say))
     return 0

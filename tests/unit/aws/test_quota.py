@@ -11,8 +11,8 @@ import pytest
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.deploy.resources import load_resources
 from stepguard.guard.errors import ConfigurationError, Throttled
-from stepguard.project.folder import ROOT
 from tests.fakes.aws import FakeClient
+from tests.paths import ROOT
 
 TABLE = load_resources(ROOT / "statemachine" / "cloudformation")["Resources"]["CallerTable"]["Properties"]
 CALLER = "arn:aws:sts::123456789012:assumed-role/App/alice"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stepguard.cli.guardrail import lint
-from stepguard.project import folder
+from stepguard.project.folder import builtin_project
+from stepguard.project.guardrail_files import read_guardrail_files
 
 GOOD: dict[str, Any] = {
     "name": "good",
@@ -55,7 +56,7 @@ def test_a_sound_guardrail_has_no_problem() -> None:
 
 def test_the_projects_own_guardrails_have_no_error() -> None:
     """What the project ships can be applied."""
-    for file, configuration in folder.guardrail_files([folder.ROOT / "guardrails"]).items():
+    for file, configuration in read_guardrail_files([builtin_project().path("guardrails")]).items():
         assert [item for item in lint.lint(file, configuration) if item.level == "error"] == []
 
 

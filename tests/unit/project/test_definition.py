@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from stepguard.project import definitions
-from stepguard.project.folder import ROOT, evaluation_definition
+from stepguard.project.folder import builtin_project
+from tests.paths import ROOT
 
 CHAT = (ROOT / "statemachine" / "chat.asl.json").read_text(encoding="utf-8")
 EVALUATE = (ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf-8")
@@ -73,7 +74,7 @@ def test_every_placeholder_stands_for_a_lambda() -> None:
     """Those of the chat as well."""
     names = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
     arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
-    assert "${" not in evaluation_definition(arns)
+    assert "${" not in builtin_project().evaluation_definition(arns)
 
 
 @pytest.mark.parametrize("state", ["PrepareCorpus", "SummarizeCorpus"])

@@ -13,11 +13,11 @@ import pytest
 
 from embedded_aws.wire import HttpRequest
 from stepguard.guard.errors import InvalidRequest
-from stepguard.project.folder import ROOT
 from stepguard.trace import read_history, to_document
 from stepguard.trace.graph import graph
 from stepguard.webserver.layout import layout
 from stepguard.webserver.site import FOLDER, MODULES, Site, single_file
+from tests.paths import ROOT
 
 CHAT = graph(json.loads((ROOT / "statemachine" / "chat.asl.json").read_text()))
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(1)>"

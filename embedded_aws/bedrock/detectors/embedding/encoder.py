@@ -90,7 +90,7 @@ def _load() -> tuple[Tokenizer, Any]:
 
 
 def _model_file() -> Path:
-    return packaged_file(MODEL_PACKAGE, "model.onnx", "install requirements-models.txt, as `make setup` does")
+    return packaged_file(MODEL_PACKAGE, "model.onnx", "run `stepguard models install`")
 
 
 def build_tokenizer() -> Tokenizer:

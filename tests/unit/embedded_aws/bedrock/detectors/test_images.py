@@ -19,7 +19,7 @@ from embedded_aws.bedrock.images import UnreadableImageError, check_image
 from embedded_aws.bedrock.packages import PackageMissingError
 
 _INSTALLED = importlib.util.find_spec("nudenet") is not None
-_model = pytest.mark.skipif(not _INSTALLED, reason="needs requirements-images.txt")
+_model = pytest.mark.skipif(not _INSTALLED, reason="needs stepguard models install --images")
 _FORMATS = [
     ("RGB", "PNG"), ("RGBA", "PNG"), ("L", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("1", "PNG"), ("I;16", "PNG"),
     ("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"),
