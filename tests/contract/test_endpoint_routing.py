@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
+from tests.fakes.waiting import until
 
 ACCOUNT = Account(account_id="210987654321")
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20261122/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00"
@@ -381,7 +381,8 @@ def test_stop_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
         asked = [threads.submit(sfn.list_activities) for _ in range(3)]
         while not fake.meeting.n_waiting:
             pass
-        time.sleep(0.2)  # until the two others stand in the queue
+        queue = endpoint._server.task_dispatcher.queue  # a caller cannot see that its request is queued
+        assert until(lambda: len(queue) == 2)
         endpoint.stop()
         errors = [answer.exception(5) for answer in asked]
         fake.meeting.abort()

@@ -36,7 +36,7 @@ class StoredObjects(MutableMapping[str, bytes]):
         return iter([found["Key"] for page in pages for found in page.get("Contents", ())])
 
     def __len__(self) -> int:
-        return len(list(iter(self)))
+        return sum(1 for _ in self)
 
 
 class S3:

@@ -24,6 +24,7 @@ from embedded_aws.bedrock.judge.workers import GuardWorker, WorkerJudge
 from embedded_aws.bedrock.policies.base import Direction
 from embedded_aws.wire import ServiceError
 from embedded_aws.workers.process import WorkerGone
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -326,7 +327,8 @@ def test_a_waiting_request_does_not_start_workers_over_and_over() -> None:
     ]
     for caller in callers:
         caller.start()
-    time.sleep(0.2)
+    assert until(lambda: len(attempts) >= 2)
+    time.sleep(0.2)  # in which no further worker may be started
     gate.set()
     for caller in callers:
         caller.join(10)

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account, ServiceError
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -35,16 +34,6 @@ def fail(functions: Functions, name: str, event: object = None) -> dict[str, Any
     assert (result.status, result.function_error) == (200, "Unhandled"), result.payload
     document: dict[str, Any] = json.loads(result.payload)
     return document
-
-
-def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
-    """Whether the condition comes true within the time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def alive(pid: int) -> bool:
