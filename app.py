@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Request, Response
@@ -12,13 +13,17 @@ from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
 from stepguard.aws.telemetry import observed_route, observed_stage
-from stepguard.guard.callers import read_caller
+from stepguard.guard.callers import Caller, read_caller
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
     from functions.executions_api import ExecutionsApi
     from functions.routes import Reply
+
+Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
+Lambda = Callable[[dict[str, Any], object], dict[str, Any]]
+View = Callable[..., Response]
 
 app = Chalice(app_name="stepguard")
 app.debug = False
@@ -41,127 +46,38 @@ def evaluations() -> EvaluationsApi:
     return EvaluationsApi()
 
 
-@app.lambda_function(name="guard_input")
-def guard_input_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The state GuardInput."""
-    return observed_stage(GUARD_INPUT.state, guard_input, event)
+def _state(name: str) -> Callable[[Stage], Lambda]:
+    """Register `NAME_lambda` as the Lambda NAME of a state; its runs are logged under the state's name."""
+
+    def register(stage: Stage) -> Lambda:
+        @wraps(stage)
+        def run(event: dict[str, Any], context: object) -> dict[str, Any]:
+            return observed_stage(name, stage, event)
+
+        registered: Lambda = app.lambda_function(name=stage.__name__.removesuffix("_lambda"))(run)
+        return registered
+
+    return register
 
 
-@app.lambda_function(name="invoke_model")
-def invoke_model_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The state InvokeModel."""
-    return observed_stage(INVOKE_MODEL.state, invoke_model, event)
+def _route(method: str, path: str, name: str | None = None) -> Callable[[Callable[..., Reply]], View]:
+    """Register a route. Its function gets the caller and the parameters of the path; its reply is logged and sent.
 
+    `name` is the route's name in logs and metrics, `METHOD PATH` by default.
+    """
 
-@app.lambda_function(name="guard_answer")
-def guard_answer_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The state GuardAnswer."""
-    return observed_stage(GUARD_ANSWER.state, guard_answer, event)
+    def register(answer: Callable[..., Reply]) -> View:
+        @wraps(answer)
+        def view(**parameters: str) -> Response:
+            caller = read_caller(_request().context)
+            return _response(
+                observed_route(name or f"{method} {path}", caller.id, lambda: answer(caller, **parameters))
+            )
 
+        registered: View = app.route(path, methods=[method])(view)
+        return registered
 
-@app.lambda_function(name="prepare_corpus")
-def prepare_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The state PrepareCorpus of an evaluation."""
-    from functions.prepare_corpus import prepare_corpus
-
-    return observed_stage("PrepareCorpus", prepare_corpus, event)
-
-
-@app.lambda_function(name="summarize_corpus")
-def summarize_corpus_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The state SummarizeCorpus of an evaluation."""
-    from functions.summarize_corpus import summarize_corpus
-
-    return observed_stage("SummarizeCorpus", summarize_corpus, event)
-
-
-@app.route("/chat", methods=["POST"], content_types=["application/json"])
-def post_chat() -> Response:
-    """Ask a question."""
-    caller = read_caller(_request().context)
-    return _response(observed_route("POST /chat", caller.id, lambda: chat.post_chat(_request().raw_body, caller)))
-
-
-@app.route("/chat/{execution}", methods=["GET"])
-def get_chat(execution: str) -> Response:
-    """Look for an answer again."""
-    caller = read_caller(_request().context)
-    return _response(observed_route("GET /chat", caller.id, lambda: chat.get_chat(execution, caller)))
-
-
-@app.route("/executions", methods=["GET"])
-def get_executions() -> Response:
-    """The newest executions, filtered."""
-    caller = read_caller(_request().context)
-    return _response(observed_route("GET /executions", caller.id, lambda: executions().search(_query(), caller)))
-
-
-@app.route("/executions/{execution}", methods=["GET"])
-def get_execution(execution: str) -> Response:
-    """The trace of an execution."""
-    caller = read_caller(_request().context)
-    route = "GET /executions/{execution}"
-    return _response(observed_route(route, caller.id, lambda: executions().get(execution, _query(), caller)))
-
-
-@app.route("/executions/{execution}/events", methods=["GET"])
-def get_events(execution: str) -> Response:
-    """The events of an execution."""
-    caller = read_caller(_request().context)
-    route = "GET /executions/{execution}/events"
-    return _response(observed_route(route, caller.id, lambda: executions().events(execution, _query(), caller)))
-
-
-@app.route("/executions/{execution}/replay", methods=["POST"])
-def post_replay(execution: str) -> Response:
-    """The same request again."""
-    caller = read_caller(_request().context)
-    route = "POST /executions/{execution}/replay"
-    return _response(observed_route(route, caller.id, lambda: executions().replay(execution, caller)))
-
-
-@app.route("/evaluations", methods=["GET"])
-def get_evaluations() -> Response:
-    """The newest evaluations."""
-    caller = read_caller(_request().context)
-    return _response(observed_route("GET /evaluations", caller.id, lambda: evaluations().list(caller)))
-
-
-@app.route("/evaluations", methods=["POST"], content_types=["application/json"])
-def post_evaluation() -> Response:
-    """Evaluate a corpus."""
-    caller = read_caller(_request().context)
-    body = _request().raw_body
-    return _response(observed_route("POST /evaluations", caller.id, lambda: evaluations().post(body, caller)))
-
-
-@app.route("/evaluations/{run}", methods=["GET"])
-def get_evaluation(run: str) -> Response:
-    """How far an evaluation is."""
-    caller = read_caller(_request().context)
-    return _response(observed_route("GET /evaluations/{run}", caller.id, lambda: evaluations().get(run, caller)))
-
-
-@app.route("/evaluations/{run}/report", methods=["GET"])
-def get_evaluation_report(run: str) -> Response:
-    """Links to what an evaluation left."""
-    caller = read_caller(_request().context)
-    route = "GET /evaluations/{run}/report"
-    return _response(observed_route(route, caller.id, lambda: evaluations().report(run, caller)))
-
-
-@app.route("/evaluations/{run}/items/{number}", methods=["GET"])
-def get_evaluation_item(run: str, number: str) -> Response:
-    """The trace of an evaluation's item."""
-    caller = read_caller(_request().context)
-    route = "GET /evaluations/{run}/items/{number}"
-    return _response(observed_route(route, caller.id, lambda: evaluations().item(run, number, caller)))
-
-
-@app.route("/health", methods=["GET"])
-def get_health() -> Response:
-    """Whether the deployment is whole."""
-    return _response(chat.get_health())
+    return register
 
 
 def _request() -> Request:
@@ -176,3 +92,109 @@ def _query() -> dict[str, str]:
 def _response(reply: Reply) -> Response:
     status, body, headers = reply
     return Response(body, status_code=status, headers={"Content-Type": "application/json", **headers})
+
+
+@_state(GUARD_INPUT.state)
+def guard_input_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state GuardInput."""
+    return guard_input(event)
+
+
+@_state(INVOKE_MODEL.state)
+def invoke_model_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state InvokeModel."""
+    return invoke_model(event)
+
+
+@_state(GUARD_ANSWER.state)
+def guard_answer_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state GuardAnswer."""
+    return guard_answer(event)
+
+
+@_state("PrepareCorpus")
+def prepare_corpus_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state PrepareCorpus of an evaluation."""
+    from functions.prepare_corpus import prepare_corpus
+
+    return prepare_corpus(event)
+
+
+@_state("SummarizeCorpus")
+def summarize_corpus_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state SummarizeCorpus of an evaluation."""
+    from functions.summarize_corpus import summarize_corpus
+
+    return summarize_corpus(event)
+
+
+@_route("POST", "/chat")
+def post_chat(caller: Caller) -> Reply:
+    """Ask a question."""
+    return chat.post_chat(_request().raw_body, caller)
+
+
+@_route("GET", "/chat/{execution}", name="GET /chat")
+def get_chat(caller: Caller, execution: str) -> Reply:
+    """Look for an answer again."""
+    return chat.get_chat(execution, caller)
+
+
+@_route("GET", "/executions")
+def get_executions(caller: Caller) -> Reply:
+    """The newest executions, filtered."""
+    return executions().search(_query(), caller)
+
+
+@_route("GET", "/executions/{execution}")
+def get_execution(caller: Caller, execution: str) -> Reply:
+    """The trace of an execution."""
+    return executions().get(execution, _query(), caller)
+
+
+@_route("GET", "/executions/{execution}/events")
+def get_events(caller: Caller, execution: str) -> Reply:
+    """The events of an execution."""
+    return executions().events(execution, _query(), caller)
+
+
+@_route("POST", "/executions/{execution}/replay")
+def post_replay(caller: Caller, execution: str) -> Reply:
+    """The same request again."""
+    return executions().replay(execution, caller)
+
+
+@_route("GET", "/evaluations")
+def get_evaluations(caller: Caller) -> Reply:
+    """The newest evaluations."""
+    return evaluations().list(caller)
+
+
+@_route("POST", "/evaluations")
+def post_evaluation(caller: Caller) -> Reply:
+    """Evaluate a corpus."""
+    return evaluations().post(_request().raw_body, caller)
+
+
+@_route("GET", "/evaluations/{run}")
+def get_evaluation(caller: Caller, run: str) -> Reply:
+    """The progress of an evaluation."""
+    return evaluations().get(run, caller)
+
+
+@_route("GET", "/evaluations/{run}/report")
+def get_evaluation_report(caller: Caller, run: str) -> Reply:
+    """Links to the files of an evaluation."""
+    return evaluations().report(run, caller)
+
+
+@_route("GET", "/evaluations/{run}/items/{number}")
+def get_evaluation_item(caller: Caller, run: str, number: str) -> Reply:
+    """The trace of an evaluation's item."""
+    return evaluations().item(run, number, caller)
+
+
+@app.route("/health", methods=["GET"])
+def get_health() -> Response:
+    """Whether the configuration is complete. Its requests are neither logged nor counted."""
+    return _response(chat.get_health())

@@ -12,6 +12,7 @@ from chalice.test import Client
 
 import app
 from functions.chat_api import ChatApi
+from stepguard.guard.errors import StepguardError
 from stepguard.guard.settings import read_settings
 from tests.fakes.states import Clock, FakeStates
 
@@ -122,6 +123,36 @@ def test_the_deployed_api_reads_its_environment(client: Client, environment: pyt
     environment.setenv("PREPROCESS_GUARDRAIL_VERSION", "7")
 
     assert client.http.get("/health").json_body["layers"] == {"preprocess": "version 7"}
+
+
+def logged(text: str, member: str) -> list[str]:
+    """The values of a member in the log lines that have it."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line[member] for line in lines if member in line]
+
+
+def test_each_request_is_logged_under_its_route(
+    client: Client, states: FakeStates, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By method and path, as app.py declares them; requests for /health are not logged."""
+    for pattern, methods in app.app.routes.items():
+        path = pattern.translate(str.maketrans("", "", "{}"))
+        for method in methods:
+            client.http.request(method, path, headers=JSON, body=b"{}" if method == "POST" else b"")
+    declared = [f"{method} {pattern}" for pattern, methods in app.app.routes.items() for method in methods]
+    declared.remove("GET /health")
+    declared[declared.index("GET /chat/{execution}")] = "GET /chat"
+    assert logged(capfd.readouterr().out, "Route") == declared
+    assert len(declared) == 11
+
+
+def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also when it fails, as each does on an empty event."""
+    for name in [entry.name for entry in app.app.pure_lambda_functions]:
+        with pytest.raises((KeyError, StepguardError)):
+            client.lambda_.invoke(name, {})
+    names = ["GuardInput", "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus"]
+    assert logged(capfd.readouterr().out, "Stage") == names
 
 
 def test_debug_is_off() -> None:
