@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stepguard.guard.bedrock_names import STRENGTHS
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.rates import Floats, Rate, Result, measure, print_result, rate
@@ -33,7 +35,7 @@ from embedded_aws.bedrock.detectors.words.words import managed_profanity
 from training.__main__ import benign_held_out, data_folder, examples
 from training.examples import HEADS
 
-LEVELS = ("LOW", "MEDIUM", "HIGH")
+LEVELS = STRENGTHS[1:]
 VALIDATION = OWN / "validation.json"
 DENIED = OWN / "validation_topics.json"
 TASKS = OWN / "topic_tasks.json"

@@ -27,6 +27,7 @@ from typing import Any
 
 from bench.pii import sentences
 from bench.servers import NotMeasuredError, Running, ministack, stepguard
+from stepguard.guard.bedrock_names import CONTENT_FILTERS, PII_TYPES, PROMPT_ATTACK
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("STEPGUARD_DATA", ROOT.parent / "shared" / "data"))
@@ -76,16 +77,15 @@ def policies(types: list[str], *, words: bool = True) -> dict[str, Any]:
 
 def everything() -> dict[str, Any]:
     """Every policy that judges a question: six content filters, two topics, words, profanity, 31 PII types, regexes."""
-    from embedded_aws.bedrock.detectors import pii
 
     strengths = {"inputStrength": "HIGH", "outputStrength": "HIGH"}
-    filters = [{"type": kind, **strengths} for kind in ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT")]
+    filters = [{"type": kind, **strengths} for kind in CONTENT_FILTERS if kind != PROMPT_ATTACK]
     filters.append({"type": "PROMPT_ATTACK", "inputStrength": "HIGH", "outputStrength": "NONE"})
     topics = {
         "Medical Advice": "Specific medical advice, diagnosis or treatment recommendations.",
         "Investment Advice": "Recommendations to buy or sell shares, funds or other investments.",
     }
-    chosen = policies(sorted(pii.TYPES))
+    chosen = policies(list(PII_TYPES))
     chosen["wordPolicyConfig"]["managedWordListsConfig"] = [{"type": "PROFANITY"}]
     return chosen | {
         "contentPolicyConfig": {"filtersConfig": filters},

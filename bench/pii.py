@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.bedrock.detectors import pii
+from stepguard.guard.bedrock_names import PII_TYPES
 from training.pii_corpus import labelled, presidio
 from training.pii_numbers import generated_sentences
 from training.pii_sentences import Sentence
@@ -156,7 +157,7 @@ def measure(finder: Finder, texts: list[Sentence], types: set[str]) -> Result:
 
 def stepguard(text: str) -> list[Span]:
     """Our detectors, all types."""
-    return [(span.start, span.end, span.label) for span in pii.find(text, pii.TYPES)]
+    return [(span.start, span.end, span.label) for span in pii.find(text, PII_TYPES)]
 
 
 def presidio_finder() -> Finder | None:
@@ -240,10 +241,10 @@ def main() -> int:
         finder("warm up: John Smith, 1 Main Street")
         results = {
             "held_out": measure(finder, held, held_types),
-            "numbers": measure(finder, numbers, set(pii.TYPES)),
-            "written": measure(finder, own[::2], set(pii.TYPES)),
-            "written_kept": measure(finder, own[1::2], set(pii.TYPES)),
-            "phrasings": measure(finder, written("pii_phrasings"), set(pii.TYPES)),
+            "numbers": measure(finder, numbers, set(PII_TYPES)),
+            "written": measure(finder, own[::2], set(PII_TYPES)),
+            "written_kept": measure(finder, own[1::2], set(PII_TYPES)),
+            "phrasings": measure(finder, written("pii_phrasings"), set(PII_TYPES)),
         }
         report[name] = {part: summary(result) for part, result in results.items()}
         for part, result in results.items():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Protocol
 
+from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.detectors.text.spans import Span
-
-Confidence = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
 
 IMAGE_TYPES = frozenset({"SEXUAL"})
 """Content filters that `Detection.image` can judge; the others have no detector for images."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.bedrock_names import ANONYMIZED
 from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question
@@ -82,7 +83,7 @@ def _block(text: str, qualifier: str) -> dict[str, Any]:
 def _merged(text: str, parts: Sequence[tuple[Chunk, Verdict]]) -> Verdict:
     verdicts = [verdict for _, verdict in parts]
     placeholders = {
-        f"{{{finding.name}}}" for verdict in verdicts for finding in verdict.findings if finding.action == "ANONYMIZED"
+        f"{{{finding.name}}}" for verdict in verdicts for finding in verdict.findings if finding.action == ANONYMIZED
     }
     try:
         whole = put_back(text, [(chunk, verdict.text) for chunk, verdict in parts], placeholders)

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
+from stepguard.guard.bedrock_names import PII_TYPES
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.stages import STAGES
 from stepguard.recording.placeholders import Replacements
@@ -115,7 +116,7 @@ def _replacements(trace: Trace) -> Replacements:
         for value, kind in masked_texts(masked(visit)).items():
             replace.add(value, kind)
     for text in _texts(trace):
-        for span in pii.find(text, pii.TYPES):
+        for span in pii.find(text, PII_TYPES):
             replace.add(text[span.start : span.end], span.label)
     return replace
 

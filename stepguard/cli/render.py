@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from stepguard.guard.bedrock_names import BLOCKED, NONE
 from stepguard.trace import Trace, Visit
 
 
@@ -38,7 +39,7 @@ def finding(found: Mapping[str, Any]) -> str:
 
 def findings(found: Iterable[Mapping[str, Any]]) -> str:
     """The findings of a stage in a line, each kind once, those that acted first."""
-    ordered = sorted(found, key=lambda item: (item["action"] == "NONE", item["action"] != "BLOCKED"))
+    ordered = sorted(found, key=lambda item: (item["action"] == NONE, item["action"] != BLOCKED))
     return "; ".join(dict.fromkeys(finding(item) for item in ordered))
 
 

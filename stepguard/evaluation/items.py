@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.bedrock_names import CONTENT_FILTERS, GROUNDING_FILTERS, MANAGED_WORDS, PII_TYPES
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import DOCUMENT_BYTES, Kind, Request, check_size, check_unicode, passages_of
@@ -50,23 +51,11 @@ _EXPECTED = {
     "block": Expected.BLOCKED,
 }
 
-CONTENT = ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT", "PROMPT_ATTACK")
-_PII = """
-ADDRESS AGE AWS_ACCESS_KEY AWS_SECRET_KEY CA_HEALTH_NUMBER CA_SOCIAL_INSURANCE_NUMBER CREDIT_DEBIT_CARD_CVV
-CREDIT_DEBIT_CARD_EXPIRY CREDIT_DEBIT_CARD_NUMBER DRIVER_ID EMAIL INTERNATIONAL_BANK_ACCOUNT_NUMBER IP_ADDRESS
-LICENSE_PLATE MAC_ADDRESS NAME PASSWORD PHONE PIN SWIFT_CODE UK_NATIONAL_HEALTH_SERVICE_NUMBER
-UK_NATIONAL_INSURANCE_NUMBER UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER URL USERNAME US_BANK_ACCOUNT_NUMBER
-US_BANK_ROUTING_NUMBER US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER US_PASSPORT_NUMBER US_SOCIAL_SECURITY_NUMBER
-VEHICLE_IDENTIFICATION_NUMBER
-"""
-PII = tuple(_PII.split())
-"""https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html"""
-
 _FIXED = {
-    "content": CONTENT,
-    "sensitive_information": PII,
-    "word": ("PROFANITY", "custom word"),
-    "contextual_grounding": ("GROUNDING", "RELEVANCE"),
+    "content": CONTENT_FILTERS,
+    "sensitive_information": PII_TYPES,
+    "word": (*MANAGED_WORDS, "custom word"),
+    "contextual_grounding": GROUNDING_FILTERS,
 }
 POLICIES = ("topic", *_FIXED)
 _ALONE = {name: f"{policy}/{name}" for policy, names in _FIXED.items() for name in names}
@@ -238,7 +227,7 @@ def _spans(value: Any, characters: int) -> tuple[Span, ...] | None:
     spans = []
     for entry in value:
         parts = [entry.get("start"), entry.get("end"), entry.get("type")] if isinstance(entry, dict) else entry
-        if not isinstance(parts, list) or len(parts) != 3 or parts[2] not in PII:
+        if not isinstance(parts, list) or len(parts) != 3 or parts[2] not in PII_TYPES:
             raise UnknownLabel("'pii' must be a list of [start, end, type] with one of Bedrock's 31 types")
         start, end, kind = parts
         if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= characters:

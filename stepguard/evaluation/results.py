@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
+from stepguard.guard.bedrock_names import ANONYMIZED
 from stepguard.guard.chunking import masks_of
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.stages import GUARD_INPUT, STAGES
@@ -255,7 +256,7 @@ def _found(request: Mapping[str, Any], document: Mapping[str, Any], start: int) 
     guard = document.get(GUARD_INPUT.key)
     if guard is None or guard["blocked"] or request["kind"] == "response":
         return None
-    names = {finding["name"] for finding in guard["findings"] if finding["action"] == "ANONYMIZED"}
+    names = {finding["name"] for finding in guard["findings"] if finding["action"] == ANONYMIZED}
     try:
         masks = masks_of(request["text"], guard["text"], {f"{{{name}}}" for name in names})
     except UnreadableVerdict:

@@ -14,10 +14,10 @@ from typing import Any
 
 from stepguard.evaluation.metrics import Confusion
 from stepguard.evaluation.results import Result
+from stepguard.guard.bedrock_names import CONFIDENCES, STRENGTHS
 
-CONFIDENCES = ("NONE", "LOW", "MEDIUM", "HIGH")
-STRENGTHS = {"NONE": 4, "LOW": 3, "MEDIUM": 2, "HIGH": 1}
-"""A strength, and the least confidence (as an index) that it acts on."""
+LEAST = {strength: len(CONFIDENCES) - place for place, strength in enumerate(STRENGTHS)}
+"""For each strength the lowest confidence (as an index) that it acts on; NONE acts on nothing."""
 
 STEPS = 100
 """Grounding scores are counted in hundredths; 0.99 is the highest threshold that Bedrock takes."""
@@ -62,7 +62,7 @@ class Sweep:
     def _content(self, histogram: Histogram) -> list[dict[str, Any]]:
         return [
             {"strength": strength, **_row(histogram, lambda score, least=least: score >= least)}
-            for strength, least in STRENGTHS.items()
+            for strength, least in LEAST.items()
         ]
 
     def _grounding(self, histogram: Histogram) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.bedrock_names import ANONYMIZED, NONE
+
 DEFAULT_BLOCKED_MESSAGE = "Sorry, the model cannot answer this question."
 """Bedrock's own default message, for a block without a message."""
 
@@ -114,10 +116,10 @@ def decide(*, intervened: bool, findings: Sequence[Finding], masked_text: str | 
     Blocked: any finding anywhere with action BLOCKED, or an intervention that is not provably masking only. Masked:
     something was anonymised, nothing else acted, and the response contains the masked text. Everything else passed.
     """
-    acting = {finding.action for finding in findings} - {"NONE"}
+    acting = {finding.action for finding in findings} - {NONE}
     if not acting and not intervened:
         return Outcome.PASSED
-    if acting == {"ANONYMIZED"} and masked_text is not None:
+    if acting == {ANONYMIZED} and masked_text is not None:
         return Outcome.MASKED
     return Outcome.BLOCKED
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from stepguard.guard.bedrock_names import NONE, RESPONSE_ACTIONS
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.verdict import (
     DEFAULT_BLOCKED_MESSAGE,
@@ -37,13 +38,13 @@ def read_apply_guardrail(response: Mapping[str, Any], text: str, layer: Layer, d
     Raises UnreadableVerdict when the response has no known `action`.
     """
     action = response.get("action")
-    if action not in ("NONE", "GUARDRAIL_INTERVENED"):
+    if action not in RESPONSE_ACTIONS:
         raise UnreadableVerdict("ApplyGuardrail answered without a known action (NONE or GUARDRAIL_INTERVENED).")
     outputs = [str(output["text"]) for output in response.get("outputs") or () if output.get("text")]
     masked_text = outputs[0] if outputs else None
     findings = findings_of(response.get("assessments") or (), layer, direction)
     units = _units([response.get("usage")])
-    verdict = _verdict(action != "NONE", findings, text, masked_text, masked_text, units)
+    verdict = _verdict(action != NONE, findings, text, masked_text, masked_text, units)
     return replace(verdict, scores=scores_of(response.get("assessments") or (), layer, direction))
 
 

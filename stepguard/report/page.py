@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.plots import plots_of
 from stepguard.report.summary import told
 
@@ -128,11 +129,12 @@ def _sweep(card: Mapping[str, Any]) -> str:
         known = "tp" in row
         return f"{row['acts_on']}" + (f" ({row['tp']} rightly, {row['fp']} needlessly)" if known else "")
 
+    acting = STRENGTHS[1:]  # NONE acts on nothing
     rows: list[tuple[Any, ...]] = []
     for name, several in card["sweep"]["content"].items():
         by_strength = {row["strength"]: row for row in several}
-        rows.append((name, *(cell(by_strength[strength]) for strength in ("LOW", "MEDIUM", "HIGH"))))
-    return _table("Items that other strengths would have acted on", ("filter", "LOW", "MEDIUM", "HIGH"), rows)
+        rows.append((name, *(cell(by_strength[strength]) for strength in acting)))
+    return _table("Items that other strengths would have acted on", ("filter", *acting), rows)
 
 
 def _look_first(card: Mapping[str, Any]) -> str:

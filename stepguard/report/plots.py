@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from stepguard.guard.bedrock_names import STRENGTHS
+
 COLOURS = {
     "skipped": "#c9ced6",
     "passed": "#4c78a8",
@@ -104,7 +106,7 @@ def _thresholds(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _strengths(axes: Any, filters: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     names = list(filters)
-    shades = {"LOW": "#c6d4e6", "MEDIUM": "#7f9fc6", "HIGH": "#2f5b93"}
+    shades = dict(zip(STRENGTHS[1:], ("#c6d4e6", "#7f9fc6", "#2f5b93"), strict=True))
     for index, (strength, colour) in enumerate(shades.items()):
         counts = [next(row["acts_on"] for row in filters[name] if row["strength"] == strength) for name in names]
         places = [place + (index - 1) * 0.27 for place in range(len(names))]

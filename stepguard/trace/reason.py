@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, Visit, parsed
@@ -78,7 +79,7 @@ def _sure(found: Mapping[str, Any]) -> str:
 
 
 def _blocked(trace: Trace, visit: Visit) -> str:
-    acting = [found for found in visit.findings if found["action"] == "BLOCKED"]
+    acting = [found for found in visit.findings if found["action"] == BLOCKED]
     where = {
         GUARD_INPUT.state: "before the model",
         GUARD_ANSWER.state: "after the model, in its answer,",
@@ -106,7 +107,7 @@ def guardrail_of(visit: Visit) -> Mapping[str, Any]:
 
 
 def _masked(visit: Visit) -> str:
-    what = _listed([str(found["name"]) for found in visit.findings if found["action"] == "ANONYMIZED"]) or "text"
+    what = _listed([str(found["name"]) for found in visit.findings if found["action"] == ANONYMIZED]) or "text"
     where = {
         GUARD_INPUT.state: "the question",
         GUARD_ANSWER.state: "the answer",

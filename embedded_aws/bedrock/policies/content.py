@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from embedded_aws.bedrock.detection import IMAGE_TYPES, Confidence, Detection, Grade
+from embedded_aws.bedrock.detection import IMAGE_TYPES, Detection, Grade
+from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.images import UnreadableImageError
 from embedded_aws.bedrock.packages import PackageMissingError
 from embedded_aws.bedrock.policies.base import Direction, Entry, Section, action, enabled, text_units

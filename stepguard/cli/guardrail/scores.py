@@ -10,10 +10,9 @@ from typing import Any
 
 from embedded_aws.bedrock.detection import LocalDetection
 from embedded_aws.bedrock.policies.base import action, enabled
-from embedded_aws.bedrock.policies.content import PROMPT_ATTACK, acts, modalities
+from embedded_aws.bedrock.policies.content import acts, modalities
+from stepguard.guard.bedrock_names import PROMPT_ATTACK, STRENGTHS
 from stepguard.guard.verdict import Direction
-
-STRENGTHS = ("LOW", "MEDIUM", "HIGH")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,8 @@ from collections.abc import Collection
 
 from embedded_aws.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
 from embedded_aws.bedrock.detectors.pii.resolve import resolve
-from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text.normalize import Folded, hidden, legible
 from embedded_aws.bedrock.detectors.text.spans import Span
-
-TYPES = listed(
-    "ADDRESS AGE AWS_ACCESS_KEY AWS_SECRET_KEY CA_HEALTH_NUMBER CA_SOCIAL_INSURANCE_NUMBER CREDIT_DEBIT_CARD_CVV "
-    "CREDIT_DEBIT_CARD_EXPIRY CREDIT_DEBIT_CARD_NUMBER DRIVER_ID EMAIL INTERNATIONAL_BANK_ACCOUNT_NUMBER IP_ADDRESS "
-    "LICENSE_PLATE MAC_ADDRESS NAME PASSWORD PHONE PIN SWIFT_CODE UK_NATIONAL_HEALTH_SERVICE_NUMBER "
-    "UK_NATIONAL_INSURANCE_NUMBER UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER URL USERNAME US_BANK_ACCOUNT_NUMBER "
-    "US_BANK_ROUTING_NUMBER US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER US_PASSPORT_NUMBER US_SOCIAL_SECURITY_NUMBER "
-    "VEHICLE_IDENTIFICATION_NUMBER"
-)
 
 _FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
 

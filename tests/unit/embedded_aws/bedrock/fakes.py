@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from embedded_aws.bedrock.api.service import Bedrock
-from embedded_aws.bedrock.detection import Confidence, Grade, GroundingScores
+from embedded_aws.bedrock.detection import Grade, GroundingScores
+from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.detectors.text.spans import Span
 from embedded_aws.bedrock.images import UnreadableImageError
 from embedded_aws.bedrock.models.base import Completion, Message, Sampling

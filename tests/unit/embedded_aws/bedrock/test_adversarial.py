@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from embedded_aws.bedrock.api.service import Bedrock
-from embedded_aws.bedrock.detectors import pii
 from embedded_aws.wire import HttpRequest, JsonService, ServiceError
 from stepguard.aws.guardrails import Guardrails
+from stepguard.guard.bedrock_names import PII_TYPES
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Direction, Layer, Outcome
@@ -80,7 +80,7 @@ def _policies(words: int = 0) -> dict[str, Any]:
             "managedWordListsConfig": [{"type": "PROFANITY", "outputAction": "NONE"}],
         },
         "sensitiveInformationPolicyConfig": {
-            "piiEntitiesConfig": [{"type": kind, "action": "ANONYMIZE"} for kind in sorted(pii.TYPES)],
+            "piiEntitiesConfig": [{"type": kind, "action": "ANONYMIZE"} for kind in PII_TYPES],
             "regexesConfig": [{"name": "ticket", "pattern": TICKET, "action": "ANONYMIZE"}],
         },
     }

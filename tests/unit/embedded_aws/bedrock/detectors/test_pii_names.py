@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedded_aws.bedrock.detectors import pii
+from stepguard.guard.bedrock_names import PII_TYPES
 
 NOTE = (
     "Summarize the following patient information: Sarah Johnson, born 05/15/1980, resides at 123 Maple Street, "
@@ -115,13 +116,13 @@ def test_only_requested_types_are_reported() -> None:
 )
 def test_any_text_gives_ordered_separate_spans(text: str) -> None:
     """Whatever the text: no exception, spans inside it, not empty, sorted, not overlapping, the same every time."""
-    spans = pii.find(text, pii.TYPES)
+    spans = pii.find(text, PII_TYPES)
     end = 0
     for span in spans:
         assert end <= span.start < span.end <= len(text)
-        assert span.label in pii.TYPES
+        assert span.label in PII_TYPES
         end = span.end
-    assert spans == pii.find(text, pii.TYPES)
+    assert spans == pii.find(text, PII_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +130,8 @@ def test_any_text_gives_ordered_separate_spans(text: str) -> None:
 )
 def test_long_texts_take_linear_time(unit: str) -> None:
     """25,000 characters of text or of hostile repetition take well under a second."""
-    pii.find("warm up", pii.TYPES)
+    pii.find("warm up", PII_TYPES)
     text = (unit * 25_000)[:25_000]
     start = time.process_time()
-    pii.find(text, pii.TYPES)
+    pii.find(text, PII_TYPES)
     assert time.process_time() - start < 1.5
