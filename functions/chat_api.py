@@ -1,7 +1,7 @@
 """The chat API: `POST /chat`, `GET /chat/{execution}`, `GET /health`.
 
-Every function gives `(status, body, headers)`. A failed execution is never a 200, and no answer of this module
-repeats what a caller wrote.
+Every function returns `(status, body, headers)`. A failed execution is never a 200, and no response of this module
+repeats the caller's text.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, ch
 from stepguard.guard.settings import Settings
 
 WAIT_SECONDS = 25.0
-"""The longest wait for an answer: API Gateway gives up after 29 seconds."""
+"""The longest wait for an answer: API Gateway's limit is 29 seconds."""
 
 
 class ChatApi:
     """The routes, on the executions of one state machine. `clock` and `sleep` are in seconds.
 
-    A caller reads only what it started itself, unless it is one of `operators`. With an EXPRESS twin, a question
-    without a client_token is answered by it, at once and without a history to look up.
+    A caller reads only the executions that it started, unless it is one of `operators`. With an EXPRESS state machine,
+    that one answers questions without a client_token, at once and without a history.
     """
 
     def __init__(
@@ -56,26 +56,26 @@ class ChatApi:
         self._sleep = sleep
 
     def post_chat(self, body: bytes, caller: Caller) -> Reply:
-        """Ask a question: 200 with the answer, 202 with the execution when it is not done in time."""
+        """Ask a question: 200 with the answer, 202 with the execution if it has not ended in time."""
         return guarded(lambda: self._ask(_parse(body), caller))
 
     def get_chat(self, execution: str, caller: Caller) -> Reply:
-        """Look for the answer again: 200, 202 while it is being worked on, 404 also for another caller's.
+        """Get the answer of an execution: 200, 202 while it runs, 404 also for another caller's execution.
 
-        `execution` is a name or an ARN; REST APIs hand path parameters on percent-encoded.
+        `execution` is a name or an ARN; REST APIs pass path parameters percent-encoded.
         """
 
-        def look() -> Reply:
+        def read_result() -> Reply:
             found = self._executions.describe(self._executions.arn_of(unquote(execution)))
             if not caller.may_read(found.input, self._operators()):
-                # The same words as for a name that nobody has: whether it exists is not this caller's to know.
+                # The same message as for an unknown name, so that the caller cannot learn whether it exists.
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.")
             return self._reply(found)
 
-        return guarded(look)
+        return guarded(read_result)
 
     def get_health(self) -> Reply:
-        """200 when the configuration is whole; says which layers are on."""
+        """200 with the layers that are on, if the configuration is complete."""
 
         def health() -> Reply:
             settings = self._settings()
@@ -92,26 +92,26 @@ class ChatApi:
         token = question.get("client_token")
         name = execution_name(caller.id, token)
         if token is None and self._express.deployed:
-            # EXPRESS would run the same name twice; a token asks for exactly once, so it takes the other way.
+            # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
             return self._reply(self._express.run(name, {"request": request.to_document()}))
         arn = self._executions.start(name, {"request": request.to_document()})
         execution = self._wait(arn, question.get("wait_seconds", WAIT_SECONDS))
         return self._accepted(arn, "RUNNING") if execution is None else self._reply(execution)
 
     def _wait(self, arn: str, seconds: float) -> Execution | None:
-        """The execution when it has ended or the time is up; None when it could not be looked at until then."""
+        """The execution when it has ended or the time is up; None if it could not be read until then."""
         deadline = self._clock() + seconds
         pause = 0.05
         while True:
-            execution = self._look(arn)
+            execution = self._describe(arn)
             left = deadline - self._clock()
             if left <= 0 or (execution is not None and execution.finished):
                 return execution
             self._sleep(min(pause, left))
             pause = min(pause * 1.5, 1.0)
 
-    def _look(self, arn: str) -> Execution | None:
-        # DescribeExecution is eventually consistent and has quotas of its own: a started execution is not lost for it.
+    def _describe(self, arn: str) -> Execution | None:
+        # DescribeExecution is eventually consistent and has its own quotas: keep waiting for a started execution.
         try:
             return self._executions.describe(arn)
         except (UnknownExecution, Throttled, ServiceUnavailable):

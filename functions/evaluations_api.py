@@ -1,9 +1,9 @@
 """The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`,
 `GET /evaluations/{id}/items/{number}`.
 
-A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request never names others.
-A caller sees what it started itself; an operator sees every run. Results are handed out as presigned URLs, since they
-outgrow what an API may answer.
+A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request cannot choose
+others. A caller sees the runs that it started; an operator sees every run. Results are returned as presigned URLs,
+since they are larger than an API response may be.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from stepguard.trace.result import read_result
 _REPORT = "report.html"
 _RUNS = f"{WORK}/"
 FILES = ("scorecard.json", "results.jsonl", "items.csv", _REPORT, "bad_rows.jsonl")
-"""What a run leaves; report.html only when a command has drawn it, bad_rows.jsonl only when there are some."""
+"""The files of a run; report.html only if a command has written it, bad_rows.jsonl only if there are bad rows."""
 
 ITEM_DIGITS = 16
 LISTED = 50
-"""How many of the newest runs a list looks into."""
+"""The number of newest runs that a list searches."""
 
 
 class EvaluationsApi:
@@ -51,17 +51,17 @@ class EvaluationsApi:
         return _guarded(lambda: self._start(_parse(body), caller))
 
     def list(self, caller: Caller) -> Reply:
-        """`{evaluations, searched}`: the newest runs that the caller may read, of the newest that were looked into."""
+        """`{evaluations, searched}`: the newest runs that the caller may read, out of the `searched` newest ones."""
 
         def reply() -> Reply:
             newest = list(self._evaluations.newest(LISTED))
-            shown = [run for run in newest if self._may_read(run["caller"], caller)]
-            return 200, {"evaluations": shown, "searched": len(newest)}, {}
+            readable = [run for run in newest if self._may_read(run["caller"], caller)]
+            return 200, {"evaluations": readable, "searched": len(newest)}, {}
 
         return _guarded(reply)
 
     def get(self, run: str, caller: Caller) -> Reply:
-        """How far a run is; once it has ended also its counts, error and scorecard, as far as it has them."""
+        """The progress of a run; after its end also its counts, error and scorecard, if available."""
 
         def reply() -> Reply:
             execution = self._owned(run, caller)
@@ -81,9 +81,10 @@ class EvaluationsApi:
         return _guarded(reply)
 
     def report(self, run: str, caller: Caller) -> Reply:
-        """Links to what the run left, good for an hour: 409 while it goes on.
+        """Links to the run's files, valid for an hour: 409 while it runs.
 
-        Plots are drawn by the command, not in Lambda: while nobody has asked it for report.html, `note` says how to.
+        The command draws the plots, not Lambda: as long as report.html is missing, `note` contains the command that
+        writes it.
         """
 
         def reply() -> Reply:
@@ -101,13 +102,13 @@ class EvaluationsApi:
                 raise UnknownExecution("The evaluation ended without results.")
             body: dict[str, Any] = {"id": run, "status": execution.status, "files": links}
             if _REPORT not in links:
-                body["note"] = f"{_REPORT} is drawn by the command: stepguard evaluate --resume {run}"
+                body["note"] = f"{_REPORT} is written by the command: stepguard evaluate --resume {run}"
             return 200, body, {}
 
         return _guarded(reply)
 
     def item(self, run: str, number: str, caller: Caller) -> Reply:
-        """The trace of an item as its line of the results tells it: its EXPRESS execution leaves no history."""
+        """The trace of an item, from its line of the results: its EXPRESS execution has no history."""
 
         def reply() -> Reply:
             execution = self._owned(run, caller)
@@ -116,9 +117,9 @@ class EvaluationsApi:
             line = self._evaluations.result(run, int(number))
             document = to_document(read_result(line), str(line.get("execution")))
             document["graph"] = graph(self._evaluations.definition(execution))
-            document["started"] = None  # a line tells how long its stages took, not when
-            shown = {name: line.get(name) for name in ("id", "number", "action", "expected", "excerpt")}
-            return 200, document | {"item": shown}, {}
+            document["started"] = None  # a line has the durations of its stages, not the times
+            item = {name: line.get(name) for name in ("id", "number", "action", "expected", "excerpt")}
+            return 200, document | {"item": item}, {}
 
         return _guarded(reply)
 
@@ -130,7 +131,7 @@ class EvaluationsApi:
         if corpus.bucket not in {self._evaluations.bucket, os.environ.get("EVALUATION_CORPUS_BUCKET")}:
             raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
         if corpus.bucket == self._evaluations.bucket and (f"{corpus.key}/".startswith(_RUNS) or not corpus.key):
-            raise InvalidRequest(f"'corpus' must not be in {_RUNS}, where the texts of everybody's runs are.")
+            raise InvalidRequest(f"'corpus' must not be in {_RUNS}, which contains the texts of all callers' runs.")
         work = self._evaluations.work(identifier)
         limits = {name: wanted[name] for name in _LIMITS if name in wanted}
         address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}

@@ -1,8 +1,8 @@
 """The executions API: the list, the trace of one, its events, a replay.
 
-`GET /executions`, `GET /executions/{execution}`, `GET /executions/{execution}/events`,
-`POST /executions/{execution}/replay`. Every function gives `(status, body, headers)`. A caller sees what it started
-itself; an operator sees everything. To everybody else an execution does not exist.
+`GET /executions`, `GET /executions/{execution}`, `GET /executions/{execution}/events`, `POST
+/executions/{execution}/replay`. Every function returns `(status, body, headers)`. A caller sees the executions that it
+started; an operator sees all. For other callers the response is 404.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from stepguard.trace.redact import redact
 from stepguard.trace.replay import replayed
 
 SEARCHED = 200
-"""How many of the newest executions a list looks into at most."""
+"""The most executions that a list searches, the newest first."""
 
 LISTED = 50
 EVENTS = 1_000
-"""Events in one answer: some 5 MB at the worst, under Lambda's 6 MB, are cut by EVENT_BYTES."""
+"""Events in one response: EVENT_BYTES limits their size to about 5 MB, under Lambda's 6 MB."""
 
 EVENT_BYTES = 4_000_000
 
@@ -53,7 +53,7 @@ class ExecutionsApi:
     def search(self, query: Query, caller: Caller) -> Reply:
         """The newest executions that match `outcome`, `stage`, `policy`, `since`, `text`; at most `limit`.
 
-        `{executions, searched, more}`: ListExecutions knows no outcomes, so `searched` newest ones were looked into.
+        `{executions, searched, more}`: ListExecutions returns no outcomes, so the `searched` newest ones were read.
         """
 
         def reply() -> Reply:
@@ -79,32 +79,32 @@ class ExecutionsApi:
             document["graph"] = graph(self._executions.definition(document["execution"]))
             if query.get("compare"):
                 other = self._document(query["compare"], caller)
-                document["comparison"] = compare(_shown(document, query), _shown(other, query))
-            return 200, _shown(document, query), {}
+                document["comparison"] = compare(_to_document(document, query), _to_document(other, query))
+            return 200, _to_document(document, query), {}
 
         return _guarded(reply)
 
     def events(self, name: str, query: Query, caller: Caller) -> Reply:
-        """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` goes on there."""
+        """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` continues there."""
 
         def reply() -> Reply:
             execution = self._find(name, caller)
             after = _number(query, "after", 0, 25_000)
             limit = _number(query, "limit", EVENTS, EVENTS)
-            shown: list[Any] = []
+            page: list[Any] = []
             size = 0
             for event in islice(self._executions.history(execution.arn), after, after + limit + 1):
                 text = json.dumps(event, default=_plain)
                 size += len(text)
-                if len(shown) == limit or (shown and size > EVENT_BYTES):
-                    return 200, {"events": shown, "next": after + len(shown)}, {}
-                shown.append(json.loads(text))
-            return 200, {"events": shown, "next": None}, {}
+                if len(page) == limit or (page and size > EVENT_BYTES):
+                    return 200, {"events": page, "next": after + len(page)}, {}
+                page.append(json.loads(text))
+            return 200, {"events": page, "next": None}, {}
 
         return _guarded(reply)
 
     def replay(self, name: str, caller: Caller) -> Reply:
-        """Start the same request again, with today's definition and guardrails: 202 with the new execution."""
+        """Start the same request again, with the current definition and guardrails: 202 with the new execution."""
 
         def reply() -> Reply:
             execution = self._find(name, caller)
@@ -120,7 +120,7 @@ class ExecutionsApi:
     def _find(self, name: str, caller: Caller) -> Execution:
         execution = self._executions.describe(self._executions.arn_of(unquote(name)))
         if not self._may_read(caller, execution.input):
-            # The same words as for a name that nobody has: whether it exists is not this caller's to know.
+            # The same message as for an unknown name, so that the caller cannot learn whether it exists.
             raise UnknownExecution("No execution of this name belongs to the chat state machine.")
         return execution
 
@@ -153,7 +153,7 @@ def read_filters(query: Query) -> Filters:
     return Filters(**held, since=since)
 
 
-def _shown(document: dict[str, Any], query: Query) -> dict[str, Any]:
+def _to_document(document: dict[str, Any], query: Query) -> dict[str, Any]:
     return redact(document) if query.get("redact") == "true" else document
 
 

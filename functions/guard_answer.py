@@ -1,4 +1,4 @@
-"""GuardAnswer: the last layer looks at everything the person will see, whoever wrote it."""
+"""GuardAnswer: the last layer checks the whole answer before the person sees it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def guard_answer(
     request = from_document(document.get("request"))
     before = [document[key] for key in (GUARD_INPUT.key, INVOKE_MODEL.key) if key in document]
     if not before:
-        raise InvalidRequest("The document holds no result of a stage in front of GuardAnswer.")
+        raise InvalidRequest("The document holds no result of a stage before GuardAnswer.")
     text = str(before[-1]["text"])
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)

@@ -1,4 +1,4 @@
-"""GuardInput: the first layer looks at what the person wrote, before anything else reads it."""
+"""GuardInput: the first layer checks the person's text before anything else reads it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def invoke_model(
     models: Models | None = None,
     guardrails: Guardrails | None = None,
 ) -> dict[str, Any]:
-    """`{request, text}` -> the document's `model`; `text` is the question as the input layer let it through.
+    """`{request, text}` -> the document's `model`; `text` is the question as the input layer returned it.
 
     Raises StepguardError.
     """
@@ -48,7 +48,7 @@ def invoke_model(
 
 
 def _ending(completion: Completion, request: Request, settings: Settings) -> Answer | None:
-    """The don't-know answer, when the call gave none that may go on."""
+    """The don't-know answer, if the call returned no answer that may be delivered."""
     verdict = completion.verdict
     if verdict.blocked:
         return dont_know(settings.empty_message, Source.BEDROCK)

@@ -1,6 +1,6 @@
 """PrepareCorpus: reads a corpus in S3 and writes the lines that the Distributed Map reads.
 
-Everything that is wrong with the corpus as a whole ends the run here, before the first guard is asked.
+An error in the corpus as a whole ends the run here, before the first guard call.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ MAP_RESULTS = "map"
 def prepare_corpus(
     event: Mapping[str, Any], settings: Settings | None = None, objects: Objects | None = None
 ) -> dict[str, Any]:
-    """`{run}` -> the document's `corpus`: where the lines are, how many, and its limits. Raises StepguardError."""
+    """`{run}` -> the document's `corpus`: the address and number of the lines, and its limits. Raises
+    StepguardError."""
     run = run_of(event.get("run"))
     objects = objects or Objects()
     guardrails = run.guardrails
@@ -71,7 +72,7 @@ def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad:
 
 
 def _left_out(run: Run, objects: Objects) -> list[BadRow]:
-    """What the command left out already, where it read a folder of its machine."""
+    """The rows that the command already left out when it read a local folder."""
     try:
         with objects.open(Address(run.work[0], run.key(LOCAL_BAD_ROWS))) as stream:
             return [BadRow(**json.loads(line)) for line in stream]
@@ -89,7 +90,7 @@ def _chosen(run: Run, objects: Objects, report: Any) -> Iterator[Item]:
 
 
 def _known(row: BadRow) -> None:
-    """The first reading reported it."""
+    """Does nothing: the first reading reported the row."""
 
 
 def _entries(run: Run, objects: Objects) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""What the routes of the three APIs have in common: the body they read, who may see it all, what they say of errors."""
+"""The shared parts of the three APIs' routes: the request body, operators, and error responses."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _log = logging.getLogger(__name__)
 
 
 def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", denied: str = "") -> Reply:
-    """The route's reply, or one that tells its error: `{"error": {"code", "message"}}`.
+    """The route's reply, or an error reply: `{"error": {"code", "message"}}`.
 
-    `unknown` is the code of what is not there. With `denied`, a missing permission of this service's role is told as
-    such, in these words; otherwise it is a fault of the configuration like any other.
+    `unknown` is the code for a missing resource. With `denied`, a missing permission of this service's role has this
+    message; otherwise it is reported as any other configuration error.
     """
     try:
         return route()
@@ -49,7 +49,7 @@ def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", de
         status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
         message = str(error)
         if status >= 500:
-            # What went wrong on our side is for the log, not for the caller; it never holds a person's text.
+            # The log has the details of our errors, not the caller; they never contain a person's text.
             _log.error("%s: %s", type(error).__name__, message)
             message = "The service cannot answer now. Try again later."
         if isinstance(error, UnknownExecution):
@@ -60,7 +60,7 @@ def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", de
 
 
 def read_body(body: bytes, example: str, known: frozenset[str]) -> dict[str, Any]:
-    """A body that is a JSON object of known members. Raises InvalidRequest, which shows the example."""
+    """A body that is a JSON object of known members. Raises InvalidRequest with the example."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -73,12 +73,12 @@ def read_body(body: bytes, example: str, known: frozenset[str]) -> dict[str, Any
 
 
 def check_token(document: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for a `client_token` that is none."""
+    """Raise InvalidRequest for an invalid `client_token`."""
     token = document.get("client_token")
     if token is not None and (not isinstance(token, str) or not 0 < len(token) <= TOKEN_CHARACTERS):
         raise InvalidRequest(f"'client_token' must be a string of 1 to {TOKEN_CHARACTERS} characters.")
 
 
 def sees_all(caller: Caller, operators: frozenset[str]) -> bool:
-    """Whether the caller is an operator; the anonymous one is only where the embedded cloud makes it one."""
+    """Whether the caller is an operator; the anonymous caller only on the embedded AWS."""
     return (caller.id == ANONYMOUS and ANONYMOUS in operators) or caller.is_operator(operators)

@@ -1,4 +1,4 @@
-"""SummarizeCorpus: reads what the children of the Distributed Map left, writes results and scorecard."""
+"""SummarizeCorpus: reads the results of the Distributed Map's children, writes results and scorecard."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _results(objects: Objects, prefix: Address, parts: Parts) -> Iterator[Result
                     result, part = result_of(json.loads(line))
                 except (KeyError, ValueError, TypeError) as error:
                     raise InvalidRequest(
-                        f"{address} holds a record that is no item's ({type(error).__name__})."
+                        f"{address} contains an unrecognised record ({type(error).__name__})."
                     ) from None
                 whole = parts.add(result, part)
                 if whole is not None:

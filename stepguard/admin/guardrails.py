@@ -1,4 +1,4 @@
-"""Creates, updates and publishes guardrails through the `bedrock` API, the same on AWS and the embedded cloud."""
+"""Creates, updates and publishes guardrails through the `bedrock` API, the same on AWS and the embedded AWS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READY_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A published guardrail; `action` tells what had to be done: created, updated or unchanged."""
+    """A published guardrail; `action` is created, updated or unchanged."""
 
     name: str
     ref: GuardrailRef
@@ -46,10 +46,10 @@ class GuardrailAdmin:
         return self._client or client("bedrock")
 
     def apply(self, configuration: Mapping[str, Any]) -> Applied:
-        """Make the guardrail of this name be as configured, and publish it as a version if it changed.
+        """Create or update the guardrail of this name, and publish it as a version if it changed.
 
-        `configuration` is a CreateGuardrail request. A tag holds the digest of what the last version was published
-        from, so that applying twice publishes once. Raises StepguardError.
+        `configuration` is a CreateGuardrail request. A tag holds the digest of the last version's configuration, so
+        that applying twice publishes once. Raises StepguardError.
         """
         digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
         name = str(configuration.get("name", ""))
@@ -102,7 +102,9 @@ class GuardrailAdmin:
             if status == "READY":
                 return
             if status == "FAILED":
-                raise InvalidRequest(f"Bedrock could not build guardrail {identifier}; its statusReasons say why.")
+                raise InvalidRequest(
+                    f"Bedrock could not build guardrail {identifier}; its statusReasons contain the reason."
+                )
             if self._clock() > deadline:
                 raise ServiceUnavailable(f"Guardrail {identifier} was still {status} after {READY_SECONDS:g} s.")
             self._sleep(1.0)

@@ -10,7 +10,8 @@ from stepguard.aws.clients import aws_errors, client
 
 
 def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = None) -> str:
-    """Make the STANDARD state machine of this ARN have this definition: "created", "updated" or "unchanged".
+    """Create or update the STANDARD state machine of this ARN with this definition: "created", "updated" or
+    "unchanged".
 
     Raises StepguardError.
     """

@@ -1,7 +1,7 @@
-"""How many questions one caller may ask in a minute, counted in a DynamoDB table.
+"""The number of questions that a caller may send in a minute, counted in a DynamoDB table.
 
-API Gateway throttles a stage as a whole, or by API key; a signed request has none. A caller's count is one item a
-minute, which DynamoDB removes by its time to live.
+API Gateway throttles a stage as a whole, or by API key; a signed request has no API key. A caller's count is one item a
+minute, which DynamoDB deletes by its time to live.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEPT_SECONDS = 3600
 
 
 class CallerQuota:
-    """The quota of CALLER_TABLE and CALLER_QUESTIONS_PER_MINUTE; without a table there is none.
+    """The quota of CALLER_TABLE and CALLER_QUESTIONS_PER_MINUTE; without a table there is no quota.
 
     `now` is in seconds since 1970.
     """
@@ -31,13 +31,14 @@ class CallerQuota:
         self._now = now
 
     def take(self, caller: str) -> None:
-        """Count one question. Raises Throttled when the caller has none left in this minute, and StepguardError."""
+        """Count one question. Raises Throttled if the caller has used up this minute's questions, and
+        StepguardError."""
         table = os.environ.get("CALLER_TABLE")
         if not table:
             return
         limit = _limit(os.environ.get("CALLER_QUESTIONS_PER_MINUTE", ""))
         minute = int(self._now() // 60)
-        # The table holds no identity, only a digest of it.
+        # The table contains no identity, only its digest.
         key = f"{hashlib.sha256(caller.encode(errors='replace')).hexdigest()}#{minute}"
         with aws_errors("UpdateItem"):
             try:

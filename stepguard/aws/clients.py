@@ -1,8 +1,8 @@
-"""AWS clients and AWS's errors.
+"""Makes AWS clients and translates AWS's errors.
 
 Clients in a Lambda make one attempt: every retry is the state machine's and is in the execution history. They are made
-once, at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that the embedded
-cloud, an emulator and AWS are the same to this code.
+once, at the first call, never at import. Endpoints come from the environment (AWS_ENDPOINT_URL), so that this code is
+the same for the embedded AWS, an emulator and AWS.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from stepguard.guard.errors import (
 )
 
 READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26}
-"""Reasoning models answer late: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before
-API Gateway gives up after 29 seconds."""
+"""Reasoning models are slow: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before API
+Gateway's limit of 29 seconds."""
 
 
 @cache
 def client(service: str, attempts: int = 1) -> Any:
     """The process's one client of a service, e.g. `bedrock-runtime`. A deployment makes more attempts than a Lambda.
 
-    Raises ConfigurationError when the environment names no region, or a profile or an endpoint that cannot be.
+    Raises ConfigurationError if the environment has no region, or an invalid profile or endpoint.
     """
     config = Config(
         connect_timeout=5,
@@ -80,9 +80,9 @@ def pages(operation: str, paginate: Callable[..., Iterable[Any]], **request: Any
 
 @contextmanager
 def aws_errors(operation: str) -> Iterator[None]:
-    """Turn what an AWS call raises into the errors that the state machine knows.
+    """Translate the exceptions of an AWS call into the errors that the state machine handles.
 
-    The message keeps AWS's code and words, with every quoted value hidden: AWS quotes the request there.
+    The message keeps AWS's code and text, with every quoted value hidden: AWS quotes the request there.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def aws_errors(operation: str) -> Iterator[None]:
     except ParamValidationError:
         raise InvalidRequest(f"{operation}: the request does not have the shape that AWS expects.") from None
     except (NoCredentialsError, PartialCredentialsError):
-        raise AccessDenied(f"{operation}: no AWS credentials were found, or only half of them.") from None
+        raise AccessDenied(f"{operation}: the AWS credentials are missing or incomplete.") from None
     except (ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, HTTPClientError) as error:
         raise ServiceUnavailable(f"{operation}: {type(error).__name__}: the service could not be reached.") from None
     except BotoCoreError as error:
@@ -134,7 +134,7 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ModelError",
         }
     ),
-    # What STATE_MACHINE_ARN names; no caller can put that right.
+    # STATE_MACHINE_ARN is wrong; no caller can correct that.
     ConfigurationError: frozenset({"StateMachineDoesNotExist", "StateMachineDeleting"}),
 }
 
@@ -158,7 +158,7 @@ def _of_response(operation: str, error: ClientError) -> StepguardError:
 def _without_values(message: str) -> str:
     """The message with everything hidden from its first quotation mark to its last, or to its end if none closes.
 
-    A quoted value may itself hold quotation marks, so that nothing between the outermost two can be trusted.
+    A quoted value may itself hold quotation marks, so the text between the outermost two cannot be trusted.
     """
     return _QUOTED.sub("'…'", message)[:300]
 

@@ -17,5 +17,5 @@ def settings() -> Settings:
 
 @cache
 def operators() -> frozenset[str]:
-    """Who may read everybody's executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""
+    """The callers who may read all executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""
     return operators_of(os.environ.get("CHAT_OPERATORS", ""))

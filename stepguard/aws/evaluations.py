@@ -1,4 +1,4 @@
-"""Evaluations: started, followed by their Map Run, read from S3."""
+"""Evaluations: starts runs, follows their Map Run, reads their results from S3."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequ
 from stepguard.trace.diff import mapping
 
 WORK = "runs"
-"""Everything of a run is under `runs/ID/` in the evaluations' bucket."""
+"""All objects of a run are under `runs/ID/` in the evaluations' bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. `total` is None until the corpus is read; `lines` are items, or parts of long documents."""
+    """The progress of a run. `total` is None until the corpus is read; `lines` are items, or parts of long
+    documents."""
 
     status: str
     total: int | None
@@ -33,11 +34,11 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Lines that have ended, well or badly."""
+        """Lines that have ended, successfully or not."""
         return self.succeeded + self.failed
 
     def to_dict(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """The progress as the API returns it."""
         return {
             "status": self.status,
             "total": self.total,
@@ -80,7 +81,7 @@ class Evaluations:
         return Executions(arn, self._given)
 
     def work(self, run: str) -> Address:
-        """Where everything of a run is. Raises InvalidRequest for what cannot be a run's id."""
+        """The address of a run's objects. Raises InvalidRequest for an invalid run id."""
         if not RUN_ID.fullmatch(run):
             raise InvalidRequest("A run's id has 1 to 64 letters, digits, hyphens and underscores.")
         return Address(self.bucket, f"{WORK}/{run}")
@@ -91,11 +92,11 @@ class Evaluations:
         return Address(work.bucket, f"{work.key}/{name}")
 
     def start(self, run: Run) -> str:
-        """Start a run; its execution's ARN. The same id with the same parameters is the same run."""
+        """Start a run. Returns its execution's ARN. The same id with the same parameters is the same run."""
         return self.executions.start(run.id, {"run": run.to_document()})
 
     def discard(self, run: str) -> None:
-        """Delete what was put in place for a run that was never started, as far as the credentials may."""
+        """Delete the objects of a run that was never started, as far as the credentials permit."""
         with suppress(StepguardError):
             work = self.work(run)
             for found in list(self.objects.list(Address(work.bucket, f"{work.key}/"))):
@@ -111,7 +112,7 @@ class Evaluations:
             raise UnknownExecution(f"There is no evaluation {run}.") from None
 
     def newest(self, most: int) -> Iterator[dict[str, Any]]:
-        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, counts once there are some.
+        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, and counts if available.
 
         Raises StepguardError.
         """
@@ -120,7 +121,8 @@ class Evaluations:
         return self._listing.newest(most)
 
     def scorecard(self, run: str) -> dict[str, Any] | None:
-        """What SummarizeCorpus wrote; None for a run that ended before it, or when it is cut. Raises StepguardError."""
+        """The output of SummarizeCorpus; None if the run ended before it, or if the file is cut off. Raises
+        StepguardError."""
         try:
             with self.objects.open(self.object(run, "scorecard.json")) as stream:
                 card = json.loads(stream.read())
@@ -140,13 +142,13 @@ class Evaluations:
         return mapping(found)
 
     def definition(self, execution: Execution) -> Mapping[str, Any]:
-        """The states of an item in the run's own definition; empty when it has no Map. Raises StepguardError."""
+        """The states of an item in the run's own definition; empty if it has no Map. Raises StepguardError."""
         states = mapping(self.executions.definition(execution.arn).get("States"))
         processors = (mapping(state).get("ItemProcessor") for state in states.values())
         return next((processor for processor in processors if isinstance(processor, Mapping)), {})
 
     def redrive(self, run: str) -> None:
-        """Take a run up again that failed or was aborted: what its items have done already is kept."""
+        """Resume a run that failed or was aborted; finished items are kept."""
         with aws_errors("RedriveExecution"):
             self._states.redrive_execution(executionArn=self.describe(run).arn)
 
@@ -157,22 +159,26 @@ class Evaluations:
         return str(listed[0]["mapRunArn"]) if listed else None
 
     def item_counts(self, map_run: str) -> Mapping[str, int]:
-        """How many of a Map Run's items are in which status. Raises StepguardError."""
+        """The number of a Map Run's items by status. Raises StepguardError."""
         with aws_errors("DescribeMapRun"):
             counts: Mapping[str, int] = self._states.describe_map_run(mapRunArn=map_run)["itemCounts"]
         return counts
 
     def lines(self, run: str) -> int | None:
-        """How many lines PrepareCorpus wrote for the Map; None before that, or where the credentials cannot tell."""
+        """The number of lines that PrepareCorpus wrote for the Map; None before that, or if the credentials may not
+        read it."""
         try:
             with self.objects.open(self.object(run, "corpus.json")) as stream:
                 return int(json.loads(stream.read())["lines"])
-        except (InvalidRequest, AccessDenied):  # S3 denies what is not there to who may not list the bucket
+        except (
+            InvalidRequest,
+            AccessDenied,
+        ):  # for a missing object, S3 denies access to callers without permission to list the bucket
             return None
 
 
 class Watch:
-    """How far a run is, looked at again and again: what does not change any more is asked for once."""
+    """Reads a run's progress repeatedly; values that no longer change are requested once."""
 
     def __init__(self, evaluations: Evaluations, run: str) -> None:
         self._evaluations = evaluations
@@ -181,7 +187,7 @@ class Watch:
         self._map_run: str | None = None
 
     def progress(self, execution: Execution) -> Progress:
-        """How far the run is, from DescribeMapRun; `execution` is the run as it was just described."""
+        """The run's progress, from DescribeMapRun; `execution` is the run's current description."""
         if self._lines is None:
             self._lines = self._evaluations.lines(self._run)
         if self._map_run is None:

@@ -1,4 +1,4 @@
-"""Executions of a state machine: start, look at, read the history of."""
+"""Executions of a state machine: starts, describes and lists them, reads their histories."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DESCRIBED_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What DescribeExecution tells. `input` and `output` are the parsed documents; `error` an ASL error name."""
+    """The response of DescribeExecution. `input` and `output` are the parsed documents; `error` an ASL error name."""
 
     arn: str
     name: str
@@ -35,13 +35,13 @@ class Execution:
 
     @property
     def finished(self) -> bool:
-        """Whether the execution has ended, well or badly."""
+        """Whether the execution has ended, successfully or not."""
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An execution as ListExecutions tells it; `stopped` tells one end of an execution from another's."""
+    """An execution as ListExecutions returns it; `stopped` changes if a redriven execution ends again."""
 
     arn: str
     stopped: datetime | None
@@ -74,7 +74,7 @@ class Executions:
     def start(self, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and return its ARN. The same name with the same document is the same execution.
 
-        Raises Conflict when the name stands for another document, and StepguardError.
+        Raises Conflict if the name was used for another document, and StepguardError.
         """
         with aws_errors("StartExecution"):
             try:
@@ -93,10 +93,10 @@ class Executions:
     def arn_of(self, execution: str) -> str:
         """The ARN of an execution named by itself or by its ARN.
 
-        Raises UnknownExecution for an ARN of another state machine, so that nobody reads foreign executions.
+        Raises UnknownExecution for an ARN of another state machine, so that foreign executions stay unreadable.
         """
         prefix = self.state_machine_arn.replace(":stateMachine:", ":execution:")
-        # The children of its Distributed Maps have ARNs of their own: ...:execution:MACHINE/LABEL:NAME.
+        # The children of its Distributed Maps have separate ARNs: ...:execution:MACHINE/LABEL:NAME.
         if execution.startswith((f"{prefix}:", f"{prefix}/")):
             return execution
         if ":" in execution or not 0 < len(execution) <= 80:
@@ -104,7 +104,7 @@ class Executions:
         return f"{prefix}:{execution}"
 
     def describe(self, arn: str) -> Execution:
-        """The execution now. Raises UnknownExecution, StepguardError."""
+        """The execution's current state. Raises UnknownExecution, StepguardError."""
         with aws_errors("DescribeExecution"):
             try:
                 response = self._states.describe_execution(executionArn=arn)
@@ -140,7 +140,8 @@ class Executions:
                 yield Listed(str(entry["executionArn"]), entry.get("stopDate"))
 
     def describe_all(self, arns: Sequence[str]) -> list[Execution | None]:
-        """Several executions at once, in their order; None for one that is gone. Raises StepguardError."""
+        """Several executions at once, in their order; None for an execution that no longer exists. Raises
+        StepguardError."""
         with ThreadPoolExecutor(DESCRIBED_AT_ONCE) as pool:
             return list(pool.map(self._described, arns))
 
@@ -151,7 +152,7 @@ class Executions:
             return None
 
     def definition(self, arn: str) -> Mapping[str, Any]:
-        """The definition that an execution runs, which may be older than today's. Raises StepguardError."""
+        """The definition that an execution runs, which may be older than the current one. Raises StepguardError."""
         with aws_errors("DescribeStateMachineForExecution"):
             try:
                 response = self._states.describe_state_machine_for_execution(executionArn=arn)

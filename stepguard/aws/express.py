@@ -1,4 +1,4 @@
-"""Runs the EXPRESS twin of the chat state machine and waits for its end: StartSyncExecution.
+"""Runs the EXPRESS variant of the chat state machine and waits for its end: StartSyncExecution.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html: 200 also when the execution
 failed; no execution to look up afterwards; the same name may run twice.
@@ -16,7 +16,7 @@ from stepguard.aws.executions import Execution
 
 
 class ExpressExecutions:
-    """Executions of EXPRESS_STATE_MACHINE_ARN; without it the deployment has no EXPRESS twin."""
+    """Executions of EXPRESS_STATE_MACHINE_ARN; without it the deployment has no EXPRESS variant."""
 
     def __init__(self, state_machine_arn: str | None = None, states: Any = None) -> None:
         self._arn = state_machine_arn
@@ -32,7 +32,8 @@ class ExpressExecutions:
         return self._arn or os.environ.get("EXPRESS_STATE_MACHINE_ARN", "")
 
     def run(self, name: str, document: Mapping[str, Any]) -> Execution:
-        """The ended execution. Raises StepguardError, ServiceUnavailable when it takes longer than the client waits."""
+        """The ended execution. Raises StepguardError, ServiceUnavailable if it takes longer than the client's
+        timeout."""
         with aws_errors("StartSyncExecution"):
             response = (self._client or client("stepfunctions")).start_sync_execution(
                 stateMachineArn=self._state_machine, name=name, input=json.dumps(document)

@@ -24,17 +24,18 @@ class GuardrailClient(Protocol):
 
 
 class Guardrails:
-    """Applies guardrails through `bedrock-runtime`; with `scores` a verdict also tells what stayed under its limit."""
+    """Applies guardrails through `bedrock-runtime`; with `scores` a verdict also contains the scores below their
+    limits."""
 
     def __init__(self, runtime: GuardrailClient | None = None, *, scores: bool = False) -> None:
         self._runtime = runtime
         self._scope = {"outputScope": "FULL"} if scores else {}
 
     def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction) -> Verdict:
-        """The verdict of a layer on a text; skipped when the layer is off or there is nothing to look at.
+        """The verdict of a layer on a text; skipped if the layer is off or the text is empty.
 
-        A text over a request's limit goes in overlapping chunks, whose verdicts are merged: the worst wins, masked
-        text is put back with its white space. Raises StepguardError.
+        A text over a request's limit is sent in overlapping chunks, whose verdicts are merged: the worst wins, and
+        masked text keeps its white space. Raises StepguardError.
         """
         if ref is None or not text.strip():
             return skipped(text)
@@ -88,6 +89,6 @@ def _merged(text: str, parts: Sequence[tuple[Chunk, Verdict]]) -> Verdict:
     try:
         whole = put_back(text, [(chunk, verdict.text) for chunk, verdict in parts], placeholders)
     except UnreadableVerdict:
-        # What was masked cannot be told from what was not, so none of it may go on.
+        # The masked parts cannot be identified, so the text may not be delivered.
         return merge([*verdicts, Verdict(Outcome.BLOCKED, "", DEFAULT_BLOCKED_MESSAGE)], "")
     return merge(verdicts, whole)

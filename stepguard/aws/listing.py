@@ -1,7 +1,7 @@
-"""The newest executions with what they came to.
+"""The newest executions with their results.
 
-ListExecutions tells nothing of inputs and outputs, so each execution is described; one that has ended is described
-once, because a page that keeps itself up to date asks every few seconds and DescribeExecution has a quota.
+ListExecutions returns no inputs and outputs, so each execution is described. An ended execution is described once,
+because the page refreshes every few seconds and DescribeExecution has a quota.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stepguard.aws.executions import Execution, Executions, Listed
 from stepguard.trace.listing import summarize
 
 KNOWN = 2_000
-"""Summaries that are kept, of about a kilobyte each."""
+"""The number of summaries to keep, of about a kilobyte each."""
 
 AT_ONCE = 50
 
@@ -27,7 +27,7 @@ def _chat(execution: Execution) -> dict[str, Any]:
 
 
 class Listing:
-    """The list of one state machine's executions; `summary` says what is told of each."""
+    """The list of one state machine's executions; `summary` makes the summary of each."""
 
     def __init__(self, executions: Executions, summary: Callable[[Execution], dict[str, Any]] = _chat) -> None:
         self._executions = executions
@@ -35,7 +35,7 @@ class Listing:
         self._known: dict[Listed, dict[str, Any]] = {}
 
     def newest(self, most: int, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Summaries (of `stepguard.trace.listing`), the newest first; one that is gone is left out.
+        """Summaries (of `stepguard.trace.listing`), the newest first; without executions that no longer exist.
 
         Raises StepguardError.
         """

@@ -1,4 +1,4 @@
-"""Objects in Amazon S3: corpora read line by line, results written whole, reports handed out as presigned URLs."""
+"""Objects in Amazon S3: reads corpora line by line, writes results, makes presigned URLs for reports."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError
 
 READ_BYTES = 1024 * 1024
 PART_BYTES = 5 * 1024 * 1024
-"""The smallest part that S3 takes; boto3 makes them larger where there would be more than 10,000."""
+"""The smallest part that S3 takes; boto3 makes them larger if there would be more than 10,000."""
 LINK_SECONDS = 3600
-"""How long a presigned URL works."""
+"""The lifetime of a presigned URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`s3://BUCKET/KEY`; a key that ends with a slash, or none, is a folder."""
+    """`s3://BUCKET/KEY`; an empty key or one that ends with a slash is a folder."""
 
     bucket: str
     key: str
 
     @property
     def folder(self) -> bool:
-        """Whether it stands for all objects under it."""
+        """Whether it names all objects under it."""
         return not self.key or self.key.endswith("/")
 
     def __str__(self) -> str:
@@ -58,15 +58,16 @@ class Objects:
         return self._s3 or client("s3")
 
     def open(self, address: Address) -> IO[bytes]:
-        """The object as a stream of bytes. Raises InvalidRequest naming what is missing, AccessDenied."""
-        with _asking("GetObject", address):
+        """The object as a stream of bytes. Raises InvalidRequest that names the missing bucket or object,
+        AccessDenied."""
+        with _object_errors("GetObject", address):
             body = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
         return io.BufferedReader(_Raw(body), READ_BYTES)
 
     def list(self, address: Address) -> Iterator[Address]:
         """The objects under an address, by name. Raises InvalidRequest, AccessDenied."""
         paginator = self._client.get_paginator("list_objects_v2")
-        with _asking("ListObjectsV2", address):
+        with _object_errors("ListObjectsV2", address):
             for page in paginator.paginate(Bucket=address.bucket, Prefix=address.key):
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):
@@ -78,21 +79,21 @@ class Objects:
 
     def put(self, address: Address, content: bytes, kind: str = "application/json") -> None:
         """Write a small object. Raises InvalidRequest, AccessDenied."""
-        with _asking("PutObject", address):
+        with _object_errors("PutObject", address):
             self._client.put_object(Bucket=address.bucket, Key=address.key, Body=content, ContentType=kind)
 
     def upload(self, address: Address, file: Path, kind: str = "application/x-ndjson") -> None:
-        """Write a file of any size, in parts where it is large. Raises InvalidRequest, AccessDenied."""
-        # One part after the other: ten at a time would stand in memory together.
+        """Write a file of any size, in parts if it is large. Raises InvalidRequest, AccessDenied."""
+        # One part after the other: ten at a time would all be in memory.
         one_by_one = TransferConfig(PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False)
-        with _asking("PutObject", address):
+        with _object_errors("PutObject", address):
             self._client.upload_file(
                 str(file), address.bucket, address.key, ExtraArgs={"ContentType": kind}, Config=one_by_one
             )
 
     def delete(self, address: Address) -> None:
-        """Delete an object; one that is not there is no error."""
-        with _asking("DeleteObject", address):
+        """Delete an object; a missing object is no error."""
+        with _object_errors("DeleteObject", address):
             self._client.delete_object(Bucket=address.bucket, Key=address.key)
 
     def download(self, address: Address, file: Path) -> None:
@@ -103,7 +104,7 @@ class Objects:
                 target.write(data)
 
     def link(self, address: Address, name: str) -> str:
-        """A URL with which anybody can read the object for an hour."""
+        """A URL with which anyone can read the object for an hour."""
         parameters = {
             "Bucket": address.bucket,
             "Key": address.key,
@@ -114,33 +115,33 @@ class Objects:
 
 
 _NEEDED = {
-    "GetObject": "s3:GetObject on it, and kms:Decrypt where it is under a key of your own. "
-    "Without s3:ListBucket, S3 says the same of an object that is not there.",
+    "GetObject": "s3:GetObject on it, and kms:Decrypt if it is encrypted with your KMS key. "
+    "Without s3:ListBucket, S3 also returns this error for a missing object.",
     "ListObjectsV2": "s3:ListBucket on the bucket.",
-    "PutObject": "s3:PutObject on it, and kms:GenerateDataKey where the bucket has a key of your own.",
+    "PutObject": "s3:PutObject on it, and kms:GenerateDataKey if the bucket uses your KMS key.",
     "DeleteObject": "s3:DeleteObject on it.",
 }
-"""What the credentials, or the role, must be allowed to do."""
+"""The permissions that the credentials or the role need."""
 
 
 @contextmanager
-def _asking(operation: str, address: Address) -> Iterator[None]:
-    """Errors that name the object: the bucket or object is missing, or the permission."""
+def _object_errors(operation: str, address: Address) -> Iterator[None]:
+    """Raise errors that name the object: a missing bucket, object or permission."""
     try:
         with aws_errors(operation):
             try:
                 yield
             except S3UploadFailedError as error:
-                # boto3 says S3's answer in words of its own; the answer itself is behind it.
-                raise _told(error.__context__, address) from None
+                # boto3 wraps S3's error in its own exception; the context has the original.
+                raise _translate(error.__context__, address) from None
             except ClientError as error:
-                raise _told(error, address) from None
+                raise _translate(error, address) from None
     except AccessDenied as error:
         words = str(error).rstrip(". ")
         raise AccessDenied(f"{address}: {words}. It needs {_NEEDED[operation]}") from None
 
 
-def _told(error: BaseException | None, address: Address) -> ClientError | StepguardError:
+def _translate(error: BaseException | None, address: Address) -> ClientError | StepguardError:
     if not isinstance(error, ClientError):
         return InvalidRequest(f"{address} cannot be written ({type(error).__name__}).")
     code = error.response.get("Error", {}).get("Code", "")
@@ -152,7 +153,7 @@ def _told(error: BaseException | None, address: Address) -> ClientError | Stepgu
 
 
 class _Raw(io.RawIOBase):
-    """boto3's streaming body as the raw half of a buffered reader, which knows lines."""
+    """boto3's streaming body as the raw part of a buffered reader, which reads lines."""
 
     def __init__(self, body: Any) -> None:
         self._body = body

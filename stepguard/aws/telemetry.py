@@ -1,6 +1,6 @@
-"""Writes the lines of `stepguard.guard.telemetry` to standard output, from where Lambda takes them to CloudWatch.
+"""Writes the lines of `stepguard.guard.telemetry` to standard output, from where Lambda sends them to CloudWatch.
 
-The standard library does it: docs/decisions/0009-logs-and-metrics.md.
+The standard library is enough: docs/decisions/0009-logs-and-metrics.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Reply = tuple[int, dict[str, Any], dict[str, str]]
 
 
 def observed_stage(name: str, stage: Stage, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Run a stage and log the run, well or badly. What the stage raises goes on."""
+    """Run a stage and log the run, successful or not. The stage's exceptions propagate."""
     started = time.perf_counter()
     execution = str(event.get("execution", ""))
     try:
@@ -40,7 +40,7 @@ def observed_route(route: str, caller: str, answer: Callable[[], Reply]) -> Repl
 
 
 def _write(lines: Iterable[Mapping[str, Any]]) -> None:
-    # One write: lines of other threads must not come in between.
+    # One write, so that lines of other threads cannot interleave.
     sys.stdout.write("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
     sys.stdout.flush()
 

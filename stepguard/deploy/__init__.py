@@ -1,1 +1,1 @@
-"""What turns the project into something AWS can run: the Lambda zip and the CloudFormation template."""
+"""Packages the project for AWS: the Lambda zip and the CloudFormation template."""

@@ -21,7 +21,7 @@ from botocore.session import Session
 
 
 class ApiError(Exception):
-    """The API could not be asked, or answered what it must not."""
+    """The API could not be reached, or its response is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Api:
     def of_stack(cls, outputs: Mapping[str, str], endpoint: str | None = None) -> Api:
         """The API of a stack, with the credentials of the environment or profile. Raises ApiError.
 
-        An emulator serves it below its own endpoint, by the API's id.
+        An emulator serves it under its own endpoint, by the API's id.
         """
         try:
             session = Session()
@@ -61,11 +61,11 @@ class Api:
         return cls(url, credentials, region)
 
     def as_caller(self, credentials: Credentials) -> Api:
-        """The same API, asked by somebody else."""
+        """The same API, for another caller."""
         return Api(self._url, credentials, self._region)
 
     def unsigned(self) -> Api:
-        """The same API, asked by nobody in particular."""
+        """The same API, for an anonymous caller."""
         return Api(self._url, None, self._region)
 
     def post(self, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Reply:

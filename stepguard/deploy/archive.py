@@ -1,4 +1,4 @@
-"""A Lambda zip that depends on nothing but the files in it."""
+"""A Lambda zip that depends only on the files in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def normalise(archive: Path) -> list[str]:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = 3  # Unix, on every machine, so that the mode counts
+            entry.create_system = 3  # Unix, on every machine, so that unzip uses the mode
             entry.external_attr = _FILE_MODE << 16
             target.writestr(entry, content)
     return list(contents)

@@ -1,7 +1,7 @@
 """The AWS clients of a deployment, and their errors with AWS's own code and message.
 
 A task in Lambda hides quoted values in AWS's messages, because they may hold texts of users. A deployment sends no such
-text, and CloudFormation quotes the parameter that it refuses: so the message stays whole here.
+text, and CloudFormation quotes the parameter that it refuses: so the message stays complete here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTEMPTS = 5
 
 
 class AwsError(Exception):
-    """A call failed. `code` is AWS's error code, or "" when no answer came."""
+    """A call failed. `code` is AWS's error code, or "" without a response."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)

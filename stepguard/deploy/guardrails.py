@@ -3,7 +3,7 @@
 A guardrail's version is immutable and a copy of the draft at that moment
 (https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-deploy.html), so a changed guardrail needs another
 version resource: its logical id carries the digest of the configuration, and the versions before it are retained, so
-that running executions and a rollback still find theirs.
+that running executions and a rollback can still use them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CONDITION = "CreateGuardrails"
-"""The template's condition under which guardrails are made at all."""
+"""The template's condition for creating guardrails."""
 
 DIGEST_CHARACTERS = 12
 
@@ -42,7 +42,7 @@ def properties(value: Any) -> Any:
 def resources(configurations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """AWS::Bedrock::Guardrail and GuardrailVersion of each layer's CreateGuardrail request.
 
-    Only the name is not the file's own: names are unique in an account and region, so it starts with the stack's.
+    Only the name differs from the file's: names are unique in an account and region, so it starts with the stack's.
     """
     made: dict[str, Any] = {}
     for layer, configuration in configurations.items():
@@ -66,7 +66,8 @@ def resources(configurations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 
 
 def point_at_versions(template: Any, configurations: Mapping[str, Mapping[str, Any]]) -> Any:
-    """The template with each `GetAtt GuardrailPreprocessVersion.…` pointing at the version of today's configuration."""
+    """The template with each `GetAtt GuardrailPreprocessVersion.…` that names the version of the current
+    configuration."""
     if isinstance(template, Mapping):
         if list(template) == ["Fn::GetAtt"]:
             current = {

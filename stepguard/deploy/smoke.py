@@ -1,7 +1,7 @@
-"""The demo's questions through the deployed API, signed; and the answers' stories from the execution histories.
+"""The demo's questions through the deployed API, signed; and the traces from the execution histories.
 
-Each answer must have the outcome, the source and the findings that stepguard/project/demo.json expects; the same file
-judges `stepguard demo`, so a deployment answers as the laptop does.
+Each answer must have the outcome, the source and the findings that stepguard/project/demo.json expects; `stepguard
+demo` uses the same file, so a deployment must answer as the laptop does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question with the API's answer, and the story that the execution's history gives."""
+    """A question with the API's answer, and the trace of the execution's history."""
 
     name: str
     execution: str
@@ -44,7 +44,7 @@ def ask(api: Api, question: Mapping[str, Any]) -> Reply:
 
 
 def unexpected(question: Mapping[str, Any], item: Answered) -> list[str]:
-    """What is not as stepguard/project/demo.json expects, in words; and where the API and the history disagree."""
+    """The differences from stepguard/project/demo.json, in words; and those between the API and the history."""
     answer, story = item.answer, item.story
     found = {finding["name"] for stage in story["stages"] for finding in stage["findings"]}
     wrong = []
@@ -56,12 +56,12 @@ def unexpected(question: Mapping[str, Any], item: Answered) -> list[str]:
         wrong.append(f"no finding of {', '.join(question['findings'])}")
     wrong += ["a raw value was delivered" for value in question.get("never", ()) if value in answer["text"]]
     if story["answer"] is None or any(story["answer"][key] != answer[key] for key in ("text", "outcome", "source")):
-        wrong.append("the history holds another answer than the API gave")
+        wrong.append("the answer in the history differs from the API's")
     return wrong
 
 
 def run(api: Api, executions: Executions) -> tuple[list[Answered], list[str]]:
-    """Ask every question; the answers, and everything that is wrong. Raises ApiError, StepguardError."""
+    """Send every question. Returns the answers and all differences. Raises ApiError, StepguardError."""
     health = api.get("/health")
     if health.status != 200:
         raise ApiError(f"GET /health is {health.status}: {json.dumps(health.body)[:300]}")

@@ -1,7 +1,7 @@
 """One CloudFormation stack: preview what a package would change, change it, remove it.
 
-A change set is what CloudFormation itself says it would do. It is printed before anything happens, and executed as
-printed: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
+A change set is CloudFormation's own list of changes. It is printed before any change, and executed as printed:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _NOTHING = ("didn't contain changes", "no updates are to be performed", "no chan
 
 
 class StackError(Exception):
-    """The stack could not be changed; the message says why, in CloudFormation's words where it has some."""
+    """The stack could not be changed; the message contains the reason, CloudFormation's own if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a preview. `replacement` is True, False or Conditional, as CloudFormation says, or ""."""
+    """One line of a preview. `replacement` is True, False or Conditional, as in CloudFormation, or ""."""
 
     action: str
     resource: str
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What CloudFormation would do; no changes mean that there is nothing to do."""
+    """The changes that CloudFormation would make; empty if the stack is up to date."""
 
     arn: str
     create: bool
@@ -48,7 +48,7 @@ class ChangeSet:
 
 
 class Stack:
-    """A stack by its name, through a CloudFormation client. `pause` is the time between two looks, in seconds."""
+    """A stack by its name, through a CloudFormation client. `pause` is the time between two requests, in seconds."""
 
     def __init__(self, name: str, cloudformation: Any, pause: float = PAUSE_SECONDS) -> None:
         self.name = name
@@ -56,19 +56,19 @@ class Stack:
         self._pause = pause
 
     def describe(self) -> Mapping[str, Any] | None:
-        """The stack as DescribeStacks returns it, or None when there is none. Raises AwsError."""
+        """The stack as DescribeStacks returns it, or None if it does not exist. Raises AwsError."""
         try:
             with aws_call():
                 found = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except AwsError as error:
-            # CloudFormation has no error class of its own for a missing stack.
+            # CloudFormation has no separate error class for a missing stack.
             if error.code == "ValidationError" and "does not exist" in error.message:
                 return None
             raise
         return next((item for item in found if item["StackStatus"] != "DELETE_COMPLETE"), None)
 
     def preview(self, template_url: str, parameters: Mapping[str, str], declared: Sequence[str]) -> ChangeSet:
-        """Make a change set. A parameter that is not given keeps its value, or takes its default at first.
+        """Make a change set. A missing parameter keeps its value, or gets its default in a new stack.
 
         `declared` are the template's parameters. Raises StackError, AwsError.
         """
@@ -79,9 +79,7 @@ class Stack:
             )
         existing = self.describe()
         if existing is not None and existing["StackStatus"] == "ROLLBACK_COMPLETE":
-            raise StackError(
-                f"{self.name} failed when it was first made: remove it (stepguard destroy) and deploy again."
-            )
+            raise StackError(f"{self.name} failed when it was created: remove it (stepguard destroy) and deploy again.")
         create = existing is None or existing["StackStatus"] == "REVIEW_IN_PROGRESS"
         kept = {} if create or existing is None else {item["ParameterKey"] for item in existing.get("Parameters", ())}
         values: list[dict[str, Any]] = [
@@ -119,14 +117,14 @@ class Stack:
             return ChangeSet(arn, create, tuple(_change(item) for page in pages for item in page.get("Changes", ())))
 
     def discard(self, arn: str) -> None:
-        """Delete a change set that is not to be executed. Raises AwsError."""
+        """Delete a change set without executing it. Raises AwsError."""
         with aws_call():
             self._client.delete_change_set(ChangeSetName=arn)
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Do what the preview printed, and wait for the end.
+        """Execute the change set, and wait for its end.
 
-        Raises StackError with the reason when CloudFormation rolled back: the version before then still serves.
+        Raises StackError with the reason when CloudFormation rolled back: the previous version is still in use.
         """
         with aws_call():
             self._client.execute_change_set(ChangeSetName=change_set.arn)
@@ -134,14 +132,14 @@ class Stack:
         self._expect("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs by name. Raises StackError when there is no such stack."""
+        """The stack's outputs by name. Raises StackError if it does not exist."""
         found = self.describe()
         if found is None:
             raise StackError(f"There is no stack {self.name}.")
         return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", ())}
 
     def resources(self) -> list[tuple[str, str, str]]:
-        """(logical id, type, physical id) of all that the stack holds. Raises AwsError."""
+        """(logical id, type, physical id) of all resources of the stack. Raises AwsError."""
         with aws_call():
             pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
             return [
@@ -159,7 +157,7 @@ class Stack:
         self._expect("")
 
     def _wait(self, waiter: str, **request: str) -> Mapping[str, Any] | None:
-        """Wait with botocore's waiter: None when it ended well, else the last response. Raises AwsError."""
+        """Wait with botocore's waiter: None if it succeeded, else the last response. Raises AwsError."""
         config = {"Delay": self._pause, "MaxAttempts": int(WAIT_SECONDS / (self._pause or 1))}
         with aws_call():
             try:
@@ -175,7 +173,7 @@ class Stack:
         found = self.describe()
         status = "" if found is None else str(found["StackStatus"])
         if status.endswith("_IN_PROGRESS"):
-            raise StackError(f"{self.name} was still {status} after {WAIT_SECONDS} s; look at its events.")
+            raise StackError(f"{self.name} was still {status} after {WAIT_SECONDS} s; check its events.")
         if status not in statuses:
             raise StackError(f"{self.name} is {status or 'gone'}. {self._reasons()}".strip())
 

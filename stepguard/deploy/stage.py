@@ -28,7 +28,7 @@ Say = Callable[[str], object]
 
 
 def stack_name(stage: str) -> str:
-    """The stack of a stage. Raises StackError for a stage that cannot be part of a stack's name."""
+    """The stack of a stage. Raises StackError if the stage cannot be part of a stack's name."""
     name = f"stepguard-{stage}"
     if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name) or len(name) > NAME_CHARACTERS:
         raise StackError(f"STAGE must be 1 to {NAME_CHARACTERS - 10} lower-case letters, digits and dashes: '{stage}'.")
@@ -55,7 +55,8 @@ def parameters_of(root: Path, stage: str, given: Sequence[str]) -> dict[str, str
 def deploy(
     stack: Stack, aws: Aws, project: Project, parameters: Mapping[str, str], confirm: Confirm, say: Say
 ) -> dict[str, str]:
-    """Package, upload, preview, ask, change, and give the stack's outputs; doing it twice changes nothing.
+    """Package, upload, preview, confirm, deploy, and return the stack's outputs. A second run without changes has no
+    effect.
 
     Raises PackagingError, StackError, AwsError.
     """
@@ -72,13 +73,13 @@ def deploy(
         say(line)
     if not confirm(f"{'Make' if change_set.create else 'Change'} {stack.name}?"):
         stack.discard(change_set.arn)
-        raise StackError("Nothing was changed.")
+        raise StackError("No change was made.")
     stack.execute(change_set)
     return stack.outputs()
 
 
 def _user_pool(stack: Stack, parameters: Mapping[str, str]) -> str:
-    """The pool whose users may call the API: as given, or as the stack has it."""
+    """The pool whose users may call the API: the given one, or the stack's."""
     if POOL in parameters:
         return parameters[POOL]
     existing = stack.describe() or {}
@@ -87,10 +88,10 @@ def _user_pool(stack: Stack, parameters: Mapping[str, str]) -> str:
 
 
 def _stamp(template: Mapping[str, Any], user_pool: str) -> None:
-    """Make the API's text depend on who may call it.
+    """Make the API's text depend on its authorization.
 
-    SAM publishes the API again only when its text changes (the deployment's logical id is a digest of it), and a
-    parameter is not in the text: without this, IAM callers would still get in after a change to Cognito.
+    SAM publishes the API again only when its text changes (the deployment's logical id is a digest of it), and the text
+    does not contain parameters: without this, IAM callers would keep access after a change to Cognito.
     """
     if user_pool:
         info = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
@@ -98,9 +99,9 @@ def _stamp(template: Mapping[str, Any], user_pool: str) -> None:
 
 
 def _upload(aws: Aws, folder: str, package: Package, template: Mapping[str, Any]) -> str:
-    """Put the zip and the template that names it into the bucket for packages; returns the template's URL.
+    """Upload the zip and its template to the bucket for packages. Returns the template's URL.
 
-    The zip's key is its digest: code that did not change keeps its address, so CloudFormation updates no Lambda.
+    The zip's key is its digest: unchanged code keeps its address, so CloudFormation updates no Lambda.
     """
     bucket, code, key = ensure_bucket(aws), f"{folder}/{package.sha256}.zip", f"{folder}/template.yaml"
     for resource in template["Resources"].values():
@@ -111,13 +112,13 @@ def _upload(aws: Aws, folder: str, package: Package, template: Mapping[str, Any]
         s3 = aws("s3")
         s3.put_object(Bucket=bucket, Key=code, Body=package.archive.read_bytes())
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
-    # Path style: an emulator of CloudFormation reads no other. China's regions have a domain of their own.
+    # Path style: an emulator of CloudFormation supports only this. China's regions have a different domain.
     region = s3.meta.region_name
     return f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}/{bucket}/{key}"
 
 
 def describe(change_set: ChangeSet) -> list[str]:
-    """The preview, a line a resource; what would be replaced or removed stands first."""
+    """The preview, one line per resource; replaced or removed resources first."""
     rows = sorted(
         change_set.changes, key=lambda item: (item.action == "Add", item.replacement != "True", item.resource)
     )
@@ -168,7 +169,8 @@ def _tls_only(arn: str) -> str:
 
 
 def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool = False) -> None:
-    """Show what the stack holds, ask, and remove it. A bucket that holds something stops it, unless `empty`.
+    """Print the stack's resources, ask for confirmation, and remove the stack. A bucket with objects stops it, unless
+    `empty`.
 
     Raises StackError, AwsError.
     """
@@ -179,7 +181,7 @@ def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool =
     for name, kind, physical in resources:
         say(f"  Remove  {name:<44} {kind}  {physical}")
     if not confirm(f"Remove {stack.name} and all of this?"):
-        raise StackError("Nothing was removed.")
+        raise StackError("No resource was removed.")
     if empty:
         for _, kind, physical in resources:
             if kind == "AWS::S3::Bucket":

@@ -1,7 +1,7 @@
-"""How many items may be worked on at a time before Bedrock throttles.
+"""The number of items that can run at a time before Bedrock throttles.
 
 Default quotas of ApplyGuardrail in regions other than us-east-1 and us-west-2, mid-2025:
-https://docs.aws.amazon.com/general/latest/gr/bedrock.html. Both can be raised; the run's parameter then says more.
+https://docs.aws.amazon.com/general/latest/gr/bedrock.html. AWS can raise both; then set the run's parameter.
 """
 
 from __future__ import annotations
@@ -22,6 +22,6 @@ def units_of(text: str) -> int:
 
 
 def concurrency_for(mean_units: float) -> int:
-    """How many children, each with one guardrail call at a time, of so many text units, stay within both quotas."""
+    """The number of children, each with one guardrail call at a time of so many text units, within both quotas."""
     calls_per_second = min(REQUESTS_PER_SECOND, TEXT_UNITS_PER_SECOND / mean_units)
     return max(1, int(calls_per_second * SECONDS_PER_CALL))

@@ -1,8 +1,8 @@
 """Corpora: files of items, read one by one.
 
 JSON lines, a JSON array, CSV (also with the columns of AWS's two guardrail test samples), or a single document as text,
-Markdown or HTML; each also compressed with gzip, by its name. A row that nothing can be made of is reported and the
-rest goes on; what makes the whole file doubtful (not UTF-8, a row without end, a label that means nothing) stops it.
+Markdown or HTML; each also compressed with gzip, by its name. An invalid row is reported and the others are read; an
+error that puts the whole file in doubt (not UTF-8, an endless row, an unknown label) stops the reading.
 
 AWS's samples: https://github.com/aws-samples/amazon-bedrock-samples, responsible_ai/tdd-guardrail and
 bedrock-guardrails-optimizer.
@@ -28,10 +28,10 @@ from stepguard.guard.request import Kind
 from stepguard.guard.verdict import Layer
 
 LINE_BYTES = 8 * 1024 * 1024
-"""The longest row; a longer one is a file that is not what its name says."""
+"""The longest row; a file with a longer one is not of the type that its name has."""
 
 WHOLE_BYTES = 64 * 1024 * 1024
-"""The largest JSON array or single document: these stand in memory whole."""
+"""The largest JSON array or single document: they are in memory as a whole."""
 
 TEXTS = (".txt", ".md", ".html", ".htm")
 ROWS = (".jsonl", ".ndjson", ".csv", ".json")
@@ -39,7 +39,7 @@ ROWS = (".jsonl", ".ndjson", ".csv", ".json")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was left out, and why; line 0 is the whole file. It never quotes the row."""
+    """A row that was left out, and the reason; line 0 is the whole file. It never quotes the row."""
 
     file: str
     line: int
@@ -76,7 +76,7 @@ def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT) -> Itera
     elif suffix in TEXTS:
         rows = _document(name, stream, suffix)
     else:
-        raise InvalidRequest(f"{name}: is none of {', '.join((*ROWS, *TEXTS))}, as its name ends.")
+        raise InvalidRequest(f"{name}: is none of {', '.join((*ROWS, *TEXTS))}, by its name.")
     try:
         yield from _items(name, rows, kind)
     except (OSError, EOFError, zlib.error) as error:
@@ -100,7 +100,7 @@ def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], ki
 def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], None]) -> Iterator[Item]:
     """The items of a corpus, each id once; bad rows go to `report`.
 
-    Raises InvalidRequest for an id that comes twice and for a corpus without an item.
+    Raises InvalidRequest for a duplicate id and for a corpus without an item.
     """
     seen: set[bytes] = set()
     first: BadRow | None = None
@@ -111,16 +111,16 @@ def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], No
             continue
         key = hashlib.blake2b(entry.id.encode(), digest_size=12).digest()
         if key in seen:
-            raise InvalidRequest(f"{name}, line {entry.line}: this id stands in the corpus twice.")
+            raise InvalidRequest(f"{name}, line {entry.line}: this id is in the corpus twice.")
         seen.add(key)
         yield entry
     if not seen:
-        why = "" if first is None else f" The first that is left out, {first}."
-        raise InvalidRequest(f"{name}: there is no item in this corpus that can be read.{why}")
+        why = "" if first is None else f" The first row left out: {first}."
+        raise InvalidRequest(f"{name}: this corpus has no readable item.{why}")
 
 
 def sampled(ids: Iterable[str], size: int, seed: int) -> frozenset[str]:
-    """`size` of the ids, chosen by a hash: the same for the same seed, whatever their order."""
+    """`size` of the ids, chosen by a hash: the same for the same seed, in any order."""
 
     def rank(identifier: str) -> bytes:
         return hashlib.sha256(f"{seed}:{identifier}".encode()).digest()
@@ -198,7 +198,7 @@ def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] 
         if not row:
             continue
         if len(row) != len(header):
-            yield line, BadRow(name, line, f"has {len(row)} cells where the first line names {len(header)} columns")
+            yield line, BadRow(name, line, f"has {len(row)} cells, but the first line names {len(header)} columns")
             continue
         yield line, convert(dict(zip(header, row, strict=True)))
 
@@ -240,7 +240,7 @@ _MODEL = {"layers": [str(Layer.MODEL)]}
 
 
 def _own_row(row: Row) -> Row:
-    """Our own columns; the cells of what is a list may hold JSON, and `[]` is the only way to write an empty one."""
+    """Our own columns; the cells of lists may contain JSON, and only `[]` is an empty list."""
     for name in ("pii", "passages", "policies", "layers"):
         if (cell := row.get(name, "").strip()).startswith("["):
             try:
@@ -256,7 +256,7 @@ def _document(name: str, stream: IO[bytes], suffix: str) -> Iterator[tuple[int, 
 
 
 def document_row(name: str, text: str) -> dict[str, Any]:
-    """The row of a document of its own; the file's name is its id."""
+    """The row of a single document; the file's name is its id."""
     return {"id": text_of(name)[-200:], "kind": "document", "text": text}
 
 
@@ -271,7 +271,7 @@ p div br li ul ol tr table h1 h2 h3 h4 h5 h6 section article header footer block
 
 
 class _Text(HTMLParser):
-    """Collects what a reader of a page sees."""
+    """Collects the text that a reader of a page sees."""
 
     _HIDDEN = frozenset({"script", "style", "template", "noscript", "head"})
     _BLOCKS = frozenset(_BLOCK_TAGS.split())
@@ -286,7 +286,7 @@ class _Text(HTMLParser):
             self._hidden += 1
         elif tag in self._BLOCKS:
             self.parts.append("\n")
-        # What only a program reads can still carry an attack.
+        # Text that only programs read can still contain an attack.
         self.parts.extend(f" {value} " for key, value in attrs if key in ("alt", "title") and value)
 
     def handle_endtag(self, tag: str) -> None:

@@ -1,4 +1,4 @@
-"""Results as a table for spreadsheets, where a cell must never be taken for a formula."""
+"""Results as a table for spreadsheets, which must never treat a cell as a formula."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ COLUMNS = (
 )  # fmt: skip
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a formula
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
+"""The first characters that spreadsheets treat as a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
 def row_of(result: Result) -> list[str]:

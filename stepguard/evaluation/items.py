@@ -1,8 +1,8 @@
-"""An item of a corpus: what is guarded, and what people expect of it.
+"""An item of a corpus: the text to guard, and its expected result.
 
-Labels travel beside the request and are never part of what a guard reads. Policies are named `policy/name`, as findings
-are (`content/VIOLENCE`, `topic/Medical advice`, `sensitive_information/EMAIL`); the names that Bedrock fixes may stand
-alone (`VIOLENCE`, `EMAIL`, `GROUNDING`), and a policy may stand without a name (`content`).
+Labels are stored next to the request; guards never read them. Policies are named `policy/name`, as findings are
+(`content/VIOLENCE`, `topic/Medical advice`, `sensitive_information/EMAIL`); Bedrock's fixed names need no policy
+(`VIOLENCE`, `EMAIL`, `GROUNDING`), and a policy needs no name (`content`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from stepguard.guard.verdict import Layer
 ID_CHARACTERS = 200
 
 PART_CHARACTERS = 20_000
-"""A longer document goes through the workflow in parts: its text stands in a state up to four times, and JSON may
-spell one character with six bytes, or twelve."""
+"""A longer document runs through the workflow in parts: a state contains its text up to four times, and JSON may need
+six or twelve bytes for a character."""
 
 
 class UnknownLabel(InvalidRequest):
-    """A label that no verdict could ever match: the whole corpus is refused, for its scores would be wrong."""
+    """A label that no verdict can match: the whole corpus is refused, since its scores would be wrong."""
 
 
 class Expected(StrEnum):
-    """What people expect: `intervened` is either of the last two."""
+    """The expected action: `intervened` is either of the last two."""
 
     PASSED = "passed"
     INTERVENED = "intervened"
@@ -63,7 +63,7 @@ _ALONE = {name: f"{policy}/{name}" for policy, names in _FIXED.items() for name 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `start` to `end` (exclusive) of an item's text, which are of a PII `type`."""
+    """Characters `start` to `end` (exclusive) of an item's text, which contain PII of a `type`."""
 
     start: int
     end: int
@@ -72,14 +72,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What people expect of an item; None where nobody said. `policies` are those that should act."""
+    """The expected result of an item; None if the row has no label. `policies` are those that should act."""
 
     expected: Expected | None = None
     policies: frozenset[str] | None = None
     pii: tuple[Span, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, only what is known; `from_dict` reads it."""
+        """As JSON, only the known members; `from_dict` reads it."""
         known: dict[str, Any] = {}
         if self.expected is not None:
             known["expected"] = str(self.expected)
@@ -92,9 +92,9 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a corpus. `layers` limits which guard layers look at it; None is all of the run's.
+    """One line of a corpus. `layers` limits the guard layers that check it; None is all of the run's layers.
 
-    `line` is where it stands in its file.
+    `line` is its line in the file.
     """
 
     id: str
@@ -104,7 +104,7 @@ class Item:
     line: int = 0
 
     def to_row(self) -> dict[str, Any]:
-        """The item as a row of a JSON-lines corpus, which `item_of` reads again."""
+        """The item as a row of a JSON-lines corpus, for `item_of` to read."""
         document = self.request.to_document()
         row = {"id": self.id, **{key: value for key, value in document.items() if key not in ("caller", "guardrails")}}
         if self.layers is not None:
@@ -120,7 +120,7 @@ KNOWN = {
 
 
 def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Kind = Kind.DOCUMENT) -> Item:
-    """Read one row. Raises InvalidRequest for a row that nothing can be made of, UnknownLabel for a wrong label."""
+    """Read one row. Raises InvalidRequest for an invalid row, UnknownLabel for an unknown label."""
     text_name = next((name for name in _TEXTS if row.get(name) not in (None, "")), "text")
     kind = _kind(row, text_name, default_kind)
     request = Request(
@@ -134,7 +134,7 @@ def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Ki
     if kind is Kind.RESPONSE and request.completion is None:
         raise InvalidRequest("a response needs a 'completion'")
     if kind is not Kind.RESPONSE and not request.text.strip():
-        raise InvalidRequest("there is no text")
+        raise InvalidRequest("it has no text")
     if kind is not Kind.DOCUMENT:
         try:
             check_size(request)
@@ -214,7 +214,7 @@ def policy_name(name: str) -> str:
     if known and (not slash or policy in ("topic",) or own in _FIXED[policy] or policy == "sensitive_information"):
         return name  # a regex of sensitive_information has a name of the guardrail's author
     raise UnknownLabel(
-        f"'policies' names something unknown; known are {', '.join(POLICIES)}, the names that Bedrock fixes, and "
+        f"'policies' has an unknown name; known are {', '.join(POLICIES)}, Bedrock's fixed names, and "
         "topic/NAME or sensitive_information/REGEX"
     )
 
@@ -231,13 +231,13 @@ def _spans(value: Any, characters: int) -> tuple[Span, ...] | None:
             raise UnknownLabel("'pii' must be a list of [start, end, type] with one of Bedrock's 31 types")
         start, end, kind = parts
         if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= characters:
-            raise UnknownLabel(f"a span of 'pii' does not lie in the text's {characters} characters")
+            raise UnknownLabel(f"a span of 'pii' is not within the text's {characters} characters")
         spans.append(Span(start, end, kind))
     return tuple(sorted(spans, key=lambda span: (span.start, span.end, span.type)))
 
 
 def labels_of(value: Mapping[str, Any]) -> Labels:
-    """Read `Labels.to_dict` again."""
+    """Read the result of `Labels.to_dict`."""
     policies, pii = value.get("policies"), value.get("pii")
     return Labels(
         Expected(value["expected"]) if "expected" in value else None,

@@ -1,7 +1,7 @@
-"""The lines that the Distributed Map reads: one an item, or one a part of a long document.
+"""The lines that the Distributed Map reads: one per item, or one per part of a long document.
 
-A line is `{"item": {...}, "request": {...}}`: the child workflow's input. `item` holds what people expect and what the
-summary needs; no guard reads it.
+A line is `{"item": {...}, "request": {...}}`: the child workflow's input. `item` has the labels and the members for the
+summary; guards do not read it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from stepguard.guard.request import Kind, check_size
 from stepguard.guard.verdict import Layer
 
 Guardrails = Mapping[str, Mapping[str, str]]
-"""The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a layer that is missing is off."""
+"""The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a missing layer is off."""
 
 
 def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iterator[dict[str, Any]]:
-    """The Map's lines of one item, each small enough to travel through the states of the workflow.
+    """The Map's lines of one item, each small enough for the states of the workflow.
 
-    Raises InvalidRequest for labels that do not fit beside the text.
+    Raises InvalidRequest if the labels do not fit next to the text.
     """
     parts = cut(item.request.text, PART_CHARACTERS) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
@@ -37,7 +37,7 @@ def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iter
             about |= {"part": index, "parts": len(parts), "start": chunk.start}
         labels = item.labels.to_dict()
         if index:
-            labels.pop("pii", None)  # once is enough: they count from the start of the whole document
+            labels.pop("pii", None)  # only once: their offsets are those of the whole document
         if labels:
             about["labels"] = labels
         check_size(request)

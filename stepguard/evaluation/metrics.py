@@ -20,7 +20,7 @@ DIGITS = 6
 
 @dataclass(slots=True)
 class Confusion:
-    """Counts of a yes-or-no decision against what people expected."""
+    """Counts of a yes-or-no decision compared with the labels."""
 
     tp: int = 0
     fp: int = 0
@@ -36,11 +36,11 @@ class Confusion:
 
     @property
     def total(self) -> int:
-        """How many items were counted."""
+        """The number of counted items."""
         return self.tp + self.fp + self.fn + self.tn
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts and rates; a rate of nothing is None."""
+        """Counts and rates; a rate without items is None."""
         f1 = 2 * self.tp / denominator if (denominator := 2 * self.tp + self.fp + self.fn) else None
         return {
             "tp": self.tp,
@@ -76,7 +76,8 @@ def wilson(hits: int, total: int, z: float = Z95) -> tuple[float, float]:
 def mcnemar(only_first: int, only_second: int) -> float:
     """The two-sided exact p-value that two runs err equally often.
 
-    `only_first` counts items that only the first run judged right, `only_second` those that only the second did.
+    `only_first` counts items that only the first run judged correctly, `only_second` those that only the second judged
+    correctly.
     """
     discordant = only_first + only_second
     if not discordant:
@@ -91,7 +92,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def percentiles(counts: Mapping[int, int], shares: tuple[float, ...] = (0.5, 0.9, 0.95, 0.99)) -> dict[str, int]:
-    """Percentiles of whole numbers given as value -> how often, by the nearest rank; and the maximum."""
+    """Percentiles of whole numbers given as value -> count, by the nearest rank; and the maximum."""
     total = sum(counts.values())
     if not total:
         return {}

@@ -1,9 +1,9 @@
-"""What AWS charges, in US dollars: list prices of us-east-1, as they were quoted at the time below.
+"""AWS's prices in US dollars: list prices of us-east-1 at the date below.
 
 Guardrails: https://aws.amazon.com/bedrock/pricing/ (per 1,000 text units of up to 1,000 characters; word filters and
-regular expressions are free). Models: the same page, per 1,000 tokens, on demand; an imported model or an endpoint is
-paid by time, not by tokens. Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and differ
-between regions: they are here to compare guardrails with one another, not to foresee a bill.
+regular expressions are free). Models: the same page, per 1,000 tokens, on demand; AWS charges an imported model or an
+endpoint by time, not by tokens. Step Functions: https://aws.amazon.com/step-functions/pricing/. Prices change and
+differ between regions: use them to compare guardrails with one another, not to predict a bill.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PER_THOUSAND_UNITS = {
 }
 
 PER_THOUSAND_TOKENS = {"deepseek.r1-v1:0": {"input": 0.00135, "output": 0.0054}}
-"""By the model's id, without the region that an inference profile sets in front. Of other models no price is known."""
+"""By the model's id, without the region prefix of an inference profile. Other models have no known price."""
 
 PER_MILLION_EXPRESS_REQUESTS = 1.00
 PER_THOUSAND_TRANSITIONS = 0.025
@@ -55,7 +55,7 @@ def model_cost(tokens: Mapping[str, int], model: str) -> dict[str, Any]:
 
 
 def workflow_cost(children: int, transitions: int) -> dict[str, Any]:
-    """What the children cost as EXPRESS (requests; their memory-seconds come on top) or as STANDARD executions."""
+    """The cost of the children as EXPRESS (requests, without memory-seconds) or as STANDARD executions."""
     return {
         "state_transitions": transitions,
         "express_requests_dollars": round(children * PER_MILLION_EXPRESS_REQUESTS / 1_000_000, 6),

@@ -1,4 +1,4 @@
-"""What became of an item: read from the record that the Distributed Map leaves of each child.
+"""The result of an item, from the record that the Distributed Map writes for each child.
 
 Record: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html (transformation NONE). A
 long document has a child for each of its parts; their results merge into one, the worst outcome first.
@@ -28,7 +28,7 @@ KEYS = tuple(stage.key for stage in STAGES)
 
 
 class Action(StrEnum):
-    """What the guards did, the mildest first; `failed` when there is no verdict."""
+    """The guards' action, the mildest first; `failed` without a verdict."""
 
     PASSED = "passed"
     MASKED = "masked"
@@ -38,9 +38,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One item's result. `stages` as the API shows them; `scores` are those that stayed under their threshold.
+    """One item's result. `stages` as the API returns them; `scores` are those below their threshold.
 
-    `found` are the spans that the input layer masked; None where that cannot be known.
+    `found` are the spans that the input layer masked; None if unknown.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Result:
 
     @property
     def correct(self) -> bool | None:
-        """Whether the guards did what people expected; None when nobody said, or there is no verdict."""
+        """Whether the guards' action was the expected one; None without a label or a verdict."""
         expected = self.labels.expected
         if expected is None or self.action is Action.FAILED:
             return None
@@ -108,7 +108,7 @@ class Result:
 def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
     """The result of one child, and which part of its item it is.
 
-    Raises KeyError or ValueError for a record that is none of ours.
+    Raises KeyError or ValueError for an unrecognised record.
     """
     given = json.loads(record["Input"])
     about, request = given["item"], given["request"]
@@ -142,7 +142,7 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
 
 
 def merge(parts: Sequence[Result]) -> Result:
-    """The parts of one item, in order, as one result."""
+    """Merge the parts of one item, in order, into one result."""
     if len(parts) == 1:
         return parts[0]
     worst = max(parts, key=lambda part: list(Action).index(part.action))
@@ -174,14 +174,14 @@ def merge(parts: Sequence[Result]) -> Result:
 
 @dataclass(slots=True)
 class Parts:
-    """Collects the parts of long documents until each is whole; counts what comes twice."""
+    """Collects the parts of long documents until each is complete; counts duplicates."""
 
     doubled: int = 0
     _seen: set[int] = field(default_factory=set)
     _waiting: dict[int, dict[int, Result]] = field(default_factory=dict)
 
     def add(self, result: Result, part: int) -> Result | None:
-        """The item's result, when this was its last part."""
+        """The item's result, if this was its last part."""
         waiting = self._waiting.setdefault(result.number, {})
         if result.number in self._seen or part in waiting:
             self.doubled += 1
@@ -195,7 +195,7 @@ class Parts:
 
     @property
     def whole(self) -> int:
-        """How many items are complete."""
+        """The number of complete items."""
         return len(self._seen)
 
 
@@ -245,9 +245,9 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _transitions(document: Mapping[str, Any]) -> int:
-    """States entered on the way that the document tells of; retries of a Task come on top."""
+    """The number of states entered, by the document; retries of a Task are extra."""
     stages = [key for key in KEYS if key in document]
-    choices = len(stages) + (GUARD_INPUT.key in stages and len(stages) > 1)  # NeedsModel? comes behind the first
+    choices = len(stages) + (GUARD_INPUT.key in stages and len(stages) > 1)  # NeedsModel? follows the first
     refused = (document.get("answer") or {}).get("got_hits") != 1
     return len(stages) + choices + (2 if refused else 1)  # a Pass and AnswerDontKnow, or AnswerDelivered alone
 

@@ -1,4 +1,4 @@
-"""What an evaluation is started with: the `run` of its execution's input, checked."""
+"""The input of an evaluation: the checked `run` of its execution's input."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 
 MAX_CONCURRENCY = 1000
-"""More children at a time than any guardrail quota could serve."""
+"""More children at a time than any guardrail quota permits."""
 
 LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
-"""Of a run's objects: the rows that the command left out when it read a folder of its machine."""
+"""The object with the rows that the command left out when it read a local folder."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One evaluation. `corpus` and `work` are `(bucket, key)`; everything of the run is written under `work`.
+    """One evaluation. `corpus` and `work` are `(bucket, key)`; all objects of the run are under `work`.
 
-    `concurrency` is how many children work at a time; None is what the guardrails' quotas allow for this corpus.
-    `tolerated_failures` is a percentage. `guardrails` by layer; None is those of the deployment. `sample` items are
-    chosen by `seed`. `kind` is that of rows which do not say; `caller` may read the run.
+    `concurrency` is the number of children at a time; None is the number that the guardrails' quotas permit for this
+    corpus. `tolerated_failures` is a percentage. `guardrails` by layer; None selects those of the deployment. `sample`
+    items are chosen by `seed`. `kind` is the default for rows without a kind; `caller` may read the run.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Run:
     caller: str = "cli"
 
     def to_document(self) -> dict[str, Any]:
-        """The `run` of an execution's input; the state machine reads the tolerated failures there."""
+        """The `run` of an execution's input; the state machine reads the tolerated failures from it."""
         document: dict[str, Any] = {
             "id": self.id,
             "corpus": {"bucket": self.corpus[0], "key": self.corpus[1]},
@@ -62,10 +62,10 @@ class Run:
         return document
 
     def limits(self, lines: int, text_units: int) -> dict[str, int]:
-        """What the Map of so many lines with so many text units is held to."""
+        """The limits of a Map with so many lines and text units."""
         return {
             "max_concurrency": self.concurrency or concurrency_for(text_units / lines),
-            # A share alone is judged when all items have been read; the count ends a hopeless run at once.
+            # A percentage alone applies only after all items are read; the count ends a failing run at once.
             "tolerated_failures": floor(lines * self.tolerated_failures / 100 + 1e-9),
         }
 
@@ -75,7 +75,7 @@ class Run:
 
 
 def run_of(document: object) -> Run:
-    """Read `Run.to_document`. Raises InvalidRequest naming the member that is wrong."""
+    """Read `Run.to_document`. Raises InvalidRequest that names the wrong member."""
     if not isinstance(document, Mapping):
         raise InvalidRequest("The execution's input must be {'run': {...}}.")
     identifier = document.get("id")

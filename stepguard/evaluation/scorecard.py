@@ -1,8 +1,8 @@
-"""The scorecard of a run: pure, streaming, and the same whatever the order in which results come.
+"""The scorecard of a run: pure, streaming, and independent of the order of results.
 
-Memory does not grow with the number of items: counters, histograms and a bounded list are all it keeps. `intervened`
-means that some layer masked or blocked. A policy is judged by the items of which people said which policies should act,
-or that nothing should; an item that failed is judged nowhere.
+Memory does not grow with the number of items: it keeps only counters, histograms and a bounded list. `intervened` means
+that some layer masked or blocked. A policy is scored on the items with labelled policies, or labelled to pass; failed
+items are not scored.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from stepguard.guard.stages import STAGES
 
 LOOK_FIRST = 50
 LOW_MARGIN = 0.05
-"""How close a grounding score may come to its threshold before somebody should look."""
+"""An item is listed for review if a grounding score is closer than this to its threshold."""
 
 
 @dataclass(slots=True)
 class _Policy:
-    """What is counted for one policy or one of its filters."""
+    """The counts of one policy or one of its filters."""
 
     acted: int = 0
     seen: int = 0
@@ -39,7 +39,7 @@ class _Policy:
 
 @dataclass(slots=True)
 class _Spans:
-    """Spans of one PII type: found, missed, invented."""
+    """Spans of one PII type: found, missed, false."""
 
     tp: int = 0
     fp: int = 0
@@ -104,7 +104,7 @@ class Scorecard:
             self.matrix[str(result.labels.expected)][str(result.action)] += 1
         if result.action is not Action.FAILED:
             self._judge(result)
-        self._look(result)
+        self._keep_for_review(result)
 
     def _judge(self, result: Result) -> None:
         expected = result.labels.expected
@@ -133,7 +133,7 @@ class Scorecard:
             counts = self.policies[name]
             policy = name.partition("/")[0]
             if name != policy and name not in truth and policy in truth:
-                counts.unknown += 1  # somebody said that the policy should act, but not which filter of it
+                counts.unknown += 1  # the label names the policy, but not its filter
             elif name in acted:
                 counts.tp, counts.fp = counts.tp + (name in whole), counts.fp + (name not in whole)
             else:
@@ -156,8 +156,8 @@ class Scorecard:
         for stage in result.stages:
             self.latency[stage["state"]][stage["milliseconds"]] += 1
 
-    def _look(self, result: Result) -> None:
-        """Keep the items that a person should look at first: errors, disagreements, low margins."""
+    def _keep_for_review(self, result: Result) -> None:
+        """Keep the items to check first: errors, disagreements, low margins."""
         reason = _reason(result)
         if reason is None:
             return
@@ -177,7 +177,7 @@ class Scorecard:
             heapq.heapreplace(self.first, item)
 
     def to_dict(self, model: str = "") -> dict[str, Any]:
-        """The scorecard as JSON. All but `timings` depends on the results alone; `model` is whose tokens they are."""
+        """The scorecard as JSON. All but `timings` depends on the results alone; `model` is the model of the tokens."""
         return {
             "items": self.items,
             "kinds": _sorted(self.kinds),
@@ -220,13 +220,13 @@ class Scorecard:
         }
         rates = confusion.to_dict() if judged else {}
         if not self.policy_stated:
-            # Of items that should pass only the needless interventions of a policy are known.
+            # For items that should pass, only the needless interventions of a policy are known.
             rates |= dict.fromkeys(("precision", "recall", "f1"))
         return about | rates
 
 
 def truth_of(result: Result) -> frozenset[str] | None:
-    """The policies that people expect to act on an item; None when they did not say."""
+    """The policies expected to act on an item; None without a label."""
     if result.labels.policies is not None:
         return result.labels.policies
     return frozenset() if result.labels.expected is Expected.PASSED else None

@@ -1,8 +1,9 @@
-"""What other filter strengths and grounding thresholds would have done, from the scores of one run.
+"""The effect of other filter strengths and grounding thresholds, from the scores of one run.
 
 A content filter of strength LOW acts on HIGH confidence, MEDIUM on MEDIUM and HIGH, HIGH on all but NONE
 (https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-content-filters.html); contextual grounding acts on a
-score below its threshold. Each filter is judged by itself: what another one would have stopped before it still counts.
+score below its threshold. Each filter is evaluated alone: texts that another one would have stopped before it count
+too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def _histogram() -> Histogram:
 
 @dataclass(slots=True)
 class Sweep:
-    """Histograms: for each filter how often each score came, by what people expected of the filter."""
+    """Histograms: for each filter the number of items by score and expected result."""
 
     content: dict[str, Histogram] = field(default_factory=lambda: defaultdict(_histogram))
     grounding: dict[str, Histogram] = field(default_factory=lambda: defaultdict(_histogram))
@@ -53,7 +54,7 @@ class Sweep:
             self.grounding[name][_expected(name, truth)][score] += 1
 
     def to_dict(self) -> dict[str, Any]:
-        """By filter: one row a strength, or a threshold, with how many items it would have acted on."""
+        """By filter: one row a strength, or a threshold, with the number of items that it would have acted on."""
         return {
             "content": {name: self._content(self.content[name]) for name in sorted(self.content)},
             "contextual_grounding": {name: self._grounding(self.grounding[name]) for name in sorted(self.grounding)},

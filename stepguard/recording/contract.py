@@ -1,4 +1,4 @@
-"""Runs a recorded case again; what the modules written by `stepguard record` call."""
+"""Runs a recorded case again; called by the test modules that `stepguard record` writes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SECONDS = 120.0
 
 
 class Recorded:
-    """One case: `NAME.json`, with `NAME.mocks.json` beside it."""
+    """One case: `NAME.json`, with `NAME.mocks.json` next to it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._case = json.loads(file.read_text(encoding="utf-8"))
 
     def with_mocks(self, folder: Path) -> list[str]:
-        """What today's definition does otherwise than recorded, given each task's recorded answer."""
+        """The differences between the recording and the current definition, with each task's recorded answer."""
         names = [entry.name for entry in find_project().lambdas()]
         arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
         states = StepFunctions(
@@ -63,7 +63,8 @@ class Recorded:
         return self._differences(events)
 
     def in_the_embedded_cloud(self, folder: Path) -> list[str]:
-        """What the embedded cloud, with the project's guardrails and model of today, does otherwise than recorded."""
+        """The differences between the recording and the embedded AWS with the project's current guardrails and
+        model."""
         with _environment(self._case["settings"]), embedded(folder / "home") as place:
             arn = place.executions.start(f"recorded-{uuid4().hex}", self._case["input"])
             wait(place.executions, arn, SECONDS)
@@ -80,7 +81,7 @@ def _no_lambda(function: str, payload: bytes, timeout: float | None) -> LambdaRe
 
 @contextmanager
 def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """The recorded model settings, and after it the environment as it was: a session changes it."""
+    """Apply the recorded model settings; restore the environment afterwards, since a session changes it."""
     before = dict(os.environ)
     os.environ.update(settings)
     client.cache_clear()  # a client keeps the endpoint that it was made for

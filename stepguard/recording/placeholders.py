@@ -1,6 +1,6 @@
-"""Personal data replaced, the same value by the same stand-in everywhere, so that a history can be kept as a test.
+"""Replaces personal data, a value by the same placeholder everywhere, so that a history can be kept as a test.
 
-A stand-in has the form of what it stands for, so that the guardrails decide on it as on the original.
+A placeholder has the form of the original, so that the guardrails decide on it as on the original.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Reserved for examples where something is reserved: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
+# Values reserved for examples, if there are any: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
 _NAMES = ("Maria Lopez", "James Miller", "Anna Schmidt", "David Brown", "Laura Wilson", "Peter Clark", "Emma Davis")
 _FORMS = {
     "EMAIL": "person{n}@example.com",
@@ -23,7 +23,7 @@ _FORMS = {
 
 
 class Replacements:
-    """Raw values and their stand-ins. `add` decides them in the order they come, so that a run can be repeated."""
+    """Raw values and their placeholders. `add` assigns them in order, so that a run can be repeated."""
 
     def __init__(self, found: Iterable[tuple[str, str]] = ()) -> None:
         self._known: dict[str, str] = {}
@@ -65,7 +65,7 @@ class Replacements:
 
 
 def _same_form(value: str, number: int) -> str:
-    """Other digits and letters at the same places."""
+    """Other digits and letters in the same places."""
 
     def other(match: re.Match[str]) -> str:
         char = match[0]

@@ -1,6 +1,6 @@
-"""An execution as a regression test: what each task answered, and what must come of it.
+"""An execution as a regression test: each task's result, and the expected result.
 
-The mock configuration is that of Step Functions Local, so that its users can take it as it is:
+The mock configuration is that of Step Functions Local, so that its users can use it unchanged:
 https://docs.aws.amazon.com/step-functions/latest/dg/sfn-local-mock-cfg-file.html
 """
 
@@ -19,7 +19,7 @@ from stepguard.trace.reason import outcome_of
 def mock_config(trace: Trace, machine: str, case: str, replace: Replacements) -> dict[str, Any]:
     """MockConfigFile.json with one test case: the answer of every attempt of every task, in their order.
 
-    Raises InvalidRequest for a history whose tasks did not all answer: it says nothing to replay.
+    Raises InvalidRequest if a task of the history has no result: then it cannot be replayed.
     """
     calls: dict[str, list[dict[str, Any]]] = {}
     for visit in trace.visits:
@@ -27,7 +27,7 @@ def mock_config(trace: Trace, machine: str, case: str, replace: Replacements) ->
             continue
         for item in visit.tries:
             if item.outcome == "running" or item.outcome == "aborted":
-                raise InvalidRequest(f"{visit.state} has not answered: only an execution that has ended is recorded.")
+                raise InvalidRequest(f"{visit.state} has no result: only an execution that has ended can be recorded.")
             calls.setdefault(visit.state, []).append(
                 _answer(item.outcome, item.output, item.error, item.cause, replace)
             )
@@ -48,15 +48,15 @@ def _answer(
     if document is None:
         raise InvalidRequest("The history lacks the output of a task, or holds it cut: it cannot be recorded.")
     if isinstance(document, Mapping) and "Payload" in document:
-        # What tells one call of Lambda from another is no part of the test.
+        # Values that identify one Lambda call are not part of the test.
         document = {key: document[key] for key in ("StatusCode", "Payload", "ExecutedVersion") if key in document}
     return {"Return": replace.value(document)}
 
 
 def expectation(trace: Trace, replace: Replacements) -> dict[str, Any]:
-    """`{status, path, outcome, answer, error, findings}`: what a replay must come to.
+    """`{status, path, outcome, answer, error, findings}`: the expected result of a replay.
 
-    `findings` are those that acted, by state, as [policy, name, action]; how sure a policy was may change.
+    `findings` are those that acted, by state, as [policy, name, action]; the confidence of a policy may change.
     """
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     acted = {
@@ -75,7 +75,7 @@ def expectation(trace: Trace, replace: Replacements) -> dict[str, Any]:
 
 
 def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
-    """What a replay did otherwise than recorded, in words; empty when nothing."""
+    """The differences between a replay and the recording, in words; empty without differences."""
     return [
         f"{name}: recorded {expected[name]}, now {actual[name]}"
         for name in ("status", "path", "outcome", "answer", "error", "findings")

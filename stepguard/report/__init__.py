@@ -1,1 +1,1 @@
-"""report.html: a run's scorecard and items as one page that needs nothing else."""
+"""report.html: a run's scorecard and items as one self-contained page."""

@@ -1,7 +1,7 @@
-"""The page: numbers and plots as HTML, the items as data that the page's own script shows.
+"""The page: numbers and plots as HTML, the items as data that the page's own script displays.
 
 Text of users and models reaches the page only as JSON and as text nodes, never as markup; a content security policy
-lets no other script run and nothing be loaded.
+lets no other script run and blocks all loading.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any
 
 from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.plots import plots_of
-from stepguard.report.summary import told
+from stepguard.report.summary import format_rate
 
 MOST_ITEMS = 20_000
-"""A browser shows no more at ease; beyond it the items to look at first are kept, results.jsonl has all."""
+"""The most items that a browser displays quickly; beyond that the page keeps the items to check first, results.jsonl
+has all."""
 
 _HERE = Path(__file__).parent
 
@@ -41,7 +42,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         *(f"<figure><figcaption>{_text(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
         _policies(card),
         _sweep(card),
-        _look_first(card),
+        _check_first(card),
         _spans(card),
         _cost(card),
         _items(len(rows), int(card["items"])),
@@ -52,12 +53,12 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
 
 
 def _text(value: object) -> str:
-    """Text as HTML text, without characters that no page may hold."""
+    """Text as HTML text, without characters that HTML forbids."""
     return html.escape("".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in str(value)))
 
 
 def _data(rows: list[dict[str, Any]]) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end its script element."""
     return (
         json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     )
@@ -100,15 +101,15 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
         facts.append(("sample", f"{about['sample']} items, seed {about.get('seed')}"))
     if card["labelled"]:
         facts += [
-            ("as expected", told(card["correct"])),
-            ("precision of intervening", told(found["precision"])),
-            ("recall of intervening", told(found["recall"])),
+            ("as expected", format_rate(card["correct"])),
+            ("precision of intervening", format_rate(found["precision"])),
+            ("recall of intervening", format_rate(found["recall"])),
             ("F1", "–" if found["f1"] is None else f"{found['f1']:.3f}"),
         ]
     listed = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts if value is not None)
     return (
         f"<h1>Evaluation {_text(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
-        "<p class=note>Rates stand with their 95 % Wilson intervals.</p>"
+        "<p class=note>Rates have 95 % Wilson intervals.</p>"
     )
 
 
@@ -116,7 +117,8 @@ def _policies(card: Mapping[str, Any]) -> str:
     rows = [
         (
             row["policy"], row["intervened"], row.get("tp", ""), row.get("fn", ""), row.get("fp", ""),
-            told(row.get("precision")), told(row.get("recall")), "–" if row.get("f1") is None else f"{row['f1']:.3f}",
+            format_rate(row.get("precision")), format_rate(row.get("recall")),
+            "–" if row.get("f1") is None else f"{row['f1']:.3f}",
         )
         for row in card["policies"]
     ]  # fmt: skip
@@ -137,17 +139,24 @@ def _sweep(card: Mapping[str, Any]) -> str:
     return _table("Items that other strengths would have acted on", ("filter", *acting), rows)
 
 
-def _look_first(card: Mapping[str, Any]) -> str:
+def _check_first(card: Mapping[str, Any]) -> str:
     rows = [
         (row["id"], row["reason"], row["expected"] or "", row["action"], ", ".join(row["findings"]))
         for row in card["look_first"]
     ]
-    return _table("Look at these first", ("item", "why", "expected", "found", "findings"), rows)
+    return _table("Check these first", ("item", "why", "expected", "found", "findings"), rows)
 
 
 def _spans(card: Mapping[str, Any]) -> str:
     rows = [
-        (name, row["labelled"], row["found"], told(row["precision"]), told(row["recall"]), told(row["touched"]))
+        (
+            name,
+            row["labelled"],
+            row["found"],
+            format_rate(row["precision"]),
+            format_rate(row["recall"]),
+            format_rate(row["touched"]),
+        )
         for name, row in card["pii_spans"].items()
     ]
     head = ("type", "labelled", "masked", "precision", "recall", "met by any mask")
@@ -183,10 +192,10 @@ def _table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> st
 
 
 def _items(shown: int, total: int) -> str:
-    more = f" The page holds {shown:,} of {total:,}; results.jsonl has all." if shown < total else ""
+    more = f" The page contains {shown:,} of {total:,}; results.jsonl has all." if shown < total else ""
     actions = "".join(f"<option>{name}</option>" for name in ("passed", "masked", "blocked", "failed"))
     return (
-        f"<section><h2>Items</h2><p class=note>A click on a column's name sorts.{more}</p>"
+        f"<section><h2>Items</h2><p class=note>Click a column's name to sort.{more}</p>"
         '<form id="filters"><input id="search" type="search" placeholder="search text, id, findings" '
         'aria-label="search items"><select id="action" aria-label="what was found"><option value="">any action</option>'
         f'{actions}</select><select id="correct" aria-label="as expected"><option value="">expected or not</option>'

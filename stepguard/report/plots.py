@@ -17,7 +17,7 @@ COLOURS = {
     "failed": "#59395f",
 }
 _UNWANTED = re.compile(r"\A.*?(?=<svg)|<metadata>.*?</metadata>", re.DOTALL)
-"""What only a file of its own needs: the XML declaration, and metadata."""
+"""The parts that only a separate file needs: the XML declaration, and metadata."""
 
 
 def plots_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {count} failed with {name}"
     if card["labelled"]:
         found = card["intervention"]
-        yield f"{card['labelled']} with an expectation: {told(card['correct'])} as expected"
-        yield f"  intervening:  precision {told(found['precision'])}, recall {told(found['recall'])}"
+        yield f"{card['labelled']} with an expectation: {format_rate(card['correct'])} as expected"
+        yield f"  intervening:  precision {format_rate(found['precision'])}, recall {format_rate(found['recall'])}"
         yield f"  missed {found['fn']}, intervened without need {found['fp']}"
     rows = [row for row in card["policies"] if "/" in row["policy"]]
     if rows:
@@ -28,7 +28,7 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         )
     spent = card["timings"].get("item") or {}
     if spent:
-        yield f"an item takes {spent['p50']} ms in the middle, {spent['p95']} ms at the 95th percentile"
+        yield f"an item takes {spent['p50']} ms at the median, {spent['p95']} ms at the 95th percentile"
     cost = card["cost"]["guardrails"]
     units = sum(item["text_units"] for item in cost["policies"].values())
     yield f"{units} text units, on AWS some ${cost['dollars']:.4f}"
@@ -39,7 +39,7 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"{tokens} tokens of {model['id']}, {price}"
 
 
-def told(value: Mapping[str, float] | None) -> str:
+def format_rate(value: Mapping[str, float] | None) -> str:
     """A rate with its interval."""
     return "–" if value is None else f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
 

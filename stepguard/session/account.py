@@ -1,7 +1,8 @@
-"""A session on an AWS account; and `stepguard serve --aws`, the page of this machine on its executions.
+"""A session on an AWS account; and `stepguard serve --aws`, which serves the page for the account's executions.
 
-The API of app.py runs here, in a worker as Lambda would run it, with the credentials of the user who starts it. Whoever
-reaches the port acts with them, so it is served on loopback only, where the endpoint refuses the pages of others.
+The API of app.py runs here, in a worker as Lambda would run it, with the credentials of the user who starts it. Anyone
+who reaches the port acts with them, so it is served on loopback only, where the endpoint refuses requests from other
+sites' pages.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from stepguard.webserver.site import Site
 
 @contextmanager
 def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Session]:
-    """A session on the AWS account of the user's own credentials, or on another endpoint."""
+    """A session on the AWS account of the user's credentials, or on another endpoint."""
     if endpoint_url:
         os.environ["AWS_ENDPOINT_URL"] = endpoint_url
     layers = read_guardrails(os.environ)
@@ -44,7 +45,7 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
     if endpoint_url:
         os.environ["AWS_ENDPOINT_URL"] = endpoint_url
     executions = Executions(state_machine)
-    executions.machine_status()  # a missing permission or a wrong ARN is told before a browser is opened
+    executions.machine_status()  # report a missing permission or a wrong ARN before a browser opens
     arn = executions.state_machine_arn
     account = Account(arn.split(":")[3], arn.split(":")[4])
     with tempfile.TemporaryDirectory(prefix="stepguard-") as temporary:
@@ -72,10 +73,10 @@ def _api(arn: str) -> FunctionConfig:
 
 
 def _environment(arn: str) -> dict[str, str]:
-    """The user's own AWS settings, in place of the execution role's that a worker has otherwise."""
+    """The user's AWS settings; they replace the execution role's settings of a worker."""
     home = Path.home() / ".aws"
     own = {
-        "AWS_ACCESS_KEY_ID": "",  # empty: botocore goes on to the profile
+        "AWS_ACCESS_KEY_ID": "",  # empty: botocore continues with the profile
         "AWS_SECRET_ACCESS_KEY": "",
         "AWS_SESSION_TOKEN": "",
         "AWS_CONFIG_FILE": str(home / "config"),

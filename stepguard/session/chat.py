@@ -1,4 +1,4 @@
-"""Questions through the workflow: start an execution, wait for its end, find one again."""
+"""Sends questions through the workflow: starts an execution, waits for its end, finds one again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Result:
     trace: Trace
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The object that `--json` prints."""
         answer = {key: value for key, value in self.answer.to_dict().items() if key not in ("execution", "verdicts")}
         return {
             "execution": self.execution,
@@ -41,8 +41,8 @@ def ask(
 ) -> Result:
     """Start the workflow with a question and wait for its end, at most `timeout` seconds.
 
-    Raises InvalidRequest for a question that no workflow is started for, ServiceUnavailable when it does not end in
-    time, and StepguardError.
+    Raises InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time, and
+    StepguardError.
     """
     if not text.strip():
         raise InvalidRequest("The question is empty.")
@@ -56,7 +56,7 @@ def ask(
 
 
 def wait(executions: Executions, arn: str, timeout: float) -> Result:
-    """The result of an execution, when it has ended."""
+    """The result of an execution, after it has ended."""
     deadline = time.monotonic() + timeout
     pause = 0.01
     while True:
@@ -64,7 +64,7 @@ def wait(executions: Executions, arn: str, timeout: float) -> Result:
         if execution.finished:
             break
         if time.monotonic() > deadline:
-            raise ServiceUnavailable(f"No answer within {timeout:g} s. Look later: stepguard history {arn}")
+            raise ServiceUnavailable(f"No answer within {timeout:g} s. Check later: stepguard history {arn}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
     if execution.status == "SUCCEEDED" and execution.output and "answer" in execution.output:

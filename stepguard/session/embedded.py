@@ -28,14 +28,15 @@ from stepguard.webserver.site import REPORTS, Site
 
 PREFIX = "stepguard-local"
 EVALUATION_BUCKET = "stepguard-evaluations"
-"""Corpora and results; the embedded cloud keeps it in the state folder, so that a run survives its process."""
+"""The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
+process."""
 
 SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
-"""Which of the user's variables the embedded Lambdas see, beside the guardrails'."""
+"""The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
 
 PATIENCE_SECONDS = 300.0
-"""How long a command waits for another one that uses the same state folder."""
+"""The longest wait for another command that uses the same state folder."""
 
 HTTP_API = HttpApi(f"{PREFIX}-api_handler")
 """The API in front of app.py, with the routes that app.py declares."""
@@ -45,17 +46,17 @@ HTTP_API = HttpApi(f"{PREFIX}-api_handler")
 def embedded(
     home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False, recover: bool = True
 ) -> Iterator[Session]:
-    """A session on the embedded cloud of a state folder.
+    """A session on the embedded AWS of a state folder.
 
-    If another process serves the folder, its cloud is used; otherwise one is started here and everything is deployed
-    into it. Without `recover`, what a killed process left behind is not taken up. Raises FolderInUseError,
+    If another process serves the folder, the session uses that one; otherwise it starts one and deploys everything into
+    it. Without `recover`, executions that a killed process left unfinished stay unfinished. Raises FolderInUseError,
     StateFolderError, StepguardError.
     """
     if missing := missing_packages():
         raise ConfigurationError(
             f"The model files {', '.join(missing)} are not installed: run `stepguard models install`."
         )
-    read_settings(os.environ)  # half a pair must fail here, before anything starts
+    read_settings(os.environ)  # an incomplete pair must fail here, before anything starts
     url = None if serve else announced(home)
     with ExitStack() as opened:
         cloud = None
@@ -77,7 +78,7 @@ def embedded(
 
 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
-    """The folder's cloud in this process; another command that uses the folder is waited for."""
+    """The folder's embedded AWS in this process; waits for another command that uses the folder."""
 
     site = Site(reports=home / REPORTS) if serve else None
 
@@ -138,13 +139,15 @@ def _apply_layers() -> dict[Layer, GuardrailRef]:
 
 
 def _published() -> dict[Layer, GuardrailRef]:
-    """The layers as the serving process has them: applying what is unchanged only looks them up."""
+    """The layers of the serving process; applying unchanged guardrails only reads them."""
     return _apply_layers()
 
 
 def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
-    environment["CHAT_OPERATORS"] = ANONYMOUS  # who reaches this machine's own cloud may see all: nobody signs here
+    environment["CHAT_OPERATORS"] = (
+        ANONYMOUS  # callers on this machine may see everything: the embedded AWS checks no signatures
+    )
     for layer, ref in layers.items():
         id_variable, version_variable = VARIABLES[layer]
         environment |= {id_variable: ref.id, version_variable: ref.version}
@@ -159,14 +162,14 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
 
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "stepguard",
-    "AWS_SECRET_ACCESS_KEY": "stepguard",  # the embedded cloud checks no signature
+    "AWS_SECRET_ACCESS_KEY": "stepguard",  # the embedded AWS checks no signature
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
 
 def _point_at(url: str) -> None:
-    """Send this process's AWS calls to an endpoint, whatever profile, region, proxy or endpoints the user has."""
+    """Send this process's AWS calls to an endpoint, regardless of the user's profile, region, proxy and endpoints."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}

@@ -1,4 +1,4 @@
-"""Where a command runs: the embedded AWS of this machine by default, or an AWS account.
+"""The place where a command runs: the embedded AWS of this machine by default, or an AWS account.
 
 The AWS clients are made from the environment, so a session sets the environment: endpoint and dummy credentials for the
 embedded AWS, nothing for AWS.
@@ -22,7 +22,7 @@ from stepguard.project.folder import find_project
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A place where executions run. `url` is the embedded cloud's endpoint, None on AWS."""
+    """A place where executions run. `url` is the embedded AWS's endpoint, None on AWS."""
 
     executions: Executions
     find_layers: Callable[[], Mapping[Layer, GuardrailRef]] = dict
@@ -32,17 +32,17 @@ class Session:
 
     @property
     def layers(self) -> Mapping[Layer, GuardrailRef]:
-        """The guard layers that are on. Few commands ask, so a server is only asked then. Raises StepguardError."""
+        """The guard layers that are on. Read only when needed, since it calls the server. Raises StepguardError."""
         return self.find_layers()
 
 
 def home_of(choice: str | None) -> Path:
     """The state folder: the flag, STEPGUARD_HOME, or .stepguard in the project.
 
-    Raises ConfigurationError for one that leads nowhere.
+    Raises ConfigurationError if its path cannot be resolved.
     """
     home = Path(choice or os.environ.get("STEPGUARD_HOME") or find_project().workspace / ".stepguard")
     try:
         return home.expanduser().resolve()
-    except (OSError, RuntimeError):  # the home of nobody; links in a circle
-        raise ConfigurationError(f"The state folder {home} cannot be used: it leads nowhere.") from None
+    except (OSError, RuntimeError):  # an unknown user's home; links in a circle
+        raise ConfigurationError(f"The state folder {home} cannot be used: its path cannot be resolved.") from None

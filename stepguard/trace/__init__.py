@@ -1,4 +1,4 @@
-"""An execution history read back as the story of one answer: the states passed, and what each guard stage did."""
+"""Reads an execution history as a trace: the states passed, and the effect of each guard stage."""
 
 from stepguard.trace.diff import changes, text_changes
 from stepguard.trace.document import masked, to_document

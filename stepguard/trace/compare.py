@@ -1,4 +1,4 @@
-"""Two executions side by side: what one did that the other did not."""
+"""Compares two executions: the differences in path, verdicts, input and answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ STATES = 2_000
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two documents of `to_document` compared.
+    """Compare two documents of `to_document`.
 
     `{same, outcome, reason, milliseconds, usd: [first, second], path: [{state, first, second, ...}], input: changes,
-    answer: segments}`. A row of `path` has the indexes of the visits, None where one did not pass the state, and for a
-    state that both passed what differs: `outcome`, `findings` {only_first, only_second}, `error`.
+    answer: segments}`. A row of `path` has the indexes of the visits, None if one did not pass the state, and for a
+    state that both passed the differences: `outcome`, `findings` {only_first, only_second}, `error`.
     """
     rows = _rows(first, second)
     one, two = mapping(first.get("answer")), mapping(second.get("answer"))

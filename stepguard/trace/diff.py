@@ -1,8 +1,8 @@
-"""What changed between two JSON documents, and between two texts.
+"""The differences between two JSON documents, and between two texts.
 
 A JSON diff is a list of `{op, path, value?, before?}` with the operations and JSON Pointers of RFC 6902 and RFC 6901
-(`add`, `remove`, `replace`); `before` is ours. Lists are compared place by place: what a state changes is a member or
-the end of a list, hardly ever its middle.
+(`add`, `remove`, `replace`); `before` is an addition. Lists are compared index by index: a state changes a member or
+the end of a list, rarely its middle.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 Segment = tuple[Literal["=", "-", "+"], str]
 WORDS = 3_000
-"""More words than this are not aligned: the comparison takes the square of their number in the worst case."""
+"""More words than this are not aligned: the comparison takes quadratic time in the worst case."""
 
 _TOKEN = re.compile(r"\{[A-Z0-9_]+\}|\w+|\s+|[^\w\s]")
 
 
 def changes(before: Any, after: Any) -> list[dict[str, Any]]:
-    """The operations that make `after` of `before`, in an order that can be applied."""
+    """The operations that turn `before` into `after`, in an order that can be applied."""
     return list(_changes(before, after, ""))
 
 
@@ -48,7 +48,7 @@ def _changes(before: Any, after: Any, path: str) -> Iterator[dict[str, Any]]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    # JSON tells true from 1; Python does not.
+    # In JSON true and 1 differ; in Python they are equal.
     return isinstance(before, bool) == isinstance(after, bool) and bool(before == after)
 
 
@@ -57,7 +57,7 @@ def _escaped(key: str) -> str:
 
 
 def text_changes(before: str, after: str) -> list[Segment]:
-    """What became of a text, word by word: `=` was kept, `-` was taken out, `+` was put in.
+    """The changes of a text, word by word: `=` was kept, `-` was removed, `+` was added.
 
     The `=` and `-` parts together are `before`, the `=` and `+` parts together are `after`.
     """
@@ -85,7 +85,7 @@ def text_changes(before: str, after: str) -> list[Segment]:
 
 
 def _joined(segments: list[Segment]) -> list[Segment]:
-    """One change for changes that only white space keeps apart."""
+    """Merge changes that only white space separates."""
     joined: list[Segment] = []
     old = new = ""
     for position, (op, text) in enumerate(segments):
@@ -105,7 +105,7 @@ def _change(old: str, new: str) -> list[Segment]:
 
 
 def masked_texts(segments: list[Segment]) -> dict[str, str]:
-    """The raw values that a mask took out, each with the name that stands for it: `{"a@b.example": "EMAIL"}`."""
+    """The raw values that a mask replaced, each with its placeholder's name: `{"a@b.example": "EMAIL"}`."""
     found = {}
     for (op, text), (next_op, mask) in pairwise(segments):
         name = _MASK.fullmatch(mask.strip())
@@ -118,5 +118,5 @@ _MASK = re.compile(r"\{([A-Za-z0-9_ -]+)\}")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in place of anything else."""
+    """The value if it is a JSON object, otherwise an empty object."""
     return value if isinstance(value, Mapping) else {}

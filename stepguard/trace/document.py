@@ -1,4 +1,4 @@
-"""A trace as the JSON document that the API, `--json` and the page show."""
+"""A trace as the JSON document for the API, `--json` and the page."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stepguard.trace.reason import guardrail_of, outcome_of, reason
 from stepguard.trace.totals import totals
 
 BYTES = 2_000_000
-"""The most text of inputs and outputs in a document: Lambda answers with 6 MB at most, and a body is escaped in it."""
+"""The most text of inputs and outputs in a document: a Lambda response has at most 6 MB, with its body escaped."""
 
 
 def to_document(trace: Trace, execution: str | None = None, *, data: bool = True) -> dict[str, Any]:
     """`{execution, status, outcome, reason, answer, path, stages, totals, visits, ...}`.
 
     Without `data`, and for visits after the first BYTES of text, `input`, `output` and `changes` are left out; `cut`
-    counts those visits. The events hold all of it.
+    counts those visits. The events contain all of it.
     """
     budget = BYTES if data else 0
     visits, cut = [], 0
@@ -86,9 +86,9 @@ def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
 
 
 def masked(visit: Visit) -> list[Segment]:
-    """What a layer masked: the text in front of it against the text behind it; empty where it masked nothing.
+    """The parts that a layer masked: its input compared with its output; empty if it masked nothing.
 
-    What the model's own layer masks is masked inside Bedrock: the history never holds the raw text.
+    The model layer masks inside Bedrock: the history never contains the raw text.
     """
     if visit.outcome != "masked":
         return []

@@ -1,4 +1,4 @@
-"""A visit of a state while the events that tell of it are being read."""
+"""A visit of a state while its events are being read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stepguard.trace.model import Attempt, Visit
 
 @dataclass(slots=True)
 class Draft:
-    """`visit` is what is known so far, without its attempts; they are in `tries`.
+    """`visit` has the members known so far, without its attempts; they are in `tries`.
 
-    `parent` is the Map or Parallel around it, `last` the id of its last event, `branches` how many branches were
-    opened inside it, `redriven` whether it goes on after a redrive.
+    `parent` is the Map or Parallel around it, `last` the id of its last event, `branches` the number of branches opened
+    inside it, `redriven` whether it continues after a redrive.
     """
 
     visit: Visit
@@ -33,17 +33,17 @@ class Draft:
         self.visit = replace(self.visit, **facts)
 
     def leave(self, status: str, at: datetime | None) -> None:
-        """The visit is over; `at` is None where the history does not say when."""
+        """End the visit; `at` is None if the history has no time."""
         self.open = False
         self.note(status=status, milliseconds=None if at is None else milliseconds(self.visit.entered, at))
 
     def resume(self) -> None:
-        """After a redrive the visit goes on where it was."""
+        """Continue the visit after a redrive."""
         self.open = self.redriven = True
         self.note(status="running", milliseconds=None)
 
     def fail(self, outcome: str, details: Mapping[str, Any], kind: str) -> None:
-        """An event of type `kind` tells that the visit, and with it its last attempt, went wrong."""
+        """Mark the visit and its last attempt as failed by an event of type `kind`."""
         self.note(error=text(details.get("error")) or kind, cause=text(details.get("cause")))
         if self.tries:
             self.note_try(outcome=outcome, error=self.visit.error, cause=self.visit.cause)
@@ -54,18 +54,18 @@ class Draft:
         return bool(self.tries) and self.tries[-1].outcome == "running"
 
     def begin_try(self, at: datetime, **facts: Any) -> None:
-        """Another attempt. What passed until a redrive is nobody's waiting."""
+        """Begin another attempt. The time until a redrive does not count as waiting."""
         waited = milliseconds(self._ended, at) if self._ended is not None and not self.redriven else None
         self.tries.append(Attempt("running", at, waited, **facts))
         self.redriven, self._started, self._ended = False, None, None
 
     def start_try(self, at: datetime) -> None:
-        """The last attempt has left its queue."""
+        """Record that the last attempt has left its queue."""
         self._started = at
         self.note_try(queued=milliseconds(self.tries[-1].scheduled, at))
 
     def end_try(self, outcome: str, at: datetime, **facts: Any) -> None:
-        """The last attempt has ended."""
+        """End the last attempt."""
         self._ended = at
         start = self._started or self.tries[-1].scheduled
         self.note_try(outcome=outcome, milliseconds=milliseconds(start, at), **facts)
@@ -80,10 +80,10 @@ class Draft:
 
 
 def text(value: object) -> str | None:
-    """The value where it is a text."""
+    """The value if it is a text."""
     return value if isinstance(value, str) else None
 
 
 def milliseconds(start: datetime, end: datetime) -> float:
-    """From one moment to another."""
+    """The milliseconds between two times."""
     return (end - start).total_seconds() * 1000

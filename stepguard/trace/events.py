@@ -1,4 +1,4 @@
-"""The events of an execution, from whatever source, in one form.
+"""The events of an execution in one form, from any source.
 
 Sources: GetExecutionHistory (https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html) as
 boto3 returns it; its JSON, as the AWS CLI or console exports it (times as text or seconds); the log lines of an
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `details` holds the members of its `...EventDetails`; `previous` is 0 where there is none."""
+    """One event. `details` holds the members of its `...EventDetails`; `previous` is 0 if there is none."""
 
     id: int
     previous: int
@@ -41,10 +41,10 @@ def details_member(kind: str) -> str:
 
 
 def read_events(raw: Iterable[Mapping[str, Any]]) -> list[Event]:
-    """The events of one execution in order. Raises InvalidRequest for what is no event.
+    """The events of one execution in order. Raises InvalidRequest if an event has no type.
 
-    Events of a log or an export are put in the order of their ids; ids that are missing or not unique leave the order
-    as it is.
+    Events of a log or an export are put in the order of their ids; with missing or duplicate ids the order is
+    unchanged.
     """
     events = [_event(item, number) for number, item in enumerate(raw, 1)]
     identifiers = [event.id for event in events]
@@ -94,7 +94,7 @@ def read_export(text: str) -> list[Mapping[str, Any]]:
     """The raw events in a file's text: `{"events": [...]}`, `[...]`, or JSON lines of events or of log entries.
 
     Log entries may be those of FilterLogEvents and GetLogEvents, with the event's JSON as `message`. Raises
-    InvalidRequest when the text holds no history, or the events of several executions.
+    InvalidRequest if the text contains no history, or the events of several executions.
     """
     found = list(_unwrapped(read_documents(text)))
     if not found:
@@ -133,6 +133,6 @@ def _unwrapped(documents: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
             try:
                 yield from _unwrapped([json.loads(document["message"])])
             except (ValueError, RecursionError):
-                continue  # other lines may stand in the same log group
+                continue  # the log group may contain other lines
         elif isinstance(document, Mapping) and isinstance(document.get("type"), str):
             yield document

@@ -1,4 +1,4 @@
-"""A state machine's definition as a graph: what the page draws, as the Step Functions console draws it.
+"""A state machine's definition as a graph, which the page draws as the Step Functions console does.
 
 https://states-language.net: Next, Choices, Default, Catch, End; the states inside of Parallel and Map.
 """
@@ -11,13 +11,13 @@ from typing import Any
 from stepguard.trace.diff import mapping
 
 START, END = "\u0001start", "\u0001end"
-"""The circles at both ends; no state can have these names, which hold a control character."""
+"""The circles at both ends; no state can have these names, which contain a control character."""
 
 
 def graph(definition: Mapping[str, Any]) -> dict[str, Any]:
     """`{nodes: [{id, type, parent?, comment?}], edges: [{source, target, kind, label?}]}`.
 
-    An edge's `kind` is `next`, `choice`, `default` or `catch`. Whatever in a definition is malformed is left out.
+    An edge's `kind` is `next`, `choice`, `default` or `catch`. Malformed parts of a definition are left out.
     """
     nodes: list[dict[str, Any]] = [{"id": START, "type": "Start"}]
     edges: list[dict[str, Any]] = []
@@ -78,12 +78,12 @@ def condition(rule: Mapping[str, Any]) -> str:
     for key, word in (("And", " and "), ("Or", " or ")):
         if isinstance(rule.get(key), list):
             parts = _objects(rule[key])
-            # "present and equal to x" says no more than "equal to x".
+            # "present and equal to x" is the same as "equal to x".
             telling = [part for part in parts if part.get("IsPresent") is not True] if key == "And" else parts
             return _short(word.join(condition(part) for part in telling or parts))
     if isinstance(rule.get("Not"), Mapping):
         return _short(f"not ({condition(rule['Not'])})")
-    # The last member tells enough in a picture; the rule itself stands in the definition.
+    # The last member is enough in a picture; the definition has the whole rule.
     variable = str(rule.get("Variable", "")).rpartition(".")[2]
     for key, value in rule.items():
         if key in ("Variable", "Next", "Comment", "Assign", "Output"):

@@ -1,6 +1,6 @@
-"""Executions in a list: what each came to, and which of them somebody looks for.
+"""Executions in a list: the result of each, and filters.
 
-ListExecutions knows names, states and times and nothing of answers: those stand in each execution's output.
+ListExecutions returns names, statuses and times, but no answers: each execution's output contains its answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OUTCOMES = ("answered", "masked", "blocked", "dont_know", "unavailable", "runnin
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to look for; None is everything. `stage` is where a layer intervened or the execution failed."""
+    """The filters; None matches all. `stage` is the stage that intervened or in which the execution failed."""
 
     outcome: str | None = None
     stage: str | None = None
@@ -29,7 +29,7 @@ class Filters:
     text: str | None = None
 
     def match(self, summary: Mapping[str, Any]) -> bool:
-        """Whether an execution's summary is looked for. `since` is the lister's business."""
+        """Whether an execution's summary matches. The lister applies `since`."""
         if self.outcome is not None and summary["outcome"] != self.outcome:
             return False
         if self.stage is not None and self.stage not in summary["stages"]:
@@ -53,7 +53,7 @@ def summarize(
 ) -> dict[str, Any]:
     """`{execution, name, status, outcome, question, caller, stages, findings, started, milliseconds, error}`.
 
-    `stages` are those that intervened, `findings` what acted there. `document` is the execution's input.
+    `stages` are those that intervened, `findings` those that acted there. `document` is the execution's input.
     """
     held = mapping(output)
     request = mapping(document.get("request"))

@@ -1,4 +1,4 @@
-"""What a trace is made of: visits of states, and the attempts of each."""
+"""The parts of a trace: visits of states, and the attempts of each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Attempt:
     """One attempt of a Task, Map or Parallel state.
 
     `waited` is the milliseconds since the attempt before it failed (the retry's back-off), `queued` those until it
-    started, `milliseconds` those until it ended; None while that has not happened. `outcome` is `succeeded`, `failed`,
-    `timed_out`, `aborted` or `running`.
+    started, `milliseconds` those until it ended; None until then. `outcome` is `succeeded`, `failed`, `timed_out`,
+    `aborted` or `running`.
     """
 
     outcome: str
@@ -35,7 +35,7 @@ class Attempt:
 
     @property
     def request_id(self) -> str | None:
-        """The request id of the AWS call, e.g. Lambda's, where the history holds it."""
+        """The request id of the AWS call, e.g. Lambda's, if the history contains it."""
         document = parsed(self.output)
         for member in ("SdkResponseMetadata", "SdkHttpMetadata"):
             held = document.get(member) if isinstance(document, dict) else None
@@ -44,7 +44,7 @@ class Attempt:
         return None
 
     def to_dict(self) -> dict[str, Any]:
-        """The attempt as JSON, without what does not apply to it."""
+        """The attempt as JSON, without the members that do not apply to it."""
         full = {
             "outcome": self.outcome,
             "scheduled": self.scheduled.isoformat(),
@@ -64,11 +64,11 @@ class Attempt:
 class Visit:
     """One visit of a state.
 
-    `status` is `succeeded`, `caught`, `failed`, `timed_out`, `aborted` or `running`. `milliseconds` is None while it
-    was not left. `error` is the last attempt's, where no later one cured it. `parent` is the index of the visit of the
-    Map or Parallel around it, `branch` the item or branch there. `input` and `output` are JSON texts; None where the
-    history does not hold them, and `truncated` when it says that it cut them. `events` are the ids of its first and
-    last event.
+    `status` is `succeeded`, `caught`, `failed`, `timed_out`, `aborted` or `running`. `milliseconds` is None until the
+    state ends. `error` is the last attempt's, if no later one succeeded. `parent` is the index of the visit of the Map
+    or Parallel around it, `branch` the item or branch there. `input` and `output` are JSON texts; None if the history
+    does not contain them; `truncated` if the history marks them as cut. `events` are the ids of its first and last
+    event.
     """
 
     state: str
@@ -92,12 +92,12 @@ class Visit:
 
     @property
     def attempts(self) -> int:
-        """How often its Task was scheduled, or its Map or Parallel started."""
+        """The number of times its Task was scheduled, or its Map or Parallel started."""
         return len(self.tries)
 
     @cached_property
     def result(self) -> Mapping[str, Any] | None:
-        """What a guard stage or the model call wrote: `{outcome, findings, ...}`; None for other states."""
+        """The result of a guard stage or the model call: `{outcome, findings, ...}`; None for other states."""
         stage = STAGE_OF.get(self.state)
         if stage is None:
             return None
@@ -107,20 +107,20 @@ class Visit:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """The findings of a guard stage that are whole."""
+        """The complete findings of a guard stage."""
         found = (self.result or {}).get("findings")
         return [item for item in found if _is_finding(item)] if isinstance(found, list) else []
 
     @property
     def outcome(self) -> str | None:
-        """The verdict of a guard stage or the model call; `error` or `running` where it wrote none."""
+        """The verdict of a guard stage or the model call; `error` or `running` if it wrote none."""
         if self.state not in STAGE_OF:
             return None
         outcome = (self.result or {}).get("outcome")
         return outcome if isinstance(outcome, str) else ("error" if self.error else "running")
 
     def to_stage(self) -> dict[str, Any]:
-        """The stage as API, command line and results show it: `{state, outcome, findings, milliseconds, attempts}`."""
+        """The stage for the API, the command line and results: `{state, outcome, findings, milliseconds, attempts}`."""
         stage = {
             "state": self.state,
             "outcome": self.outcome,
@@ -162,7 +162,7 @@ def _is_finding(item: object) -> bool:
 
 
 def parsed(text: str | None) -> Any:
-    """A JSON document, or None where there is none or it was cut."""
+    """A JSON document, or None if it is missing or was cut."""
     try:
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
-"""Which visit an event belongs to.
+"""Finds the visit of an event.
 
-An event belongs to the state that the event before it (`previousEventId`) belongs to: in a Parallel or Map that is the
-only thing that tells branches apart, for their events stand mixed in the history. AWS does not always keep to it
+An event belongs to the state that the event before it (`previousEventId`) belongs to: in a Parallel or Map only this
+distinguishes the branches, whose events are mixed in the history. AWS does not always follow this rule
 (EvaluationFailed points at 0, a Map's next iteration at the end of the one before), and logs and exports may lack it;
-then the innermost open state that fits is taken.
+then the innermost matching open state is used.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ CONTAINERS = ("Map", "Parallel")
 
 @dataclass(slots=True)
 class OpenStates:
-    """All visits so far, and which of them are open."""
+    """All visits so far, and the open ones."""
 
     visits: list[Draft] = field(default_factory=list)
-    # The visit that an event belongs to, and the branch that it opened, by the event's id.
+    # The visit of an event, and the branch that it opened, by the event's id.
     _owners: dict[int, Draft] = field(default_factory=dict)
     _branches: dict[int, int] = field(default_factory=dict)
     # Open visits in the order they were entered: a dict, so that leaving one is cheap.
     _active: dict[int, Draft] = field(default_factory=dict)
 
     def enter(self, event: Event, kind: str) -> Draft:
-        """A new visit."""
+        """Add a visit."""
         name = text(event.details.get("name")) or "?"
         parent, branch = self._place(event, name)
         index = None if parent is None else parent.visit.index
@@ -54,12 +54,12 @@ class OpenStates:
         return before, branch
 
     def own(self, event: Event, draft: Draft) -> None:
-        """The event belongs to this visit."""
+        """Record that the event belongs to this visit."""
         self._owners[event.id] = draft
         draft.last = max(draft.last, event.id)
 
     def open_branch(self, event: Event, number: int) -> None:
-        """The event opens a branch with a number of its own."""
+        """Open a branch with its own number."""
         self._branches[event.id] = number
 
     def active(self) -> list[Draft]:
@@ -67,18 +67,18 @@ class OpenStates:
         return list(self._active.values())
 
     def close(self, draft: Draft, status: str, at: datetime | None) -> None:
-        """The visit is over."""
+        """End the visit."""
         draft.leave(status, at)
         self._active.pop(draft.visit.index, None)
 
     def abort(self, draft: Draft, at: datetime) -> None:
-        """The visit was ended from outside."""
+        """End a visit that was stopped from outside."""
         self.close(draft, "aborted", at)
         if draft.trying:
             draft.end_try("aborted", at)
 
     def close_inner(self, draft: Draft, at: datetime, branch: int | None = None) -> None:
-        """What is open inside a Map or Parallel, or in one branch of it, is over."""
+        """End all open visits inside a Map or Parallel, or in one branch of it."""
         for inner in self.active():
             if inner.parent is draft and branch in (None, inner.visit.branch):
                 self.close_inner(inner, at)
@@ -86,24 +86,24 @@ class OpenStates:
                 self.close(inner, "failed" if failed else "aborted", at)
 
     def resume(self, draft: Draft) -> None:
-        """A visit that had ended goes on."""
+        """Reopen a visit that had ended."""
         draft.resume()
         self._active[draft.visit.index] = draft
 
     def failing(self, draft: Draft) -> Draft | None:
-        """The visit inside a Map or Parallel with which that fails."""
+        """The visit inside a Map or Parallel that makes it fail."""
         inside = (item for item in reversed(self.visits[draft.visit.index + 1 :]) if item.parent is draft)
         return next((item for item in inside if item.visit.error and item.visit.status in ("running", "failed")), None)
 
     def within(self, event: Event, kinds: tuple[str, ...]) -> Draft | None:
-        """The open visit of a type that the event before belongs to or is inside of; else the last open one."""
+        """The open visit of a type that contains the previous event; else the last open one."""
         draft = self._owners.get(event.previous)
         while draft is not None and not (draft.open and draft.visit.type in kinds):
             draft = draft.parent
         return draft or self._last(kinds)
 
     def named(self, event: Event, kind: str | None = None, member: str = "name") -> Draft | None:
-        """The same for the visit that a member of the event names."""
+        """The same, for the visit named by a member of the event."""
         name = text(event.details.get(member))
         draft = self._owners.get(event.previous)
         while draft is not None and not (draft.open and name in (None, draft.visit.state)):

@@ -1,4 +1,4 @@
-"""Events -> trace. No history is refused: what cannot be told stays None."""
+"""Turns events into a trace. It accepts every history: unknown values stay None."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MAP_RUNS = {"MapRunFailed": "failed", "MapRunAborted": "aborted"}
 
 
 def read_history(events: Iterable[Mapping[str, Any]]) -> Trace:
-    """The trace of an execution's raw events. Raises InvalidRequest for what is no event."""
+    """The trace of an execution's raw events. Raises InvalidRequest if an event has no type."""
     reader = _Reader()
     for event in read_events(events):
         reader.read(event)
@@ -108,7 +108,7 @@ class _Reader:
         elif event.type == "ExecutionRedriven":
             self.status, self.error, self.cause = "RUNNING", None, None
             self.redrives += 1
-            # Unsuccessful states go on where they were; AWS may log them as entered again.
+            # Unsuccessful states continue; AWS may log them as entered again.
             for draft in self.cut:
                 self.states.resume(draft)
             self.cut = []
@@ -119,7 +119,7 @@ class _Reader:
             self._cut(event)
 
     def _cut(self, event: Event) -> None:
-        """The execution's end is the end of every state that was not left."""
+        """End every open state with the execution."""
         for draft in self.states.active():
             visit = draft.visit
             if visit.error or visit.type == "Fail" or self.status == "FAILED":
@@ -140,7 +140,7 @@ class _Reader:
         return draft
 
     def _end_redriven(self, name: str, kind: str) -> None:
-        """After a redrive, a state that is entered again ends the visit that had failed."""
+        """After a redrive, entering a state again ends its failed visit."""
         for draft in self.states.active():
             visit = draft.visit
             if (visit.state, visit.type) == (name, kind) and (visit.error or kind == "Fail"):
@@ -218,7 +218,7 @@ class _Reader:
             draft.note(items={"total": _count(event.details.get("length")) or 0})
 
     def _failed_inside(self, draft: Draft, event: Event) -> None:
-        """A Map or Parallel fails with what failed inside it, which its own event does not name."""
+        """A Map or Parallel fails with the error inside it, which its own event does not contain."""
         inner = self.states.failing(draft)
         if inner is not None:
             draft.note(error=inner.visit.error, cause=inner.visit.cause)
@@ -263,5 +263,5 @@ def _cut_short(details: object) -> bool:
 
 
 def _count(value: object) -> int | None:
-    """A number of the API, which is text in a log line."""
+    """A number of the API, which is a text in a log line."""
     return int(value) if isinstance(value, int | str) and str(value).isdigit() else None

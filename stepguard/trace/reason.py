@@ -1,4 +1,4 @@
-"""Why an answer is what it is, in one sentence."""
+"""Explains an answer in one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLICIES = {
 
 
 def outcome_of(trace: Trace) -> str:
-    """`answered`, `masked`, `blocked`, `dont_know`, `unavailable`, `running`; or the status of a foreign workflow."""
+    """`answered`, `masked`, `blocked`, `dont_know`, `unavailable`, `running`; or the status of another workflow."""
     outcome = mapping(mapping(parsed(trace.output)).get("answer")).get("outcome")
     if isinstance(outcome, str):
         return outcome
@@ -32,7 +32,7 @@ def outcome_of(trace: Trace) -> str:
 
 
 def reason(trace: Trace) -> str:
-    """The sentence. It quotes findings, states and error names, never a person's text."""
+    """The sentence. It contains findings, states and error names, never a person's text."""
     if trace.status == "RUNNING":
         return _running(trace)
     if trace.status != "SUCCEEDED":
@@ -92,7 +92,7 @@ def _blocked(trace: Trace, visit: Visit) -> str:
 
 
 def _guardrail(trace: Trace, visit: Visit) -> str:
-    """` of guardrail ID vN`, where the history tells which one decided."""
+    """` of guardrail ID vN`, if the history contains the guardrail."""
     ref = guardrail_of(visit)
     if not ref:
         request = mapping(mapping(parsed(trace.input)).get("request"))
@@ -101,7 +101,7 @@ def _guardrail(trace: Trace, visit: Visit) -> str:
 
 
 def guardrail_of(visit: Visit) -> Mapping[str, Any]:
-    """`{id, version}` as the stage's Lambda told it: in its whole answer, of which the document keeps a part."""
+    """`{id, version}` from the whole result of the stage's Lambda, of which the document keeps a part."""
     answered = parsed(visit.tries[-1].output) if visit.tries else None
     return mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
 

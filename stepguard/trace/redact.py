@@ -1,6 +1,6 @@
-"""A trace's document without the words of people and models.
+"""A trace's document without texts of people and models.
 
-What may stay is listed, everything else is hidden: a foreign workflow has texts at places that nobody here knows.
+A list names the strings to keep, all others are hidden: another workflow may have texts in unknown places.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from stepguard.trace.diff import mapping
 
 _KEPT = frozenset({"outcome", "source", "kind", "stop_reason", "Error"})
-"""Members of execution documents whose strings are names of ours or of AWS's."""
+"""Members of execution documents whose strings are names defined by stepguard or AWS."""
 
 _WORD = re.compile(r"[A-Za-z0-9_. -]{1,60}")
 _MASK = re.compile(r"\s*\{[A-Za-z0-9_ -]+\}\s*")
@@ -57,7 +57,7 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact_value(value: Any) -> Any:
-    """A JSON value with its strings hidden, except those that are names of ours."""
+    """A JSON value with its strings hidden, except stepguard's names."""
     if isinstance(value, Mapping):
         if _is_finding(value):
             return dict(value)
@@ -68,7 +68,7 @@ def redact_value(value: Any) -> Any:
 
 
 def redact_text(text: Any) -> Any:
-    """How long a text is, in place of the text."""
+    """The length of a text, to replace the text."""
     return f"‹{len(text)} characters›" if isinstance(text, str) and text else text
 
 
@@ -79,6 +79,6 @@ def _of_member(key: str, value: Any) -> Any:
 
 
 def _is_finding(value: Mapping[str, Any]) -> bool:
-    """Findings name policies and never hold what matched; but only of the shape that this project writes."""
+    """Findings contain policies, never matched texts, but only in the form that this project writes."""
     texts = [item for item in mapping(value).values() if isinstance(item, str)]
     return {"policy", "name", "action", "layer"} <= set(value) and all(len(item) <= 100 for item in texts)

@@ -1,4 +1,4 @@
-"""The same request once more."""
+"""Repeats a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stepguard.guard.errors import InvalidRequest
 
 
 def replayed(document: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """The input of a replay: the same request without pinned guardrails, so that today's decide.
+    """The input of a replay: the same request without pinned guardrails, so that the current ones decide.
 
     Raises InvalidRequest when the input holds no request.
     """

@@ -1,6 +1,6 @@
-"""A line of an evaluation's results as a trace: its children are EXPRESS executions, which leave no history.
+"""A line of an evaluation's results as a trace: its children are EXPRESS executions, which have no history.
 
-The line holds each guard stage with verdict, findings, milliseconds and attempts; what is not in it stays None.
+The line holds each guard stage with verdict, findings, milliseconds and attempts; other values stay None.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def is_result(document: object) -> bool:
 
 
 def read_result(line: Mapping[str, Any]) -> Trace:
-    """The trace of one item. Raises InvalidRequest when its stages are none."""
+    """The trace of one item. Raises InvalidRequest if its stages are malformed."""
     visits: list[Visit] = []
     at = EPOCH
     for stage in line["stages"]:

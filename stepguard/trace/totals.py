@@ -1,9 +1,9 @@
-"""Where the time went, and what it cost.
+"""The time and cost of an execution.
 
 A STANDARD workflow pays for each state transition: every state entered, every retry, every redrive
 (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html). Prices are those of
-`stepguard.evaluation.prices` and leave out free tiers, Lambda and the model, whose price depends on which it is:
-its tokens are counted.
+`stepguard.evaluation.prices` and leave out free tiers, Lambda and the model, whose price varies by model: only its
+tokens are counted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from stepguard.trace.model import Trace, rounded
 def totals(trace: Trace) -> dict[str, Any]:
     """`{wall, guards, model, waiting, orchestration, transitions, retries, redrives, events, text_units, tokens, usd}`.
 
-    Times are milliseconds. `waiting` is the retries' back-off, `orchestration` all that is neither guard, model nor
-    waiting; None while the execution runs.
+    Times are milliseconds. `waiting` is the retries' back-off, `orchestration` the rest of the time; None while the
+    execution runs.
     """
     guards = _spent(trace, GUARD_INPUT, GUARD_ANSWER)
     model = _spent(trace, INVOKE_MODEL)
@@ -34,7 +34,7 @@ def totals(trace: Trace) -> dict[str, Any]:
         _add(units, result.get("text_units"))
         _add(tokens, result.get("tokens"))
     wall = trace.milliseconds
-    # Branches of a Parallel or Map run side by side: their times may add up to more than the wall's.
+    # Branches of a Parallel or Map run in parallel: the sum of their times may exceed the wall time.
     rest = None if wall is None else max(wall - guards - model - waiting, 0.0)
     guarded = float(guardrail_cost(units)["dollars"])
     moved = transitions * PER_THOUSAND_TRANSITIONS / 1000

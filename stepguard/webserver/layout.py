@@ -1,7 +1,7 @@
-"""Where the page draws each state and arrow: a layered layout from top to bottom, by graphlay.
+"""The position of each state and arrow on the page: a layered layout from top to bottom, by graphlay.
 
-https://aarkue.github.io/graphlay/: Rust, prebuilt wheels, deterministic. It runs here, on the machine of the person who
-looks; the Lambda zip stays without it.
+https://aarkue.github.io/graphlay/: Rust, prebuilt wheels, deterministic. It runs on the user's machine; the Lambda zip
+does not contain it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEIGHT = 48.0
 CIRCLE = 30.0
 MARGIN = 10.0
 CHARACTER = 7.6
-"""The page's font is no wider than this on average; a name that is wider anyway is cut there."""
+"""The page's font is no wider than this on average; the page cuts a wider name."""
 
 _OPTIONS: dict[str, Any] = {
     "direction": "topbottom",
@@ -27,10 +27,11 @@ _OPTIONS: dict[str, Any] = {
 
 
 def layout(graph: Mapping[str, Any]) -> dict[str, Any]:
-    """`{width, height, nodes: {id: [x, y, width, height]}, edges: [{points, label}]}` of a graph of `core.trace.graph`.
+    """`{width, height, nodes: {id: [x, y, width, height]}, edges: [{points, label}]}` of a graph of
+    `stepguard.trace.graph`.
 
-    `x`, `y` are the middle of a node; an edge's points run from border to border, its `label` is where its words
-    stand, or None. Raises InvalidRequest for what is no graph.
+    `x`, `y` are the middle of a node; an edge's points run from border to border, its `label` is the position of its
+    text, or None. Raises InvalidRequest if it is not a graph.
     """
     nodes, edges = graph.get("nodes"), graph.get("edges")
     if not isinstance(nodes, list) or not isinstance(edges, list):
@@ -70,7 +71,7 @@ def _label_width(label: str) -> float:
 
 def _document(raw: Mapping[str, Any], nodes: list[Any], wanted_edges: list[Any]) -> dict[str, Any]:
     least, most = raw["bounds"]["min"], raw["bounds"]["max"]
-    # The bounds leave out the words at the arrows.
+    # The bounds do not include the labels of the arrows.
     words = [
         (edge["label_anchor"]["x"], _label_width(wanted.get("label") or "") / 2)
         for edge, wanted in zip(raw["edges"], wanted_edges, strict=True)

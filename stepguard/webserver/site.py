@@ -1,6 +1,6 @@
-"""The web page: its files, where its graph's states stand, reports of evaluations, the page as one file to send on.
+"""The web page: its files, the layout of its graph, reports of evaluations, and the page as one file.
 
-The page asks the executions API of the same origin for everything else.
+The page gets everything else from the executions API of the same origin.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stepguard.webserver.layout import layout
 FOLDER = builtin_project().builtin / "web"
 PREFIX = "/ui"
 REPORTS = "evaluations"
-"""The folder of reports in the state folder, and the page's path of them."""
+"""The folder of reports in the state folder, and their path on the page."""
 
 LAYOUT_BYTES = 1_000_000
 _TYPES = {
@@ -63,7 +63,7 @@ _HEADERS = {
 
 
 class Site:
-    """Serves `/ui/`. Every name is looked up in a list of what there is: no path of a request reaches the file system.
+    """Serves `/ui/`. Every name is looked up in a list of existing files: no path of a request reaches the file system.
 
     `reports` is the folder with the results of evaluations: `RUN/report.html`.
     """
@@ -101,14 +101,14 @@ class Site:
             return HttpResponse(200, {**_HEADERS, "Content-Type": "application/json"}, body)
         run, _, rest = name.partition("/")
         if rest == "report.html" and run in there:
-            with suppress(OSError):  # a run that is fetched again puts another folder in its place
+            with suppress(OSError):  # fetching a run again replaces the folder
                 page = there[run].read_bytes()
                 return HttpResponse(200, {**_report_headers(), "Content-Type": _TYPES[".html"]}, page)
         return _error(404, "UnknownReport", "There is no such report here. Evaluate without --out, or --resume it.")
 
 
 def _reports(folder: Path | None) -> dict[str, Path]:
-    """The reports by their run's id: regular files in regular folders, for a link could lead anywhere."""
+    """The reports by their run's id: only regular files in regular folders, since a link could point anywhere."""
     if folder is None or not folder.is_dir():
         return {}
     files = {run.name: run / "report.html" for run in folder.iterdir() if RUN_ID.fullmatch(run.name)}
@@ -120,7 +120,8 @@ def _reports(folder: Path | None) -> dict[str, Path]:
 
 
 def _report_headers() -> dict[str, str]:
-    """A report runs its one script, knows no origin and asks nobody: were it hostile, it could not ask the API.
+    """A report runs its one script, without an origin and without connections: even a hostile one could not call the
+    API.
 
     Its plots have style attributes, which only 'unsafe-inline' allows.
     """
@@ -166,7 +167,7 @@ def single_file(documents: list[Mapping[str, Any]], folder: Path = FOLDER) -> st
         "base-uri 'none'; form-action 'none'"
     )
     laid_out = [{**document, "layout": layout(document["graph"])} for document in documents]
-    # "<" never stands in the data, so that no text can end the element that holds it.
+    # The data never contains "<", so that no text can end its element.
     data = json.dumps(laid_out).replace("<", "\\u003c")
     page = (folder / "index.html").read_text(encoding="utf-8")
     page = page.replace('<link rel="stylesheet" href="style.css">', f"<style>{style}</style>")

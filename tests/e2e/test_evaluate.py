@@ -102,12 +102,12 @@ def test_bad_input_is_one_clear_line(server: Server, tmp_path: Path) -> None:
     (tmp_path / "long.jsonl").write_bytes(b'{"text": "' + b"a" * 100_000_000 + b'"}')
     (tmp_path / "words.jsonl").write_text("no JSON\n")
     cases = {
-        "empty.jsonl": "no item",
+        "empty.jsonl": "no readable item",
         "latin.jsonl": "not UTF-8",
         "twice.jsonl": "line 2: this id",
         "label.jsonl": "line 1: 'expected' must be",
         "long.jsonl": "longer than 8 MB",
-        "words.jsonl": "The first that is left out, words.jsonl, line 1: is not valid JSON",
+        "words.jsonl": "The first row left out: words.jsonl, line 1: is not valid JSON",
         "nowhere": "no such file",
         "s3://no-such-bucket/x.jsonl": "no bucket",
         "s3://stepguard-evaluations/gone.jsonl": "no object",

@@ -175,7 +175,7 @@ def test_the_zip_is_named_by_its_content(built: Built) -> None:
 def test_without_a_yes_nothing_changes(built: Built) -> None:
     """The change set is thrown away."""
     aws = FakeAws("CREATE_COMPLETE")
-    with pytest.raises(StackError, match="Nothing was changed"):
+    with pytest.raises(StackError, match="No change was made"):
         run(aws, built, yes=False)
 
     assert aws.done("execute_change_set") == []
@@ -287,7 +287,7 @@ def test_destroying_asks_and_empties_only_when_told(*, yes: bool, empty: bool) -
         destroy(stack(aws), aws, lambda question: True, said.append, empty=empty)
         assert said[-1] == f"{NAME} is gone."
     else:
-        with pytest.raises(StackError, match="Nothing was removed"):
+        with pytest.raises(StackError, match="No resource was removed"):
             destroy(stack(aws), aws, lambda question: False, said.append, empty=empty)
     assert "b-1" in said[0]
     assert len(aws.done("delete_stack")) == yes

@@ -166,7 +166,7 @@ def test_a_bad_corpus_ends_the_run_before_any_guard(place: Place) -> None:
     """With the reason as its cause."""
     ended = place.run()
     assert (ended["status"], ended["error"]) == ("FAILED", "InvalidRequest")
-    assert "no item" in json.loads(ended["cause"])["errorMessage"]
+    assert "no readable item" in json.loads(ended["cause"])["errorMessage"]
     assert place.asked == ["prepare_corpus"]
 
 

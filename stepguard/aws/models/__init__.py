@@ -1,4 +1,4 @@
-"""The model behind one question, whichever API it is reached by."""
+"""The model that answers a question, through any of its APIs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Completion", "Models", "RuntimeClient"]
 
 
 class Models:
-    """Asks the configured model under the model layer's guardrail."""
+    """Calls the configured model under the model layer's guardrail."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Models:
         self._guardrails = guardrails or Guardrails()
 
     def ask(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
-        """One answer. Raises StepguardError; Throttled, ServiceUnavailable and ModelNotReady are worth a retry."""
+        """One answer. Raises StepguardError; Throttled, ServiceUnavailable and ModelNotReady can be retried."""
         if model.api is ModelApi.CONVERSE:
             return converse.ask(question, model, guardrail, self._runtime)
         if model.api is ModelApi.SAGEMAKER:

@@ -1,4 +1,4 @@
-"""What a model call gives back, and the client it goes through."""
+"""The result of a model call, and the client for it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from stepguard.guard.verdict import Verdict
 class Completion:
     """A model's answer, reasoning removed, with the verdict of the guardrail around the call.
 
-    `verdict.text` is the answer to go on with. `stop_reason` is the model's own word. `tokens` counts input and
-    output tokens where the model tells.
+    `verdict.text` is the answer for the next state. `stop_reason` is the model's value. `tokens` counts input and
+    output tokens if the model returns them.
     """
 
     verdict: Verdict

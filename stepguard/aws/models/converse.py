@@ -1,8 +1,8 @@
 """Converse with an inline guardrail: Bedrock-hosted models and imported Llama-type models.
 
 With guardContent only the marked blocks are assessed, so every block that a person or a document wrote is marked:
-qualifiers and rules at https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html.
-Reasoning comes in blocks of its own, is never assessed inline, and is dropped.
+qualifiers and rules at https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html. Reasoning
+is in separate blocks, is never assessed inline, and is dropped.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ask(
     stop_reason = str(response.get("stopReason", ""))
     verdict = skipped(converse_text(response)) if guardrail is None else read_converse(response)
     if not verdict.blocked:
-        # A model without reasoning blocks may still think aloud in its text.
+        # A model without reasoning blocks may still have reasoning in its text.
         text = answer_of(verdict.text, thought_opened=False, cut_short=stop_reason == "max_tokens")
         verdict = replace(verdict, text=text)
     usage = response.get("usage") or {}

@@ -1,4 +1,5 @@
-"""A SageMaker endpoint (Marketplace or JumpStart): no inline guardrail, so ApplyGuardrail stands around the call.
+"""A SageMaker endpoint (Marketplace or JumpStart): no inline guardrail, so ApplyGuardrail checks the question before
+and the answer after the call.
 
 The body is Text Generation Inference's, as the JumpStart DeepSeek-R1 containers take it:
 https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-use-python-sdk.html.
@@ -48,7 +49,7 @@ def ask(
         ),
     )
     generation, stop_reason = _generate(guarded, model, sagemaker or client("sagemaker-runtime"))
-    # A container that does not say why it stopped may have stopped inside the thought.
+    # Without a stop reason, the container may have stopped inside the thought.
     text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))
     after = guardrails.check_grounded(guardrail, text, guarded, Layer.MODEL)
     verdict = merge([*before, after], after.text)
@@ -58,7 +59,7 @@ def ask(
 def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClient) -> tuple[str, str]:
     turn = user_turn(neutralise(question.text), [neutralise(passage.text) for passage in question.passages])
     parameters: dict[str, Any] = {"max_new_tokens": model.max_tokens, "details": True}
-    if model.temperature > 0:  # TGI refuses a temperature of 0; leaving sampling off is its greedy decoding
+    if model.temperature > 0:  # TGI refuses a temperature of 0; without sampling it decodes greedily
         parameters |= {"do_sample": True, "temperature": model.temperature}
         if model.top_p < 1:
             parameters["top_p"] = model.top_p

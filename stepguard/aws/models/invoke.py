@@ -1,7 +1,7 @@
 """InvokeModel with an inline guardrail: imported DeepSeek-R1 distillations and Bedrock-hosted DeepSeek-R1.
 
-The guardrail looks for prompt attacks only inside input tags, whose suffix must be new in every request so that
-nobody can close them: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tagging.html. The bodies:
+The guardrail checks for prompt attacks only inside input tags, whose suffix must be new in every request so that no
+user can close them: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tagging.html. The bodies:
 https://docs.aws.amazon.com/bedrock/latest/userguide/invoke-imported-model.html and model-parameters-deepseek.html.
 """
 
@@ -51,7 +51,7 @@ def ask(
 
 
 def _tokens_in_headers(response: Mapping[str, Any]) -> Mapping[str, int]:
-    """Token counts of a model whose body has none, such as Bedrock-hosted DeepSeek-R1."""
+    """Token counts of a model whose body has no counts, such as Bedrock-hosted DeepSeek-R1."""
     headers = _mapping(_mapping(response.get("ResponseMetadata")).get("HTTPHeaders"))
     counts = {kind: str(headers.get(f"x-amzn-bedrock-{kind}-token-count", "")) for kind in ("input", "output")}
     return {kind: int(count) if count.isdecimal() else 0 for kind, count in counts.items()}

@@ -156,7 +156,7 @@ def test_no_row_is_a_crash(name: str, value: object, kind: str) -> None:
 
 def test_a_corpus_of_bad_rows_says_what_is_wrong_with_the_first() -> None:
     """Nothing else tells: the run does not start."""
-    words = r"no item .* can be read\. The first that is left out, c\.jsonl, line 2: is not a JSON object\."
+    words = r"no readable item\. The first row left out: c\.jsonl, line 2: is not a JSON object\."
     with pytest.raises(InvalidRequest, match=words):
         list(all_items(read("c.jsonl", "\n[]\n{"), "c", lambda row: None))
 
@@ -217,8 +217,8 @@ def test_policies_are_known_by_the_names_of_findings(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("c.jsonl", b"", "no item"),
-        ("c.jsonl", b"{\n", "no item"),
+        ("c.jsonl", b"", "no readable item"),
+        ("c.jsonl", b"{\n", "no readable item"),
         ("c.jsonl", '{"text": "h\u00e9"}'.encode("latin-1"), "line 1: is not UTF-8"),
         ("c.jsonl", "\ufeff{}".encode("utf-16"), "is not UTF-8"),
         ("c.jsonl", b'{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}', "line 2.*twice"),
@@ -230,7 +230,7 @@ def test_policies_are_known_by_the_names_of_findings(name: str) -> None:
         ("c.csv", b'text\n"a\n', "not valid CSV"),
         ("c.jsonl.gz", b"not gzip", "cannot be read"),
         ("c.jsonl.gz", gzip.compress(b"x" * 1000)[:20], "cannot be read"),
-        ("c.docx", b"", "as its name ends"),
+        ("c.docx", b"", "by its name"),
     ],
 )
 def test_what_makes_a_corpus_doubtful_stops_it(

@@ -212,7 +212,7 @@ def test_a_run_without_a_manifest_is_retried() -> None:
     """S3 may be late; a record that is none of ours is not cured by waiting."""
     with pytest.raises(ServiceUnavailable):
         summarize(S3(), 1)
-    with pytest.raises(InvalidRequest, match="holds a record"):
+    with pytest.raises(InvalidRequest, match="unrecognised record"):
         summarize(results({"Input": "{}"}), 1)
 
 
