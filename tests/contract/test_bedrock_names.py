@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,9 +21,10 @@ from embedded_aws.wire.models import service_model
 from stepguard.evaluation.items import POLICIES
 from stepguard.guard import bedrock_names
 from stepguard.guard import verdict as verdicts
-from stepguard.project.folder import ROOT
 from stepguard.recording.placeholders import Replacements
 from training import examples, fit
+
+ROOT = Path(__file__).parents[2]
 
 
 def enum(shape: str, service: str = "bedrock") -> list[str]:
