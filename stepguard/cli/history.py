@@ -22,7 +22,7 @@ from stepguard.trace import read_export, read_history, to_document
 from stepguard.trace.compare import compare
 from stepguard.trace.events import read_documents
 from stepguard.trace.graph import graph
-from stepguard.trace.listing import Filters
+from stepguard.trace.listing import OUTCOMES, Filters
 from stepguard.trace.redact import redact
 from stepguard.trace.result import is_result, read_result
 
@@ -42,9 +42,7 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--follow", action="store_true", help="print each state when it ends, until the execution ends")
     add_redact(parser)
     several = parser.add_argument_group("the list")
-    several.add_argument(
-        "--outcome", choices=("answered", "masked", "blocked", "dont_know", "unavailable", "running", "succeeded")
-    )
+    several.add_argument("--outcome", choices=OUTCOMES)
     several.add_argument(
         "--stage",
         metavar="STATE",

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import rounded
 
 QUESTION_CHARACTERS = 200
-OUTCOMES = ("answered", "masked", "blocked", "dont_know", "unavailable", "running", "succeeded")
+OUTCOMES = (*map(str, AnswerOutcome), "running", "succeeded")
 
 
 @dataclass(frozen=True, slots=True)
