@@ -15,7 +15,7 @@ help: ## print this list
 setup: $(STAMP) ## install what the product needs into .venv
 
 # requirements.lock pins every version with its hash. Each tier adds a dependency group of pyproject.toml.
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock
+UV := build/uv/bin/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock
 TEST := $(VENV)/.installed-test
 CHECK := $(VENV)/.installed-check
 
@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml stepguard/project/models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepguard needs Python 3.11 or later; try: make PYTHON=python3.12 setup")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about 250 MB to download, a minute or two)"
-	@$(BIN)/pip install --quiet uv==0.13.9
+	@test -x build/uv/bin/uv || $(BIN)/pip install --quiet --target build/uv uv==0.13.9
 	@$(UV) -e '.[local,documents]'
 	@$(BIN)/stepguard models install
 	@touch $@
@@ -37,7 +37,7 @@ $(CHECK): $(TEST)
 	@touch $@
 
 lock: setup ## resolve the newest versions that pyproject.toml allows into requirements.lock
-	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group check --group browser --universal --generate-hashes --upgrade \
+	@build/uv/bin/uv pip compile --quiet pyproject.toml --all-extras --group check --group browser --universal --generate-hashes --upgrade \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 
 demo: setup ## run sample questions through the workflow; print each path and verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         _table(rows)
         print(f"{len(rows) - surprises} of {len(rows)} answers are as expected.\n")
         _evaluate(session, arguments.home)
-        command = "stepguard" if shutil.which("stepguard") else ".venv/bin/stepguard"
+        command = "stepguard" if shutil.which("stepguard") else sys.argv[0]
         print(f"Explain an answer:  {command} history EXECUTION")
         print(f'Ask a question:     {command} chat "What is a healthy blood pressure?"')
     return 1 if surprises else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = _extra_of(error)
         if extra is None:
             raise
-        print(f"stepguard: {error.name} is not installed: run pip install 'stepguard[{extra}]'", file=sys.stderr)
+        print(f"stepguard: {error.name} is not installed. {_remedy(extra)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `stepguard ... | head`: the reader has closed the pipe
         finish_output()
@@ -59,6 +60,20 @@ def _extra_of(error: ModuleNotFoundError) -> str | None:
     if not name or name in _OWN or name in sys.stdlib_module_names:
         return None
     return _EXTRAS.get(name, "local")
+
+
+def _remedy(extra: str) -> str:
+    """The command that brings an extra, from where stepguard itself was installed (PEP 610)."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution("stepguard").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        origin = {}
+    if origin.get("dir_info", {}).get("editable"):
+        return "Run `make setup` in the repository."
+    source = f" @ {origin['url']}" if "url" in origin else ""
+    return f"Run: pip install 'stepguard[{extra}]{source}'"
 
 
 _OWN = ("stepguard", "embedded_aws", "functions", "app")
