@@ -24,7 +24,7 @@ $(STAMP): requirements.lock pyproject.toml stepguard/project/models.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about 250 MB to download, a minute or two)"
 	@test -x build/uv/bin/uv || $(BIN)/pip install --quiet --target build/uv uv==0.13.9
-	@$(UV) -e '.[local,documents]'
+	@$(UV) -e '.[local]'
 	@$(BIN)/stepguard models install
 	@touch $@
 

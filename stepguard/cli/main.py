@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from urllib.parse import urlsplit
 
 from stepguard import __version__
 from stepguard.cli.commands import COMMANDS
@@ -71,7 +72,7 @@ def _remedy(extra: str) -> str:
     except (PackageNotFoundError, ValueError):
         origin = {}
     if origin.get("dir_info", {}).get("editable"):
-        return "Run `make setup` in the repository."
+        return f"Run: pip install -e '{urlsplit(origin['url']).path}[{extra}]'"
     source = f" @ {origin['url']}" if "url" in origin else ""
     return f"Run: pip install 'stepguard[{extra}]{source}'"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 import app
+from stepguard import __version__
 from stepguard.deploy.lambda_part import LAMBDA_PART
 from stepguard.guard.settings import VARIABLES
 
@@ -103,3 +105,25 @@ def test_chalices_own_commands_pack_what_we_pack() -> None:
 
     assert {name for name, link in links.items() if link.is_symlink()} == expected
     assert all(links[name].resolve() == ROOT / name for name in expected)
+
+
+def test_the_version_stands_once_for_people_and_once_for_installers() -> None:
+    """`stepguard --version` and the wheel's name agree."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert project["version"] == __version__
+
+
+def test_every_declared_package_is_locked() -> None:
+    """`make setup` installs nothing that requirements.lock does not pin."""
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [
+        *content["project"]["optional-dependencies"].values(),
+        *map(content["dependency-groups"].get, ("test", "check")),
+    ]
+    declared = {re.split(r"[\[<>=]", item)[0].lower() for group in groups for item in group if isinstance(item, str)}
+    locked = set(
+        re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+
+    assert declared - locked == set()

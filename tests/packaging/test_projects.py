@@ -1,0 +1,74 @@
+"""Packages of projects that own only a part of their files, and the installed package's part of the zip."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from stepguard.deploy import lambda_part
+from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, find_lambda_part
+from stepguard.deploy.package import build
+from stepguard.project.creation import create_project
+from stepguard.project.ejection import eject
+from stepguard.project.folder import Project, find_project
+from tests.packaging.conftest import Built
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Project:
+    """A new project."""
+    create_project(tmp_path / "clinic")
+    return find_project(tmp_path / "clinic")
+
+
+def names_of(archive: Path) -> list[str]:
+    """The files in a zip."""
+    with zipfile.ZipFile(archive) as packed:
+        return packed.namelist()
+
+
+def test_a_new_project_deploys_the_packages_application(project: Project, built: Built) -> None:
+    """The same files as the repository's own package."""
+    assert names_of(build(project, project.root / "out").archive) == built.names
+
+
+def test_a_changed_function_is_deployed(project: Project) -> None:
+    """What a team ejected and edited is in the zip; the rest is the package's."""
+    eject(project, "functions")
+    (project.root / "functions" / "guard_input.py").write_text(
+        "# mine\n" + (PACKAGE.parent / "functions/guard_input.py").read_text()
+    )
+    package = build(project, project.root / "out")
+    with zipfile.ZipFile(package.archive) as packed:
+        assert packed.read("functions/guard_input.py").startswith(b"# mine\n")
+        assert packed.read("stepguard/guard/verdict.py") == (PACKAGE / "guard" / "verdict.py").read_bytes()
+
+
+def test_the_guardrails_of_the_project_are_deployed(project: Project) -> None:
+    """Not the package's."""
+    file = project.root / "guardrails" / "preprocess.yaml"
+    file.write_text(file.read_text().replace("blockedInputMessaging:", "blockedInputMessaging: Ask the desk. #", 1))
+    assert "Ask the desk." in build(project, project.root / "out").template.read_text()
+
+
+def test_the_part_of_the_installed_package_has_one_digest() -> None:
+    """The same files give the same digest; only what runs in Lambda is in it."""
+    part = find_lambda_part()
+    assert part == find_lambda_part()
+    assert {file.relative_to(PACKAGE).parts[0] for file in part.files} == {
+        "__init__.py",
+        "guard",
+        "evaluation",
+        "trace",
+        "aws",
+    }
+
+
+def test_a_file_that_differs_from_the_wheels_record_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A patched installation must not reach AWS unnoticed."""
+    file = PACKAGE / "guard" / "verdict.py"
+    monkeypatch.setattr(lambda_part, "_recorded_digests", lambda: {file: "another"})
+    with pytest.raises(InstallationChanged, match=r"verdict\.py was changed after it was installed"):
+        find_lambda_part()
