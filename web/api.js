@@ -1,11 +1,11 @@
-// Where the data comes from: the executions API of this origin, or the traces inside of a single-file page.
+// Reads the data: from the executions API of this origin, or from the traces inside a single-file page.
 
 import { nameOf } from "./words.js";
 
 const held = document.getElementById("traces");
 const traces = held ? JSON.parse(held.textContent) : null;
 
-/** Whether this is a page that was saved with its traces: no server, nothing to chat with. */
+/** Whether this page was saved with its traces: it has no server and no chat. */
 export const SAVED = traces !== null;
 
 const layouts = new Map();
@@ -37,8 +37,8 @@ export async function listExecutions(filters) {
 export async function getExecution(name, other = null) {
   if (SAVED) {
     const trace = traces.find((item) => nameOf(item.execution) === name);
-    if (!trace) throw new Error("This file does not hold that execution.");
-    if (other && !trace.comparison) throw new Error("This file does not hold that comparison.");
+    if (!trace) throw new Error("This file does not contain that execution.");
+    if (other && !trace.comparison) throw new Error("This file does not contain that comparison.");
     return trace;
   }
   const trace = await ask(`../executions/${part(name)}${other ? `?compare=${part(other)}` : ""}`);
@@ -75,7 +75,7 @@ export async function getItem(run, number) {
   return trace;
 }
 
-/** The links to what a run left, by name. */
+/** The links to a run's files, by name. */
 export async function getResultFiles(run) {
   return (await ask(`../evaluations/${part(run)}/report`)).files;
 }

@@ -77,7 +77,7 @@ function themed() {
   try {
     theme = localStorage.getItem("theme") ?? "auto";
   } catch {
-    // a file of its own may have no storage
+    // a page opened as a file may have no storage
   }
   const apply = () => {
     document.documentElement.dataset.theme = theme;
@@ -88,7 +88,7 @@ function themed() {
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      // the theme lasts as long as the page, then
+      // without storage, the theme lasts until the page is closed
     }
     apply();
   });

@@ -1,4 +1,4 @@
-// The chat: every answer leads to its execution.
+// The chat: every answer links to its execution.
 
 import { chat } from "./api.js";
 import { announce, el, put } from "./dom.js";
@@ -15,25 +15,25 @@ export function chatBox(section) {
     if (!question.trim() || button.disabled) return;
     button.disabled = true;
     field.value = "";
-    const reply = el("div", { class: "reply" }, el("p", { class: "quiet" }, "Three guards and a model are at work…"));
+    const reply = el("div", { class: "reply" }, el("p", { class: "quiet" }, "The guards and the model are running…"));
     const item = el("li", {}, el("p", { class: "asked" }, question), reply);
     log.append(item);
     item.scrollIntoView({ block: "nearest" });
     try {
-      const said = await chat(question);
+      const result = await chat(question);
       reply.replaceChildren();
       put(
         reply,
-        el("p", { class: "text" }, said.answer.text),
+        el("p", { class: "text" }, result.answer.text),
         el(
           "p",
           {},
-          badge(said.answer.outcome),
+          badge(result.answer.outcome),
           " ",
-          el("a", { href: `#/executions/${encodeURIComponent(nameOf(said.execution))}` }, "Why?"),
+          el("a", { href: `#/executions/${encodeURIComponent(nameOf(result.execution))}` }, "Why?"),
         ),
       );
-      announce(said.answer.text);
+      announce(result.answer.text);
     } catch (error) {
       reply.replaceChildren();
       put(reply, el("p", { class: "failure" }, error.message));

@@ -1,4 +1,4 @@
-// Two executions side by side.
+// Compares two executions.
 
 import { getExecution } from "./api.js";
 import { announce, el, show } from "./dom.js";
@@ -20,7 +20,7 @@ export async function comparePage(main, first, second, alive) {
   show(
     main,
     el("h1", {}, "Compare"),
-    el("p", { class: "reason" }, both.same ? "Both went the same way to the same answer." : "They differ."),
+    el("p", { class: "reason" }, both.same ? "Both took the same path to the same answer." : "They differ."),
     el(
       "div",
       { class: "pair" },

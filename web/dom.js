@@ -1,4 +1,4 @@
-// Elements are made here and nowhere else. Texts become text nodes, so that no text of a person is ever markup.
+// Only this module creates elements. Texts become text nodes, so that a person's text is never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -32,13 +32,13 @@ export function put(element, ...children) {
   }
 }
 
-/** Put children in place of all that was there. */
+/** Replace all children. */
 export function show(element, ...children) {
   element.replaceChildren();
   put(element, ...children);
 }
 
-/** Tell people who do not see the page what has changed. */
+/** Announce a change to screen readers. */
 export function announce(text) {
   document.getElementById("status").textContent = text;
 }

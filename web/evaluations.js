@@ -10,7 +10,7 @@ const RUN_SECONDS = 2;
 const RUNS_SECONDS = 5;
 const REASON_CHARACTERS = 300;
 
-/** The newest runs, kept up to date. */
+/** The newest runs, refreshed. */
 export function evaluationsPage(main, alive) {
   const body = el("div", {}, el("p", { class: "quiet" }, "Reading the list…"));
   show(main, el("h1", {}, "Evaluations"), body);
@@ -28,7 +28,7 @@ export function evaluationPage(main, id, alive) {
   const read = async () => {
     const run = await getEvaluation(id);
     if (hasEnded(run)) {
-      // What a run left may be gone, and a report may never have been drawn: the rest of the page does without.
+      // A run's files may be deleted, and its report may not exist: the page also works without them.
       const [reports, files] = await Promise.all([getReports().catch(() => []), getResultFiles(id).catch(() => ({}))]);
       run.report = reports.includes(id);
       run.files = files;
@@ -42,13 +42,13 @@ export function evaluationPage(main, id, alive) {
   }, (error) => show(body, failure(error)));
 }
 
-/** What an item's line of the results tells; `visit` is the stage to open. Returns a function that opens another one. */
+/** The item's line of the results; `visit` is the stage to open. Returns a function that opens another one. */
 export function itemPage(main, run, number, visit, alive) {
   const base = `#/evaluations/${encodeURIComponent(run)}/items/${encodeURIComponent(number)}`;
   return executionPage(main, number, visit, alive, { read: () => getItem(run, number), base });
 }
 
-/** Show what is read whenever it differs, every few seconds while `draw` says that more will come. */
+/** Read every few seconds while `draw` returns true, and redraw when the data differs. */
 async function keptUp(alive, seconds, read, draw, failed) {
   let last = "";
   let more = true;
@@ -123,7 +123,7 @@ function resultLinks(run) {
     { class: "actions results" },
     run.report && el("a", { href: `evaluations/${encodeURIComponent(run.id)}/report.html` }, "Open the report"),
     !run.report && !("report.html" in (run.files ?? {})) &&
-      el("span", { class: "quiet" }, "No report has been drawn. ", el("code", {}, `stepguard evaluate --resume ${run.id}`), " draws it. "),
+      el("span", { class: "quiet" }, "This run has no report. ", el("code", {}, `stepguard evaluate --resume ${run.id}`), " writes it. "),
     files.map(([name, address]) => el("a", { href: address, download: true }, `Download ${name}`)),
   );
 }
@@ -145,7 +145,7 @@ function scorecardParts(run) {
     funnelTable(card.funnel),
     el("h2", {}, "Policies and filters"),
     policiesTable(card.policies),
-    card.look_first.length > 0 && [el("h2", {}, "Look at these first"), lookTable(card.look_first, run.id)],
+    card.look_first.length > 0 && [el("h2", {}, "Check these first"), lookTable(card.look_first, run.id)],
   ];
 }
 
@@ -169,7 +169,7 @@ function funnelTable(funnel) {
 }
 
 function policiesTable(policies) {
-  if (!policies.length) return el("p", { class: "quiet" }, "No policy acted, and none was expected to.");
+  if (!policies.length) return el("p", { class: "quiet" }, "No policy acted, as expected.");
   const rows = policies.map((row) => {
     const cut = row.policy.indexOf("/");
     const filter = cut < 0 ? null : row.policy.slice(cut + 1);
@@ -198,5 +198,5 @@ function lookTable(items, run) {
       el("td", {}, item.findings.join(", ") || "–"),
     ),
   );
-  return scroller("Look at these first", el("table", {}, head("item", "why", "expected", "found", "findings"), el("tbody", {}, rows)));
+  return scroller("Check these first", el("table", {}, head("item", "why", "expected", "found", "findings"), el("tbody", {}, rows)));
 }

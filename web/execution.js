@@ -11,7 +11,7 @@ const ROWS = 200;
 
 /**
  * Show an execution; `number` is the visit to open. Returns a function that opens another visit of it.
- * An evaluation's item has another `source`: what reads its trace, and its address, of which nothing more can be asked.
+ * An evaluation's item has another `source`: the function that reads its trace, and its address. It has no further API.
  */
 export async function executionPage(main, name, number, alive, source = null) {
   const { read, base } = source ?? { read: () => getExecution(name), base: `#/executions/${encodeURIComponent(name)}` };
@@ -36,7 +36,7 @@ async function followed(main, name, alive) {
   if (alive()) await executionPage(main, name, null, alive);
 }
 
-/** The visit that tells most: the one that blocked or failed, else one that masked, else the first. */
+/** The visit to open first: the one that blocked or failed, else one that masked, else the first. */
 function decisive(trace) {
   const model = trace.visits.find((visit) => visit.state === MODEL_STAGE);
   if (trace.outcome === "dont_know" && model) return model.index;
@@ -67,13 +67,13 @@ function drawn(main, name, trace, base, history) {
     answer(trace),
     totals(trace),
     history && actions(name, trace),
-    trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large to show here.`),
+    trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large for this page.`),
     el(
       "div",
       { class: "split" },
       picture
         ? el("div", { class: "picture", role: "region", tabindex: "0", "aria-label": "Graph" }, picture)
-        : el("p", { class: "note" }, "The graph cannot be drawn here."),
+        : el("p", { class: "note" }, "This page cannot draw the graph."),
       panel,
     ),
     el("h2", {}, "Timeline"),
@@ -154,17 +154,17 @@ function timeline(trace, base) {
   const list = el("ol", { class: "timeline" });
   const rows = new Map();
   let chosen = null;
-  let shown = 0;
-  const more = el("button", { type: "button", on: { click: () => fill(shown + ROWS) } });
+  let listed = 0;
+  const more = el("button", { type: "button", on: { click: () => fill(listed + ROWS) } });
   const fill = (most) => {
-    for (; shown < Math.min(most, trace.visits.length); shown += 1) {
-      const visit = trace.visits[shown];
+    for (; listed < Math.min(most, trace.visits.length); listed += 1) {
+      const visit = trace.visits[listed];
       const link = row(visit, whole, base);
-      rows.set(shown, link);
+      rows.set(listed, link);
       list.append(el("li", {}, link));
     }
-    more.hidden = shown >= trace.visits.length;
-    more.textContent = `Show ${Math.min(ROWS, trace.visits.length - shown)} of ${trace.visits.length - shown} more`;
+    more.hidden = listed >= trace.visits.length;
+    more.textContent = `Show ${Math.min(ROWS, trace.visits.length - listed)} of ${trace.visits.length - listed} more`;
   };
   fill(ROWS);
   return {
@@ -209,7 +209,7 @@ function row(visit, whole, base) {
   );
 }
 
-/** The raw events, read when they are asked for. */
+/** The raw events, read when the user opens them. */
 function eventsFold(name) {
   const body = el("div");
   const fold = el("details", {}, el("summary", {}, "Raw events"), body);

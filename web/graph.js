@@ -1,4 +1,4 @@
-// The state machine as a picture: the path that was taken, coloured by what happened there.
+// The state machine as a picture: the path taken, coloured by each state's outcome.
 
 import { svg } from "./dom.js";
 import { milliseconds, outcomeWords, plural, visitOutcome } from "./words.js";
@@ -19,7 +19,7 @@ export function drawGraph(trace, select) {
       height: layout.height,
       class: "graph",
       role: "group",
-      "aria-label": "State machine: the states that were passed can be chosen",
+      "aria-label": "State machine: select a state on the path",
     },
     svg("defs", {}, arrow("arrow", "edge-head"), arrow("arrow-taken", "edge-head taken")),
   );
@@ -27,7 +27,7 @@ export function drawGraph(trace, select) {
   const boxes = [];
   graph.nodes.forEach((node) => {
     const box = drawNode(node, layout.nodes[node.id], byState.get(node.id) ?? [], order, select);
-    // A Parallel or Map lies behind the states inside of it and the arrows between them.
+    // A Parallel or Map is drawn behind its inner states and their arrows.
     if (graph.nodes.some((other) => other.parent === node.id)) picture.append(box);
     else boxes.push(box);
   });
@@ -56,7 +56,7 @@ export function drawGraph(trace, select) {
   return picture;
 }
 
-/** Mark the state that is open. */
+/** Mark the open state. */
 export function markSelected(picture, state) {
   for (const node of picture.querySelectorAll(".node")) {
     const chosen = node.dataset.state === state;
@@ -142,7 +142,7 @@ function drawNode(node, [x, y, width, height], visits, order, select) {
 
 const ORDER = ["blocked", "failed", "timed_out", "aborted", "caught", "running", "masked", "skipped"];
 
-/** Of several visits of a state the one that matters most. */
+/** The most important visit of a state. */
 function worst(visits) {
   const outcomes = new Set(visits.map(visitOutcome));
   return ORDER.find((outcome) => outcomes.has(outcome)) ?? visitOutcome(visits.at(-1));
@@ -153,7 +153,7 @@ function short(text, width) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** The numbers of the edges that some visit went along. */
+/** The numbers of the edges on the path. */
 function takenEdges(graph, visits) {
   const taken = new Set();
   const find = (source, target, caught) => {

@@ -1,4 +1,4 @@
-// The newest executions, filtered, kept up to date.
+// The newest executions, filtered and refreshed.
 
 import { listExecutions, SAVED } from "./api.js";
 import { announce, el, show } from "./dom.js";
@@ -45,7 +45,7 @@ export function listPage(main, query, alive) {
         last = text;
         count.textContent =
           `${plural(found.executions.length, "execution")} of the ${found.searched} newest searched` +
-          (found.more ? "; more match than are listed." : ".");
+          (found.more ? "; more executions match." : ".");
         show(body, table(found.executions, picked, compare));
         announce(count.textContent);
       }

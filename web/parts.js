@@ -1,4 +1,4 @@
-// The pieces that several pages show: badges, findings, JSON, differences.
+// Parts that several pages use: badges, findings, JSON, differences.
 
 import { el } from "./dom.js";
 import { findingWords, outcomeWords, policyWords, sureness } from "./words.js";
@@ -26,7 +26,7 @@ export function findingsTable(findings) {
   );
   return scroller(
     "Findings",
-    el("table", {}, head("action", "what", "how sure"), el("tbody", {}, rows)),
+    el("table", {}, head("action", "what", "confidence"), el("tbody", {}, rows)),
   );
 }
 
@@ -39,12 +39,12 @@ export function head(...names) {
   return el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name))));
 }
 
-/** Wide things scroll by themselves, also with the keyboard. */
+/** A region for wide content that scrolls separately, also with the keyboard. */
 export function scroller(label, ...children) {
   return el("div", { class: "scroller", role: "region", "aria-label": label, tabindex: "0" }, children);
 }
 
-/** A JSON value, folded; its text is made when it is opened. */
+/** A JSON value, folded; opening it creates its text. */
 export function jsonFold(title, value, open = false) {
   const body = el("div");
   const fold = el("details", {}, el("summary", {}, title), body);
@@ -58,9 +58,9 @@ export function jsonFold(title, value, open = false) {
   return fold;
 }
 
-/** What a state changed, one line a change. */
+/** The changes of a state, one line per change. */
 export function changesList(changes) {
-  if (!changes?.length) return el("p", { class: "quiet" }, "It changed nothing in the document.");
+  if (!changes?.length) return el("p", { class: "quiet" }, "The document is unchanged.");
   const signs = { add: ["+", "added"], remove: ["−", "removed"], replace: ["±", "changed"] };
   return el(
     "ul",
@@ -86,7 +86,7 @@ function inline(value, name) {
   return jsonFold(`${text.slice(0, 60)}…`, value);
 }
 
-/** A text with what was taken out of it and put into it. */
+/** A text with its removed and added parts. */
 export function segmentsText(segments) {
   return el(
     "p",

@@ -1,4 +1,4 @@
-// One visit of a state: what it decided, found, masked, changed; what it got and what it gave.
+// One visit of a state: its decision, findings, masks and changes; its input and output.
 
 import { el } from "./dom.js";
 import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
@@ -31,14 +31,14 @@ export function visitPanel(trace, visit, others, open) {
       ["Map Run", visit.map_run],
       ["events", trace.item ? null : `${visit.events[0]} to ${visit.events[1]}`],
     ]),
-    visit.truncated && el("p", { class: "note" }, "The history holds this visit’s data cut short."),
+    visit.truncated && el("p", { class: "note" }, "The history contains only the beginning of this visit’s data."),
     guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
     visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
     !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
-    trace.item && el("p", { class: "note" }, "An item’s execution leaves no history: this is what its line of the results tells."),
-    !trace.item && visit.output !== undefined && [el("h3", {}, "What it changed"), changesList(visit.changes)],
+    trace.item && el("p", { class: "note" }, "An item’s execution has no history: these values are from its line of the results."),
+    !trace.item && visit.output !== undefined && [el("h3", {}, "Changes"), changesList(visit.changes)],
     !trace.item && visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
-      el("p", { class: "note" }, "Input and output are not shown here: the raw events hold them."),
+      el("p", { class: "note" }, "This page leaves out input and output: the raw events contain them."),
     visit.input !== undefined && jsonFold("Input", visit.input),
     !trace.item && visit.output !== undefined && jsonFold("Output", visit.output),
     visit.variables && jsonFold("Variables", visit.variables),

@@ -30,7 +30,7 @@ const POLICIES = {
   contextual_grounding: "grounding check",
 };
 
-/** [tone, sign, words] of an outcome or status; an unknown one is shown as it is. */
+/** [tone, sign, words] of an outcome or status; an unknown one stays unchanged. */
 export function outcomeWords(outcome) {
   return (Object.hasOwn(OUTCOMES, outcome) && OUTCOMES[outcome]) || ["skipped", "·", String(outcome)];
 }
@@ -39,7 +39,7 @@ export function policyWords(policy) {
   return (Object.hasOwn(POLICIES, policy) && POLICIES[policy]) || String(policy).replaceAll("_", " ");
 }
 
-/** The verdict of a guard stage; for any other state how it went. */
+/** The verdict of a guard stage, or the status of any other state. */
 export function visitOutcome(visit) {
   if (visit.outcome && !["error", "running"].includes(visit.outcome)) return visit.outcome;
   return visit.status;
@@ -61,7 +61,7 @@ export function moment(text) {
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
 
-/** How sure the policy was: "confidence HIGH", "score 0.42 of 0.70". */
+/** The policy's confidence: "confidence HIGH", "score 0.42 of 0.70". */
 export function sureness(finding) {
   if (finding.confidence) return `confidence ${finding.confidence}`;
   if (typeof finding.score === "number") {
@@ -76,7 +76,7 @@ export function findingWords(finding) {
   return `${policyWords(finding.policy)} ${finding.name} ${action}${sure ? ` (${sure})` : ""}`;
 }
 
-/** The last part of an ARN: the execution's name, by which the page's addresses know it. */
+/** The last part of an ARN: the execution's name, which the page's addresses contain. */
 export function nameOf(arn) {
   return String(arn).split(":").pop();
 }
