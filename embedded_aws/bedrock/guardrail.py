@@ -42,7 +42,7 @@ class Guardrail:
     description: str | None = field(compare=False, default=None)
 
     def policy(self, name: str) -> Mapping[str, Any]:
-        """The configuration of a policy (`topicPolicyConfig`…), empty when it has none."""
+        """The configuration of a policy (`topicPolicyConfig`…), or empty."""
         policy: Mapping[str, Any] = self.config.get(name) or {}
         return policy
 
@@ -108,7 +108,7 @@ def _cross_region_details(config: Mapping[str, Any], account: Account) -> dict[s
 
 
 def _kms_key_arn(key: str | None, account: Account) -> str | None:
-    """The key's ARN; an alias, which only KMS could resolve, gets a made-up key of its own."""
+    """The key's ARN; an alias, which only KMS could resolve, gets a separate made-up key."""
     if key is None or ":key/" in key:
         return key
     if "alias/" in key:

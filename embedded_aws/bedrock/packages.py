@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class PackageMissingError(RuntimeError):
-    """A package, or the file that it should bring, is not there; the message says which and what to do."""
+    """A package, or its file, is missing; the message names it and the solution."""
 
 
 def packaged_file(package: str, name: str, remedy: str) -> Path:

@@ -91,9 +91,9 @@ class Functions:
     ) -> InvokeResult:
         """Run a function once and wait for its answer: Lambda's Invoke with RequestResponse.
 
-        `payload` is JSON text (empty: `{}`). A failure of the function is a result with `function_error`. `timeout`
-        is the caller's patience in seconds: when it ends, TimeoutError is raised and the invocation goes on alone,
-        as on AWS. Raises ServiceError ResourceNotFoundException, RequestTooLargeException, TooManyRequestsException.
+        `payload` is JSON text (empty: `{}`). A failure of the function is a result with `function_error`. `timeout` is
+        the caller's timeout in seconds: after it, TimeoutError is raised and the invocation continues alone, as on AWS.
+        Raises ServiceError ResourceNotFoundException, RequestTooLargeException, TooManyRequestsException.
         """
         config = self.config(name_or_arn)
         check_size(payload, REQUEST_LIMIT)
@@ -102,8 +102,8 @@ class Functions:
     def routes(self, name_or_arn: str, timeout: float) -> list[tuple[str, str]]:
         """Method and pattern of each route that a function's handler declares, e.g. an application of Chalice.
 
-        Loads the handler in a worker and does not invoke it. Raises TimeoutError and ServiceError; also when the
-        handler cannot be loaded.
+        Loads the handler in a worker without invoking it. Raises TimeoutError and ServiceError; also when the handler
+        cannot be loaded.
         """
         config = self.config(name_or_arn)
         result = self._run(config, Event(str(uuid4()), None), timeout)
@@ -165,7 +165,7 @@ class Functions:
         return result
 
     def _see_off(self, run: Invocation) -> None:
-        """Wait for an invocation that nobody waits for any more."""
+        """Wait for an invocation whose caller has timed out."""
         with suppress(WorkerRetired, OSError):
             self._finish(run, math.inf)
 

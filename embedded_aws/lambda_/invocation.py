@@ -15,8 +15,8 @@ from embedded_aws.lambda_.logs import InvocationLog, LogFolder
 from embedded_aws.lambda_.worker import LambdaWorker, describe_exit
 from embedded_aws.workers.process import WorkerDied, WorkerRetired
 
-# Lambda gives the init phase (importing the handler) ten seconds of its own; an import that takes longer is tried
-# again within the function's time.
+# Lambda gives the init phase (importing the handler) ten extra seconds; an import that takes longer is tried again
+# within the function's time.
 INIT_SECONDS = 10.0
 
 
@@ -30,7 +30,7 @@ class Event:
 
 
 class Invocation:
-    """Runs `event` in `worker`; afterwards `usable` tells whether the worker may take another one."""
+    """Runs `event` in `worker`; afterwards `usable` is whether the worker may take another one."""
 
     def __init__(self, config: FunctionConfig, arn: str, event: Event, worker: LambdaWorker, logs: LogFolder) -> None:
         self.worker = worker

@@ -49,7 +49,7 @@ class Format:
 
 
 def malformed(what: str) -> ServiceError:
-    """The error for a body that the model does not understand."""
+    """The error for a body that the model does not support."""
     return ServiceError(
         "ValidationException", f"Malformed input request: {what} Please reformat your input and try again."
     )
@@ -80,7 +80,7 @@ def parse(raw: bytes) -> Body:
 
 
 def choose(body: Mapping[str, Any], model_id: str) -> Format:
-    """The format of a body. Raises ServiceError when it has none of the fields that carry a prompt."""
+    """The format of a body. Raises ServiceError if it has no field for a prompt."""
     if "inputs" in body:
         return TGI
     if "messages" in body:
@@ -160,7 +160,7 @@ def messages(found: list[Slot]) -> tuple[tuple[Message, ...], bool]:
 
 
 def closed(completion: Completion, in_thought: bool) -> Completion:
-    """The answer of a model that does not reason, to a prompt that had opened its thought: closed, and empty."""
+    """The answer of a model without reasoning to a prompt that opened a thought: a closed, empty thought."""
     if not in_thought or END_THINK in completion.text:
         return completion
     text = f"\n{END_THINK}\n\n{completion.text}"

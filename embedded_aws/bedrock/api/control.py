@@ -24,7 +24,7 @@ _ID_ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Control:
-    """Backend of `bedrock`, and the directory in which the runtime looks guardrails up."""
+    """Backend of `bedrock`, and the directory in which the runtime finds guardrails."""
 
     def __init__(self, store: Store, account: Account) -> None:
         self._store = store
@@ -94,7 +94,7 @@ class Control:
             draft = self._find(request["guardrailIdentifier"])
             made = self._store.remembered(token, draft.id) if token else None
             if made is None:
-                # DRAFT is listed among the versions but does not count as one.
+                # The versions include DRAFT, but the quota excludes it.
                 if len(self._store.versions(draft.id)) - 1 >= limits.VERSIONS:
                     raise ServiceError(
                         "ServiceQuotaExceededException",

@@ -38,7 +38,7 @@ class Guard:
         if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
         if grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
-            # Asked now, so that a request that must fail does not cost a model call.
+            # Checked first, so that an invalid request costs no model call.
             grounding.check(
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
             )
@@ -65,9 +65,9 @@ def guard(
     *,
     full: bool,
 ) -> Guard | None:
-    """The guardrail that a model call names; None when it names none.
+    """The guardrail that a model call names; None without one.
 
-    Raises ServiceError(ValidationException) for half a name and for a guardrail that does not exist.
+    Raises ServiceError(ValidationException) for an incomplete name and for a missing guardrail.
     """
     if not identifier and not version:
         return None

@@ -1,4 +1,4 @@
-"""CreateGuardrail's rules that botocore's service model does not hold.
+"""CreateGuardrail's rules that botocore's service model lacks.
 
 Sources: the Bedrock user guide's pages on guardrail components and safeguard tiers, the service quotas of the AWS
 general reference, and error messages that users of AWS reported (docs/reference/embedded-bedrock.md lists which

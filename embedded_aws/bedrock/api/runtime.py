@@ -33,7 +33,7 @@ class Runtime:
     def precheck(self, operation: str, request: Mapping[str, Any]) -> None:
         """Refuse a malformed guardrail identifier in the service's words, not in the model's.
 
-        Calls of a model may name none by an empty text; ApplyGuardrail may not.
+        Model calls may have an empty name, which means no guardrail; ApplyGuardrail may not.
         """
         identifier = request.get("guardrailIdentifier")
         if operation == "Converse":
@@ -94,7 +94,7 @@ class Runtime:
             ),
             traced=trace != "DISABLED",
         )
-        # Not every body has room for the tokens; AWS sends them in headers that botocore's model does not name.
+        # Not every body has room for the tokens; AWS sends them in headers that botocore's model lacks.
         counts = {
             "x-amzn-bedrock-input-token-count": str(completion.input_tokens),
             "x-amzn-bedrock-output-token-count": str(completion.output_tokens),

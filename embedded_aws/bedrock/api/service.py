@@ -17,9 +17,9 @@ from embedded_aws.wire import Account
 
 class Bedrock:
     """Three backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
-    `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors
-    are loaded when first used, and can be replaced. With `workers`, guardrails are applied in up to that many
-    processes of their own, else in the thread that asks.
+    `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors are
+    loaded when first used, and can be replaced. With `workers`, guardrails are applied in up to that many separate
+    processes, else in the calling thread.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Bedrock:
         self.sagemaker_runtime = SageMakerRuntime(models)
 
     def warm_up(self) -> None:
-        """Start the first worker process, so that the first request does not wait for it."""
+        """Start the first worker process, so that the first request need not wait for it."""
         if self._workers:
             self._workers.warm_up()
 

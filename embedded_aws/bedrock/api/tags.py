@@ -40,7 +40,7 @@ def split(text: str, suffix: str | None) -> list[Tagged]:
     """
     if suffix is None:
         return [Tagged(text, None)]
-    # The suffix is letters and digits only, so that it cannot carry a pattern of its own.
+    # The suffix is letters and digits only, so that it cannot contain a pattern.
     pair = re.compile(
         rf"<amazon-bedrock-guardrails-(guardContent|groundingSource|query)_{suffix}>(.*?)"
         rf"</amazon-bedrock-guardrails-\1_{suffix}>",

@@ -40,7 +40,7 @@ EXPLICIT = frozenset(
         "MALE_GENITALIA_EXPOSED",
     }
 )
-"""Body parts whose score is the filter's. Faces, feet, bellies, covered parts and a man's chest are none."""
+"""Body parts whose score is the filter's. Faces, feet, bellies, covered parts and a man's chest do not count."""
 THRESHOLDS: Mapping[Confidence, float] = {"HIGH": 0.6, "MEDIUM": 0.4, "LOW": 0.25}
 """Chosen, not calibrated: there is no data here to calibrate on. 0.25 is where NudeNet itself begins to report."""
 
@@ -101,10 +101,11 @@ def scores(data: bytes) -> dict[str, float]:
 
 
 def views(data: bytes) -> Iterator[Pixels]:
-    """What of an image is shown to the model: one square for an ordinary one, shape (1, 3, 320, 320), RGB from 0 to 1.
+    """The parts of an image that the model gets: one square for an ordinary one, RGB from 0 to 1 in
+    shape (1, 3, 320, 320).
 
-    Long strips are shown in pieces too, in which nothing shrinks away. A transparent image is shown on white, on
-    black, and with what its transparency hides, since whoever reads it next may do any of these.
+    Long strips are also cut into pieces, so that details stay visible. A transparent image is drawn on white, on black,
+    and with what its transparency hides, since whoever reads it next may do any of these.
 
     Raises UnreadableImageError.
     """

@@ -168,8 +168,8 @@ def prepare(topic: Topic, space: Space) -> Prepared:
 
 
 def definition_parts(definition: str) -> list[str]:
-    """What a definition lists, at most 24 phrases; none of a sentence that says what is excluded, as likeness knows
-    no negation.
+    """What a definition lists, at most 24 phrases; none from a sentence about exclusions, as likeness knows no
+    negation.
     """
     stated = [part for part in re.split(r"(?<=[.!?])\s+", definition) if not _EXCLUDES.search(part)]
     parts = [piece.strip() for part in stated for piece in _PART.split(part) if len(piece.strip()) > 2]

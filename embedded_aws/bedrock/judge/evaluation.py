@@ -35,7 +35,7 @@ _UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One content block of a request: a text with its qualifiers, or an image (PNG or JPEG), which has none."""
+    """One content block of a request: a text with its qualifiers, or an image (PNG or JPEG) without qualifiers."""
 
     text: str
     qualifiers: frozenset[str] = field(default_factory=frozenset)
@@ -85,7 +85,7 @@ class Scope:
 
 
 def guarded(blocks: Sequence[Block]) -> tuple[int, ...]:
-    """Which texts all policies but grounding look at.
+    """The texts that all policies but grounding check.
 
     The ones marked guard_content; without any, those that are neither source nor query; without any, all of them, so
     that no request goes unguarded because of its qualifiers.
@@ -110,11 +110,11 @@ def evaluate(
 ) -> Evaluation:
     """Apply every policy of the guardrail that is enabled for this direction.
 
-    Only content filters look at images, all of them: an image cannot be marked, and so cannot be left out by marks
+    Only content filters check images, all of them: an image cannot be marked, and so cannot be left out by marks
     elsewhere.
 
-    Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query,
-    a regular expression that does not finish, images that cannot be judged, and a request of which nothing would be.
+    Raises ServiceError(ValidationException) for content over the limit, a grounding policy without source or query, a
+    regular expression that does not finish, images that cannot be judged, and a request without any text to check.
     """
     started = time.perf_counter()
     positions = guarded(blocks)

@@ -64,7 +64,7 @@ class GuardWorker(Worker):
         self._numbers: dict[Guardrail, int] = {}
 
     def wait_until_ready(self) -> None:
-        """Return when the worker has loaded its modules. Raises WorkerGone if it does not get there."""
+        """Return when the worker has loaded its modules. Raises WorkerGone if it ends before that."""
         self._answer()
 
     def judge(self, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Answer:
@@ -123,7 +123,7 @@ class WorkerJudge:
         return self._pool.pids
 
     def warm_up(self) -> None:
-        """Start the first worker, so that the first request does not wait for it."""
+        """Start the first worker, so that the first request need not wait for it."""
         self._pool.warm_up(None)
 
     def close(self) -> None:

@@ -92,7 +92,7 @@ class LocalModel:
         params.warmup = False
         # Native logging would land in the middle of a command's output.
         params.verbosity = -1
-        # llama.cpp's server also listens on a port of the loopback interface; nobody is told the key.
+        # llama.cpp's server also listens on a port of the loopback interface; the key stays secret.
         params.api_keys = [secrets.token_urlsafe()]
         params.ui = False
         return xllamacpp.Server(params)

@@ -61,6 +61,6 @@ def enabled(entry: Mapping[str, Any], direction: Direction) -> bool:
 
 
 def action(entry: Mapping[str, Any], direction: Direction) -> str:
-    """What a finding of this entry does, in the words of an assessment: BLOCKED, ANONYMIZED or NONE (detect mode)."""
+    """The action of this entry's findings, as in an assessment: BLOCKED, ANONYMIZED or NONE (detect mode)."""
     own = entry.get("inputAction" if direction == "INPUT" else "outputAction")
     return _DONE[own or entry.get("action") or "BLOCK"]

@@ -44,10 +44,10 @@ def assess(
 ) -> Section | None:
     """The policy's section; None when no filter works in this direction on what the request has, texts or images.
 
-    `prompt_attack` is false where Bedrock cannot tell user input from the rest (InvokeModel without input tags).
-    A filter that works on both has one entry, with the highest confidence of any text or image.
+    `prompt_attack` is false if Bedrock cannot distinguish user input from the rest (InvokeModel without input tags). A
+    filter that works on both has one entry, with the highest confidence of any text or image.
 
-    Raises ServiceError for an image that a filter would have to look at and cannot.
+    Raises ServiceError for an image that a filter should check but cannot.
     """
     working = [entry for entry in policy.get("filtersConfig") or [] if _works(entry, direction, prompt_attack)]
     on_texts = [entry for entry in working if texts and "TEXT" in modalities(entry, direction)]
@@ -77,7 +77,7 @@ def _works(entry: Mapping[str, Any], direction: Direction, prompt_attack: bool) 
 
 
 def modalities(entry: Mapping[str, Any], direction: Direction) -> Sequence[str]:
-    """What the filter looks at, TEXT, IMAGE or both; text unless the configuration says otherwise."""
+    """The modalities that the filter checks, TEXT, IMAGE or both; text by default."""
     chosen: Sequence[str] | None = entry.get("inputModalities" if direction == "INPUT" else "outputModalities")
     return chosen or ["TEXT"]
 

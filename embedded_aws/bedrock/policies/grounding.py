@@ -19,7 +19,7 @@ _LONGEST = {"grounding source": 100_000, "query": 1_000, "content to guard": 5_0
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """What is compared: all grounding sources, the query, and the answer; empty where the request had none."""
+    """The texts to compare: all grounding sources, the query, and the answer; empty if the request has none."""
 
     source: str
     query: str

@@ -16,9 +16,9 @@ from embedded_aws.wire import ServiceError
 def assess(
     policy: Mapping[str, Any], direction: Direction, texts: Sequence[str], detection: Detection
 ) -> Section | None:
-    """The policy's section; None when nothing of it is enabled for this direction.
+    """The policy's section; None if no entry is enabled for this direction.
 
-    Raises ServiceError when a regular expression does not finish in time: the text would otherwise go unchecked.
+    Raises ServiceError when a regular expression does not finish in time: the text would otherwise be unchecked.
     """
     types = {entry["type"]: entry for entry in policy.get("piiEntitiesConfig") or [] if enabled(entry, direction)}
     regexes = [entry for entry in policy.get("regexesConfig") or [] if enabled(entry, direction)]

@@ -38,7 +38,7 @@ def prepare(policy: Mapping[str, Any], direction: Direction) -> WordFilters:
 
 
 def assess(filters: WordFilters, texts: Sequence[str], detection: Detection) -> Section | None:
-    """The policy's section; None when nothing of it is enabled for this direction.
+    """The policy's section; None if no entry is enabled for this direction.
 
     Words that do not occur are never listed, not even with outputScope FULL.
     """

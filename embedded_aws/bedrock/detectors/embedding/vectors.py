@@ -22,7 +22,7 @@ SIZE = ENTRIES * _ENTRY
 
 def shareable() -> int | None:
     """A descriptor of memory for `VectorCache`, to be passed to child processes; None where there is no such thing."""
-    if not hasattr(os, "memfd_create"):  # macOS: each process has a cache of its own
+    if not hasattr(os, "memfd_create"):  # macOS: each process has a separate cache
         return None
     descriptor = os.memfd_create("embeddings")
     os.truncate(descriptor, SIZE)

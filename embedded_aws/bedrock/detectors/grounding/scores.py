@@ -77,8 +77,8 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
 
 def relevance_features(source: Source, query: str, answer: str) -> Array:
     """Six features, shape (1, 6): similarity of query and answer (whole, best sentence), of the query and the source
-    sentence nearest to the answer, the share of the query's words that answer or sentence say; how terse the answer
-    is, and this times the third, as a name or date has little likeness of its own.
+    sentence nearest to the answer, the share of the query's words that answer or sentence say; how terse the answer is,
+    and this times the third, as a name or date has little likeness alone.
     """
     parts = sentences(answer)
     asked = embed([query])[0]

@@ -25,7 +25,7 @@ FEATURES = (
 )  # fmt: skip
 NEAREST = 3  # sentences of the source that are embedded per statement, chosen by shared words
 MAX_EMBEDDED = 48  # in all
-_REACH = 3  # content words: how far apart a pair may stand in the statement
+_REACH = 3  # content words: the largest distance of a pair in the statement
 _BESIDE = 2  # content words: where a substituted name or number is looked for
 _STRETCH = 3  # words
 _AGREES = (0.5, 0.7)  # share of the aligned sentence's words from which a conflict counts, and counts in full
@@ -134,8 +134,8 @@ def _stranger(own: Sequence[Token], everything: frozenset[str]) -> bool:
 
 
 def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset[str]) -> int:
-    """How many names and numbers of the statement have another one, of which the statement does not speak, in their
-    place in the aligned sentence.
+    """How many names and numbers of the statement have another one, missing from the statement, in their place in the
+    aligned sentence.
     """
     mine = {token.stem for token in own}
     places: dict[str, list[int]] = {}
@@ -159,8 +159,8 @@ def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset
 
 
 def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequence[int]) -> bool:
-    """Whether a number stands nowhere beside its unit while another does: "40 minutes" is not said by "costs 40
-    pounds and takes 15 minutes".
+    """Whether the text never has a number next to its unit, but has another one there: "40 minutes" is not said by
+    "costs 40 pounds and takes 15 minutes".
     """
     if not numbers or any(abs(number - unit) <= _BESIDE for number in numbers for unit in units):
         return False
@@ -168,8 +168,8 @@ def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequen
 
 
 def _disorder(own: Sequence[Token], theirs: Sequence[Token]) -> float:
-    """Share of the pairs of shared words, said once on either side, that stand in the opposite order (Kendall's tau,
-    as 0 to 1).
+    """Share of the pairs of shared words, said once on either side, that are in the opposite order (Kendall's tau, as 0
+    to 1).
     """
     said, given = Counter(token.stem for token in own), Counter(token.stem for token in theirs)
     place = {token.stem: index for index, token in enumerate(theirs) if given[token.stem] == 1}
@@ -184,7 +184,8 @@ def _stretches(words: Sequence[Token]) -> list[tuple[str, ...]]:
 
 
 def _share(words: Iterable[Token], known: frozenset[str]) -> float:
-    """Weighted share of the content words that are known; 1 for none: what is not said is not unsupported."""
+    """Weighted share of the content words that are known; 1 without content words: an empty statement has no
+    unsupported part."""
     total = kept = 0.0
     for token in words:
         total += token.weight

@@ -32,7 +32,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def _plausible(text: str) -> bool:
-    """Whether some word is not a common one: "Name: Required" names nobody."""
+    """Whether some word is not a common one: "Name: Required" contains no name."""
     common = lexicon.words("common_words")
     return any(word.lower() not in common and lexicon.word_class(word.lower()) is None for word in _WORD.findall(text))
 
@@ -49,7 +49,7 @@ def _rules(text: str) -> Iterator[Span]:
 
 
 def _introduced(text: str) -> Iterator[Span]:
-    """People who tell their given name."""
+    """Phrases in which people introduce themselves by their given name."""
     for match in _SELF.finditer(text):
         word = match["value"].lower()
         unclear = word in lexicon.words("common_words") or word in lexicon.words("cities") or lexicon.word_class(word)
@@ -132,14 +132,14 @@ def _is_title(word: str) -> bool:
 
 
 def _checked(text: str, span: Span) -> Span | None:
-    """The tagger's span without marks at its ends; None for what no name or address looks like."""
+    """The tagger's span without marks at its ends; None if it cannot be a name or address."""
     start, end = span.start, span.end
     while start < end and not text[start].isalnum():
         start += 1
     if start == end or _GLUED_BEFORE.search(text, max(0, start - 2), start) or _GLUED_AFTER.match(text, end):
         return None
     while span.label == "NAME" and (title := _LEADING.match(text, start, end)) and _is_title(title["word"]):
-        start = title.end()  # AWS: a NAME does not include titles
+        start = title.end()  # AWS: a NAME excludes titles
     if span.label == "NAME" and (digit := _DIGIT.search(text, start, end)):
         end = start + len(text[start : digit.start()].rstrip(" -,.(#\n"))
     words = _WORD.findall(text[start:end])
@@ -192,7 +192,7 @@ _NICKNAME = re.compile(rf"(?:, | \(|, \"| \")(?P<value>{_CAP})(?=[)\";]|\s[-â€“â
 
 
 def _repeated(text: str, spans: list[Span]) -> Iterator[Span]:
-    """Parts of a full name that stand alone elsewhere ("Johnson said"), and a given name put after one in brackets."""
+    """Parts of a full name that are alone elsewhere ("Johnson said"), and a given name put after one in brackets."""
     common = lexicon.words("common_words")
     parts: set[str] = set()
     for span in spans:

@@ -68,7 +68,7 @@ _RULES = (
             rf"(?<![\w@.-])[A-Za-z0-9][A-Za-z0-9-]{{0,62}}(?:\.[A-Za-z0-9-]{{1,63}}){{0,4}}\.(?:{_TLD})(?![\w@-])(?!\.\w)"
             rf"(?::\d{{1,5}})?{_REST}"
         ),
-        0.91,  # a name inside does not make it less of an address
+        0.91,  # an address may contain a name
     ),
 )
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text.spans import Span
 
-# Readings of the same characters that exclude one another even when only one of them was asked for: a card number is
-# not a telephone number. A type outside its family (an e-mail address inside a URL) stays found on its own.
+# Readings of the same characters that exclude one another even if only one of them was requested: a card number is not
+# a telephone number. A type outside its family (an e-mail address inside a URL) is still found.
 _FAMILIES: tuple[frozenset[str], ...] = (
     listed(
         "CREDIT_DEBIT_CARD_NUMBER CREDIT_DEBIT_CARD_CVV CREDIT_DEBIT_CARD_EXPIRY US_SOCIAL_SECURITY_NUMBER "
@@ -30,7 +30,7 @@ def _overlap(one: Span, other: Span) -> bool:
 
 
 def _excludes(winner: Span, loser: Span) -> bool:
-    """Whether `winner`, though not asked for, shows that `loser` is a misreading."""
+    """Whether `winner`, even if not requested, proves that `loser` is a misreading."""
     if (winner.label, loser.label) in _EXCEPTIONS:
         return False
     return any(winner.label in family and loser.label in family for family in _FAMILIES)
@@ -43,7 +43,7 @@ def resolve(text: str, candidates: Iterable[Span], types: Collection[str]) -> li
         key=lambda span: (-span.score, span.start - span.end, span.start, span.label),
     )
     accepted = _Intervals()
-    ignored = _Intervals()  # of types not asked for
+    ignored = _Intervals()  # of types not requested
     for span in order:
         if span.label not in types:
             if not accepted.overlapping(span):

@@ -53,7 +53,7 @@ _TEMPLATES: tuple[tuple[tuple[int, int], ...], ...] = (
     ((0, LISTS), (1, CLASS), (2, CLASS)),
 )
 FEATURES = len(_TEMPLATES)
-REACH = 3  # tokens to either side that features look at
+REACH = 3  # tokens on either side that features use
 Index = NDArray[np.int64]
 
 
@@ -83,7 +83,7 @@ def _shape(token: str) -> str:
 def columns(token: str, listed: bool = True) -> tuple[int, ...]:
     """The hashes that describe a token by itself, one per kind; without `listed`, as if no name list knew it."""
     lower = token.lower()
-    core = _ELISION.sub("", lower)  # "O'Neil" and "D'Angelo" stand in the lists as Neil and Angelo
+    core = _ELISION.sub("", lower)  # the lists contain "O'Neil" and "D'Angelo" as Neil and Angelo
     word = lower if not token.isdecimal() else "9" * min(len(token), 7)
     shape = _shape(token)
     case = shape if len(shape) <= 2 else "mixed" if token[0].isalpha() else shape[:1]

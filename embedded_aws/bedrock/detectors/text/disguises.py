@@ -1,4 +1,4 @@
-"""What a reader makes of a disguised text: look-alikes, encodings, spelt-out and digit-ridden words made plain.
+"""Restores disguised texts: look-alikes, encodings, spelt-out words and words with digits.
 
 The heads know words; "1gn0re", "i g n o r e" and base 64 have none. Undoing the disguise before embedding and n-grams
 is cheaper and generalises better than training on every disguise. On top of normalize.py, what needs a vocabulary: a

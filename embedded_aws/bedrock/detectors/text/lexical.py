@@ -1,6 +1,6 @@
 """The words of a statement as grounding compares them: stems, numbers, names, negation and opposites.
 
-Rule-based and English: light suffix stripping, number words read as digits, names told by capitals, and a word's
+Rule-based and English: light suffix stripping, number words read as digits, names recognised by capitals, and a word's
 weight from its rank in the sentence model's vocabulary, which is sorted by frequency (an inverse document frequency
 without a corpus).
 """
@@ -83,7 +83,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str, known: frozenset[str] = frozenset()) -> list[Token]:
-    """A text's words in order. `known`: stems of names, by which a name at the start of a sentence is told."""
+    """A text's words in order. `known`: stems of names, which identify a name at the start of a sentence."""
     text = _LIST_MARK.sub(" ", _CITATION.sub(" ", text)).replace("per cent", "percent").replace("%", " percent ")
     found = list(_TOKEN.finditer(text))
     result: list[Token] = []

@@ -2,8 +2,9 @@
 
 Detectors search the folded text and report offsets in the original one. `fold`, for words, removes invisible
 characters, applies NFKC (full-width, mathematical and ligature forms), case-folds, and maps the letters of other
-scripts that look like Latin ones (a hand-picked part of Unicode TS #39 confusables) to those. `legible`, for what
-depends on case, does less. `hidden` decodes base 64 and hexadecimal. bench/adversarial.py measures what this finds.
+scripts that look like Latin ones (a hand-picked part of Unicode TS #39 confusables) to those. `legible`, for detectors
+that depend on case, changes less. `hidden` decodes base 64 and hexadecimal. bench/adversarial.py measures what this
+finds.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
-# Latin letters of their own right stay ("Søren"); capitals look like others than their small letters do.
+# Separate Latin letters stay ("Søren"); capitals look like others than their small letters do.
 _LOOK_ALIKES = {twin: latin for twin, latin in _CONFUSABLES.items() if chr(twin) not in "øđłħƒı"} | str.maketrans(
     "АВЕЅІЈКМНОРСТУХԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧՍՕ", "ABESIJKMHOPCTYXQWABEZHIKMNOPTYXUO"
 )

@@ -73,7 +73,7 @@ class WordMatcher:
     def find(self, text: str) -> list[Span]:
         """Every match, sorted by position, with the configured phrase as label; offsets are those of `text`.
 
-        Matches of different phrases may overlap ("acme" and "acme corp"): each may have an action of its own.
+        Matches of different phrases may overlap ("acme" and "acme corp"): each may have a separate action.
         """
         found = self._find(text)
         for inside in hidden(text):
