@@ -37,10 +37,10 @@ def invoke_model(
         slot.put("".join(part.text for part in parts))
     completion = _complete(model, chosen, body, slots)
     judged = guard.output(completion.text, blocks) if guard and completion.text.strip() else None
-    shown = completion
+    final = completion
     if judged and judged.outputs:
-        shown = Completion(judged.outputs[0], completion.stop, completion.input_tokens, completion.output_tokens)
-    return _answer(chosen, shown, body, guard, (checked, judged), completion.text, traced=traced), shown
+        final = Completion(judged.outputs[0], completion.stop, completion.input_tokens, completion.output_tokens)
+    return _answer(chosen, final, body, guard, (checked, judged), completion.text, traced=traced), final
 
 
 def _complete(model: Model, chosen: Format, body: Body, slots: list[Slot]) -> Completion:

@@ -88,9 +88,9 @@ def scores(data: bytes) -> dict[str, float]:
     """The highest score, 0 to 1, of each of the model's 18 classes (`FACE_FEMALE`, `BELLY_EXPOSED`…) in an image."""
     session, names = _model()
     with _decoding:
-        shown = list(views(data))
+        squares = list(views(data))
     highest = dict.fromkeys(names, 0.0)
-    for pixels in shown:
+    for pixels in squares:
         (output,) = session.run(None, {session.get_inputs()[0].name: pixels})
         by_class = output[0, 4:]  # rows: x, y, width, height, then one row for each class; columns: places
         winners = by_class.argmax(axis=0)  # a place shows the class that it scores highest

@@ -1,8 +1,8 @@
 """Raw prompts with chat-template tokens, read back into the conversation they were made from.
 
 Imported models get a prompt that the caller has already put through the model's chat template. The local model has a
-different template, so the conversation has to be recovered; passed raw, the caller's control tokens would be plain text to
-it. The templates are those in the tokenizer_config.json of DeepSeek-R1-Distill and of Llama 3.
+different template, so the conversation has to be recovered; passed raw, the caller's control tokens would be plain text
+to it. The templates are those in the tokenizer_config.json of DeepSeek-R1-Distill and of Llama 3.
 """
 
 from __future__ import annotations

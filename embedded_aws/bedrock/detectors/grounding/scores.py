@@ -61,10 +61,10 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
     """Score an answer against its source and query; an empty answer is grounded in nothing and answers nothing:
     zeros.
     """
-    said = sentences(answer)
-    if not said:
+    answer_sentences = sentences(answer)
+    if not answer_sentences:
         return GroundingScores(0.0, 0.0)
-    parts = [part for part in said if not _CLAIMS_NOTHING.match(part)] or said
+    parts = [part for part in answer_sentences if not _CLAIMS_NOTHING.match(part)] or answer_sentences
     given = _read(source)
     supported = Logistic(SUPPORT, SUPPORT_BIAS)(features(given, parts))
     lengths = np.array([len(part) for part in parts], dtype=np.float32)
@@ -81,8 +81,8 @@ def relevance_features(source: Source, query: str, answer: str) -> Array:
     and this times the third, as a name or date has little likeness alone.
     """
     parts = sentences(answer)
-    asked = embed([query])[0]
-    said = embed([answer, *parts])
+    query_vector = embed([query])[0]
+    answer_vectors = embed([answer, *parts])
     content = content_words(answer)
     words = frozenset(content)
     known, context = words, 0.0
@@ -90,12 +90,19 @@ def relevance_features(source: Source, query: str, answer: str) -> Array:
         shared = [len(words & group) for group in source.content]
         ranked = sorted(range(len(shared)), key=shared.__getitem__, reverse=True)[:NEAREST]
         vectors = embed([source.sentences[index] for index in ranked])
-        nearest = int(np.argmax(vectors @ said[0]))
-        known, context = words | source.content[ranked[nearest]], float(vectors[nearest] @ asked)
+        nearest = int(np.argmax(vectors @ answer_vectors[0]))
+        known, context = words | source.content[ranked[nearest]], float(vectors[nearest] @ query_vector)
     wanted = content_words(query)
     share = sum(word in known for word in wanted) / len(wanted) if wanted else 1.0
     terse = 1.0 / (1.0 + len(content) / _TERSE)
-    row = [said[0] @ asked, (said[1:] @ asked).max(), context, share, terse, terse * context]
+    row = [
+        answer_vectors[0] @ query_vector,
+        (answer_vectors[1:] @ query_vector).max(),
+        context,
+        share,
+        terse,
+        terse * context,
+    ]
     return np.array([row], dtype=np.float32)
 
 

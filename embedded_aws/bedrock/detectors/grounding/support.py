@@ -85,7 +85,7 @@ def features(source: Source, statements: Sequence[str]) -> Array:
 def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]:
     """Features 2 to 6."""
     content = [token.stem for token in words if token.kind != "stop"]
-    said = _share(words, source.everything)
+    share = _share(words, source.everything)
     bigrams = list(itertools.pairwise(content))
     pairs = [(a, b) for index, a in enumerate(content) for b in content[index + 1 : index + 1 + _REACH]]
     kept = [any(a in group and b in group for group in source.content) for a, b in pairs]
@@ -94,11 +94,11 @@ def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]
         if stretch in source.stretches:
             covered[index : index + _STRETCH] = [True] * _STRETCH
     return [
-        said,
+        share,
         _share(words, source.content[best]),
-        sum(pair in source.bigrams for pair in bigrams) / len(bigrams) if bigrams else said,
-        sum(kept) / len(kept) if kept else said,
-        sum(covered) / len(covered) if len(words) >= _STRETCH else said,
+        sum(pair in source.bigrams for pair in bigrams) / len(bigrams) if bigrams else share,
+        sum(kept) / len(kept) if kept else share,
+        sum(covered) / len(covered) if len(words) >= _STRETCH else share,
     ]
 
 
@@ -159,7 +159,7 @@ def _substituted(own: Sequence[Token], theirs: Sequence[Token], known: frozenset
 
 
 def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequence[int]) -> bool:
-    """Whether the text never has a number next to its unit, but has another one there: "40 minutes" is not said by
+    """Whether the text never has a number next to its unit, but has another one there: "40 minutes" is not in
     "costs 40 pounds and takes 15 minutes".
     """
     if not numbers or any(abs(number - unit) <= _BESIDE for number in numbers for unit in units):
@@ -168,12 +168,10 @@ def _other_number(theirs: Sequence[Token], numbers: Sequence[int], units: Sequen
 
 
 def _disorder(own: Sequence[Token], theirs: Sequence[Token]) -> float:
-    """Share of the pairs of shared words, said once on either side, that are in the opposite order (Kendall's tau, as 0
-    to 1).
-    """
-    said, given = Counter(token.stem for token in own), Counter(token.stem for token in theirs)
-    place = {token.stem: index for index, token in enumerate(theirs) if given[token.stem] == 1}
-    places = [place[token.stem] for token in own if said[token.stem] == 1 and token.stem in place]
+    """Share of pairs of words, each once on either side, that are in the opposite order (Kendall's tau, as 0 to 1)."""
+    own_counts, their_counts = Counter(token.stem for token in own), Counter(token.stem for token in theirs)
+    place = {token.stem: index for index, token in enumerate(theirs) if their_counts[token.stem] == 1}
+    places = [place[token.stem] for token in own if own_counts[token.stem] == 1 and token.stem in place]
     pairs = [a > b for index, a in enumerate(places) for b in places[index + 1 :]]
     return sum(pairs) / len(pairs) if pairs else 0.0
 

@@ -27,8 +27,8 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     """
     if not text or not types:
         return []
-    shown = legible(text)
-    spans = _original(shown, _find(shown.text, types))
+    readable = legible(text)
+    spans = _original(readable, _find(readable.text, types))
     for inside in hidden(text):
         spans += _original(inside, _find(inside.text, types))
     return spans if len(spans) < 2 else _separate(spans)

@@ -122,12 +122,12 @@ def legible(text: str) -> Folded:
         pieces.append(plain)
         starts.extend([match.start()] * len(plain))
         ends.extend([match.end()] * len(plain))
-    shown = "".join(pieces).translate(_DASHES)
+    folded = "".join(pieces).translate(_DASHES)
     if mixed:
-        shown = _WORD.sub(lambda match: _latinised(match.group(), latin=False), shown)
-        if 2 * len(_LATIN.findall(shown)) >= sum(map(str.isalpha, shown)):
-            shown = _WORD.sub(lambda match: _latinised(match.group(), latin=True), shown)
-    return Folded(shown, tuple(starts), tuple(ends))
+        folded = _WORD.sub(lambda match: _latinised(match.group(), latin=False), folded)
+        if 2 * len(_LATIN.findall(folded)) >= sum(map(str.isalpha, folded)):
+            folded = _WORD.sub(lambda match: _latinised(match.group(), latin=True), folded)
+    return Folded(folded, tuple(starts), tuple(ends))
 
 
 def _latinised(word: str, *, latin: bool) -> str:

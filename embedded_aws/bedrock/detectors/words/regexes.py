@@ -82,8 +82,8 @@ def find(pattern: str, text: str) -> list[Span]:
     """
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
     spans = _find(pattern, text, deadline)
-    shown = legible(text)
-    readings = [*([shown] if shown.starts else []), *hidden(text)]
+    readable = legible(text)
+    readings = [*([readable] if readable.starts else []), *hidden(text)]
     if not readings:
         return spans
     for reading in readings:

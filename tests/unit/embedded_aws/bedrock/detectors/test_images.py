@@ -178,7 +178,7 @@ def test_a_second_header_does_not_open_a_bomb() -> None:
 @pytest.mark.skipif(_INSTALLED, reason="nudenet is installed")
 def test_without_the_package_the_error_names_it() -> None:
     """And the command that installs it."""
-    with pytest.raises(PackageMissingError, match=r"nudenet is not installed; pip .*images\.txt"):
+    with pytest.raises(PackageMissingError, match=r"nudenet is not installed; run .stepguard models install --images"):
         images.grade(_encoded(Image.new("RGB", (9, 9))))
 
 
