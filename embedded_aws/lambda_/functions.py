@@ -123,7 +123,7 @@ class Functions:
             if result is None:
                 name = f"lambda {config.name} {event.request_id}"
                 threading.Thread(target=self._see_off, args=(run,), daemon=True, name=name).start()
-                raise TimeoutError(f"Function {config.name} has not answered within {timeout} s; it goes on.")
+                raise TimeoutError(f"Function {config.name} has not answered within {timeout} s; it continues to run.")
             return result
 
     def prewarm(self, name_or_arn: str) -> None:

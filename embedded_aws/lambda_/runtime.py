@@ -34,7 +34,7 @@ from embedded_aws.workers.child import frame, open_channel, serve
 
 # AWS Lambda quotas: 6 MB for a synchronous response, and the 100 bytes over it that Lambda names in its message.
 RESPONSE_LIMIT = 6 * 1024 * 1024 + 100
-# What the kernel grants after a deadline before it ends the process, whoever holds the interpreter's lock.
+# The time after a deadline before the kernel ends the process, even if a thread holds the interpreter's lock.
 GRACE_SECONDS = 5.0
 
 Handler = Callable[[Any, object], Any]
@@ -179,7 +179,7 @@ class Runtime:
                 message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
                 raise Fault("Function.ResponseSizeTooLarge", message)
             ok = True
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its answer
+        except Exception as error:  # noqa: BLE001 - any exception of a handler is its answer
             document = describe_error(error, self._request_id)
             _log_error(document)
             result, ok = json.dumps(document).encode("ascii"), False

@@ -160,16 +160,16 @@ def _compare(arguments: argparse.Namespace, executions: Executions) -> int:
 
 def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> int:
     """Print each state when it ends, until the execution has ended; then the whole trace."""
-    shown = 0
+    printed = 0
     while True:
         document = document_of(executions, arn)
         if document["status"] != "RUNNING":
             return _show(arguments, document)
         if not arguments.json:
             left = [visit for visit in document["visits"] if visit["status"] != "running"]
-            for visit in left[shown:]:
+            for visit in left[printed:]:
                 print(render.visit_line(visit, 20), flush=True)
-            shown = len(left)
+            printed = len(left)
         time.sleep(SECONDS)
 
 

@@ -18,7 +18,7 @@
   let order = items.map((_, index) => index);
   let sortedBy = "number";
   let descending = false;
-  let shown = page;
+  let limit = page;
 
   // Text only ever becomes a text node: a corpus may hold markup on purpose.
   const cell = (row, text, name) => {
@@ -38,7 +38,7 @@
     button.addEventListener("click", () => {
       descending = sortedBy === key && !descending;
       sortedBy = key;
-      shown = page;
+      limit = page;
       draw();
     });
     head.append(button);
@@ -66,7 +66,7 @@
     }
     const found = wanted();
     body.replaceChildren();
-    for (const index of found.slice(0, shown)) {
+    for (const index of found.slice(0, limit)) {
       const item = items[index];
       const row = body.insertRow();
       row.className = item.correct === false ? "wrong" : "";
@@ -79,14 +79,14 @@
       if (item.error) body.rows[body.rows.length - 1].cells[7].append(" (" + item.error + ")");
     }
     count.textContent = found.length.toLocaleString("en") + " of " + items.length.toLocaleString("en") + " items";
-    more.hidden = found.length <= shown;
+    more.hidden = found.length <= limit;
   };
 
-  const changed = () => { shown = page; draw(); };
+  const changed = () => { limit = page; draw(); };
   search.addEventListener("input", changed);
   action.addEventListener("change", changed);
   correct.addEventListener("change", changed);
-  more.addEventListener("click", () => { shown += page; draw(); });
+  more.addEventListener("click", () => { limit += page; draw(); });
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
   draw();
 })();

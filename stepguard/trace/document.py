@@ -51,7 +51,7 @@ def to_document(trace: Trace, execution: str | None = None, *, data: bool = True
 
 def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
     began = trace.started or visit.entered
-    shown: dict[str, Any] = {
+    row: dict[str, Any] = {
         "index": visit.index,
         "state": visit.state,
         "type": visit.type,
@@ -82,7 +82,7 @@ def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
             "changes": [] if before is None or after is None else changes(before, after),
             "masked": masked(visit),
         }
-    return shown | {key: value for key, value in optional.items() if value or (value == 0 and value is not False)}
+    return row | {key: value for key, value in optional.items() if value or (value == 0 and value is not False)}
 
 
 def masked(visit: Visit) -> list[Segment]:

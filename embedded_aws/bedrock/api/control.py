@@ -158,7 +158,7 @@ class Control:
     # --- helpers ---
 
     def _id(self, identifier: str) -> str | None:
-        """The id in an id or ARN; None for an ARN of somebody else's guardrail."""
+        """The id in an id or ARN; None for an ARN of another account's guardrail."""
         if not identifier.startswith("arn:"):
             return identifier
         own, _, guardrail_id = identifier.rpartition("/")

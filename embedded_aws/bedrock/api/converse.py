@@ -23,7 +23,7 @@ _IGNORED = {"cachePoint"}
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One text or image of the request, by itself or in a guardContent block."""
+    """One text or image of the request, alone or in a guardContent block."""
 
     role: Role
     turn: int

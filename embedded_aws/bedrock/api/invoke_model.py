@@ -69,7 +69,7 @@ def _check_input(guard: Guard, split: list[list[tags.Tagged]]) -> tuple[Evaluati
     """Judge a prompt, and put masked texts in the place of the original ones.
 
     With tags only their contents are judged. Without any, everything is, except for prompt attacks, since the user's
-    words cannot be told from the prompt's.
+    words cannot be distinguished from the prompt's.
     """
     has_tags = any(tags.tagged(parts) for parts in split)
     places = [

@@ -105,7 +105,7 @@ def views(data: bytes) -> Iterator[Pixels]:
     shape (1, 3, 320, 320).
 
     Long strips are also cut into pieces, so that details stay visible. A transparent image is drawn on white, on black,
-    and with what its transparency hides, since whoever reads it next may do any of these.
+    and without its transparency, since the next reader may use any of these.
 
     Raises UnreadableImageError.
     """

@@ -1,4 +1,4 @@
-"""What a local model is asked and answers, whatever API the question came through."""
+"""The prompt and answer of a local model, the same for all APIs."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class EchoModel:
-    """Answers with the text of the last user message, whole, whatever the sampling says."""
+    """Answers with the text of the last user message, unchanged, with any sampling settings."""
 
     def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
         """Token counts are a quarter of the characters, rounded up."""

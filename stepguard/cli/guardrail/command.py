@@ -125,8 +125,8 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
     for layer, ref, direction in checks:
         verdict = Guardrails().check(ref, text, layer, direction)
         label = ref.id if arguments.id else str(layer)
-        shown = verdict.message if verdict.blocked else verdict.text
-        rows.append({"layer": label, "source": str(direction), **verdict.to_dict(), "text": shown})
+        delivered = verdict.message if verdict.blocked else verdict.text
+        rows.append({"layer": label, "source": str(direction), **verdict.to_dict(), "text": delivered})
     if arguments.json:
         print(render.as_json({"verdicts": rows}))
         return 0

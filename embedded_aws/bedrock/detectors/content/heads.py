@@ -4,9 +4,9 @@ A head's logit is the mean of two models' logits: logistic regression on embeddi
 a small network on the embedding whose hidden layer all heads share, which knows that "kill a process" is not "kill a
 man". Both read the text without its disguises (disguises.py).
 
-A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a
-long harmless text is found. A sentence out of its context says less than a text that stands alone, so a window must
-stand out: from its logit are taken a share of the other windows' mean, ln n for the n chances of a false alarm (the
+A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a long
+harmless text is found. A sentence out of its context is a weaker signal than a separate text, so a window must stand
+out: from its logit are taken a share of the other windows' mean, ln n for the n chances of a false alarm (the
 Bonferroni correction) and an amount per head that is set on language models' harmless answers. Weights come from
 `python -m training` and are plain arrays in an .npz file, never pickles.
 """

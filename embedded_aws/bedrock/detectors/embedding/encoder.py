@@ -35,9 +35,8 @@ Embeddings = NDArray[np.float32]
 def embed(texts: Sequence[str]) -> Embeddings:
     """Embed texts: array of shape (len(texts), 384), rows L2-normalised; an empty sequence gives shape (0, 384).
 
-    Each text is cut at 256 tokens and runs by itself: on one core a padded batch wins no time (measured), and a
-    text's vector cannot depend on its neighbours. Results are kept in memory, keyed by the text's
-    hash, never on disk.
+    Each text is cut at 256 tokens and runs separately: on one core a padded batch saves no time (measured), and a
+    text's vector cannot depend on its neighbours. Results are kept in memory, keyed by the text's hash, never on disk.
 
     Raises PackageMissingError if the model's package is not installed.
     """

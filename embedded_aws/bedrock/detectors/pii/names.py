@@ -114,7 +114,7 @@ _EPONYM = re.compile(
     re.IGNORECASE,
 )
 _FIELD_AT_END = re.compile(r"[\s,;]+(?:tel|phone|ph|fax|e-?mail|mobile|cell|contact|dob)\Z", re.IGNORECASE)
-_NAMESAKES = frozenset({"virginia", "georgia"})  # states that are likelier to be somebody
+_NAMESAKES = frozenset({"virginia", "georgia"})  # states whose names are more often persons
 _FIELDS = frozenset({"tel", "fax", "dob", "mrn", "ssn", "vin", "utr", "iban", "nino", "hmrc", "attn", "ref"})
 # What makes a stretch a piece of an identifier, a key or an e-mail address: first_john, x1john, @john, john@.
 _GLUED_BEFORE = re.compile(r"(?:[^\W_]|@|[^\W_]_)\Z")
