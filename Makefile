@@ -83,6 +83,9 @@ lint: $(CHECK) ## formatting, style, types, import contracts, state machines
 	@echo "definitions";  $(BIN)/python -m stepguard.project.definitions --check statemachine
 	@echo "statelint";    $(BIN)/statelint --ignore=URI $(filter-out statemachine/evaluate.asl.json,$(wildcard statemachine/*.asl.json))
 
+docs: setup ## generate docs/reference: settings.md, cli.md, openapi.yaml
+	@$(BIN)/python -m docs.generate
+
 definitions: setup ## copy the states of chat.asl.json into evaluate.asl.json
 	@$(BIN)/python -m stepguard.project.definitions statemachine
 
@@ -127,4 +130,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
 	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
 
-.PHONY: help setup lock test-install demo chat serve doctor test test-fast test-browser test-clients conformance check lint definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup lock test-install demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean

@@ -11,7 +11,7 @@ from stepguard.guard import settings
 from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SETTINGS = (ROOT / "docs" / "use" / "chat.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
 
 
 def test_state_table_of_the_readme_is_the_definition() -> None:

@@ -1,0 +1,15 @@
+"""The table of generated pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from docs.generate import cli, openapi, settings
+
+FOLDER = Path(__file__).parents[1] / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings.page,
+    "cli.md": cli.page,
+    "openapi.yaml": openapi.page,
+}

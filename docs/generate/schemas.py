@@ -1,0 +1,132 @@
+"""The bodies of requests and replies as JSON Schemas, with the limits and names of the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.chat_api import WAIT_SECONDS
+from functions.evaluations_api import FILES
+from functions.routes import TOKEN_CHARACTERS
+from stepguard.evaluation.runs import MAX_CONCURRENCY
+from stepguard.guard.answer import AnswerOutcome, Source
+from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGE_ID_CHARACTERS, PASSAGES, QUESTION_CHARACTERS, Kind
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+OBJECT: Schema = {"type": "object"}
+_TOKEN: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": TOKEN_CHARACTERS,
+    "description": "Makes the start idempotent: the same caller, token and body give the same execution.",
+}
+
+
+def _object(properties: Schema, required: tuple[str, ...], *, closed: bool = False) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties, "required": list(required)}
+    return schema | {"additionalProperties": False} if closed else schema
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+SCHEMAS: dict[str, Schema] = {
+    "Question": _object(
+        {
+            "question": {"type": "string", "minLength": 1, "maxLength": QUESTION_CHARACTERS},
+            "passages": {
+                "type": "array",
+                "maxItems": PASSAGES,
+                "items": _object(
+                    {
+                        "id": {"type": "string", "maxLength": PASSAGE_ID_CHARACTERS},
+                        "text": {"type": "string", "maxLength": PASSAGE_CHARACTERS},
+                    },
+                    ("id", "text"),
+                ),
+            },
+            "client_token": _TOKEN,
+            "wait_seconds": {"type": "number", "minimum": 0, "maximum": WAIT_SECONDS, "default": WAIT_SECONDS},
+        },
+        ("question",),
+        closed=True,
+    ),
+    "Answer": _object(
+        {
+            "text": TEXT,
+            "outcome": {"type": "string", "enum": [str(outcome) for outcome in AnswerOutcome]},
+            "source": {"enum": [*(str(source) for source in Source), None]},
+            "got_hits": {"type": "integer", "enum": [0, 1]},
+            "execution": TEXT,
+            "verdicts": _list(OBJECT),
+        },
+        ("text", "outcome", "source", "got_hits"),
+    ),
+    "Reply": {
+        "description": "The answer; with 503 it is the error message. An error before the start has `error` instead.",
+        "anyOf": [
+            _object(
+                {"execution": TEXT, "status": TEXT, "answer": {"$ref": "#/components/schemas/Answer"}},
+                ("execution", "status", "answer"),
+            ),
+            {"$ref": "#/components/schemas/Error"},
+        ],
+    },
+    "Running": _object({"execution": TEXT, "status": TEXT}, ("execution", "status")),
+    "Executions": _object(
+        {"executions": _list(OBJECT), "searched": COUNT, "more": {"type": "boolean"}},
+        ("executions", "searched", "more"),
+    ),
+    "Trace": OBJECT | {"description": "The trace of an execution, as in docs/use/debugging.md."},
+    "Events": _object(
+        {"events": _list(OBJECT), "next": {"type": ["integer", "null"], "description": "`after` of the next page."}},
+        ("events", "next"),
+    ),
+    "Replay": _object({"execution": TEXT, "replay_of": TEXT}, ("execution", "replay_of")),
+    "Corpus": _object(
+        {
+            "corpus": {"type": "string", "description": "`s3://BUCKET/KEY` in the evaluations' own buckets."},
+            "client_token": _TOKEN,
+            "sample": {"type": "integer", "minimum": 1},
+            "seed": {"type": "integer"},
+            "kind": {"type": "string", "enum": [str(kind) for kind in Kind]},
+            "max_concurrency": {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY},
+            "tolerated_failure_percentage": {"type": "number", "minimum": 0, "maximum": 100},
+        },
+        ("corpus",),
+        closed=True,
+    ),
+    "EvaluationStarted": _object({"id": TEXT, "status": TEXT}, ("id", "status")),
+    "Evaluations": _object({"evaluations": _list(OBJECT), "searched": COUNT}, ("evaluations", "searched")),
+    "Evaluation": _object(
+        {
+            "id": TEXT,
+            "status": TEXT,
+            "started": {"type": "string", "format": "date-time"},
+            "stopped": {"type": "string", "format": "date-time"},
+            "summary": _object(
+                {"items": COUNT, "failed": COUNT, "lost": COUNT},
+                ("items", "failed", "lost"),
+            ),
+            "error": {"type": ["string", "null"]},
+            "scorecard": OBJECT,
+        },
+        ("id", "status", "started"),
+    ),
+    "Report": _object(
+        {
+            "id": TEXT,
+            "status": TEXT,
+            "files": _object({name: {"type": "string", "format": "uri"} for name in FILES}, (), closed=True),
+            "note": TEXT,
+        },
+        ("id", "status", "files"),
+    ),
+    "Health": _object(
+        {"status": {"const": "ok"}, "layers": {"type": "object", "additionalProperties": TEXT}, "state_machine": TEXT},
+        ("status", "layers", "state_machine"),
+    ),
+    "Error": _object({"error": _object({"code": TEXT, "message": TEXT}, ("code", "message"))}, ("error",)),
+}
