@@ -99,5 +99,5 @@ def test_a_new_project_runs_and_is_packaged(bin: Path, wheel: Path, tmp_path: Pa
     assert "8 of 8 answers are as expected" in demo.stdout
     package = run(bin / "stepguard", "package", cwd=project)
     assert package.returncode == 0, package.stderr
-    lint = run(sys.executable, "-m", "cfnlint", project / "build" / "package" / "sam.yaml", cwd=project)
+    lint = run(Path(sys.executable).with_name("cfn-lint"), project / "build" / "package" / "sam.yaml", cwd=project)
     assert lint.returncode == 0, lint.stdout
