@@ -113,8 +113,8 @@ deploy-local: setup ministack ## deploy to a third-party AWS emulator on this ma
 smoke: setup ## send the demo's questions to the deployed API: make smoke STAGE=local
 	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/stepguard smoke $(STAGE))
 
-e2e: $(TEST) ministack ## deploy the package to MiniStack; test chats, attacks, update, rollback and removal
-	@STEPGUARD_E2E=1 $(BIN)/python -m pytest -q tests/e2e_ministack
+e2e: $(TEST) ministack ## deploy the package (of PROJECT=FOLDER) to MiniStack; test chats, attacks, update, rollback and removal
+	@STEPGUARD_E2E=1 PROJECT=$(PROJECT) $(BIN)/python -m pytest -q tests/e2e_ministack
 
 sfn-local: $(TEST) ## run the mocked cases on AWS Step Functions Local (needs docker)
 	@docker compose up --detach --wait || { echo "Step Functions Local needs docker: the same cases run on the engine in make test"; exit 1; }

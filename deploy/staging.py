@@ -29,6 +29,8 @@ from stepguard.cli.main import main as stepguard
 ROOT = Path(__file__).resolve().parent.parent
 MINISTACK = ROOT / "build" / "ministack" / "bin" / "python"
 FOLDER = ROOT / "build" / "staging"
+PROJECT = Path(os.environ.get("PROJECT") or ROOT).resolve()
+"""The project that is deployed: this repository, or the folder that PROJECT names."""
 STAGE = "local"
 START_SECONDS = 120.0
 CREDENTIALS = {
@@ -72,7 +74,7 @@ class Staging:
             self.bedrock,
         ]
         result = subprocess.run(  # noqa: S603 - a fixed command
-            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
+            command, cwd=PROJECT, env=_environment(), capture_output=True, text=True, check=False
         )
         if result.returncode:
             raise StagingError(f"The embedded Bedrock takes no guardrails: {result.stderr.strip()}")
@@ -120,7 +122,7 @@ def up(folder: Path = FOLDER, environment: Mapping[str, str] | None = None) -> S
             ],
             folder,
             "bedrock",
-            ROOT,
+            PROJECT,
             environment or {},
         ),
     )

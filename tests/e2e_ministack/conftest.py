@@ -25,8 +25,7 @@ from stepguard.project.folder import find_project
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "staging-e2e"
-PROJECT = find_project(Path(os.environ.get("PROJECT") or ROOT))
-"""The project that is deployed: this repository, or the folder that PROJECT names."""
+PROJECT = find_project(staging.PROJECT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,12 +11,13 @@ from urllib.parse import quote
 import pytest
 from botocore.credentials import Credentials
 
+from deploy import staging
 from stepguard.aws.executions import Executions
 from stepguard.deploy import smoke
 from stepguard.deploy.aws import AwsError
 from stepguard.deploy.stack import StackError
 from stepguard.deploy.stage import destroy
-from tests.e2e_ministack.conftest import FOLDER, ROOT, Deployed
+from tests.e2e_ministack.conftest import FOLDER, Deployed
 
 CANARY = "canary-5c1e7b"
 HARMLESS = "Which vitamins are in an orange?"
@@ -27,7 +28,7 @@ def test_the_demo_is_answered_as_on_the_laptop(deployed: Deployed) -> None:
     executions = Executions(deployed.outputs["ChatStateMachineArn"], deployed.aws("stepfunctions"))
     answers, _ = smoke.run(deployed.api(), executions)
     command = [sys.executable, "-m", "stepguard", "demo", "--json", "--home", str(FOLDER / "home")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=staging.PROJECT, capture_output=True, text=True, check=False)
     here = {row["question"]: row for row in json.loads(result.stdout)["demo"]}
 
     assert len(answers) == len(here) == 8
