@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        chosen = _parser(arguments).parse_args(arguments)
+        chosen = parser_of(arguments).parse_args(arguments)
         code = int(chosen.run(chosen))
         sys.stdout.flush()
         return code
@@ -91,7 +91,7 @@ def _describe(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part)
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def parser_of(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the chosen command; the other commands have only their name and help."""
     parser = argparse.ArgumentParser(prog="stepguard", description="Three guard layers around a large language model.")
     parser.add_argument("--version", action="version", version=f"stepguard {__version__}")
