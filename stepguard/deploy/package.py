@@ -93,7 +93,7 @@ def configurations(project: Project) -> dict[str, Mapping[str, Any]]:
 
 
 def _stage(project: Project, lambda_part: LambdaPart, target: Path) -> None:
-    """Copy what runs in Lambda into a Chalice project of its own: Chalice packs app.py and what is in vendor/."""
+    """Copy what runs in Lambda into a temporary Chalice project: Chalice packs app.py and what is in vendor/."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "deployments", "deployed", "ejected.json")
     try:
         for folder in dict.fromkeys((project.builtin, project.root)):  # a team's own files win
@@ -151,7 +151,7 @@ def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
 
 
 def _close_api(resources: Mapping[str, Any]) -> None:
-    """Every route of app.py asks for a signature, or for a token of the user pool: a new one cannot be forgotten.
+    """Every route of app.py requires a signature, or for a token of the user pool: a new one cannot be forgotten.
 
     SAM's own DefaultAuthorizer cannot depend on a parameter.
     """

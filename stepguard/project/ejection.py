@@ -1,7 +1,7 @@
 """Parts of the application that a team copied into its project, and how they differ from the installed package's.
 
 .chalice/ejected.json records for each file the package's version and the file's digest when it was copied, so that a
-change by the team and a change of the package can be told apart.
+change by the team and a change of the package can be distinguished.
 """
 
 from __future__ import annotations
