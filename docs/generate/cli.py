@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 from stepguard.cli.commands import COMMANDS
-from stepguard.cli.main import _parser as parser_of
+from stepguard.cli.main import parser_of
 
 COLUMNS = "100"
 

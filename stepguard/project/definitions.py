@@ -67,7 +67,9 @@ def _composed(folder: Path) -> tuple[str, str]:
     except OSError as error:
         raise DefinitionError(f"{error.filename} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise DefinitionError(f"{EVALUATE} or {CHAT} in {folder} is not a state machine of stepguard: {error!r}.") from None
+        raise DefinitionError(
+            f"{EVALUATE} or {CHAT} in {folder} is not a state machine of stepguard: {error!r}."
+        ) from None
 
 
 def main(arguments: Sequence[str]) -> int:
