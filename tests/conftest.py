@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from stepguard.guard.settings import VARIABLES
 # No deadline: a busy machine must not fail a correct property. Derandomized: a red build can be repeated.
 settings.register_profile("stepguard", deadline=None, derandomize=True, database=None)
 settings.load_profile("stepguard")
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: tests of Ctrl-C need the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FOLDERS_OF_PROCESSES = ("e2e", "packaging")
 """Every test in these folders starts processes: the installed command, or the build of the Lambda zip."""

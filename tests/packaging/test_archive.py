@@ -59,6 +59,7 @@ FILES = [
     "stepguard/evaluation/sweep.py",
     "stepguard/guard/__init__.py",
     "stepguard/guard/answer.py",
+    "stepguard/guard/bedrock_names.py",
     "stepguard/guard/callers.py",
     "stepguard/guard/chunking.py",
     "stepguard/guard/errors.py",

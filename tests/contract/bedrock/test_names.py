@@ -24,7 +24,7 @@ from stepguard.guard import verdict as verdicts
 from stepguard.recording.placeholders import Replacements
 from training import examples, fit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def enum(shape: str, service: str = "bedrock") -> list[str]:
