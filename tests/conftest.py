@@ -23,8 +23,8 @@ settings.load_profile("stepguard")
 # A shell starts background jobs with SIGINT ignored, and children inherit that: tests of Ctrl-C need the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-FOLDERS_OF_PROCESSES = ("e2e", "packaging")
-"""Every test in these folders starts processes: the installed command, or the build of the Lambda zip."""
+FOLDERS_OF_PROCESSES = ("browser", "clients", "e2e", "e2e_ministack", "install", "packaging", "sfn_local")
+"""Tests in these folders start processes: the installed command, a browser, servers, or the build of the Lambda zip."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
