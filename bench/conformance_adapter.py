@@ -93,7 +93,7 @@ class Objects:
         self._objects[Bucket, Key] = Body
         return {}
 
-    def list_objects_v2(self, Bucket: str, Prefix: str = "", **more: Any) -> dict[str, Any]:  # noqa: N803
+    def list_objects_v2(self, Bucket: str, Prefix: str = "", **more: Any) -> dict[str, Any]:  # noqa: N803  boto3's names
         found = sorted(key for bucket, key in self._objects if bucket == Bucket and key.startswith(Prefix))
         contents = [
             {"Key": key, "Size": len(self._objects[Bucket, key]), "ETag": '"0"', "LastModified": 0} for key in found

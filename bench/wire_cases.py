@@ -124,7 +124,7 @@ def _invoke_stream(side: Side) -> Told:
     named = {"guardrailIdentifier": side.guardrail(words()), "guardrailVersion": "DRAFT"}
     answered = side.runtime.invoke_model_with_response_stream(modelId="anthropic.echo", body=_ANTHROPIC, **named)
     chunks = [json.loads(event["chunk"]["bytes"]) for event in answered["body"]]
-    return {"chunks": len(chunks), "action": next((c[_ACTION] for c in chunks if _ACTION in c), "not told")}
+    return {"chunks": len(chunks), "action": next((c[_ACTION] for c in chunks if _ACTION in c), "not reported")}
 
 
 def _tools(side: Side) -> Told:

@@ -189,7 +189,7 @@ def _environment() -> dict[str, str]:
 
 def _ours(group: int) -> bool:
     """Whether the process is still the one that `up` started: its id may since belong to another process."""
-    listed = subprocess.run(  # noqa: S603
+    listed = subprocess.run(  # noqa: S603 - a fixed command
         ["ps", "-o", "stat=,command=", "-p", str(group)],  # noqa: S607 - ps is where the system has it
         capture_output=True,
         text=True,

@@ -52,16 +52,15 @@ class Invoker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
-    """The application's HTTP API: all `routes` invoke the Lambda `function`.
+    """The application's HTTP API: every route invokes the Lambda `function`.
 
-    Without `routes`, the API has those that the function's handler declares, as an application of Chalice does; they
-    are read at the first request. `seconds` is the integration's time-out. At most `concurrency` requests run in the
+    The routes are those that the function's handler declares, as an application of Chalice does; they are read at the
+    first request. `seconds` is the integration's time-out. At most `concurrency` requests run in the
     Lambda and three times as many wait; more are throttled. The reason: a route that waits for an execution occupies a
     worker and a thread, and the execution's functions and calls need some, too.
     """
 
     function: str
-    routes: Sequence[Route] | None = None
     stage: str = "api"
     seconds: float = INTEGRATION_SECONDS
     concurrency: int = 8
@@ -75,7 +74,7 @@ class Gateway:
         self._functions = functions
         self._account = account
         self._loading = threading.Lock()
-        self._table = None if api.routes is None else RouteTable(api.routes)
+        self._table: RouteTable | None = None
         self._places = threading.BoundedSemaphore(4 * api.concurrency)
         self._running = threading.BoundedSemaphore(api.concurrency)
 

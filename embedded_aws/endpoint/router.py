@@ -2,10 +2,9 @@
 
 The rules apply in this order. A request from a web page of another origin is refused. An unsigned request for a page
 of the site gets the page. A request with a path of the application's HTTP API that is not signed for another service
-goes to that API. The embedded services get requests by
-the signing name in the credential scope (`states`, `bedrock`, `sagemaker`, `lambda`) and then by operation. All other
-AWS requests go to moto. Anything else gets a short help text. As on AWS, requests to the embedded services must be
-signed or carry a token; the signature is not verified.
+goes to that API. The embedded services get requests by the signing name in the credential scope (`states`, `bedrock`,
+`sagemaker`, `lambda`) and then by operation. All other AWS requests go to moto. Anything else gets a short help text.
+As on AWS, requests to the embedded services must be signed or carry a token; the signature is not verified.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ LAMBDA_PART = ("__init__.py", "guard", "evaluation", "trace", "aws")
 
 
 class InstallationChanged(Exception):
-    """An installed file is not the one that the wheel brought; the message names it."""
+    """An installed file is not one that the wheel brought; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,18 @@ class LambdaPart:
 
 
 def find_lambda_part() -> LambdaPart:
-    """The files of the installed package. Raises InstallationChanged when one differs from the wheel's RECORD."""
+    """The files of the installed package.
+
+    Raises InstallationChanged if a file differs from the wheel's RECORD, or is not in it.
+    """
     files = tuple(sorted(file for name in LAMBDA_PART for file in _python_files(PACKAGE / name)))
-    expected = _recorded_digests()
+    recorded = _recorded_digests()
+    from_wheel = any(file in recorded for file in files)  # the RECORD of a clone's editable install has none of them
     total = hashlib.sha256()
     for file in files:
         content = file.read_bytes()
-        recorded = expected.get(file)
-        if recorded is not None and recorded != _record_digest(content):
-            raise InstallationChanged(f"{file} was changed after it was installed: install stepguard again.")
+        if from_wheel and recorded.get(file) != _record_digest(content):
+            raise InstallationChanged(f"{file} was changed or added after the installation: install stepguard again.")
         total.update(f"{file.relative_to(PACKAGE).as_posix()}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return LambdaPart(files, total.hexdigest())
 
@@ -46,7 +49,7 @@ def _python_files(place: Path) -> list[Path]:
 
 
 def _recorded_digests() -> dict[Path, str]:
-    """What the wheel's RECORD says of each file (PEP 376: urlsafe base64 without padding); empty in a clone."""
+    """What the wheel's RECORD says of each file (PEP 376: urlsafe base64 without padding)."""
     try:
         files = distribution("stepguard").files or []
     except PackageNotFoundError:

@@ -151,7 +151,7 @@ def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
 
 
 def _close_api(resources: Mapping[str, Any]) -> None:
-    """Every route of app.py requires a signature, or for a token of the user pool: a new one cannot be forgotten.
+    """Make every route of app.py require a signature, or a token of the user pool; a new route is closed too.
 
     SAM's own DefaultAuthorizer cannot depend on a parameter.
     """

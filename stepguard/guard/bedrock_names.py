@@ -1,7 +1,7 @@
 """The names that Bedrock Guardrails uses on the wire. No other module of the product lists them.
 
-Lambdas must not load botocore's model of Bedrock, so the names are written here; tests/contract/test_names.py compares
-each tuple with botocore's enums.
+Lambdas must not load botocore's model of Bedrock, so the names are written here; tests/contract/bedrock/test_names.py
+compares each tuple with botocore's enums.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
 """
 

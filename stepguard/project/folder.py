@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.verdict import Layer
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """The installed stepguard package."""
@@ -22,7 +23,6 @@ PACKED = PACKAGE / "_project"
 """The application inside a wheel; a clone has it at the repository's root instead."""
 
 CONFIG = ".chalice/config.json"
-LAYER_FILES = {"preprocess": "preprocess.yaml", "model": "model.yaml", "postprocess": "postprocess.yaml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Project:
     @property
     def guardrails(self) -> list[Path]:
         """The guardrail file of each layer."""
-        return [self.path(f"guardrails/{name}") for name in LAYER_FILES.values()]
+        return [self.path(f"guardrails/{layer}.yaml") for layer in Layer]
 
     def lambdas(self, stage: str = "dev") -> list[LambdaSettings]:
         """The Lambdas that .chalice/config.json describes for a stage; app.py names a handler `<name>_lambda`.

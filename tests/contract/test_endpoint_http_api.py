@@ -50,7 +50,7 @@ class FakeLambda:
         return InvokeResult(200, self.payload, self.function_error, "id")
 
     def routes(self, name_or_arn: str, timeout: float) -> list[Route]:
-        raise AssertionError("The routes are given.")
+        return list(ROUTES)
 
 
 OK = {"statusCode": 200, "headers": {}, "body": "{}"}
@@ -62,7 +62,7 @@ def call(
 ) -> HttpResponse:  # fmt: skip
     """One request through the gateway; `content_type="…"` is a header."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    gateway = Gateway(HttpApi("api_handler", ROUTES), functions, Account())
+    gateway = Gateway(HttpApi("api_handler"), functions, Account())
     return gateway.handle(HttpRequest(method, path, query, named, body), caller or Caller(), "127.0.0.1")
 
 
@@ -265,7 +265,7 @@ class SlowLambda(FakeLambda):
 def test_requests_queue_and_are_then_throttled() -> None:
     """So many run, three times as many wait, the next gets 429; those that waited are answered."""
     functions = SlowLambda()
-    gateway = Gateway(HttpApi("api_handler", ROUTES, concurrency=2), functions, Account())
+    gateway = Gateway(HttpApi("api_handler", concurrency=2), functions, Account())
 
     def ask() -> int:
         return gateway.handle(HttpRequest("GET", "/health"), Caller(), "127.0.0.1").status
@@ -282,7 +282,7 @@ def test_requests_queue_and_are_then_throttled() -> None:
 def test_waiting_for_a_turn_counts() -> None:
     """A request that never got its turn within the integration's time is a 504."""
     functions = SlowLambda()
-    gateway = Gateway(HttpApi("api_handler", ROUTES, seconds=0.2, concurrency=1), functions, Account())
+    gateway = Gateway(HttpApi("api_handler", seconds=0.2, concurrency=1), functions, Account())
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(gateway.handle, HttpRequest("GET", "/health"), Caller(), "127.0.0.1")
         while not functions.running:

@@ -84,6 +84,14 @@ def api(event, context):
 """
 
 
+class KnownRoutes(Functions):
+    """Functions whose routes are known without a worker."""
+
+    def routes(self, name_or_arn: str, timeout: float) -> list[tuple[str, str]]:
+        """The routes of the API."""
+        return [("POST", "/chat"), ("GET", "/health")]
+
+
 @pytest.fixture(scope="module")
 def states() -> FakeStates:
     """The fake behind the endpoint."""
@@ -95,7 +103,7 @@ def endpoint(states: FakeStates, tmp_path_factory: pytest.TempPathFactory) -> It
     """An endpoint with all kinds of services behind it."""
     root = tmp_path_factory.mktemp("project")
     (root / "app.py").write_text(APP, encoding="utf-8")
-    functions = Functions(ACCOUNT, root / "logs", workers=1)
+    functions = KnownRoutes(ACCOUNT, root / "logs", workers=1)
     functions.register(FunctionConfig("hello", "app.hello", root, timeout=10.0))
     functions.register(FunctionConfig("api_handler", "app.api", root, timeout=10.0))
     bedrock = FakeBedrock()
@@ -106,7 +114,7 @@ def endpoint(states: FakeStates, tmp_path_factory: pytest.TempPathFactory) -> It
             "lambda": [JsonService("lambda", LambdaBackend(functions))],
             "sagemaker": [BrokenService("sagemaker-runtime", object())],
         },
-        HttpApi("api_handler", [("POST", "/chat"), ("GET", "/health")]),
+        HttpApi("api_handler"),
         port=0,
         functions=functions,
         account=ACCOUNT,

@@ -66,9 +66,23 @@ def test_the_part_of_the_installed_package_has_one_digest() -> None:
     }
 
 
-def test_a_file_that_differs_from_the_wheels_record_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A patched installation must not reach AWS unnoticed."""
-    file = PACKAGE / "guard" / "verdict.py"
-    monkeypatch.setattr(lambda_part, "_recorded_digests", lambda: {file: "another"})
-    with pytest.raises(InstallationChanged, match=r"verdict\.py was changed after it was installed"):
+def recorded_digests() -> dict[Path, str]:
+    """A RECORD with the right digest of every file."""
+    return {file: lambda_part._record_digest(file.read_bytes()) for file in find_lambda_part().files}
+
+
+def test_an_untouched_wheel_is_packaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests that agree change nothing."""
+    recorded, expected = recorded_digests(), find_lambda_part()
+    monkeypatch.setattr(lambda_part, "_recorded_digests", lambda: recorded)
+    assert find_lambda_part() == expected
+
+
+@pytest.mark.parametrize("digest", ["another", None], ids=["changed", "added"])
+def test_a_file_that_the_wheel_did_not_bring_is_refused(monkeypatch: pytest.MonkeyPatch, digest: str | None) -> None:
+    """A patched installation must not reach AWS unnoticed, nor a file that somebody put there."""
+    recorded, file = recorded_digests(), PACKAGE / "guard" / "verdict.py"
+    del recorded[file]
+    monkeypatch.setattr(lambda_part, "_recorded_digests", lambda: recorded | ({file: digest} if digest else {}))
+    with pytest.raises(InstallationChanged, match=r"verdict\.py was changed or added after the installation"):
         find_lambda_part()

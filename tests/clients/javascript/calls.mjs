@@ -5,7 +5,7 @@ import * as runtime from "@aws-sdk/client-bedrock-runtime";
 import * as states from "@aws-sdk/client-sfn";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-// The one thing that is set: this client speaks HTTP/2 by default, and the embedded cloud HTTP/1.1.
+// The one thing that is set: this client speaks HTTP/2 by default, and the embedded AWS HTTP/1.1.
 const requestHandler = new NodeHttpHandler();
 
 const clients = {
