@@ -59,6 +59,9 @@ test: $(TEST) ## all tests that need nothing but this folder
 test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no language model (under a minute)
 	@$(BIN)/python -m pytest -q -m "not process and not models" tests/unit tests/contract tests/workflow tests/recorded
 
+test-attacks: $(TEST) ## the attacks, and every test that the threat model names as a proof (part of make test)
+	@$(BIN)/python -m pytest -q $$($(BIN)/python -m tests.attacks)
+
 test-browser: $(TEST) ## tests of the page in a real browser (needs chromium)
 	@$(UV) --group browser
 	@$(BIN)/python -m pytest -q -m browser tests/browser
@@ -130,4 +133,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
 	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
 
-.PHONY: help setup lock test-install demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup lock test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
