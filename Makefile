@@ -104,6 +104,10 @@ package: $(TEST) ## build the Lambda zip and the CloudFormation template in buil
 	@$(BIN)/python -m stepguard package
 	@$(BIN)/cfn-lint build/package/sam.yaml && ls -l build/package
 
+release: $(TEST) ## build the release of this commit in build/release: wheel, zip, template, list of components, hashes (ACCEPT="ADVISORY…")
+	@test -x build/release-tools/bin/python || { $(BIN)/python -m venv build/release-tools && build/uv/bin/uv pip install --quiet --python build/release-tools/bin/python -r deploy/release-requirements.txt; }
+	@$(BIN)/python -m deploy.release $(foreach advisory,$(ACCEPT),--accept $(advisory))
+
 deploy: setup ## deploy to your AWS account: make deploy STAGE=dev (prints the changes and requests confirmation)
 	@$(BIN)/stepguard deploy $(or $(STAGE),dev) $(DEPLOY_FLAGS)
 
@@ -133,4 +137,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
 	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
 
-.PHONY: help setup lock test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup lock release test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
