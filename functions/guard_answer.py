@@ -7,14 +7,12 @@ from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.answer import Source, delivered, refused
+from stepguard.guard.answer import SOURCES, Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.request import Kind, from_document
+from stepguard.guard.request import from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import GUARD_INPUT, INVOKE_MODEL
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
-
-_SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
 
 
 def guard_answer(
@@ -34,7 +32,7 @@ def guard_answer(
         answer = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.POSTPROCESS)
     else:
         outcomes = [Outcome(stage["outcome"]) for stage in before]
-        answer = delivered(verdict.text, _SOURCES[request.kind], *outcomes, verdict.outcome)
+        answer = delivered(verdict.text, SOURCES[request.kind], *outcomes, verdict.outcome)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),

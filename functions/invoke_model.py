@@ -8,7 +8,7 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
-from stepguard.guard.answer import Answer, Source, does_not_know, dont_know
+from stepguard.guard.answer import SOURCES, Answer, does_not_know, dont_know, refused_by_model_layer
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import Kind, Request, from_document
 from stepguard.guard.settings import Settings
@@ -48,11 +48,11 @@ def invoke_model(
 
 
 def _ending(completion: Completion, request: Request, settings: Settings) -> Answer | None:
-    """The don't-know answer, if the call returned no answer that may be delivered."""
+    """The refusal or the don't-know answer, if the call returned no answer that may be delivered."""
     verdict = completion.verdict
     if verdict.blocked:
-        return dont_know(settings.empty_message, Source.BEDROCK)
+        return refused_by_model_layer(verdict, settings.empty_message, settings.no_hits)
     unknown = request.kind is Kind.PROMPT and does_not_know(verdict.text, settings.no_hits)
     if unknown or not verdict.text.strip():
-        return dont_know(settings.empty_message, Source.LLM)
+        return dont_know(settings.empty_message, SOURCES[request.kind])
     return None

@@ -6,7 +6,7 @@ import { badge, failure, findingsLine, head, scroller } from "./parts.js";
 import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords, STAGES } from "./words.js";
 
 const FILTERS = {
-  outcome: ["answered", "masked", "blocked", "dont_know", "unavailable", "running"],
+  outcome: ["answered", "passed", "masked", "blocked", "dont_know", "unavailable", "running"],
   stage: STAGES,
   policy: ["content", "topic", "word", "sensitive_information", "contextual_grounding"],
 };

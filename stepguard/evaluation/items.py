@@ -195,7 +195,7 @@ def _labels(row: Mapping[str, Any], characters: int) -> Labels:
     elif isinstance(expected, str) and expected.strip().lower() in _EXPECTED:
         read = _EXPECTED[expected.strip().lower()]
     else:
-        raise UnknownLabel(f"'expected' must be one of {', '.join(Expected)}")
+        raise UnknownLabel(f"'expected' must be one of {', '.join(Expected)}{_hint(expected)}")
     policies = row.get("policies")
     if isinstance(policies, str):  # a CSV cell
         policies = [name.strip() for name in policies.split(";")] if policies.strip() else None
@@ -203,6 +203,12 @@ def _labels(row: Mapping[str, Any], characters: int) -> Labels:
         raise UnknownLabel("'policies' must be a list of names")
     names = None if policies is None else frozenset(policy_name(name) for name in policies)
     return Labels(read, names, _spans(row.get("pii"), characters))
+
+
+def _hint(expected: object) -> str:
+    if expected != "dont_know":
+        return ""
+    return "; a block of the model layer is 'blocked', and a model that does not know is 'passed': no guard acted"
 
 
 def policy_name(name: str) -> str:

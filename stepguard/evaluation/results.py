@@ -124,7 +124,7 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         kind=request["kind"],
         outcome=answer["outcome"] if answer else "unavailable",
         source=answer["source"] if answer else None,
-        action=_action(answer),
+        action=_action(answer, document),
         labels=labels,
         stages=_stages(document, stopped),
         scores=tuple(score for key in KEYS for score in document.get(key, {}).get("scores") or ()),
@@ -199,13 +199,12 @@ class Parts:
         return len(self._seen)
 
 
-def _action(answer: Mapping[str, Any] | None) -> Action:
+def _action(answer: Mapping[str, Any] | None, document: Mapping[str, Any]) -> Action:
+    """The worst outcome of the stages. The answer's outcome may be a don't-know of a model, which is no guard's."""
     if answer is None:
         return Action.FAILED
-    if answer["outcome"] == "masked":
-        return Action.MASKED
-    by_model = answer["outcome"] == "dont_know" and answer["source"] == "BEDROCK GUARDRAIL"
-    return Action.BLOCKED if by_model or answer["outcome"] == "blocked" else Action.PASSED
+    outcomes = [document[key]["outcome"] for key in KEYS if key in document]
+    return next((action for action in (Action.BLOCKED, Action.MASKED) if str(action) in outcomes), Action.PASSED)
 
 
 def _stages(document: Mapping[str, Any], stopped: datetime) -> tuple[Mapping[str, Any], ...]:

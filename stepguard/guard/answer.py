@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.bedrock_names import BLOCKED
+from stepguard.guard.request import Kind
 from stepguard.guard.stages import STAGES
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Outcome, Verdict
 
 
 class AnswerOutcome(StrEnum):
-    """The result of a question."""
+    """The result of a question; `passed` is that of a screened document or a given response."""
 
     ANSWERED = "answered"
+    PASSED = "passed"
     MASKED = "masked"
     BLOCKED = "blocked"
     DONT_KNOW = "dont_know"
@@ -35,6 +38,10 @@ class Source(StrEnum):
     POSTPROCESS = "POSTPROCESS GUARDRAIL"
     DOCUMENT = "DOCUMENT"
     RESPONSE = "RESPONSE"
+
+
+SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
+"""The source of a delivered text, by the kind of request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +71,30 @@ class Answer:
 
 
 def delivered(text: str, source: Source, *outcomes: Outcome) -> Answer:
-    """An answer that passed every layer; it is masked when any layer masked."""
-    outcome = AnswerOutcome.MASKED if Outcome.MASKED in outcomes else AnswerOutcome.ANSWERED
-    return Answer(text, outcome, source, got_hits=1)
+    """A text that passed every layer; it is masked when any layer masked. Only a model's text is an answer."""
+    unmasked = AnswerOutcome.ANSWERED if source is Source.LLM else AnswerOutcome.PASSED
+    return Answer(text, AnswerOutcome.MASKED if Outcome.MASKED in outcomes else unmasked, source, got_hits=1)
 
 
 def refused(message: str, source: Source) -> Answer:
-    """The input or answer layer blocked: the answer is the guardrail's own message."""
+    """A layer blocked: the answer is the guardrail's own message."""
     return Answer(message, AnswerOutcome.BLOCKED, source, got_hits=0)
 
 
+def refused_by_model_layer(verdict: Verdict, empty_message: str, no_hits: re.Pattern[str]) -> Answer:
+    """The model layer blocked: the guardrail's message, or the team's if `no_hits` matches it anywhere, as in QnABot.
+
+    Bedrock's default message matches the default LLM_QA_NO_HITS_REGEX. Without a blocking finding the text may be what
+    the model wrote, instead of the guardrail's message: then the answer is the team's too.
+    """
+    proved = any(finding.action == BLOCKED for finding in verdict.findings)
+    message = verdict.message if proved and verdict.message else DEFAULT_BLOCKED_MESSAGE
+    known = proved and not _match(message, no_hits)
+    return refused(message if known else empty_message, Source.BEDROCK)
+
+
 def dont_know(empty_message: str, source: Source) -> Answer:
-    """The model layer blocked, or the model does not know: the answer is the team's own message."""
+    """The model does not know, or there is no text: the answer is the team's own message."""
     return Answer(empty_message, AnswerOutcome.DONT_KNOW, source, got_hits=0)
 
 
@@ -118,8 +137,12 @@ def does_not_know(text: str, no_hits: re.Pattern[str]) -> bool:
     stripped = text.strip()
     if _SENTENCE_BREAK.search(stripped):
         return False
+    return _match(stripped, no_hits) is not None
+
+
+def _match(text: str, no_hits: re.Pattern[str]) -> re.Match[str] | None:
     # The default patterns are written with the plain apostrophe; models like the curly one as well.
-    return any(no_hits.search(spelling) for spelling in (stripped, stripped.replace("’", "'")))
+    return no_hits.search(text) or no_hits.search(text.replace("’", "'"))
 
 
 _SENTENCE_BREAK = re.compile(r"[.!?…][\"'”’)\]]*\s+\S|\n\s*\S")

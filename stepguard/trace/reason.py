@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stepguard.guard.answer import Source
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
@@ -18,9 +19,15 @@ _POLICIES = {
     "contextual_grounding": "grounding check",
 }
 
+_SCREENED: Mapping[object, tuple[str, str]] = {
+    Source.DOCUMENT: ("the document", "the document"),
+    Source.RESPONSE: ("the query", "the response"),
+}
+"""Names for the texts that the first and the last layer judged, where no model answered."""
+
 
 def outcome_of(trace: Trace) -> str:
-    """`answered`, `masked`, `blocked`, `dont_know`, `unavailable`, `running`; or the status of another workflow."""
+    """`answered`, `passed`, `masked`, `blocked`, `dont_know`, `unavailable`, `running`, or another status."""
     outcome = mapping(mapping(parsed(trace.output)).get("answer")).get("outcome")
     if isinstance(outcome, str):
         return outcome
@@ -48,15 +55,16 @@ def reason(trace: Trace) -> str:
         if stop in ("max_tokens", "length"):
             return f"Not answered: the model did not finish its answer (stop reason {stop})."
         return "Not answered: the model said that it does not know, or said nothing."
+    ended = "Passed" if answer.get("source") in _SCREENED else "Answered"
     masks = [visit for visit in stages.values() if visit.outcome == "masked"]
     if masks:
-        return "Answered, with " + " and ".join(_masked(visit) for visit in masks) + "."
+        return f"{ended}, with " + " and ".join(_masked(visit, answer.get("source")) for visit in masks) + "."
     if not stages:
         return f"Succeeded after {len(trace.visits)} states."
     skipped = [state for state, visit in stages.items() if visit.outcome == "skipped"]
     if skipped:
-        return f"Answered: no layer intervened; no guardrail is set for {', '.join(skipped)}."
-    return f"Answered: all {len(stages)} layers passed it."
+        return f"{ended}: no layer intervened; no guardrail is set for {', '.join(skipped)}."
+    return f"{ended}: all {len(stages)} layers passed it."
 
 
 def name_findings(found: Sequence[Mapping[str, Any]]) -> str:
@@ -106,11 +114,12 @@ def guardrail_of(visit: Visit) -> Mapping[str, Any]:
     return mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
 
 
-def _masked(visit: Visit) -> str:
+def _masked(visit: Visit, source: object) -> str:
+    asked, answered = _SCREENED.get(source, ("the question", "the answer"))
     what = _listed([str(found["name"]) for found in visit.findings if found["action"] == ANONYMIZED]) or "text"
     where = {
-        GUARD_INPUT.state: "the question",
-        GUARD_ANSWER.state: "the answer",
+        GUARD_INPUT.state: asked,
+        GUARD_ANSWER.state: answered,
         INVOKE_MODEL.state: "the model's exchange",
     }
     return f"{what} masked in {where[visit.state]}"

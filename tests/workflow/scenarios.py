@@ -94,7 +94,15 @@ def _unavailable(*states: str, error: str) -> dict[str, Any]:
     return {"path": [*states, "AnswerUnavailable"], "status": "FAILED", "cause": error}
 
 
+def said(name: str, text: str) -> dict[str, Any]:
+    """A golden response of Converse with another text."""
+    reply = golden(name)
+    reply["output"]["message"]["content"][0]["text"] = text
+    return reply
+
+
 ANSWERED = golden("converse/answered")
+SCREENED_ANSWER = {"outcome": "passed", "source": "DOCUMENT", "text": "A document.", "got_hits": 1}
 REFUSAL = {"text": BLOCKED_MESSAGE, "outcome": "blocked", "got_hits": 0}
 EMPTY = {"text": "You stumped me! Sadly I do not know how to answer your question.", "got_hits": 0}
 INPUT = {
@@ -150,7 +158,42 @@ SCENARIOS = [
         [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
         [passed()],
         [golden("converse/blocked_output")],
-        answer=EMPTY | {"outcome": "dont_know", "source": "BEDROCK GUARDRAIL"},
+        answer=EMPTY | {"outcome": "blocked", "source": "BEDROCK GUARDRAIL"},
+    ),
+    Scenario(
+        "model layer blocked with a message of its own",
+        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [passed()],
+        [said("converse/blocked_input", "Please call the clinic.")],
+        answer=REFUSAL | {"text": "Please call the clinic.", "source": "BEDROCK GUARDRAIL"},
+    ),
+    Scenario(
+        "model does not know",
+        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [passed()],
+        [said("converse/answered", "Sorry, I don't know.")],
+        answer=EMPTY | {"outcome": "dont_know", "source": "LLM"},
+    ),
+    Scenario(
+        "given response blocked",
+        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [passed(), blocked()],
+        request=RESPONSE,
+        answer=REFUSAL | {"source": "BEDROCK GUARDRAIL"},
+    ),
+    Scenario(
+        "document blocked",
+        ["GuardInput", "InputIntervened?", "QuestionRefused", "AnswerDontKnow"],
+        [blocked()],
+        request=DOCUMENT,
+        answer=REFUSAL | {"source": "PREPROCESS GUARDRAIL"},
+    ),
+    Scenario(
+        "document masked",
+        SCREENED,
+        [masked("A {EMAIL} document."), passed()],
+        request=DOCUMENT,
+        answer={"outcome": "masked", "source": "DOCUMENT", "text": "A {EMAIL} document."},
     ),
     Scenario(
         "answer blocked",
@@ -159,13 +202,13 @@ SCENARIOS = [
         [ANSWERED],
         answer=REFUSAL | {"source": "POSTPROCESS GUARDRAIL"},
     ),
-    Scenario("document screened", SCREENED, [passed(), passed()], request=DOCUMENT, answer={"source": "DOCUMENT"}),
+    Scenario("document screened", SCREENED, [passed(), passed()], request=DOCUMENT, answer=SCREENED_ANSWER),
     Scenario(
         "response checked",
         DELIVERED,
         [passed()] * 3,
         request=RESPONSE,
-        answer={"source": "RESPONSE", "text": "It is this."},
+        answer={"outcome": "passed", "source": "RESPONSE", "text": "It is this."},
     ),
     Scenario(
         "guard throttled, then free",

@@ -208,6 +208,14 @@ def test_an_unknown_label_stops_the_corpus(labels: dict[str, object]) -> None:
         read("c.jsonl", '{"text": "a"}\n' + json.dumps({"text": "b", **labels}))
 
 
+def test_an_answers_outcome_as_a_label_is_explained() -> None:
+    """`answered` is the action passed; `dont_know` is no action of a guard, whichever release reported it."""
+    (item,) = items("c.jsonl", json.dumps(ROW | {"expected": "answered"}))
+    assert item.labels.expected is Expected.PASSED
+    with pytest.raises(UnknownLabel, match="a block of the model layer is 'blocked', and a model that does not know"):
+        items("c.jsonl", json.dumps(ROW | {"expected": "dont_know"}))
+
+
 @pytest.mark.parametrize("name", ["VIOLENCE", "EMAIL", "GROUNDING", "topic", "topic/Medical advice", "word/PROFANITY"])
 def test_policies_are_known_by_the_names_of_findings(name: str) -> None:
     """Bedrock's own names may stand alone."""

@@ -35,7 +35,7 @@ def record(
     outcome = "blocked" if blocked else "masked" if masked else "passed"
     answer = {
         "text": "",
-        "outcome": "answered" if outcome == "passed" else outcome,
+        "outcome": outcome,
         "source": "PREPROCESS GUARDRAIL" if blocked else "DOCUMENT",
         "got_hits": int(not blocked),
     }
@@ -91,6 +91,27 @@ def test_a_result_tells_each_stage_with_its_time() -> None:
     ]
     assert (found.milliseconds, found.action, found.transitions) == (110, Action.PASSED, 6)
     assert result(findings=[VIOLENCE]).transitions == 4
+
+
+@pytest.mark.parametrize(
+    ("stages", "answer", "action"),
+    [
+        (("passed", "blocked"), ("blocked", "BEDROCK GUARDRAIL"), Action.BLOCKED),
+        (("masked", "blocked"), ("dont_know", "BEDROCK GUARDRAIL"), Action.BLOCKED),
+        (("masked", "passed"), ("dont_know", "LLM"), Action.MASKED),
+        (("passed", "passed"), ("dont_know", "LLM"), Action.PASSED),
+        (("skipped", "skipped"), ("passed", "RESPONSE"), Action.PASSED),
+    ],
+)
+def test_the_action_is_that_of_the_guards(stages: tuple[str, str], answer: tuple[str, str], action: Action) -> None:
+    """A child that an older release ran reports a block of the model layer as a don't-know: it is a block."""
+    given = record()
+    output = json.loads(given["Output"])
+    guard, model = output["input_guard"], output.pop("answer_guard")
+    output |= {"input_guard": guard | {"outcome": stages[0]}, "model": model | {"outcome": stages[1]}}
+    output["answer"] |= {"outcome": answer[0], "source": answer[1], "got_hits": 0}
+
+    assert result_of(given | {"Output": json.dumps(output)})[0].action is action
 
 
 def test_a_failed_item_is_listed_and_judged_nowhere() -> None:

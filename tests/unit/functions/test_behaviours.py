@@ -185,16 +185,25 @@ def test_f_a_layer_that_is_off_is_reported_as_skipped() -> None:
     assert runtime.requests == []
 
 
-def test_g_a_model_block_is_dont_know_by_its_action_whatever_its_words() -> None:
-    """G: a custom blocked message that no regex knows still becomes the don't-know answer."""
-    reply = golden("converse/blocked_input")
-    reply["output"]["message"]["content"][0]["text"] = "I am not able to provide fiduciary advice."
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("I am not able to provide fiduciary advice.", "I am not able to provide fiduciary advice."),
+        ("This request was blocked by our policy.", "This request was blocked by our policy."),
+        ("Sorry, the model cannot answer this question.", EMPTYMESSAGE),
+    ],
+)
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_g_a_model_block_is_a_block_by_its_action_whatever_its_words(direction: str, message: str, text: str) -> None:
+    """G: a custom blocked message that no regex knows is a block too, and never an answer with hits."""
+    reply = golden(f"converse/blocked_{direction}")
+    reply["output"]["message"]["content"][0]["text"] = message
     result = ask_model(reply)
 
     assert (result["outcome"], result["has_answer"], result["text"]) == ("blocked", False, "")
     assert result["answer"] == {
-        "text": EMPTYMESSAGE,
-        "outcome": "dont_know",
+        "text": text,
+        "outcome": "blocked",
         "source": "BEDROCK GUARDRAIL",
         "got_hits": 0,
     }

@@ -11,7 +11,6 @@ from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
 from stepguard.aws.models import Models
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
-from stepguard.guard.settings import EMPTYMESSAGE
 from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient
 from tests.fakes.bedrock import ALL_LAYERS, BLOCKED_MESSAGE, blocked, golden, guard, masked, passed, pii, with_layers
@@ -96,32 +95,33 @@ def test_a_given_refusal_is_kept_as_a_response() -> None:
     assert invoke_model({"request": request, "text": "Why?"}, SETTINGS, guardrails=guard(passed())[0])["has_answer"]
 
 
-def test_a_blocked_response_is_dont_know() -> None:
+def test_a_blocked_response_is_blocked() -> None:
     """As a blocked answer of a model would be."""
     result = invoke_model({"request": RESPONSE, "text": "Why?"}, SETTINGS, guardrails=guard(blocked())[0])
 
     assert (result["has_answer"], result["text"]) == (False, "")
-    assert (result["answer"]["text"], result["answer"]["source"]) == (EMPTYMESSAGE, "BEDROCK GUARDRAIL")
+    answer = {"text": BLOCKED_MESSAGE, "outcome": "blocked", "source": "BEDROCK GUARDRAIL", "got_hits": 0}
+    assert result["answer"] == answer
 
 
 def test_an_empty_response_is_no_answer() -> None:
     """There is nothing to deliver."""
     result = invoke_model({"request": RESPONSE | {"completion": " "}, "text": "Why?"}, SETTINGS, guardrails=guard()[0])
 
-    assert (result["has_answer"], result["answer"]["source"]) == (False, "LLM")
+    assert (result["has_answer"], result["answer"]["source"]) == (False, "RESPONSE")
 
 
 @pytest.mark.parametrize(
-    ("request_", "source"),
-    [(PROMPT, "LLM"), (DOCUMENT, "DOCUMENT"), (RESPONSE, "RESPONSE")],
+    ("request_", "outcome", "source"),
+    [(PROMPT, "answered", "LLM"), (DOCUMENT, "passed", "DOCUMENT"), (RESPONSE, "passed", "RESPONSE")],
     ids=lambda item: str(item)[:20],
 )
-def test_the_answer_layer_tells_whose_words_they_are(request_: dict[str, Any], source: str) -> None:
-    """A model's, a document's, a given response's."""
+def test_the_answer_layer_tells_whose_words_they_are(request_: dict[str, Any], outcome: str, source: str) -> None:
+    """A model's, a document's, a given response's; only a model answers."""
     document = {"request": request_, "input_guard": STAGE, "model": STAGE}
     result = guard_answer({"document": document}, SETTINGS, guard(passed())[0])
 
-    assert result["answer"] == {"text": "An answer.", "outcome": "answered", "source": source, "got_hits": 1}
+    assert result["answer"] == {"text": "An answer.", "outcome": outcome, "source": source, "got_hits": 1}
 
 
 def test_a_document_is_screened_as_the_input_layer_left_it() -> None:

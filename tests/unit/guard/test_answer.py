@@ -16,12 +16,54 @@ from stepguard.guard.answer import (
     dont_know,
     from_document,
     refused,
+    refused_by_model_layer,
     unavailable,
 )
 from stepguard.guard.settings import read_settings
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict
 
 NO_HITS = read_settings({}).no_hits
+REFUSAL = "I am not able to provide fiduciary advice."
+
+
+def blocked(message: str | None, *actions: str) -> Verdict:
+    """A block of the model layer, with findings of these actions."""
+    found = [Finding("topic", "n", action, Layer.MODEL, Direction.OUTPUT) for action in actions]
+    return Verdict(Outcome.BLOCKED, "", message, tuple(found))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        (blocked(REFUSAL, "BLOCKED"), REFUSAL),
+        (blocked(REFUSAL, "ANONYMIZED", "BLOCKED", "NONE"), REFUSAL),
+        (blocked("Sorry, the model cannot answer this question.", "BLOCKED"), "empty"),
+        (blocked("SORRY, I DON\u2019T KNOW. Call the clinic. It is open all day.", "BLOCKED"), "empty"),
+        (blocked(None, "BLOCKED"), "empty"),
+        (blocked("", "BLOCKED"), "empty"),
+        (blocked("Perhaps what the model wrote."), "empty"),
+        (blocked("Perhaps what the model wrote for {NAME}.", "ANONYMIZED", "NONE"), "empty"),
+    ],
+)
+def test_a_block_of_the_model_layer_is_a_block(verdict: Verdict, text: str) -> None:
+    """Its text is the guardrail's message, or the team's where the no-hits pattern matches or the message is unsure."""
+    answer = refused_by_model_layer(verdict, "empty", NO_HITS)
+
+    assert answer.to_document() == {
+        "text": text,
+        "outcome": "blocked",
+        "source": "BEDROCK GUARDRAIL",
+        "got_hits": 0,
+    }
+
+
+def test_the_teams_own_pattern_decides_on_a_blocks_text() -> None:
+    """LLM_QA_NO_HITS_REGEX may match the messages of a team's guardrails, or no message at all."""
+    default = blocked("Sorry, the model cannot answer this question.", "BLOCKED")
+    mine = read_settings({"LLM_QA_NO_HITS_REGEX": "fiduciary"}).no_hits
+
+    assert refused_by_model_layer(blocked(REFUSAL, "BLOCKED"), "empty", mine).text == "empty"
+    assert refused_by_model_layer(default, "empty", mine).text == default.message
 
 
 @pytest.mark.parametrize(
@@ -30,10 +72,13 @@ NO_HITS = read_settings({}).no_hits
         (delivered("x", Source.LLM, Outcome.PASSED, Outcome.SKIPPED), ("answered", "LLM", 1)),
         (delivered("x", Source.LLM, Outcome.MASKED, Outcome.PASSED), ("masked", "LLM", 1)),
         (delivered("x", Source.LLM, Outcome.PASSED, Outcome.MASKED), ("masked", "LLM", 1)),
-        (delivered("x", Source.DOCUMENT, Outcome.PASSED), ("answered", "DOCUMENT", 1)),
+        (delivered("x", Source.DOCUMENT, Outcome.PASSED), ("passed", "DOCUMENT", 1)),
+        (delivered("x", Source.DOCUMENT, Outcome.SKIPPED, Outcome.MASKED), ("masked", "DOCUMENT", 1)),
+        (delivered("x", Source.RESPONSE, Outcome.PASSED, Outcome.SKIPPED), ("passed", "RESPONSE", 1)),
+        (delivered("x", Source.RESPONSE, Outcome.MASKED), ("masked", "RESPONSE", 1)),
         (refused("x", Source.PREPROCESS), ("blocked", "PREPROCESS GUARDRAIL", 0)),
         (refused("x", Source.POSTPROCESS), ("blocked", "POSTPROCESS GUARDRAIL", 0)),
-        (dont_know("x", Source.BEDROCK), ("dont_know", "BEDROCK GUARDRAIL", 0)),
+        (refused("x", Source.BEDROCK), ("blocked", "BEDROCK GUARDRAIL", 0)),
         (dont_know("x", Source.LLM), ("dont_know", "LLM", 0)),
         (unavailable("x"), ("unavailable", None, 0)),
     ],

@@ -12,147 +12,21 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import differences, expectation, mock_config
 from stepguard.trace import document as documents
-from stepguard.trace import masked, outcome_of, read_history, reason, to_document, totals
+from stepguard.trace import masked, outcome_of, read_history, to_document, totals
 from stepguard.trace.compare import STATES, compare
-from stepguard.trace.events import details_member
 from stepguard.trace.graph import END, START, condition, graph
 from stepguard.trace.listing import Filters, summarize
 from stepguard.trace.redact import redact
 from stepguard.trace.replay import replayed
-
-SECRET = "Ann Lee has diabetes"
-REQUEST = {"kind": "prompt", "text": f"{SECRET}, ann@x.example", "caller": "me"}
-EMAIL = {"policy": "sensitive_information", "name": "EMAIL", "action": "ANONYMIZED", "layer": "preprocess"}
-ATTACK = {
-    "policy": "content", "name": "PROMPT_ATTACK", "action": "BLOCKED", "confidence": "HIGH", "layer": "preprocess",
-    "direction": "INPUT",
-}  # fmt: skip
-REF = {"id": "g", "version": "7"}
-GROUNDING = {
-    "policy": "contextual_grounding", "name": "GROUNDING", "action": "BLOCKED", "score": 0.42, "threshold": 0.7,
-    "layer": "model", "direction": "OUTPUT",
-}  # fmt: skip
-
-
-class History:
-    """Events of one execution, written in order, ten milliseconds apart."""
-
-    def __init__(self, request: dict[str, Any] | None = None) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.document: dict[str, Any] = {"request": request or REQUEST}
-        self.add("ExecutionStarted", input=json.dumps(self.document))
-
-    def add(self, kind: str, **details: Any) -> History:
-        """One event that follows the one before."""
-        number = len(self.events) + 1
-        held = {details_member(kind): details} if details else {}
-        previous = 0 if number < 3 else number - 1
-        moment = datetime(2026, 11, 22, tzinfo=UTC) + timedelta(milliseconds=10 * number)
-        self.events.append({"id": number, "previousEventId": previous, "type": kind, "timestamp": moment, **held})
-        return self
-
-    def stage(self, state: str, key: str, errors: tuple[str, ...] = (), **result: Any) -> History:
-        """A Task that fails as often as there are errors and then writes its result."""
-        self.add("TaskStateEntered", name=state, input=json.dumps(self.document))
-        for error in errors:
-            self.add("TaskScheduled", resourceType="lambda", resource="invoke").add("TaskStarted")
-            self.add("TaskFailed", error=error, cause=SECRET)
-        self.add("TaskScheduled", resourceType="lambda", resource="invoke").add("TaskStarted")
-        output = {
-            "StatusCode": 200,
-            "Payload": result,
-            "SdkResponseMetadata": {"RequestId": "r-1"},
-            "SdkHttpMetadata": {},
-        }
-        self.add("TaskSucceeded", output=json.dumps(output))
-        self.document = {**self.document, key: {"findings": [], "text_units": {}, **result}}
-        return self.add("TaskStateExited", name=state, output=json.dumps(self.document))
-
-    def ends(self, **answer: Any) -> History:
-        """The execution succeeds with this answer."""
-        document = {**self.document, "answer": answer} if answer else self.document
-        return self.add("ExecutionSucceeded", output=json.dumps(document))
-
-
-def blocked_in_front(**request: Any) -> History:
-    """The input layer blocked."""
-    history = History({**REQUEST, **request}).stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK])
-    return history.ends(text="No.", outcome="blocked", source="PREPROCESS GUARDRAIL")
-
-
-def masked_question() -> History:
-    """The input layer masked an address, after one throttled attempt."""
-    history = History().stage(
-        "GuardInput", "input_guard", ("Throttled",), outcome="masked", findings=[EMAIL], text=f"{SECRET}, {{EMAIL}}",
-        text_units={"contentPolicyUnits": 2},
-    )  # fmt: skip
-    history.stage("InvokeModel", "model", outcome="passed", text="Take care.", tokens={"input": 3, "output": 4})
-    history.stage("GuardAnswer", "answer_guard", outcome="passed")
-    return history.ends(text="Take care.", outcome="masked", source="LLM")
-
-
-@pytest.mark.parametrize(
-    ("history", "sentence"),
-    [
-        (blocked_in_front(), "Blocked before the model by content filter PROMPT_ATTACK (HIGH)."),
-        (
-            blocked_in_front(guardrails={"preprocess": {"id": "healthcare", "version": "3"}}),
-            "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail healthcare v3.",
-        ),
-        (
-            History()
-            .stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK], guardrail=REF)
-            .ends(outcome="blocked"),
-            "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail g v7.",
-        ),
-        (masked_question(), "Answered, with EMAIL masked in the question."),
-        (
-            History().stage("InvokeModel", "model", outcome="blocked", findings=[GROUNDING]).ends(outcome="dont_know"),
-            "Blocked by the model's layer, in its answer, by grounding check GROUNDING (0.42 of 0.70).",
-        ),
-        (
-            History().stage("InvokeModel", "model", outcome="passed", stop_reason="end_turn").ends(outcome="dont_know"),
-            "Not answered: the model said that it does not know, or said nothing.",
-        ),
-        (
-            History().stage("InvokeModel", "model", outcome="passed", stop_reason="length").ends(outcome="dont_know"),
-            "Not answered: the model did not finish its answer (stop reason length).",
-        ),
-        (
-            History().stage("GuardInput", "input_guard", outcome="skipped").ends(outcome="answered"),
-            "Answered: no layer intervened; no guardrail is set for GuardInput.",
-        ),
-        (
-            History().stage("GuardInput", "input_guard", outcome="passed").ends(outcome="answered"),
-            "Answered: all 1 layers passed it.",
-        ),
-        (
-            History().add("PassStateEntered", name="A").add("PassStateExited", name="A").ends(),
-            "Succeeded after 1 states.",
-        ),
-        (History().add("TaskStateEntered", name="InvokeModel"), "Still running, in InvokeModel."),
-        (History(), "Still running."),
-        (
-            History().add("TaskStateEntered", name="InvokeModel").add("ExecutionTimedOut"),
-            "No answer: the execution timed out in InvokeModel.",
-        ),
-        (History().add("ExecutionAborted"), "No answer: the execution was aborted."),
-        (
-            History().add("ExecutionFailed", error="States.Runtime"),
-            "No answer: the execution failed with States.Runtime.",
-        ),
-        (
-            History()
-            .add("TaskStateEntered", name="GuardInput").add("TaskScheduled").add("TaskFailed", error="Throttled")
-            .add("TaskScheduled").add("TaskFailed", error="Throttled").add("TaskStateExited", name="GuardInput")
-            .add("FailStateEntered", name="AnswerUnavailable").add("ExecutionFailed", error="AnswerUnavailable"),
-            "No answer: GuardInput failed with Throttled after 2 attempts.",
-        ),
-    ],
-)  # fmt: skip
-def test_the_reason_is_one_sentence(history: History, sentence: str) -> None:
-    """Which stage, which policy, how sure; or what failed, and how often it was tried."""
-    assert reason(read_history(history.events)) == sentence
+from tests.fakes.history import (
+    ATTACK,
+    EMAIL,
+    REQUEST,
+    SECRET,
+    History,
+    blocked_in_front,
+    masked_question,
+)
 
 
 def test_totals_tell_where_time_and_money_went() -> None:
