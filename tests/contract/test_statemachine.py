@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from stepguard.guard import errors
 from stepguard.guard.errors import RETRIED
 from stepguard.guard.stages import STAGES
 
-FILE = Path(__file__).parents[2] / "statemachine" / "chat.asl.json"
+FOLDER = Path(__file__).parents[2] / "statemachine"
+FILE = FOLDER / "chat.asl.json"
 TEXT = FILE.read_text(encoding="utf-8")
 DEFINITION: dict[str, Any] = json.loads(TEXT)
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
@@ -48,6 +50,21 @@ AWS_ERRORS = {
     "Lambda.ServiceException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
+}
+
+# The end of a Lambda worker instead of an answer. Lambda.Unknown is Step Functions' name (best practices page); the
+# others are the error types of AWS's runtime interface emulator (aws/aws-lambda-runtime-interface-emulator, internal/
+# lambda: fatalerror and rapid/model), which the payload of a failed invocation has as its errorType.
+CRASHES = {
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Runtime.Unknown",
+    "Runtime.InvokeTimeout",
+    "Sandbox.Failure",
+    "Sandbox.Timedout",
+    "Sandbox.Timeout",
+    "Extension.Crash",
 }
 OUR_ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)}
 
@@ -130,14 +147,35 @@ def test_a_task_has_a_time_limit(name: str) -> None:
     assert 0 < TASKS[name]["TimeoutSeconds"] < DEFINITION["TimeoutSeconds"]
 
 
-def test_every_task_has_the_same_retry() -> None:
-    """One canonical block, so that a reader learns it once."""
-    first, *others = (task["Retry"] for task in TASKS.values())
-
-    assert all(retry == first for retry in others)
+CANONICAL = next(iter(TASKS.values()))["Retry"]
+"""The Retry of every Lambda task, in every definition; its one source is the first task of chat.asl.json."""
 
 
-RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in next(iter(TASKS.values()))["Retry"]]
+def _lambda_tasks(states: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in states.items():
+        if state.get("Resource") == "arn:aws:states:::lambda:invoke":
+            yield name, state
+        inner = [*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())]
+        for machine in inner:
+            yield from _lambda_tasks(machine["States"])
+
+
+LAMBDA_TASKS = [
+    pytest.param(task, id=f"{file.name}-{name}")
+    for file in sorted(FOLDER.glob("*.asl.json"))
+    for name, task in _lambda_tasks(json.loads(file.read_text(encoding="utf-8"))["States"])
+]
+
+
+@pytest.mark.parametrize("task", LAMBDA_TASKS)
+def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
+    """One canonical block, so that a reader learns it once; a task without a model has it without ModelNotReady."""
+    without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
+
+    assert task["Retry"] in (CANONICAL, without_model)
+
+
+RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in CANONICAL]
 
 
 @pytest.mark.parametrize("retrier", RETRIERS)
@@ -155,19 +193,28 @@ def _retried() -> list[str]:
 
 
 def test_exactly_the_curable_errors_are_retried() -> None:
-    """Of our errors those of core.errors.RETRIED; of AWS's only the Lambda service's own failures."""
+    """Of our errors those of guard.errors.RETRIED; of AWS's the Lambda service's own failures and killed workers."""
     retried = set(_retried())
 
     assert retried & OUR_ERRORS == {kind.__name__ for kind in RETRIED}
-    assert all(name.startswith("Lambda.") for name in retried - OUR_ERRORS)
-    assert "Lambda.Unknown" not in retried
+    assert retried >= CRASHES
+    assert all(name.startswith("Lambda.") for name in retried - OUR_ERRORS - CRASHES)
+
+
+def test_a_crash_is_not_repeated_for_long() -> None:
+    """A text that kills its worker kills the next one as well: two more attempts, within the workflow's time."""
+    (retrier,) = [retrier for retrier in CANONICAL if CRASHES & set(retrier["ErrorEquals"])]
+    longest = max(task["TimeoutSeconds"] for task in TASKS.values())
+
+    assert set(retrier["ErrorEquals"]) == CRASHES
+    assert (retrier["MaxAttempts"] + 1) * longest < DEFINITION["TimeoutSeconds"]
 
 
 def test_every_error_name_exists() -> None:
     """Each retried error name exists: a retry on an unknown name never runs."""
     caught = [name for task in TASKS.values() for catcher in task["Catch"] for name in catcher["ErrorEquals"]]
 
-    assert set(_retried()) | set(caught) <= AWS_ERRORS | OUR_ERRORS
+    assert set(_retried()) | set(caught) <= AWS_ERRORS | CRASHES | OUR_ERRORS
 
 
 @pytest.mark.parametrize("name", TASKS)

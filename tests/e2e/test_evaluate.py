@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,51 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     assert scorecard(tmp_path / "a")["bad_rows"] == 1
     again = evaluate(tmp_path / "killed", "--resume", identifier, "--out", str(tmp_path / "c"), "--json")
     assert again.document["scorecard"]["items"] == 400
+
+
+def test_a_killed_worker_loses_no_item(tmp_path: Path) -> None:
+    """kill -9 of every Lambda worker, twice in a run: its invocation is repeated, and each item has a
+    result."""
+    out = tmp_path / "stderr"
+    with out.open("wb") as stderr:
+        command = [
+            str(SCRIPTS / "stepguard"),
+            "evaluate",
+            str(corpus(tmp_path, 300)),
+            "--home",
+            str(tmp_path / "state"),
+        ]
+        process = subprocess.Popen(
+            [*command, "--out", str(tmp_path / "results")],
+            env=environment(tmp_path),
+            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            wait_for_items(20, tmp_path / "state", process)
+            rounds = 0
+            while rounds < 2 and process.poll() is None:
+                rounds += kill_workers(process.pid) > 0
+                time.sleep(0.3)
+            code = process.wait(timeout=180)
+        finally:
+            process.kill()
+            process.wait()
+    logs = "".join(file.read_text("utf-8") for file in (tmp_path / "state" / "logs").glob("*.log"))
+    assert rounds == 2
+    assert "signal: killed" in logs
+    assert (code, scorecard(tmp_path / "results")["actions"]["failed"]) == (0, 0), out.read_text("utf-8")
+    assert scorecard(tmp_path / "results")["items"] == 300
+
+
+def kill_workers(parent: int) -> int:
+    """Kill the Lambda workers of this process. Returns their number."""
+    listed = subprocess.run(["ps", "-ww", "--ppid", str(parent), "-o", "pid=,args="], capture_output=True, text=True)
+    workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "embedded_aws.lambda_.runtime" in line]
+    for worker in workers:
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+    return len(workers)
 
 
 def test_the_peers_files_run_as_they_are(tmp_path: Path) -> None:
