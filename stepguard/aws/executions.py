@@ -129,6 +129,16 @@ class Executions:
             cause=response.get("cause"),
         )
 
+    def stop(self, arn: str) -> None:
+        """End an execution, which then has the status ABORTED. Raises UnknownExecution, StepguardError."""
+        with aws_errors("StopExecution"):
+            try:
+                self._states.stop_execution(executionArn=arn, cause="Stopped by the user.")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+
     def newest(self, most: int, since: datetime | None = None) -> Iterator[Listed]:
         """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
         paginate = self._states.get_paginator("list_executions").paginate

@@ -13,7 +13,7 @@ from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import passages_of
-from stepguard.session.chat import Result, ask
+from stepguard.session.chat import Interrupted, Result, ask
 from stepguard.session.model import Session
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
 def _converse(arguments: argparse.Namespace, session: Session, passages: tuple[Passage, ...]) -> int:
     talking = sys.stdin.isatty()
     if talking:
-        print("Ask a question; an empty line or Ctrl-D ends.", file=sys.stderr)
+        print("Ask a question. Ctrl-C ends an answer; an empty line, Ctrl-D or Ctrl-C ends the chat.", file=sys.stderr)
     worst = 0
     while True:
         try:
@@ -53,6 +53,13 @@ def _converse(arguments: argparse.Namespace, session: Session, passages: tuple[P
         except InvalidRequest as error:
             print(f"stepguard: {error}", file=sys.stderr)
             worst = max(worst, 2)
+            continue
+        except Interrupted as interrupted:
+            if not talking:
+                raise
+            if session.cloud is not None:
+                session.cloud.bedrock.stop_generating()
+            print(f"\nstepguard: {interrupted}", file=sys.stderr)
             continue
         worst = max(worst, _show(result, as_json=arguments.json))
 

@@ -45,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finish_output()
         print(f"stepguard: {_describe(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupted:
         finish_output()
+        if interrupted.args:
+            print(f"stepguard: {interrupted}", file=sys.stderr)
         return 130
     except Exception as error:
         if not isinstance(error, _cloud_errors()):

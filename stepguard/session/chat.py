@@ -11,7 +11,7 @@ from stepguard.aws.environment import settings
 from stepguard.aws.executions import Executions
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
-from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, UnknownExecution
+from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, StepguardError, UnknownExecution
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode
 from stepguard.trace import Trace, read_history
@@ -36,13 +36,17 @@ class Result:
         }
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while a question is answered; the message names the execution and says whether it was stopped."""
+
+
 def ask(
     executions: Executions, text: str, passages: tuple[Passage, ...] = (), timeout: float = 600, caller: str = "cli"
 ) -> Result:
     """Start the workflow with a question and wait for its end, at most `timeout` seconds.
 
-    Raises InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time, and
-    StepguardError.
+    Raises InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time,
+    StepguardError, and Interrupted after Ctrl-C, which also stops the execution.
     """
     if not text.strip():
         raise InvalidRequest("The question is empty.")
@@ -51,8 +55,23 @@ def ask(
         raise InvalidRequest(f"The question has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
     request = Request(text=text, caller=caller, passages=passages)
     check_size(request)
-    arn = executions.start(f"chat-{uuid4().hex}", {"request": request.to_document()})
-    return wait(executions, arn, timeout)
+    name = f"chat-{uuid4().hex}"
+    try:
+        arn = executions.start(name, {"request": request.to_document()})
+        return wait(executions, arn, timeout)
+    except KeyboardInterrupt:
+        raise Interrupted(_stop(executions, name)) from None
+
+
+def _stop(executions: Executions, name: str) -> str:
+    arn = executions.arn_of(name)
+    try:
+        executions.stop(arn)
+    except UnknownExecution:
+        return "Interrupted before the execution started."
+    except StepguardError as error:
+        return f"Interrupted. The execution could not be stopped and continues: {arn}: {error}"
+    return f"Interrupted. The execution was stopped: {arn}"
 
 
 def wait(executions: Executions, arn: str, timeout: float) -> Result:

@@ -12,14 +12,15 @@ from embedded_aws.bedrock.detection import Detection, LocalDetection
 from embedded_aws.bedrock.judge.judge import LocalJudge
 from embedded_aws.bedrock.judge.workers import WorkerJudge
 from embedded_aws.bedrock.models.catalogue import Catalogue
+from embedded_aws.bedrock.models.worker import WorkerModel
 from embedded_aws.wire import Account
 
 
 class Bedrock:
     """Three backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
     `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors are
-    loaded when first used, and can be replaced. With `workers`, guardrails are applied in up to that many separate
-    processes, else in the calling thread.
+    loaded when first used, and can be replaced. The language model runs in a separate process. With `workers`,
+    guardrails are applied in up to that many separate processes, else in the calling thread.
     """
 
     def __init__(
@@ -31,7 +32,10 @@ class Bedrock:
         models: Catalogue | None = None,
         workers: int = 0,
     ) -> None:
-        models = models or Catalogue()
+        self._model = None
+        if models is None:
+            self._model = WorkerModel()
+            models = Catalogue(self._model)
         self._store = Store(database)
         self.control = Control(self._store, account or Account())
         self._workers = WorkerJudge(workers) if workers else None
@@ -44,8 +48,15 @@ class Bedrock:
         if self._workers:
             self._workers.warm_up()
 
+    def stop_generating(self) -> None:
+        """Stop the answer that the local language model writes now; whoever waits for it gets an error."""
+        if self._model:
+            self._model.stop()
+
     def close(self) -> None:
         """End the worker processes and close the database."""
+        if self._model:
+            self._model.close()
         if self._workers:
             self._workers.close()
         self._store.close()

@@ -11,10 +11,7 @@ import math
 import os
 import pickle
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from embedded_aws.bedrock.detection import LocalDetection
@@ -23,6 +20,7 @@ from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation, Scope
 from embedded_aws.bedrock.judge.judge import Judge, LocalJudge
 from embedded_aws.bedrock.policies.base import Direction
+from embedded_aws.bedrock.refusal import Refusal, place_of
 from embedded_aws.wire import ServiceError
 from embedded_aws.workers.child import frame, open_channel, serve
 from embedded_aws.workers.pool import PoolClosed, WorkerPool
@@ -38,16 +36,6 @@ MAXIMUM = 8
 """Workers at most: each takes about 240 MB, and with more of them the endpoint is the limit."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A ServiceError in a form that can be pickled."""
-
-    code: str
-    message: str
-    status: int
-    members: Mapping[str, object]
 
 
 Answer = Evaluation | Refusal | str
@@ -113,7 +101,7 @@ class WorkerJudge:
         if isinstance(answer, Evaluation):
             return answer
         if isinstance(answer, Refusal):
-            raise ServiceError(answer.code, answer.message, answer.status, **answer.members)
+            raise answer.error()
         _log.error("A guardrail could not be applied: %s", answer)
         raise _unavailable()
 
@@ -173,8 +161,6 @@ def _answer(judge: Judge, guardrail: Guardrail, direction: Direction, blocks: Se
     try:
         return judge(guardrail, direction, blocks, scope)
     except ServiceError as error:
-        return Refusal(error.code, error.message, error.status, error.members)
+        return Refusal.of(error)
     except Exception as error:  # noqa: BLE001 - one request that meets a bug is answered 500, the process continues
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        # Without the message, which may quote the user's text.
-        return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+        return place_of(error)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from embedded_aws.bedrock.models.base import Model
 from embedded_aws.bedrock.models.echo import EchoModel
-from embedded_aws.bedrock.models.llm import LocalModel
 from embedded_aws.wire import ServiceError
 
 # Model ids with these endings always fail so, for trying out what happens then.
@@ -23,10 +22,10 @@ _FAILURES = {
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every id is known: ids that end in `echo` to the echo model, all others to the local language model."""
+    """Every id is known: ids that end in `echo` to `echo`, all others to `language`."""
 
+    language: Model
     echo: Model = field(default_factory=EchoModel)
-    language: Model = field(default_factory=LocalModel)
 
     def model(self, model_id: str) -> Model:
         """The model for an id, ARN or endpoint name. Raises ServiceError for the ids that always fail."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -10,6 +11,7 @@ import pytest
 
 from embedded_aws.bedrock.models.base import Message, Sampling
 from embedded_aws.bedrock.models.llm import LocalModel
+from embedded_aws.bedrock.models.worker import WorkerModel
 from embedded_aws.wire import ServiceError
 
 pytestmark = pytest.mark.models
@@ -78,3 +80,26 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     """Loading and generating write neither to stdout nor to stderr, not even natively."""
     _ask(LocalModel(), "hi", max_tokens=2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.process
+def test_an_answer_can_be_stopped() -> None:
+    """Whoever waits for it gets an error at once, the next question is answered, and errors keep their words."""
+    model = WorkerModel()
+    long = (Message("user", "Count from one to a thousand, in words."),)
+    try:
+        assert model.complete(long, Sampling(max_tokens=3)).output_tokens == 3
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(model.complete, long, Sampling(max_tokens=512))
+            time.sleep(0.5)
+            model.stop()
+            with pytest.raises(ServiceError, match="stopped before its answer ended"):
+                asked.result(2)
+        assert model.complete(long, Sampling(max_tokens=3)).output_tokens == 3
+        with pytest.raises(ServiceError, match="Input is too long for requested model") as caught:
+            model.complete((Message("user", "hello " * 9000),), Sampling())
+        assert caught.value.status == 400
+    finally:
+        model.close()
+    with pytest.raises(ServiceError, match="ModelErrorException"):
+        model.complete(long, Sampling())
