@@ -22,6 +22,7 @@ from html.parser import HTMLParser
 from pathlib import PurePath
 from typing import IO, Any
 
+from stepguard.evaluation.csv_text import COLUMNS, cell_text
 from stepguard.evaluation.items import KNOWN, Item, UnknownLabel, item_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
@@ -214,9 +215,16 @@ def _converter(name: str, header: list[str]) -> Callable[[Row], Row]:
         return _tdd_row
     if columns == {"input", "expected"}:
         return _optimizer_row
+    if columns >= set(COLUMNS):
+        return _table_row
     if not columns & (KNOWN - {"id", "kind", "expected", "policies", "pii", "layers"}):
         raise InvalidRequest(f"{name}, line 1: names no column with a text (such as text, prompt or completion).")
     return _own_row
+
+
+def _table_row(row: Row) -> Row:
+    """A row of `items.csv`, the table of an earlier run: its texts without the apostrophes that spreadsheets need."""
+    return _own_row({name: cell_text(cell) for name, cell in row.items()})
 
 
 def _tdd_row(row: Row) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stepguard.evaluation.results import Result
 from stepguard.guard.stages import STAGES
 
@@ -10,8 +12,33 @@ COLUMNS = (
     "milliseconds", *(stage.state for stage in STAGES), "execution", "error", "text",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""The first characters that spreadsheets treat as a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+_SIGNS = (
+    "=+\\-@\u207a\u207b\u207c\u208a\u208b\u208c\u2212\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
+)
+"""What begins a formula, with every character that becomes such a sign in Unicode's compatibility form, and the minus
+sign: spreadsheets of East Asian locales read the full-width forms as the plain ones."""
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+_SKIPPED = rf"\s{_CONTROL}'\"\u00ab\u00ad\u2018-\u201f\u200b-\u200f\u2060-\u206f\ufeff\uff02\uff07"
+"""What a spreadsheet, or the program before it, may remove from the start of a cell: blanks, quotes, control and
+invisible characters."""
+# A locale with decimal commas splits the same file at semicolons, so a cell can begin inside of a cell.
+_FORMULA = rf"(?:\A|(?<=[;\t-\r\x1c-\x1e\x85\u2028\u2029]))(?P<quote>'?)(?=(?:[{_SKIPPED}]*[{_SIGNS}]|'*[{_CONTROL}]))"
+_STARTS = re.compile(_FORMULA.replace("(?P<quote>'?)", ""))
+_QUOTED_STARTS = re.compile(_FORMULA.replace("'?)", "')"))
+
+
+def neutralise_cell(text: str) -> str:
+    """The text with an apostrophe before everything that a spreadsheet could treat as a formula.
+
+    The rules are those of https://owasp.org/www-community/attacks/CSV_Injection and ASVS 1.2.10. `cell_text` returns
+    the text unchanged.
+    """
+    return _STARTS.sub("'", text)
+
+
+def cell_text(cell: str) -> str:
+    """The text that `neutralise_cell` made this cell from."""
+    return _QUOTED_STARTS.sub("", cell)
 
 
 def row_of(result: Result) -> list[str]:
@@ -35,4 +62,4 @@ def row_of(result: Result) -> list[str]:
         result.error or "",
         result.excerpt,
     ]
-    return [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    return [neutralise_cell(cell) for cell in cells]

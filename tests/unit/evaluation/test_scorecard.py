@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from stepguard.evaluation.csv_text import COLUMNS, row_of
 from stepguard.evaluation.items import Expected, Labels, Span
 from stepguard.evaluation.prices import model_cost
 from stepguard.evaluation.results import Action, Parts, Result, result_of
@@ -290,12 +289,6 @@ def test_the_list_to_look_at_is_bounded_and_worst_first() -> None:
     card = scorecard_of([*wrong, result_of(failed(999))[0]]).to_dict()
     assert len(card["look_first"]) == LOOK_FIRST
     assert [entry["number"] for entry in card["look_first"][:3]] == [999, 0, 1]
-
-
-def test_cells_are_no_formulas() -> None:
-    """A corpus may hold what a spreadsheet would run."""
-    cells = dict(zip(COLUMNS, row_of(result(0, "=cmd|' /C calc'!A0")), strict=True))
-    assert cells["text"].startswith("'=")
 
 
 def test_labels_that_nobody_gave_stay_unknown() -> None:
