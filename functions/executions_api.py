@@ -19,9 +19,9 @@ from functions.routes import Reply, guarded, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.listing import Listing
+from stepguard.aws.traces import document_of
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
-from stepguard.trace import read_history, to_document
 from stepguard.trace.compare import compare
 from stepguard.trace.graph import graph
 from stepguard.trace.listing import OUTCOMES, Filters
@@ -104,18 +104,25 @@ class ExecutionsApi:
         return _guarded(reply)
 
     def replay(self, name: str, caller: Caller) -> Reply:
-        """Start the same request again, with the current definition and guardrails: 202 with the new execution."""
+        """Start the same request again, with the deployed definition and guardrails: 202 with the new execution.
+
+        The new execution's trace names the guardrails that it used; `compare` shows both sides.
+        """
 
         def reply() -> Reply:
             execution = self._find(name, caller)
             arn = self._executions.start(f"replay-{uuid4().hex}", replayed(execution.input, caller.id))
-            return 202, {"execution": arn, "replay_of": execution.arn}, {"Location": f"/executions/{_name(arn)}"}
+            return (
+                202,
+                {"execution": arn, "replay_of": execution.arn, "guardrails": "deployed"},
+                {"Location": f"/executions/{_name(arn)}"},
+            )
 
         return _guarded(reply)
 
     def _document(self, name: str, caller: Caller) -> dict[str, Any]:
         arn = self._find(name, caller).arn
-        return to_document(read_history(self._executions.history(arn)), arn)
+        return document_of(self._executions, arn)
 
     def _find(self, name: str, caller: Caller) -> Execution:
         execution = self._executions.describe(self._executions.arn_of(unquote(name)))

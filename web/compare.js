@@ -3,7 +3,7 @@
 import { getExecution } from "./api.js";
 import { announce, el, show } from "./dom.js";
 import { badge, changesList, facts, failure, findingsLine, head, scroller, segmentsText } from "./parts.js";
-import { dollars, milliseconds, nameOf } from "./words.js";
+import { dollars, guardrailName, milliseconds, nameOf } from "./words.js";
 
 export async function comparePage(main, first, second, alive) {
   let trace;
@@ -34,6 +34,8 @@ export async function comparePage(main, first, second, alive) {
         ),
       ),
     ),
+    el("h2", {}, "Guardrails"),
+    guardrails(both.guardrails),
     el("h2", {}, "Path"),
     scroller(
       "Path",
@@ -50,6 +52,36 @@ export async function comparePage(main, first, second, alive) {
     both.answer.length ? segmentsText(both.answer) : el("p", { class: "quiet" }, "Neither has an answer."),
   );
   announce("Comparison shown");
+}
+
+/** The guardrails that each used: a replay proves nothing about a guardrail that it did not use. */
+function guardrails(rows) {
+  if (!rows.length) return el("p", { class: "quiet" }, "The histories name none.");
+  return el(
+    "div",
+    {},
+    rows.every((row) => row.same) ? el("p", {}, "Both used the same versions.") : null,
+    scroller(
+      "Guardrails",
+      el(
+        "table",
+        {},
+        head("layer", "first", "second"),
+        el(
+          "tbody",
+          {},
+          rows.map((row) =>
+            el(
+              "tr",
+              { class: row.same ? null : "differs" },
+              el("th", { scope: "row" }, row.same ? "" : "≠ ", row.layer),
+              row.used.map((ref) => el("td", { class: ref ? null : "quiet" }, ref ? guardrailName(ref) : "–")),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function link(arn) {

@@ -143,9 +143,15 @@ function actions(name, trace) {
         },
       },
     },
-    "Replay with today’s guardrails",
+    "Replay with the deployed guardrails",
   );
-  return el("p", { class: "actions" }, trace.input?.request ? again : null, message);
+  const others = el(
+    "span",
+    { class: "quiet" },
+    " With others: ",
+    el("code", {}, `stepguard replay ${nameOf(trace.execution)} --guardrails DIR|newest`),
+  );
+  return el("p", { class: "actions" }, trace.input?.request ? [again, others] : null, message);
 }
 
 /** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
-import { milliseconds, STAGES, visitOutcome } from "./words.js";
+import { guardrailName, milliseconds, STAGES, visitOutcome } from "./words.js";
 
 /** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
 export function visitPanel(trace, visit, others, open) {
@@ -23,7 +23,7 @@ export function visitPanel(trace, visit, others, open) {
       ["entered after", milliseconds(visit.at)],
       ["took", milliseconds(visit.milliseconds)],
       ["attempts", visit.attempts?.length || null],
-      ["guardrail", visit.guardrail && `${visit.guardrail.id} version ${visit.guardrail.version}`],
+      ["guardrail", visit.guardrail && guardrailName(visit.guardrail)],
       ["error", visit.error],
       ["cause", visit.cause],
       ["in", visit.parent === undefined ? null : `${trace.visits[visit.parent].state}, item or branch ${visit.branch ?? "?"}`],

@@ -35,6 +35,11 @@ export function outcomeWords(outcome) {
   return (Object.hasOwn(OUTCOMES, outcome) && OUTCOMES[outcome]) || ["skipped", "·", String(outcome)];
 }
 
+/** A guardrail: its name if it is known, its identifier, its version. */
+export function guardrailName(ref) {
+  return `${ref.name ? `${ref.name} (${ref.id})` : ref.id} version ${ref.version}`;
+}
+
 export function policyWords(policy) {
   return (Object.hasOwn(POLICIES, policy) && POLICIES[policy]) || String(policy).replaceAll("_", " ");
 }

@@ -84,7 +84,10 @@ SCHEMAS: dict[str, Schema] = {
         {"events": _list(OBJECT), "next": {"type": ["integer", "null"], "description": "`after` of the next page."}},
         ("events", "next"),
     ),
-    "Replay": _object({"execution": TEXT, "replay_of": TEXT}, ("execution", "replay_of")),
+    "Replay": _object(
+        {"execution": TEXT, "replay_of": TEXT, "guardrails": {"const": "deployed"}},
+        ("execution", "replay_of", "guardrails"),
+    ),
     "Corpus": _object(
         {
             "corpus": {"type": "string", "description": "`s3://BUCKET/KEY` in the evaluations' own buckets."},

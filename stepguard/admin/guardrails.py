@@ -16,6 +16,9 @@ from stepguard.guard.settings import GuardrailRef
 CONFIGURATION_TAG = "stepguard:configuration"
 VERSION_TAG = "stepguard:version"
 READY_SECONDS = 120.0
+PUBLISHED_FROM = "Published by stepguard from "
+DIGEST_CHARACTERS = 12
+"""The description of a version ends with the beginning of its configuration's digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,17 @@ class Applied:
     ref: GuardrailRef
     arn: str
     action: str
+
+
+def digest_of(configuration: Mapping[str, Any]) -> str:
+    """The digest of a CreateGuardrail request; a file's comments and order do not change it."""
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+
+
+def published_from(version: Mapping[str, Any]) -> str | None:
+    """The beginning of the digest that a version was published from; None if stepguard did not publish it."""
+    description = str(version.get("description") or "")
+    return description.removeprefix(PUBLISHED_FROM) if description.startswith(PUBLISHED_FROM) else None
 
 
 class GuardrailAdmin:
@@ -51,7 +65,7 @@ class GuardrailAdmin:
         `configuration` is a CreateGuardrail request. A tag holds the digest of the last version's configuration, so
         that applying twice publishes once. Raises StepguardError.
         """
-        digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+        digest = digest_of(configuration)
         name = str(configuration.get("name", ""))
         existing = next((summary for summary in self.list() if summary["name"] == name), None)
         if existing is None:
@@ -75,6 +89,13 @@ class GuardrailAdmin:
         for page in pages("ListGuardrails", paginate, PaginationConfig={"PageSize": 100}):
             yield from page["guardrails"]
 
+    def versions(self, identifier: str) -> tuple[Mapping[str, Any], ...]:
+        """All versions of a guardrail, with DRAFT. Raises StepguardError."""
+        paginate = self._bedrock.get_paginator("list_guardrails").paginate
+        config = {"PageSize": 100}
+        found = pages("ListGuardrails", paginate, guardrailIdentifier=identifier, PaginationConfig=config)
+        return tuple(item for page in found for item in page["guardrails"])
+
     def show(self, identifier: str, version: str = "DRAFT") -> dict[str, Any]:
         """GetGuardrail's answer, in its read shape."""
         with aws_errors("GetGuardrail"):
@@ -86,7 +107,7 @@ class GuardrailAdmin:
         self._wait_until_ready(identifier)
         with aws_errors("CreateGuardrailVersion"):
             version = self._bedrock.create_guardrail_version(
-                guardrailIdentifier=identifier, description=f"Published by stepguard from {digest[:12]}"
+                guardrailIdentifier=identifier, description=f"{PUBLISHED_FROM}{digest[:DIGEST_CHARACTERS]}"
             )["version"]
         self._wait_until_ready(identifier)
         tags = [{"key": CONFIGURATION_TAG, "value": digest}, {"key": VERSION_TAG, "value": version}]

@@ -71,6 +71,13 @@ class Executions:
         with aws_errors("DescribeStateMachine"):
             return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["status"])
 
+    def machine_definition(self) -> Mapping[str, Any]:
+        """The state machine's current definition. Raises StepguardError."""
+        with aws_errors("DescribeStateMachine"):
+            response = self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)
+        definition = json.loads(response["definition"])
+        return definition if isinstance(definition, dict) else {}
+
     def start(self, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and return its ARN. The same name with the same document is the same execution.
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stepguard.cli import render
-from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
+from stepguard.cli.commands import Commands, add_command, add_timeout, in_session, print_notes
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
@@ -28,6 +28,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Ask the question of the command line, or every line of the standard input. Returns the exit code."""
     passages = read_passages(arguments.passages) if arguments.passages else ()
+    print_notes(session)
     if arguments.question is not None:
         text = sys.stdin.read() if arguments.question == "-" else arguments.question
         return _show(ask(session.executions, text, passages, arguments.timeout), as_json=arguments.json)

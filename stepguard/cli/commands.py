@@ -7,6 +7,7 @@ imported, so that `stepguard --help` needs neither the AWS SDK nor the embedded 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +23,7 @@ SessionRun: TypeAlias = "Callable[[argparse.Namespace, Session], int]"
 COMMANDS = {
     "chat": ("chat", "ask a question, or start an interactive chat without one"),
     "history": ("history", "explain an answer, or list executions"),
-    "replay": ("replay", "repeat a request with the current guardrails and print what changes"),
+    "replay": ("replay", "repeat a request with the deployed or other guardrails and print what changes"),
     "record": ("record", "turn an execution into a regression test"),
     "demo": ("demo", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
@@ -105,6 +106,16 @@ def _open_session(arguments: argparse.Namespace, recover: bool) -> AbstractConte
     from stepguard.session.model import home_of
 
     return embedded(home_of(arguments.home), recover=recover)
+
+
+def print_notes(session: Session) -> bool:
+    """Report on standard error which guardrail files are not in use, and how to use them. Returns whether any are."""
+    from stepguard.session.guardrails import notes
+
+    found = notes(session)
+    for line in found:
+        print(f"stepguard: {line}", file=sys.stderr)
+    return bool(found)
 
 
 def whole_number(maximum: int) -> Callable[[str], int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.cli import render
-from stepguard.cli.commands import Commands, add_command, add_timeout, in_session
+from stepguard.cli.commands import Commands, add_command, add_timeout, in_session, print_notes
 from stepguard.cli.evaluate.command import demonstrate
 from stepguard.cli.evaluate.output import REPORT
 from stepguard.guard.stages import STAGES
@@ -33,6 +33,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Ask the demo's questions and print a table. Returns 0 when every answer is as expected, 1 otherwise."""
     questions = json.loads(QUESTIONS.read_text(encoding="utf-8"))["questions"]
+    print_notes(session)
     rows, surprises = [], 0
     for number, question in enumerate(questions, 1):
         result = ask(session.executions, question["text"], timeout=arguments.timeout, caller="demo")

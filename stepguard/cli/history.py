@@ -12,6 +12,7 @@ from typing import Any
 
 from stepguard.aws.executions import Executions
 from stepguard.aws.listing import Listing
+from stepguard.aws.traces import document_of
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
@@ -77,7 +78,10 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         return _follow(arguments, executions, arn)
     if arguments.events:
         return _events(arguments, list(executions.history(arn)))
-    return _show(arguments, document_of(executions, arn, with_graph=arguments.html is not None))
+    document = document_of(executions, arn)
+    if arguments.html is not None:
+        document["graph"] = graph(executions.definition(arn))
+    return _show(arguments, document)
 
 
 def show_file(arguments: argparse.Namespace) -> int:
@@ -107,14 +111,6 @@ def _item(results: list[Mapping[str, Any]], name: str | None) -> Mapping[str, An
         wanted = f"{len(found)} items are called {name}" if name else f"the file holds {len(found)} items"
         raise InvalidRequest(f"{wanted[0].upper()}{wanted[1:]}; name one by its id or number.")
     return found[0]
-
-
-def document_of(executions: Executions, arn: str, *, with_graph: bool = False) -> dict[str, Any]:
-    """The trace of an execution as a document. Raises StepguardError."""
-    document = to_document(read_history(executions.history(arn)), arn)
-    if with_graph:
-        document["graph"] = graph(executions.definition(arn))
-    return document
 
 
 def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:

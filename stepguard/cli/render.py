@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from stepguard.guard.bedrock_names import BLOCKED, NONE
 from stepguard.trace import Trace, Visit
+from stepguard.trace.reason import guardrail_label
 
 
 def plain(text: str) -> str:
@@ -177,7 +178,7 @@ def comparison(both: Mapping[str, Any]) -> list[str]:
     for side, label in enumerate(("A", "B")):
         details = f"{both['outcome'][side]}: {both['reason'][side]}  ({milliseconds(both['milliseconds'][side])})"
         lines += [f"{label}  {plain(str(both['executions'][side]))}", f"   {plain(details)}"]
-    lines.append("")
+    lines += ["", *guardrails_used(both["guardrails"]), ""]
     for row in both["path"]:
         if row["first"] is None or row["second"] is None:
             lines.append(f"  {'+' if row['first'] is None else '-'} {plain(row['state'])}")
@@ -192,6 +193,21 @@ def comparison(both: Mapping[str, Any]) -> list[str]:
         lines += ["", "Input", *(f"  {change(item)}" for item in both["input"])]
     if any(op != "=" for op, _ in both["answer"]):
         lines += ["", "Answer", f"  {segments(both['answer'])}"]
+    return lines
+
+
+def guardrails_used(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The guardrails of both executions, a line a layer."""
+    if not rows:
+        return ["Guardrails: the histories name none."]
+    lines = ["Guardrails: the same versions in both." if all(row["same"] for row in rows) else "Guardrails"]
+    for row in rows:
+        one, two = (guardrail_label(ref) if ref else None for ref in row["used"])
+        if one is None or two is None:
+            text = f"{one or two} (only in {'A' if one else 'B'})"
+        else:
+            text = one if row["same"] else f"{one} → {two}"
+        lines.append(plain(f"  {row['layer']:<11}  {text}"))
     return lines
 
 

@@ -8,15 +8,13 @@ that running executions and a rollback can still use them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from stepguard.admin.guardrails import DIGEST_CHARACTERS, PUBLISHED_FROM, digest_of
+
 CONDITION = "CreateGuardrails"
 """The template's condition for creating guardrails."""
-
-DIGEST_CHARACTERS = 12
 
 
 def guardrail_id(layer: str) -> str:
@@ -26,8 +24,7 @@ def guardrail_id(layer: str) -> str:
 
 def version_id(layer: str, configuration: Mapping[str, Any]) -> str:
     """The logical id of the version published from a configuration, e.g. `GuardrailPreprocessVersion1f0a9c…`."""
-    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
-    return f"{guardrail_id(layer)}Version{digest[:DIGEST_CHARACTERS]}"
+    return f"{guardrail_id(layer)}Version{digest_of(configuration)[:DIGEST_CHARACTERS]}"
 
 
 def properties(value: Any) -> Any:
@@ -59,7 +56,7 @@ def resources(configurations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "GuardrailIdentifier": {"Fn::GetAtt": [guardrail_id(layer), "GuardrailId"]},
-                "Description": f"Published by stepguard from {published[-DIGEST_CHARACTERS:]}",
+                "Description": f"{PUBLISHED_FROM}{published[-DIGEST_CHARACTERS:]}",
             },
         }
     return made

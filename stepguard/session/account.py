@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from embedded_aws.endpoint.browser_guard import is_loopback
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
+from stepguard.admin.deployed import deployed_layers
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.settings import read_guardrails
+from stepguard.guard.settings import GuardrailRef, read_guardrails
+from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
 from stepguard.session.model import Session
@@ -33,8 +35,13 @@ def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Sess
     """A session on the AWS account of the user's credentials, or on another endpoint."""
     if endpoint_url:
         os.environ["AWS_ENDPOINT_URL"] = endpoint_url
-    layers = read_guardrails(os.environ)
-    yield Session(Executions(state_machine), lambda: layers, endpoint_url)
+    given = read_guardrails(os.environ)  # an incomplete pair must fail here, before anything starts
+    executions = Executions(state_machine)
+
+    def find_layers() -> Mapping[Layer, GuardrailRef]:
+        return given if len(given) == len(Layer) else deployed_layers(executions) | given
+
+    yield Session(executions, find_layers, endpoint_url)
 
 
 @contextmanager

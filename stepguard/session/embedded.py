@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from embedded_aws.cloud import EmbeddedCloud, FolderInUseError, announced
 from embedded_aws.endpoint import HttpApi
 from embedded_aws.lambda_.config import FunctionConfig
+from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.admin.state_machine import put_state_machine
 from stepguard.aws.evaluations import Evaluations
@@ -70,11 +71,13 @@ def embedded(
         _point_at(cloud.url if cloud else str(url))
         deployed = deploy(cloud) if cloud else None
 
+        executions = Executions(_machine_arn())
+
         def find_layers() -> Mapping[Layer, GuardrailRef]:
-            return deployed if deployed is not None else read_guardrails(os.environ) or _published()
+            return deployed if deployed is not None else deployed_layers(executions) | read_guardrails(os.environ)
 
         evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
-        yield Session(Executions(_machine_arn()), find_layers, cloud.url if cloud else url, cloud, evaluations)
+        yield Session(executions, find_layers, cloud.url if cloud else url, cloud, cloud is None, evaluations)
 
 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
@@ -108,9 +111,10 @@ def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, 
 def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     """Guardrails, Lambdas and the state machine, through the same API calls as on AWS. Returns the layers.
 
-    Guardrails that the user's environment names are used instead of the project's.
+    A layer whose two variables the user's environment sets uses that guardrail instead of the project's file; the other
+    layers keep theirs, so that one pair never switches the others off.
     """
-    layers = read_guardrails(os.environ) or _apply_layers()
+    layers = _apply_layers() | read_guardrails(os.environ)
     environment = _lambda_environment(cloud.url, layers)
     project = find_project()
     settings = project.lambdas()
@@ -136,11 +140,6 @@ def _apply_layers() -> dict[Layer, GuardrailRef]:
     admin = GuardrailAdmin()
     files = read_guardrail_files(find_project().guardrails)
     return {Layer(file.stem): admin.apply(configuration).ref for file, configuration in files.items()}
-
-
-def _published() -> dict[Layer, GuardrailRef]:
-    """The layers of the serving process; applying unchanged guardrails only reads them."""
-    return _apply_layers()
 
 
 def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:

@@ -22,17 +22,25 @@ from stepguard.project.folder import find_project
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A place where executions run. `url` is the embedded AWS's endpoint, None on AWS."""
+    """A place where executions run.
+
+    `url` is the endpoint of the embedded AWS or of another AWS endpoint, None on AWS. `served` is true for an embedded
+    AWS that another process serves; the process's own one is `cloud`.
+    """
 
     executions: Executions
     find_layers: Callable[[], Mapping[Layer, GuardrailRef]] = dict
     url: str | None = None
     cloud: EmbeddedCloud | None = None
+    served: bool = False
     evaluations: Evaluations = field(default_factory=Evaluations)
 
     @property
     def layers(self) -> Mapping[Layer, GuardrailRef]:
-        """The guard layers that are on. Read only when needed, since it calls the server. Raises StepguardError."""
+        """The guardrails in use, each replaced by the environment's where both of its variables are set.
+
+        Read only when needed, since it calls the server. Raises StepguardError.
+        """
         return self.find_layers()
 
 

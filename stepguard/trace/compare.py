@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
+from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import changes, mapping, text_changes
 
 STATES = 2_000
@@ -15,9 +16,10 @@ STATES = 2_000
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Compare two documents of `to_document`.
 
-    `{same, outcome, reason, milliseconds, usd: [first, second], path: [{state, first, second, ...}], input: changes,
-    answer: segments}`. A row of `path` has the indexes of the visits, None if one did not pass the state, and for a
-    state that both passed the differences: `outcome`, `findings` {only_first, only_second}, `error`.
+    `{same, outcome, reason, milliseconds, usd: [first, second], guardrails: [{state, layer, used: [first, second],
+    same}], path: [{state, first, second, ...}], input: changes, answer: segments}`. A row of `path` has the indexes of
+    the visits, None if one did not pass the state, and for a state that both passed the differences: `outcome`,
+    `findings` {only_first, only_second}, `error`.
     """
     rows = _rows(first, second)
     one, two = mapping(first.get("answer")), mapping(second.get("answer"))
@@ -32,10 +34,30 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
         "reason": [first["reason"], second["reason"]],
         "milliseconds": [first["milliseconds"], second["milliseconds"]],
         "usd": [first["totals"]["usd"]["total"], second["totals"]["usd"]["total"]],
+        "guardrails": _guardrails(first, second),
         "path": rows,
         "input": changes(first.get("input"), second.get("input")),
         "answer": answer,
     }
+
+
+def _guardrails(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The guardrails that each guarded stage of the two used; None where the stage was not reached, has no guardrail,
+    or the history does not name it. They are the same unless both are known and differ."""
+    one, two = (
+        {visit["state"]: visit["guardrail"] for visit in side["visits"] if visit.get("guardrail")}
+        for side in (first, second)
+    )
+    return [
+        {
+            "state": stage.state,
+            "layer": str(stage.layer),
+            "used": [one.get(stage.state), two.get(stage.state)],
+            "same": stage.state not in one or stage.state not in two or one[stage.state] == two[stage.state],
+        }
+        for stage in STAGES
+        if stage.state in one or stage.state in two
+    ]
 
 
 def _rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
@@ -14,8 +15,12 @@ BYTES = 2_000_000
 """The most text of inputs and outputs in a document: a Lambda response has at most 6 MB, with its body escaped."""
 
 
-def to_document(trace: Trace, execution: str | None = None, *, data: bool = True) -> dict[str, Any]:
+def to_document(
+    trace: Trace, execution: str | None = None, *, data: bool = True, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """`{execution, status, outcome, reason, answer, path, stages, totals, visits, ...}`.
+
+    `names` are the guardrails' names by identifier, as far as they are known.
 
     Without `data`, and for visits after the first BYTES of text, `input`, `output` and `changes` are left out; `cut`
     counts those visits. The events contain all of it.
@@ -27,13 +32,13 @@ def to_document(trace: Trace, execution: str | None = None, *, data: bool = True
         whole = size <= budget
         budget -= size if whole else 0
         cut += not whole
-        visits.append(_visit(trace, visit, data=whole))
+        visits.append(_visit(trace, visit, data=whole, names=names or {}))
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     return {
         "execution": execution,
         "status": trace.status,
         "outcome": outcome_of(trace),
-        "reason": reason(trace),
+        "reason": reason(trace, names),
         "started": None if trace.started is None else trace.started.isoformat(),
         "stopped": None if trace.stopped is None else trace.stopped.isoformat(),
         "milliseconds": rounded(trace.milliseconds),
@@ -49,7 +54,7 @@ def to_document(trace: Trace, execution: str | None = None, *, data: bool = True
     }
 
 
-def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
+def _visit(trace: Trace, visit: Visit, *, data: bool, names: Mapping[str, str]) -> dict[str, Any]:
     began = trace.started or visit.entered
     row: dict[str, Any] = {
         "index": visit.index,
@@ -63,7 +68,7 @@ def _visit(trace: Trace, visit: Visit, *, data: bool) -> dict[str, Any]:
     }
     optional: dict[str, Any] = {
         "findings": visit.findings,
-        "guardrail": dict(guardrail_of(visit)) if visit.outcome else None,
+        "guardrail": guardrail_of(trace, visit, names),
         "attempts": [item.to_dict() for item in visit.tries],
         "error": visit.error,
         "cause": visit.cause,

@@ -38,8 +38,11 @@ def outcome_of(trace: Trace) -> str:
     return "unavailable" if trace.stages() else trace.status.lower()
 
 
-def reason(trace: Trace) -> str:
-    """The sentence. It contains findings, states and error names, never a person's text."""
+def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
+    """The sentence; `names` are the guardrails' names by identifier.
+
+    It contains findings, states and error names, never a person's text.
+    """
     if trace.status == "RUNNING":
         return _running(trace)
     if trace.status != "SUCCEEDED":
@@ -47,7 +50,7 @@ def reason(trace: Trace) -> str:
     stages = {visit.state: visit for visit in trace.visits if visit.state in STAGE_OF}
     blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
     if blocked is not None:
-        return _blocked(trace, blocked)
+        return _blocked(trace, blocked, names or {})
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     if answer.get("outcome") == "dont_know":
         model = stages.get(INVOKE_MODEL.state)
@@ -86,7 +89,7 @@ def _sure(found: Mapping[str, Any]) -> str:
     return name
 
 
-def _blocked(trace: Trace, visit: Visit) -> str:
+def _blocked(trace: Trace, visit: Visit, names: Mapping[str, str]) -> str:
     acting = [found for found in visit.findings if found["action"] == BLOCKED]
     where = {
         GUARD_INPUT.state: "before the model",
@@ -96,22 +99,43 @@ def _blocked(trace: Trace, visit: Visit) -> str:
         else "by the model's layer, in the question,",
     }[visit.state]
     by = name_findings(acting) or "an intervention that names no policy"
-    return f"Blocked {where} by {by}{_guardrail(trace, visit)}."
+    return f"Blocked {where} by {by}{_guardrail(trace, visit, names)}."
 
 
-def _guardrail(trace: Trace, visit: Visit) -> str:
-    """` of guardrail ID vN`, if the history contains the guardrail."""
-    ref = guardrail_of(visit)
+def _guardrail(trace: Trace, visit: Visit, names: Mapping[str, str]) -> str:
+    """` of guardrail NAME (ID) vN`, if the history contains the guardrail."""
+    ref = guardrail_of(trace, visit, names)
+    return f" of guardrail {guardrail_label(ref)}" if ref else ""
+
+
+def guardrail_label(ref: Mapping[str, Any]) -> str:
+    """`NAME (ID) vN`; without the name if it is not known."""
+    named = f"{ref['name']} ({ref['id']})" if ref.get("name") else str(ref["id"])
+    return f"{named} v{ref.get('version')}"
+
+
+def guardrail_of(trace: Trace, visit: Visit, names: Mapping[str, str]) -> dict[str, Any]:
+    """`{id, version, name?}` of a guarded stage; empty if the history does not contain it.
+
+    It is in the whole result of the stage's Lambda, of which the document keeps a part, or in the request.
+    """
+    if visit.outcome is None or visit.state not in STAGE_OF:
+        return {}
+    answered = parsed(visit.tries[-1].output) if visit.tries else None
+    ref = mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
     if not ref:
         request = mapping(mapping(parsed(trace.input)).get("request"))
         ref = mapping(mapping(request.get("guardrails")).get(STAGE_OF[visit.state].layer))
-    return f" of guardrail {ref['id']} v{ref.get('version')}" if ref.get("id") else ""
+    if not isinstance(ref.get("id"), str):
+        return {}
+    name = names.get(ref["id"])
+    return {"id": ref["id"], "version": ref.get("version")} | ({"name": name} if name else {})
 
 
-def guardrail_of(visit: Visit) -> Mapping[str, Any]:
-    """`{id, version}` from the whole result of the stage's Lambda, of which the document keeps a part."""
-    answered = parsed(visit.tries[-1].output) if visit.tries else None
-    return mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
+def guardrails_of(trace: Trace) -> list[str]:
+    """The identifiers of all guardrails that the history names."""
+    found = (guardrail_of(trace, visit, {}) for visit in trace.visits)
+    return [str(ref["id"]) for ref in found if ref]
 
 
 def _masked(visit: Visit, source: object) -> str:

@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.verdict import Layer
 
 
-def replayed(document: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """The input of a replay: the same request without pinned guardrails, so that the current ones decide.
+def replayed(
+    document: Mapping[str, Any], caller: str, guardrails: Mapping[Layer, GuardrailRef] | None = None
+) -> dict[str, Any]:
+    """The input of a replay: the same request with the given guardrails, or else with the deployed ones.
 
     Raises InvalidRequest when the input holds no request.
     """
     request = document.get("request")
     if not isinstance(request, Mapping):
         raise InvalidRequest("This execution's input has no request to replay.")
-    return {"request": {key: value for key, value in request.items() if key != "guardrails"} | {"caller": caller}}
+    chosen = {"guardrails": {str(layer): ref.to_dict() for layer, ref in guardrails.items()}} if guardrails else {}
+    kept = {key: value for key, value in request.items() if key != "guardrails"}
+    return {"request": kept | {"caller": caller} | chosen}

@@ -45,6 +45,7 @@ FILES = [
     "stepguard/aws/models/invoke.py",
     "stepguard/aws/objects.py",
     "stepguard/aws/telemetry.py",
+    "stepguard/aws/traces.py",
     "stepguard/evaluation/__init__.py",
     "stepguard/evaluation/concurrency.py",
     "stepguard/evaluation/corpus.py",

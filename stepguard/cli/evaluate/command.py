@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -17,16 +18,15 @@ from uuid import uuid4
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address
 from stepguard.cli import render
-from stepguard.cli.commands import Commands, add_command, in_session, read_percentage, whole_number
+from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
 from stepguard.cli.evaluate import comparison, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, check, upload
 from stepguard.cli.evaluate.gate import Gate, gates_of
-from stepguard.cli.guardrail.command import apply_files
+from stepguard.cli.guardrail.choice import layers_of
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import Layer
-from stepguard.project.guardrail_files import read_guardrail_files
+from stepguard.guard.settings import read_guardrails
 from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of
 
@@ -78,6 +78,8 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     try:
         if arguments.resume:
             check_resumed(arguments, session)
+        elif arguments.guardrails is None:
+            print_notes(session)
         identifier = arguments.resume or start(arguments, session)
         try:
             done = finish(arguments, session, identifier)
@@ -173,16 +175,15 @@ def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpu
 
 def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, dict[str, str]]:
     """The guardrail of each layer: those of --guardrails, else the deployment's."""
-    layers = dict(session.layers)
     if arguments.guardrails is not None:
-        files = read_guardrail_files([arguments.guardrails])
-        applied = {file.stem: item.ref for file, item in apply_files(files).items()}
-        if set(applied) <= set(Layer):
-            layers = {Layer(stem): ref for stem, ref in applied.items()}
-        elif len(applied) == 1:  # one guardrail for every layer, as in comparable projects' samples
-            layers = dict.fromkeys(Layer, next(iter(applied.values())))
-        else:
-            raise InvalidRequest(f"{arguments.guardrails}: the files must be named {', '.join(Layer)}, or be one file.")
+        layers = layers_of(arguments.guardrails)
+    else:
+        try:
+            layers = dict(session.layers)
+        except AccessDenied:  # without permission to read the Lambdas the run names none, and they use their own
+            if read_guardrails(os.environ):
+                raise
+            layers = {}
     return {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
 
 

@@ -10,18 +10,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stepguard.admin.deployed import label_of
 from stepguard.admin.guardrails import Applied, GuardrailAdmin
 from stepguard.aws.guardrails import Guardrails
 from stepguard.cli import render
-from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session
+from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, print_notes
 from stepguard.cli.guardrail import lint, scores
+from stepguard.cli.guardrail.choice import apply_files
 from stepguard.guard.chunking import REQUEST_CHARACTERS
-from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
 from stepguard.guard.settings import VARIABLES, GuardrailRef
 from stepguard.guard.verdict import Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
+from stepguard.session.guardrails import compare_layers, remedy
 from stepguard.session.model import Session
 
 
@@ -72,21 +75,26 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
         if file.stem in list(Layer):
             id_variable, version_variable = VARIABLES[Layer(file.stem)]
             print(f"{id_variable}={item.ref.id}\n{version_variable}={item.ref.version}")
+    for line in _unused(files, applied, session):
+        print(f"stepguard: {line}", file=sys.stderr)
     return 0
 
 
-def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
-    """Create or update the guardrails of files. Raises InvalidRequest that names the refused file."""
-    admin = GuardrailAdmin()
-    applied = {}
-    for file, configuration in files.items():
-        try:
-            applied[file] = admin.apply(configuration)
-        except InvalidRequest as error:  # the error hides texts that the service quotes; the lint can show them
-            raise InvalidRequest(
-                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
-            ) from None
-    return applied
+def _unused(files: Mapping[Path, Mapping[str, Any]], applied: Mapping[Path, Applied], session: Session) -> list[str]:
+    """Which of the applied versions the deployed workflow does not use yet, and how to put them in use."""
+    layers = {Layer(file.stem): item for file, item in applied.items() if file.stem in list(Layer)}
+    if not layers:
+        return []
+    try:
+        rows = {row.layer: row for row in compare_layers(session, files)}
+    except StepguardError as error:
+        return [f"Whether the workflow uses these versions could not be read: {error}"]
+    found = []
+    for layer, item in layers.items():
+        if rows[layer].ref != item.ref:
+            label = label_of(item.ref, item.name)
+            found.append(f"The {layer} layer does not use {label} yet; in use: {rows[layer].label}.")
+    return [*found, remedy(session, {layer: item.ref for layer, item in layers.items()})] if found else []
 
 
 def list_(arguments: argparse.Namespace, session: Session) -> int:
@@ -118,7 +126,10 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
     if arguments.id:
         checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
     else:
+        print_notes(session)
         checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
+        if not checks:
+            raise InvalidRequest("No guard layer is on here; name a guardrail with --id.")
     if arguments.scores:
         return _scores(arguments, session, text, [(str(layer), ref, way) for layer, ref, way in checks])
     rows = []

@@ -1,0 +1,41 @@
+"""Guardrails that a command uses instead of the deployed ones: `--guardrails`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stepguard.admin.guardrails import Applied, GuardrailAdmin
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.verdict import Layer
+from stepguard.project.guardrail_files import read_guardrail_files
+
+
+def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
+    """Create or update the guardrails of files. Raises InvalidRequest that names the refused file."""
+    admin = GuardrailAdmin()
+    applied = {}
+    for file, configuration in files.items():
+        try:
+            applied[file] = admin.apply(configuration)
+        except InvalidRequest as error:  # the error hides texts that the service quotes; the lint can show them
+            raise InvalidRequest(
+                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
+            ) from None
+    return applied
+
+
+def layers_of(path: Path) -> dict[Layer, GuardrailRef]:
+    """The published guardrails of a folder whose files are named after layers, or of one file for every layer.
+
+    Raises InvalidRequest, StepguardError.
+    """
+    files = read_guardrail_files([path])
+    if len(files) > 1 and not {file.stem for file in files} <= set(Layer):
+        raise InvalidRequest(f"{path}: the files must be named {', '.join(Layer)}, or be one file.")
+    applied = {file.stem: item.ref for file, item in apply_files(files).items()}
+    if set(applied) <= set(Layer):
+        return {Layer(stem): ref for stem, ref in applied.items()}
+    return dict.fromkeys(Layer, next(iter(applied.values())))  # as in comparable projects' samples
