@@ -33,6 +33,7 @@ ACTIONS = {
     "ApiHandlerRole": LAMBDA
     | KEY
     | {
+        "bedrock:GetGuardrail",  # the names of the guardrails in a trace
         "dynamodb:UpdateItem",
         "s3:GetObject",  # a run's results, also through the links that it signs
         "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
@@ -67,6 +68,7 @@ ACTIONS = {
 LAMBDAS = ("ApiHandler", "GuardAnswer", "GuardInput", "InvokeModel", "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
+_GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
 EXPLAINED = {
     **{
@@ -83,6 +85,9 @@ EXPLAINED = {
     },
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
+    ),
+    ("ApiHandlerRole", "NameGuardrails", _GUARDRAILS + "*"): (
+        "reads the names of guardrails; a history may name any version of any guardrail of the account"
     ),
     ("ApiHandlerRole", "FollowEvaluations", _EXECUTIONS + "${EvaluateStateMachine.Name}:*"): (
         "the runs of this one state machine; their names are made at run time"
