@@ -104,6 +104,9 @@ class EmbeddedCloud:
     def _start(self, opened: ExitStack) -> None:
         """Start every service; `opened` ends them in the reverse order."""
         opened.enter_context(_locked(self.home, self._patience))
+        for folder in (self.home / "logs", self.home / "buckets"):
+            if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+                raise _FolderError(f"{folder.name} is not a folder")
         self.bedrock = Bedrock(
             self.home / "bedrock.sqlite3", self.account, workers=self._workers or os.cpu_count() or 1
         )
@@ -144,7 +147,10 @@ class EmbeddedCloud:
         opened.callback(self.endpoint.stop)
         if self._announce:
             file = self.home / "endpoint.json"
-            file.write_text(json.dumps({"url": self.url}), encoding="utf-8")
+            try:
+                file.write_text(json.dumps({"url": self.url}), encoding="utf-8")
+            except OSError as error:
+                raise _FolderError(f"{file.name}: {error.strerror or type(error).__name__}") from None
             opened.callback(lambda: file.unlink(missing_ok=True))
 
     def register(self, configs: Iterable[FunctionConfig]) -> None:
@@ -218,7 +224,8 @@ def _locked(home: Path, patience: float) -> IO[str]:
     except FileExistsError:
         raise _FolderError("it is not a folder") from None
     except OSError as error:
-        raise _FolderError(error.strerror or type(error).__name__) from None
+        name = "lock: " if home.is_dir() else ""
+        raise _FolderError(name + (error.strerror or type(error).__name__)) from None
     deadline = time.monotonic() + patience
     while True:
         try:

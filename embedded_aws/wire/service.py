@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -52,23 +53,29 @@ class JsonService:
         except Exception as error:  # noqa: BLE001  (a service answers, whatever happened inside it)
             _log.error("%s failed: %s", self.model.service_name, _where(error))
             message = "The request could not be processed because of an unknown error, exception or failure."
+            if isinstance(error, sqlite3.Error):  # its message names tables and files, never a value
+                message = f"A file of the state folder cannot be used: {error}. Move or delete the folder."
             return self._error(ServiceError("InternalServerException", message, 500), request_id)
 
     def call(self, operation_name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the parameters against the model and run one operation."""
+        """Check the parameters against the model and run one operation. An unknown operation is refused first."""
         operation = self.model.operation_model(operation_name)
+        method = self._method(operation_name)
         if precheck := getattr(self._backend, "precheck", None):
             precheck(operation_name, params)  # the service refuses these with a message of its API
         if operation.input_shape is not None:
             check(operation.input_shape, params, self._invalid)
-        method = getattr(self._backend, xform_name(operation_name), None)
+        return dict(method(dict(params)) or {})
+
+    def _method(self, operation_name: str) -> Callable[[dict[str, Any]], Any]:
+        method: Callable[[dict[str, Any]], Any] | None = getattr(self._backend, xform_name(operation_name), None)
         if method is None:
             raise ServiceError(
                 "UnknownOperationException",
                 f"stepguard's embedded AWS does not implement {self.model.service_name}:{operation_name}.",
                 501,
             )
-        return dict(method(dict(params)) or {})
+        return method
 
     def _route(self, request: HttpRequest) -> tuple[OperationModel, dict[str, str]] | None:
         if not self._rest:
@@ -89,6 +96,7 @@ class JsonService:
         if routed is None:
             raise ServiceError("UnknownOperationException", f"No such operation in {self.model.service_name}.", 404)
         operation, labels = routed
+        self._method(operation.name)  # a missing operation is refused whatever its arguments are
         shape = operation.input_shape
         if shape is None:
             return operation, {}

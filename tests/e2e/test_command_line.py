@@ -329,7 +329,13 @@ def test_unusable_state_folder_is_told(tmp_path: Path) -> None:
     spoilt = tmp_path / "spoilt"
     spoilt.mkdir()
     (spoilt / "states.sqlite3").write_text("no database " * 100)
-    for home in (file, Path("/dev/null/state"), spoilt):
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "bedrock.sqlite3").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 16)
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "buckets").touch()
+    for home in (file, Path("/dev/null/state"), spoilt, damaged, occupied):
         ran = run("stepguard", "chat", QUESTION, "--home", str(home), env=environment(tmp_path))
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.startswith(f"stepguard: The state folder {home} cannot be used: ")

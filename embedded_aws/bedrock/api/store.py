@@ -70,6 +70,18 @@ class Store:
         self._connection = open_tables(database, _SCHEMA, SCHEMA_VERSION)
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._parsed: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
+        try:
+            self._check()
+        except (ValueError, TypeError, KeyError, sqlite3.Error) as error:
+            self._connection.close()
+            reason = error if isinstance(error, sqlite3.Error) else "a guardrail in it is unreadable"
+            raise sqlite3.DatabaseError(f"{database.name}: {reason}") from None
+
+    def _check(self) -> None:
+        """Read every guardrail: what cannot be read must be reported now and not by a later request."""
+        for draft in self.drafts():
+            self.versions(draft.id)
+            self.tags(draft.id)
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
