@@ -12,6 +12,9 @@ from functions import chat_api
 from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
+from functions.routes import DENIED, answered, check_audience, check_texts, started
+from stepguard.aws.caller_quota import CallerQuota
+from stepguard.aws.environment import operators
 from stepguard.aws.telemetry import observed_route, observed_stage
 from stepguard.guard.callers import Caller, read_caller
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
@@ -19,7 +22,7 @@ from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
     from functions.executions_api import ExecutionsApi
-    from functions.routes import Reply
+    from functions.routes import Reply, Work
 
 Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
 Lambda = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -28,6 +31,7 @@ View = Callable[..., Response]
 app = Chalice(app_name="stepguard")
 app.debug = False
 chat = chat_api.ChatApi()
+quota = CallerQuota()
 
 
 @cache
@@ -60,19 +64,42 @@ def _state(name: str) -> Callable[[Stage], Lambda]:
     return register
 
 
-def _route(method: str, path: str, name: str | None = None) -> Callable[[Callable[..., Reply]], View]:
-    """Register a route. Its function gets the caller and the parameters of the path; its reply is logged and sent.
+def _reads(path: str, name: str | None = None, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
+    """Register `GET PATH`, which starts nothing. Its function gets the caller and the parameters of the path.
 
-    `name` is the route's name in logs and metrics, `METHOD PATH` by default.
+    `name` is the route's name in logs and metrics, `METHOD PATH` by default. A route that is not for `everyone` is
+    for operators if the callers are users of a user pool.
+    """
+    return _route("GET", path, name, answered, everyone=everyone)
+
+
+def _starts(path: str, *, everyone: bool = False, denied: str = "") -> Callable[[Callable[..., Work]], View]:
+    """Register `POST PATH`. Its function returns the work, which is counted against the caller's quota, then started.
+
+    `denied` is the message when this service's role may not read what it needs.
     """
 
-    def register(answer: Callable[..., Reply]) -> View:
-        @wraps(answer)
+    def start(prepare: Callable[[], Work], caller: Caller) -> Reply:
+        return started(prepare, caller, quota, denied=denied)
+
+    return _route("POST", path, None, start, everyone=everyone)
+
+
+def _route(
+    method: str, path: str, name: str | None, reply: Callable[[Callable[[], Any], Caller], Reply], *, everyone: bool
+) -> Callable[[Callable[..., Any]], View]:
+    def register(function: Callable[..., Any]) -> View:
+        @wraps(function)
         def view(**parameters: str) -> Response:
             caller = read_caller(_request().context)
-            return _response(
-                observed_route(name or f"{method} {path}", caller.id, lambda: answer(caller, **parameters))
-            )
+
+            def checked() -> Any:
+                if not everyone:
+                    check_audience(caller, operators())
+                check_texts({**parameters, **_query()}, "The address")
+                return function(caller, **parameters)
+
+            return _response(observed_route(name or f"{method} {path}", caller.id, lambda: reply(checked, caller)))
 
         registered: View = app.route(path, methods=[method])(view)
         return registered
@@ -128,67 +155,67 @@ def summarize_corpus_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     return summarize_corpus(event)
 
 
-@_route("POST", "/chat")
-def post_chat(caller: Caller) -> Reply:
+@_starts("/chat", everyone=True)
+def post_chat(caller: Caller) -> Work:
     """Ask a question."""
     return chat.post_chat(_request().raw_body, caller)
 
 
-@_route("GET", "/chat/{execution}", name="GET /chat")
+@_reads("/chat/{execution}", "GET /chat", everyone=True)
 def get_chat(caller: Caller, execution: str) -> Reply:
     """Look for an answer again."""
     return chat.get_chat(execution, caller)
 
 
-@_route("GET", "/executions")
+@_reads("/executions")
 def get_executions(caller: Caller) -> Reply:
     """The newest executions, filtered."""
     return executions().search(_query(), caller)
 
 
-@_route("GET", "/executions/{execution}")
+@_reads("/executions/{execution}")
 def get_execution(caller: Caller, execution: str) -> Reply:
     """The trace of an execution."""
     return executions().get(execution, _query(), caller)
 
 
-@_route("GET", "/executions/{execution}/events")
+@_reads("/executions/{execution}/events")
 def get_events(caller: Caller, execution: str) -> Reply:
     """The events of an execution."""
     return executions().events(execution, _query(), caller)
 
 
-@_route("POST", "/executions/{execution}/replay")
-def post_replay(caller: Caller, execution: str) -> Reply:
+@_starts("/executions/{execution}/replay", denied=DENIED)
+def post_replay(caller: Caller, execution: str) -> Work:
     """The same request again."""
     return executions().replay(execution, caller)
 
 
-@_route("GET", "/evaluations")
+@_reads("/evaluations")
 def get_evaluations(caller: Caller) -> Reply:
     """The newest evaluations."""
     return evaluations().list(caller)
 
 
-@_route("POST", "/evaluations")
-def post_evaluation(caller: Caller) -> Reply:
+@_starts("/evaluations")
+def post_evaluation(caller: Caller) -> Work:
     """Evaluate a corpus."""
     return evaluations().post(_request().raw_body, caller)
 
 
-@_route("GET", "/evaluations/{run}")
+@_reads("/evaluations/{run}")
 def get_evaluation(caller: Caller, run: str) -> Reply:
     """The progress of an evaluation."""
     return evaluations().get(run, caller)
 
 
-@_route("GET", "/evaluations/{run}/report")
+@_reads("/evaluations/{run}/report")
 def get_evaluation_report(caller: Caller, run: str) -> Reply:
     """Links to the files of an evaluation."""
     return evaluations().report(run, caller)
 
 
-@_route("GET", "/evaluations/{run}/items/{number}")
+@_reads("/evaluations/{run}/items/{number}")
 def get_evaluation_item(caller: Caller, run: str, number: str) -> Reply:
     """The trace of an evaluation's item."""
     return evaluations().item(run, number, caller)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from functions.routes import Reply, check_token, guarded, read_body
-from stepguard.aws.caller_quota import CallerQuota
+from functions.routes import Reply, Work, check_token, guarded, read_body
 from stepguard.aws.environment import operators
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
@@ -23,7 +22,7 @@ from stepguard.aws.express import ExpressExecutions
 from stepguard.guard import answer as answers
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, Throttled, UnknownExecution
-from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode, passages_of
+from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import Settings
 
 WAIT_SECONDS = 25.0
@@ -45,19 +44,29 @@ class ChatApi:
         sleep: Callable[[float], None] = time.sleep,
         operators: Callable[[], frozenset[str]] = operators,
         express: ExpressExecutions | None = None,
-        quota: CallerQuota | None = None,
     ) -> None:
         self._executions = executions or Executions()
         self._operators = operators
         self._express = express or ExpressExecutions()
-        self._quota = quota or CallerQuota()
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
 
-    def post_chat(self, body: bytes, caller: Caller) -> Reply:
-        """Ask a question: 200 with the answer, 202 with the execution if it has not ended in time."""
-        return guarded(lambda: self._ask(_parse(body), caller))
+    def post_chat(self, body: bytes, caller: Caller) -> Work:
+        """A question: 200 with the answer, 202 with the execution if it has not ended in time.
+
+        Raises StepguardError.
+        """
+        question = _parse(body)
+        request = Request(text=question["question"], caller=caller.id, passages=passages_of(question.get("passages")))
+        check_size(request)
+        token = question.get("client_token")
+        name = execution_name(caller.id, token)
+        wait_seconds = question.get("wait_seconds", WAIT_SECONDS)
+        if token is None and self._express.deployed:
+            # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
+            return Work(lambda: self._reply(self._express.run(name, {"request": request.to_document()})))
+        return Work(lambda: self._ask(name, request, wait_seconds), None if token is None else name)
 
     def get_chat(self, execution: str, caller: Caller) -> Reply:
         """Get the answer of an execution: 200, 202 while it runs, 404 also for another caller's execution.
@@ -78,6 +87,7 @@ class ChatApi:
         """200 with the layers that are on, if the configuration is complete."""
 
         def health() -> Reply:
+            self._operators()
             settings = self._settings()
             layers = {str(layer): f"version {ref.version}" for layer, ref in settings.guardrails.items()}
             body = {"status": "ok", "layers": layers, "state_machine": self._executions.state_machine_arn}
@@ -85,17 +95,9 @@ class ChatApi:
 
         return guarded(health)
 
-    def _ask(self, question: Mapping[str, Any], caller: Caller) -> Reply:
-        request = Request(text=question["question"], caller=caller.id, passages=passages_of(question.get("passages")))
-        check_size(request)
-        self._quota.take(caller.id)
-        token = question.get("client_token")
-        name = execution_name(caller.id, token)
-        if token is None and self._express.deployed:
-            # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
-            return self._reply(self._express.run(name, {"request": request.to_document()}))
+    def _ask(self, name: str, request: Request, wait_seconds: float) -> Reply:
         arn = self._executions.start(name, {"request": request.to_document()})
-        execution = self._wait(arn, question.get("wait_seconds", WAIT_SECONDS))
+        execution = self._wait(arn, wait_seconds)
         return self._accepted(arn, "RUNNING") if execution is None else self._reply(execution)
 
     def _wait(self, arn: str, seconds: float) -> Execution | None:
@@ -148,7 +150,6 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("'question' must be a non-empty string.")
     if len(text) > QUESTION_CHARACTERS:
         raise InvalidRequest(f"'question' has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
-    check_unicode(text, "'question'")
     check_token(question)
     seconds = question.get("wait_seconds", WAIT_SECONDS)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= WAIT_SECONDS:

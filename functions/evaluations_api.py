@@ -1,26 +1,22 @@
 """The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`,
 `GET /evaluations/{id}/items/{number}`.
 
-A run is started on a corpus in the stack's own buckets, with the deployment's guardrails: a request cannot choose
-others. A caller sees the runs that it started; an operator sees every run. Results are returned as presigned URLs,
-since they are larger than an API response may be.
+A run is started on one of the caller's corpora in the stack's own buckets, with the deployment's guardrails: a request
+cannot choose others. A caller sees the runs that it started; an operator sees every run and evaluates every corpus.
+Results are returned as presigned URLs, since they are larger than an API response may be.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
-from functions.routes import Reply, check_token, guarded, read_body, sees_all
+from functions.routes import Reply, Work, check_token, guarded, read_body, sees_all
 from stepguard.aws.environment import operators
-from stepguard.aws.evaluations import WORK, Evaluations, Watch
+from stepguard.aws.evaluations import Evaluations, Watch, run_id
 from stepguard.aws.executions import Execution
-from stepguard.aws.objects import Address, address_of
-from stepguard.evaluation.runs import Run, run_of
+from stepguard.aws.objects import Address
+from stepguard.evaluation.runs import run_of
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import Conflict, InvalidRequest, UnknownExecution
 from stepguard.trace import to_document
@@ -28,11 +24,13 @@ from stepguard.trace.graph import graph
 from stepguard.trace.result import read_result
 
 _REPORT = "report.html"
-_RUNS = f"{WORK}/"
 FILES = ("scorecard.json", "results.jsonl", "items.csv", _REPORT, "bad_rows.jsonl")
 """The files of a run; report.html only if a command has written it, bad_rows.jsonl only if there are bad rows."""
 
 ITEM_DIGITS = 16
+QUESTIONS = 10
+"""The weight of a start in a caller's quota of a minute: it reads a whole corpus."""
+
 LISTED = 50
 """The number of newest runs that a list searches."""
 
@@ -46,9 +44,27 @@ class EvaluationsApi:
         self._evaluations = evaluations or Evaluations()
         self._operators = operators
 
-    def post(self, body: bytes, caller: Caller) -> Reply:
-        """Start a run: 202 with its id. With a client_token the same request is the same run."""
-        return _guarded(lambda: self._start(_parse(body), caller))
+    def post(self, body: bytes, caller: Caller) -> Work:
+        """A run: 202 with its id. With a client_token the same request is the same run.
+
+        Its items are counted when they are known, in PrepareCorpus. Raises StepguardError.
+        """
+        wanted = _parse(body)
+        token = wanted.get("client_token")
+        identifier = run_id(caller, token)
+        operator = sees_all(caller, self._operators())
+        corpus = self._evaluations.corpus(wanted["corpus"], caller, operator=operator)
+        work = self._evaluations.work(identifier)
+        limits = {name: wanted[name] for name in _LIMITS if name in wanted}
+        address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}
+        run = run_of({"id": identifier, "corpus": address, "work": place, "caller": caller.id, **limits})
+
+        def start() -> Reply:
+            self._evaluations.start(run)
+            location = {"Location": f"/evaluations/{identifier}", "Retry-After": "5"}
+            return 202, {"id": identifier, "status": "RUNNING"}, location
+
+        return Work(start, None if token is None else identifier, QUESTIONS)
 
     def list(self, caller: Caller) -> Reply:
         """`{evaluations, searched}`: the newest runs that the caller may read, out of the `searched` newest ones."""
@@ -56,7 +72,8 @@ class EvaluationsApi:
         def reply() -> Reply:
             newest = list(self._evaluations.newest(LISTED))
             readable = [run for run in newest if self._may_read(run["caller"], caller)]
-            return 200, {"evaluations": readable, "searched": len(newest)}, {}
+            corpora = str(self._evaluations.corpora(caller))
+            return 200, {"evaluations": readable, "searched": len(newest), "corpora": corpora}, {}
 
         return _guarded(reply)
 
@@ -122,23 +139,6 @@ class EvaluationsApi:
             return 200, document | {"item": item}, {}
 
         return _guarded(reply)
-
-    def _start(self, wanted: Mapping[str, Any], caller: Caller) -> Reply:
-        token = wanted.get("client_token")
-        seed = uuid4().hex if token is None else json.dumps([caller.id, token])
-        identifier = f"api-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
-        corpus = address_of(wanted["corpus"])
-        if corpus.bucket not in {self._evaluations.bucket, os.environ.get("EVALUATION_CORPUS_BUCKET")}:
-            raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
-        if corpus.bucket == self._evaluations.bucket and (f"{corpus.key}/".startswith(_RUNS) or not corpus.key):
-            raise InvalidRequest(f"'corpus' must not be in {_RUNS}, which contains the texts of all callers' runs.")
-        work = self._evaluations.work(identifier)
-        limits = {name: wanted[name] for name in _LIMITS if name in wanted}
-        address, place = {"bucket": corpus.bucket, "key": corpus.key}, {"bucket": work.bucket, "key": work.key}
-        run: Run = run_of({"id": identifier, "corpus": address, "work": place, "caller": caller.id, **limits})
-        self._evaluations.start(run)
-        location = {"Location": f"/evaluations/{identifier}", "Retry-After": "5"}
-        return 202, {"id": identifier, "status": "RUNNING"}, location
 
     def _owned(self, run: str, caller: Caller) -> Execution:
         execution = self._evaluations.describe(run)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from functions.routes import Reply, guarded, sees_all
+from functions.routes import DENIED, Reply, Work, guarded, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.listing import Listing
@@ -103,22 +103,23 @@ class ExecutionsApi:
 
         return _guarded(reply)
 
-    def replay(self, name: str, caller: Caller) -> Reply:
-        """Start the same request again, with the deployed definition and guardrails: 202 with the new execution.
+    def replay(self, name: str, caller: Caller) -> Work:
+        """The same request again, with the deployed definition and guardrails: 202 with the new execution.
 
-        The new execution's trace names the guardrails that it used; `compare` shows both sides.
+        The new execution's trace names the guardrails that it used; `compare` shows both sides. Raises StepguardError.
         """
+        execution = self._find(name, caller)
+        document = replayed(execution.input, caller.id)
 
-        def reply() -> Reply:
-            execution = self._find(name, caller)
-            arn = self._executions.start(f"replay-{uuid4().hex}", replayed(execution.input, caller.id))
+        def start() -> Reply:
+            arn = self._executions.start(f"replay-{uuid4().hex}", document)
             return (
                 202,
                 {"execution": arn, "replay_of": execution.arn, "guardrails": "deployed"},
                 {"Location": f"/executions/{_name(arn)}"},
             )
 
-        return _guarded(reply)
+        return Work(start)
 
     def _document(self, name: str, caller: Caller) -> dict[str, Any]:
         arn = self._find(name, caller).arn
@@ -136,11 +137,8 @@ class ExecutionsApi:
         return sees_all(caller, allowed) or caller.may_read(document, allowed)
 
 
-_DENIED = "This service may not read the execution: its role or credentials lack the permission."
-
-
 def _guarded(route: Callable[[], Reply]) -> Reply:
-    return guarded(route, denied=_DENIED)
+    return guarded(route, denied=DENIED)
 
 
 def read_filters(query: Query) -> Filters:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.objects import Address, Objects
 from stepguard.evaluation.concurrency import units_of
@@ -28,7 +29,10 @@ MAP_RESULTS = "map"
 
 
 def prepare_corpus(
-    event: Mapping[str, Any], settings: Settings | None = None, objects: Objects | None = None
+    event: Mapping[str, Any],
+    settings: Settings | None = None,
+    objects: Objects | None = None,
+    quota: CallerQuota | None = None,
 ) -> dict[str, Any]:
     """`{run}` -> the document's `corpus`: the address and number of the lines, and its limits. Raises
     StepguardError."""
@@ -44,6 +48,7 @@ def prepare_corpus(
     with tempfile.TemporaryDirectory() as folder:
         items, bad = Path(folder, ITEMS), Path(folder, BAD_ROWS)
         counts = _write(run, guardrails, objects, items, bad)
+        (quota or CallerQuota()).take_items(run.caller, counts["lines"], run.id)
         objects.upload(Address(bucket, run.key(ITEMS)), items)
         if counts["bad_rows"]:
             objects.upload(Address(bucket, run.key(BAD_ROWS)), bad)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.guard.callers import ANONYMOUS, Caller
 from stepguard.guard.errors import (
     AccessDenied,
     ConfigurationError,
     Conflict,
     InvalidRequest,
+    OperatorsOnly,
+    QuotaExceeded,
     StepguardError,
     Throttled,
     UnknownExecution,
 )
+from stepguard.guard.request import check_unicode
 
 TOKEN_CHARACTERS = 256
 """The longest client_token."""
@@ -24,15 +29,33 @@ TOKEN_CHARACTERS = 256
 Reply = tuple[int, dict[str, Any], dict[str, str]]
 """`(status, body, headers)`."""
 
+DENIED = "This service may not read the execution: its role or credentials lack the permission."
+"""The message of routes that read histories, which `stepguard serve --aws` does with the user's credentials."""
+
 _STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
     (InvalidRequest, 400, "InvalidRequest"),
+    (OperatorsOnly, 403, "OperatorsOnly"),
     (UnknownExecution, 404, "UnknownExecution"),
     (Conflict, 409, "Conflict"),
     (Throttled, 429, "Throttled"),
+    (QuotaExceeded, 429, "QuotaExceeded"),
     (ConfigurationError, 500, "ConfigurationError"),
     (AccessDenied, 500, "ConfigurationError"),
     (StepguardError, 503, "Unavailable"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a request starts. `questions` is its weight in the caller's quota.
+
+    Work of the same `name` is the same execution, which is counted once; None is work without a client token.
+    """
+
+    start: Callable[[], Reply]
+    name: str | None = None
+    questions: int = 1
+
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +82,26 @@ def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", de
         return status, {"error": {"code": code, "message": message}}, {}
 
 
+def answered(route: Callable[[], Reply], _: Caller) -> Reply:
+    """The reply of a route that starts nothing."""
+    return guarded(route)
+
+
+def started(prepare: Callable[[], Work], caller: Caller, quota: CallerQuota, denied: str = "") -> Reply:
+    """Count the work against the caller's quota, then start it.
+
+    A request that is refused before costs nothing. The count comes first, so that a process that is killed in between
+    has counted too much, never too little.
+    """
+
+    def reply() -> Reply:
+        work = prepare()
+        quota.take(caller.id, work.questions, work.name)
+        return work.start()
+
+    return guarded(reply, denied=denied)
+
+
 def read_body(body: bytes, example: str, known: frozenset[str]) -> dict[str, Any]:
     """A body that is a JSON object of known members. Raises InvalidRequest with the example."""
     try:
@@ -69,7 +112,22 @@ def read_body(body: bytes, example: str, known: frozenset[str]) -> dict[str, Any
         raise InvalidRequest(f"The body must be a JSON object such as {example}.")
     if not set(document) <= known:
         raise InvalidRequest(f"The body has unknown members; known are {', '.join(sorted(known))}.")
+    check_texts(document, "The body")
     return document
+
+
+def check_texts(value: object, name: str) -> None:
+    """Raise InvalidRequest for a text in a JSON value that is not valid Unicode: one that has half of a pair of
+    surrogates, which JSON can carry and no encoding can."""
+    if isinstance(value, str):
+        check_unicode(value, name)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            check_unicode(str(key), name)
+            check_texts(item, f"'{key}'")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            check_texts(item, f"{name}[{number}]")
 
 
 def check_token(document: Mapping[str, Any]) -> None:
@@ -81,4 +139,15 @@ def check_token(document: Mapping[str, Any]) -> None:
 
 def sees_all(caller: Caller, operators: frozenset[str]) -> bool:
     """Whether the caller is an operator; the anonymous caller only on the embedded AWS."""
-    return (caller.id == ANONYMOUS and ANONYMOUS in operators) or caller.is_operator(operators)
+    anonymous = caller.id == ANONYMOUS and not caller.pooled
+    return (anonymous and ANONYMOUS in operators) or caller.is_operator(operators)
+
+
+def check_audience(caller: Caller, operators: frozenset[str]) -> None:
+    """Raise OperatorsOnly for a user of a user pool who is not an operator.
+
+    The authorizer of a user pool permits every route to every user. IAM principals need a permission for each route,
+    `execute-api:Invoke`, which IAM has checked.
+    """
+    if caller.pooled and not caller.is_operator(operators):
+        raise OperatorsOnly("This route is for operators: users in a group that the parameter Operators names.")

@@ -102,7 +102,9 @@ SCHEMAS: dict[str, Schema] = {
         closed=True,
     ),
     "EvaluationStarted": _object({"id": TEXT, "status": TEXT}, ("id", "status")),
-    "Evaluations": _object({"evaluations": _list(OBJECT), "searched": COUNT}, ("evaluations", "searched")),
+    "Evaluations": _object(
+        {"evaluations": _list(OBJECT), "searched": COUNT, "corpora": TEXT}, ("evaluations", "searched", "corpora")
+    ),
     "Evaluation": _object(
         {
             "id": TEXT,

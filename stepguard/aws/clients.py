@@ -132,6 +132,7 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ModelTimeoutException",
             "ModelErrorException",
             "ModelError",
+            "TransactionCanceledException",
         }
     ),
     # STATE_MACHINE_ARN is wrong; no caller can correct that.

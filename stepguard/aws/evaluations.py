@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.listing import Listing
-from stepguard.aws.objects import Address, Objects
+from stepguard.aws.objects import Address, Objects, address_of
 from stepguard.evaluation.runs import RUN_ID, Run
+from stepguard.guard.callers import OWNER_DIGITS, Caller
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
 from stepguard.trace.diff import mapping
 
+TOKEN_DIGITS = 24
 WORK = "runs"
-"""All objects of a run are under `runs/ID/` in the evaluations' bucket."""
+"""All objects of a run are under `runs/ID/` in the evaluations' bucket, those of a run of the API under
+`runs/OWNER/ID/`."""
+
+CORPORA = "corpora"
+"""A caller's corpora are under `corpora/OWNER/` in the bucket of corpora or in the evaluations' bucket. Callers may
+write there, never under `runs/`, from where a run reads its lines."""
+
+_ENCODED = re.compile(r"%(2e|2f|5c|25|00)|[\\\x00-\x1f\x7f]", re.IGNORECASE)
+_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}")
+
+
+def run_id(caller: Caller, token: str | None) -> str:
+    """The id of a caller's run: the same for the same caller and token, so that starting is idempotent."""
+    seed = uuid4().hex if token is None else json.dumps([caller.id, token])
+    return f"api-{caller.owner}-{hashlib.sha256(seed.encode()).hexdigest()[:TOKEN_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +103,33 @@ class Evaluations:
         """The address of a run's objects. Raises InvalidRequest for an invalid run id."""
         if not RUN_ID.fullmatch(run):
             raise InvalidRequest("A run's id has 1 to 64 letters, digits, hyphens and underscores.")
-        return Address(self.bucket, f"{WORK}/{run}")
+        owned = _OF_API.fullmatch(run)
+        return Address(self.bucket, f"{WORK}/{owned[1]}/{run}" if owned else f"{WORK}/{run}")
+
+    @property
+    def corpus_buckets(self) -> tuple[str, ...]:
+        """The buckets whose corpora the API evaluates; the first is the one for callers' uploads."""
+        given = os.environ.get("EVALUATION_CORPUS_BUCKET")
+        return tuple(dict.fromkeys((given, self.bucket))) if given else (self.bucket,)
+
+    def corpora(self, caller: Caller) -> Address:
+        """The folder of a caller's corpora."""
+        return Address(self.corpus_buckets[0], f"{CORPORA}/{caller.owner}/")
+
+    def corpus(self, text: str, caller: Caller, *, operator: bool) -> Address:
+        """The address of a corpus that the caller may evaluate: an operator any but those under `runs/`, which are the
+        texts of all callers, another caller its own. Raises InvalidRequest."""
+        address = address_of(text)
+        parts = address.key.removesuffix("/").split("/")
+        if address.bucket not in self.corpus_buckets:
+            raise InvalidRequest("'corpus' must be in the evaluations' own buckets.")
+        if not all(parts) or {".", ".."} & set(parts) or _ENCODED.search(address.key):
+            raise InvalidRequest("'corpus' must name an object or a folder, without empty, '.', '..' or encoded parts.")
+        if operator and parts[0] != WORK:
+            return address
+        if parts[:2] != [CORPORA, caller.owner] or address.key == f"{CORPORA}/{caller.owner}":
+            raise InvalidRequest(f"'corpus' must be in your own folder, {self.corpora(caller)}.")
+        return address
 
     def object(self, run: str, name: str) -> Address:
         """One of a run's objects."""

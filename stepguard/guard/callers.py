@@ -6,31 +6,53 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepguard.guard.errors import ConfigurationError
+
 ANONYMOUS = "anonymous"
 """The caller of an unsigned request; only without an authorizer, as on the embedded AWS."""
+
+OWNER_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`id` is the Cognito subject or the IAM principal's ARN; `groups` are Cognito's."""
+    """`id` is the Cognito subject or the IAM principal's ARN; `groups` are Cognito's.
+
+    `pooled` callers are users of a Cognito user pool, whose authorizer permits every route.
+    """
 
     id: str
     groups: frozenset[str] = frozenset()
+    pooled: bool = False
+
+    @property
+    def owner(self) -> str:
+        """The name of the caller's folder in a bucket: 32 hexadecimal digits of a hash of its id.
+
+        Different callers have different names, and a name contains no part of an id, so no slash and no dot.
+        """
+        return hashlib.sha256(self.id.encode(errors="surrogatepass")).hexdigest()[:OWNER_DIGITS]
 
     def is_operator(self, operators: frozenset[str]) -> bool:
         """Whether this caller may read the executions of all callers.
 
-        `operators` holds names of Cognito groups and ARNs of IAM users and roles. An ARN never matches a group, and a
-        role includes all of its sessions.
+        `operators` are entries of `operators_of`: names of Cognito groups match groups, ARNs match ids. An ARN matches
+        exactly that user, session, federated user or root; only a role's ARN, `arn:aws:iam::1:role/NAME`, includes
+        every session of the role.
         """
         arns = frozenset(entry for entry in operators if entry.startswith("arn:"))
         if self.groups & (operators - arns):
             return True
-        return self.id in arns or _role(self.id) in {_role(entry) for entry in arns} - {None}
+        if self.pooled:  # another provider's subject may look like an ARN
+            return False
+        role = _role_of_session(self.id)
+        return self.id in arns or (role is not None and role in {_role(entry) for entry in arns})
 
     def may_read(self, document: Mapping[str, Any], operators: frozenset[str]) -> bool:
         """Whether an execution with this input was started by this caller, or the caller is an operator."""
@@ -41,31 +63,53 @@ class Caller:
 
 def read_caller(context: Mapping[str, Any]) -> Caller:
     """The caller of a proxy event's `requestContext`; the body and the headers are never used."""
-    claims = (context.get("authorizer") or {}).get("claims") or {}
+    authorizer = context.get("authorizer") or {}
+    claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
     if claims.get("sub"):
-        named = claims.get("cognito:groups") or ()
-        groups = named.split(",") if isinstance(named, str) else named
-        return Caller(str(claims["sub"]), frozenset(str(group).strip() for group in groups))
+        return Caller(str(claims["sub"]), _groups(claims.get("cognito:groups")), pooled=True)
     identity = context.get("identity") or {}
-    return Caller(str(identity.get("userArn") or identity.get("caller") or ANONYMOUS))
+    return Caller(str(identity.get("userArn") or identity.get("caller") or ANONYMOUS), pooled=bool(claims))
+
+
+def _groups(claim: object) -> frozenset[str]:
+    """The groups of a token: a REST API passes `a,b`, an HTTP API `[a b]`; a group's name contains no blank."""
+    if isinstance(claim, str):
+        return frozenset(re.split(r"[\s,]+", claim.removeprefix("[").removesuffix("]"))) - {""}
+    return frozenset(map(str, claim)) if isinstance(claim, list | tuple) else frozenset()
 
 
 def operators_of(text: str) -> frozenset[str]:
-    """The entries of a comma-separated list: CHAT_OPERATORS."""
-    return frozenset(entry.strip() for entry in text.split(",") if entry.strip())
+    """The entries of a comma-separated list: CHAT_OPERATORS. Raises ConfigurationError that names a wrong entry."""
+    entries = frozenset(entry.strip() for entry in text.split(",") if entry.strip())
+    for entry in entries:
+        if not _GROUP.fullmatch(entry) and not _PRINCIPAL.fullmatch(entry):
+            raise ConfigurationError(
+                f"CHAT_OPERATORS: {entry!r} is neither the name of a Cognito group nor the whole ARN of an IAM user, "
+                "a role, a role's session, a federated user or an account's root; wildcards are not supported."
+            )
+    return entries
 
 
-def _role(arn: str) -> tuple[str, str, str] | None:
-    """(partition, account, name) of a role's ARN or of a session's; a role's name is unique in its account.
+_GROUP = re.compile(r"(?!(?i:arn):)[^\s,*?\[\]]+")
+_NAME = r"[\w+=.@-]+"
+_PATH = rf"(?:{_NAME}/)*"
+_PRINCIPAL = re.compile(
+    r"arn:[a-z-]+:(?:"
+    rf"iam::\d{{12}}:(?:root|user/{_PATH}{_NAME}|role/{_PATH}{_NAME})"
+    rf"|sts::\d{{12}}:(?:assumed-role/{_NAME}/{_NAME}|federated-user/{_NAME}))",
+    re.ASCII,
+)
+_SESSION = re.compile(r"(arn:[a-z-]+):sts::(\d{12}):assumed-role/([^/]+)/[^/]+", re.ASCII)
+_ROLE = re.compile(r"(arn:[a-z-]+):iam::(\d{12}):role/(?:[^/]+/)*([^/]+)", re.ASCII)
 
-    A session's ARN, `arn:aws:sts::1:assumed-role/NAME/SESSION`, leaves out the path of `arn:aws:iam::1:role/PATH/NAME`.
-    """
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or parts[0] != "arn":
-        return None
-    partition, service, account, resource = parts[1], parts[2], parts[4], parts[5].split("/")
-    if service == "sts" and resource[0] == "assumed-role" and len(resource) > 2:
-        return partition, account, resource[1]
-    if service == "iam" and resource[0] == "role" and len(resource) > 1:
-        return partition, account, resource[-1]
-    return None
+
+def _role(arn: str) -> tuple[str, ...] | None:
+    """(partition, account, name) of a role's ARN; a role's name is unique in its account, whatever its path."""
+    found = _ROLE.fullmatch(arn)
+    return found.groups() if found else None
+
+
+def _role_of_session(arn: str) -> tuple[str, ...] | None:
+    """The same of a session's ARN, which leaves out the role's path."""
+    found = _SESSION.fullmatch(arn)
+    return found.groups() if found else None

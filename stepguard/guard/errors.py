@@ -32,8 +32,16 @@ class AccessDenied(StepguardError):
     """The role or the credentials may not make the call. Never retried."""
 
 
+class OperatorsOnly(StepguardError):
+    """The route is for operators, and the caller is not one."""
+
+
 class Throttled(StepguardError):
     """A request or text-unit quota was exceeded. Retried by the state machine."""
+
+
+class QuotaExceeded(StepguardError):
+    """The caller's quota of a day is used up. Never retried."""
 
 
 class ServiceUnavailable(StepguardError):

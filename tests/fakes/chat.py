@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from functions.chat_api import ChatApi
-from functions.routes import Reply
+from functions.routes import Reply, started
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.guard.callers import Caller
 from stepguard.guard.settings import Settings, read_settings
 from tests.fakes.states import Clock, FakeStates
@@ -22,4 +23,9 @@ def api(states: FakeStates, clock: Clock | None = None, settings: Settings = DEF
 
 def post(states: FakeStates, body: object, who: str = "me", clock: Clock | None = None) -> Reply:
     """POST /chat with this JSON."""
-    return api(states, clock).post_chat(json.dumps(body).encode(), Caller(who))
+    return posted(api(states, clock), json.dumps(body).encode(), Caller(who))
+
+
+def posted(chat: ChatApi, body: bytes, caller: Caller, quota: CallerQuota | None = None) -> Reply:
+    """POST /chat as app.py runs it: counted, then started."""
+    return started(lambda: chat.post_chat(body, caller), caller, quota or CallerQuota())

@@ -34,6 +34,7 @@ ACTIONS = {
     | KEY
     | {
         "bedrock:GetGuardrail",  # the names of the guardrails in a trace
+        "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "s3:GetObject",  # a run's results, also through the links that it signs
         "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
@@ -49,7 +50,16 @@ ACTIONS = {
     "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "InvokeModelRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
     "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "PrepareCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "PrepareCorpusRole": LAMBDA
+    | KEY
+    | {
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    },
     "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "ChatStateMachineRole": MACHINE,
     "EvaluateStateMachineRole": MACHINE

@@ -226,17 +226,23 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
         if "Environment" in item
     }
     nothing = {"Ref": "AWS::NoValue"}
+    table = {"Fn::If": ["CallersAreCounted", {"Ref": "CallerTable"}, nothing]}
+    items = {"Fn::If": ["ItemsAreLimited", {"Ref": "CallerItemsPerDay"}, nothing]}
     assert variables == {
         "APIHandler": {
             "STATE_MACHINE_ARN": {"Ref": "ChatStateMachine"},
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
             "CHAT_OPERATORS": {"Ref": "Operators"},
-            "CALLER_TABLE": {"Fn::If": ["CallersAreCounted", {"Ref": "CallerTable"}, nothing]},
-            "CALLER_QUESTIONS_PER_MINUTE": {"Ref": "CallerQuestionsPerMinute"},
+            "CALLER_TABLE": table,
+            "CALLER_QUESTIONS_PER_MINUTE": {
+                "Fn::If": ["QuestionsAreLimited", {"Ref": "CallerQuestionsPerMinute"}, nothing]
+            },
+            "CALLER_ITEMS_PER_DAY": items,
             "EVALUATION_STATE_MACHINE_ARN": {"Ref": "EvaluateStateMachine"},
             "EVALUATION_BUCKET": {"Ref": "ResultsBucket"},
             "EVALUATION_CORPUS_BUCKET": {"Ref": "CorpusBucket"},
-        }
+        },
+        "PrepareCorpus": {"CALLER_TABLE": table, "CALLER_ITEMS_PER_DAY": items},
     }
 
 

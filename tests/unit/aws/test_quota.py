@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from stepguard.aws.caller_quota import CallerQuota
+from stepguard.aws.caller_quota import ATTEMPTS, CallerQuota
 from stepguard.deploy.resources import load_resources
-from stepguard.guard.errors import ConfigurationError, Throttled
-from tests.fakes.aws import FakeClient
+from stepguard.guard.errors import ConfigurationError, QuotaExceeded, ServiceUnavailable, Throttled
+from tests.fakes.aws import FakeClient, client_error
 from tests.paths import ROOT
 
 TABLE = load_resources(ROOT / "statemachine" / "cloudformation")["Resources"]["CallerTable"]["Properties"]
@@ -20,9 +20,10 @@ CALLER = "arn:aws:sts::123456789012:assumed-role/App/alice"
 
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deployment with two questions a minute."""
+    """A deployment with two questions a minute and thirty a day."""
     monkeypatch.setenv("CALLER_TABLE", "callers")
     monkeypatch.setenv("CALLER_QUESTIONS_PER_MINUTE", "2")
+    monkeypatch.setenv("CALLER_ITEMS_PER_DAY", "30")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_the_third_question_of_a_minute_is_refused(dynamodb: Any) -> None:
     quota = CallerQuota(dynamodb, lambda: now[0])
     quota.take(CALLER)
     quota.take(CALLER)
-    with pytest.raises(Throttled, match="2 questions in this minute"):
+    with pytest.raises(Throttled, match="2 questions in a minute"):
         quota.take(CALLER)
     quota.take("another")
     now[0] = 60.0
@@ -55,20 +56,121 @@ def test_a_refused_question_is_not_counted(dynamodb: Any) -> None:
         with suppress(Throttled):
             quota.take(CALLER)
 
-    (item,) = dynamodb.scan(TableName="callers")["Items"]
-    assert item["questions"] == {"N": "2"}
+    counts = dynamodb.scan(TableName="callers")["Items"]
+    assert sorted((item.get("questions") or item["items"])["N"] for item in counts) == ["2", "2"]
 
 
 def test_the_table_holds_no_identity_and_forgets(dynamodb: Any) -> None:
     """The key is a digest; DynamoDB may delete the item an hour later."""
     CallerQuota(dynamodb, lambda: 120.0).take(CALLER)
 
-    (item,) = dynamodb.scan(TableName="callers")["Items"]
-    assert "alice" not in str(item)
-    assert set(item) == {"id", "questions", "expires"}
+    items = dynamodb.scan(TableName="callers")["Items"]
+    assert "alice" not in str(items)
+    day, minute = sorted(items, key=lambda item: "questions" in item)
+    assert (set(day), set(minute)) == ({"id", "items", "expires"}, {"id", "questions", "expires"})
     described = dynamodb.describe_time_to_live(TableName="callers")["TimeToLiveDescription"]
     assert (described["AttributeName"], described["TimeToLiveStatus"]) == ("expires", "ENABLED")
-    assert item["expires"] == {"N": "3720"}
+    assert (minute["expires"], day["expires"]) == ({"N": "3780"}, {"N": "90000"})
+
+
+def test_a_name_is_counted_once(dynamodb: Any) -> None:
+    """A repeated client token is the same execution; another caller's token and another name are not."""
+    quota = CallerQuota(dynamodb, lambda: 0.0)
+    for _ in range(5):
+        quota.take(CALLER, name="chat-1")
+    quota.take("another", name="chat-1")
+    quota.take(CALLER, name="chat-2")
+    quota.take(CALLER, name="chat-1")
+    with pytest.raises(Throttled):
+        quota.take(CALLER, name="chat-3")
+    with pytest.raises(Throttled):
+        quota.take(CALLER, name="chat-3")
+
+
+def test_a_kill_between_count_and_start_is_counted_once(dynamodb: Any) -> None:
+    """The count and the name are one write: what is repeated after the kill finds its name, in any process."""
+    CallerQuota(dynamodb, lambda: 0.0).take(CALLER, name="chat-1")
+    CallerQuota(dynamodb, lambda: 61.0).take(CALLER, name="chat-1")
+    (day,) = (item for item in dynamodb.scan(TableName="callers")["Items"] if "items" in item)
+
+    assert day["items"] == {"N": "1"}
+
+
+def test_a_kill_in_the_write_writes_nothing(dynamodb: Any) -> None:
+    """A refused write leaves no name, so that the name does not pass later without a count."""
+    quota = CallerQuota(dynamodb, lambda: 0.0)
+    quota.take(CALLER, 2)
+    with pytest.raises(Throttled):
+        quota.take(CALLER, name="chat-1")
+    with pytest.raises(Throttled):
+        quota.take(CALLER, name="chat-1")
+
+
+def test_work_has_a_weight(dynamodb: Any) -> None:
+    """One that exceeds the minute's limit uses it up, and is not refused forever."""
+    now = [0.0]
+    quota = CallerQuota(dynamodb, lambda: now[0])
+    quota.take(CALLER, 10)
+    with pytest.raises(Throttled):
+        quota.take(CALLER)
+    now[0] = 60.0
+    quota.take(CALLER)
+    with pytest.raises(Throttled):
+        quota.take(CALLER, 10)
+
+
+def test_questions_and_items_share_the_day(dynamodb: Any) -> None:
+    """Questions, replays and evaluations together; an evaluation is started whole or not at all."""
+    now = [0.0]
+    quota = CallerQuota(dynamodb, lambda: now[0])
+    quota.take(CALLER)
+    with pytest.raises(QuotaExceeded, match="30 questions and items"):
+        quota.take_items(CALLER, 30, "run-1")
+    for _ in range(3):  # PrepareCorpus is retried, or its run is redriven
+        quota.take_items(CALLER, 28, "run-1")
+    quota.take(CALLER)
+    now[0] = 120.0
+    with pytest.raises(QuotaExceeded):
+        quota.take(CALLER)
+    with pytest.raises(QuotaExceeded):
+        quota.take_items(CALLER, 29, "run-1")  # a corpus that was exchanged is counted again
+    now[0] = 86_400.0
+    quota.take(CALLER)
+
+
+def test_a_corpus_larger_than_the_day_is_refused_at_once(dynamodb: Any) -> None:
+    """Also as the first work of a day."""
+    with pytest.raises(QuotaExceeded, match="31 more"):
+        CallerQuota(dynamodb, lambda: 0.0).take_items(CALLER, 31, "run-1")
+
+
+def test_two_requests_at_once_are_both_counted(limited: None) -> None:
+    """DynamoDB cancels one of two transactions on the same item; it is written again, and never passes uncounted."""
+    conflict = client_error("TransactionCanceledException", "cancelled")
+    conflict.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]  # type: ignore[typeddict-unknown-key]
+    pauses: list[float] = []
+    fake = FakeClient("dynamodb", transact_write_items=[conflict, conflict, {}])
+    CallerQuota(fake.client, lambda: 0.0, pauses.append).take(CALLER)
+    assert (len(fake.requests), len(pauses)) == (3, 2)
+
+    busy = FakeClient("dynamodb", transact_write_items=[conflict] * ATTEMPTS)
+    with pytest.raises(ServiceUnavailable):
+        CallerQuota(busy.client, lambda: 0.0, pauses.append).take(CALLER)
+
+
+def test_each_limit_can_be_off(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The template leaves the variable of a limit of 0 out; a table without any limit is an error."""
+    monkeypatch.delenv("CALLER_QUESTIONS_PER_MINUTE")
+    quota = CallerQuota(dynamodb, lambda: 0.0)
+    for _ in range(30):
+        quota.take(CALLER)
+    with pytest.raises(QuotaExceeded):
+        quota.take(CALLER)
+    monkeypatch.delenv("CALLER_ITEMS_PER_DAY")
+    with pytest.raises(ConfigurationError, match="CALLER_QUESTIONS_PER_MINUTE or CALLER_ITEMS_PER_DAY"):
+        quota.take(CALLER)
+    monkeypatch.setenv("CALLER_QUESTIONS_PER_MINUTE", "1")
+    quota.take_items(CALLER, 100_000, "run")
 
 
 def test_without_a_table_there_is_no_quota(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from tests.fakes.bedrock import (
     topic,
     with_layers,
 )
+from tests.fakes.chat import posted
 from tests.fakes.stages import ANSWERED, QUESTION, REQUEST, SETTINGS, ask_answer, ask_input, ask_model
 from tests.fakes.states import Clock, FakeStates
 
@@ -150,7 +151,7 @@ def test_e_an_error_is_an_error_and_never_a_verdict(ask: Any, error: Exception, 
 def test_e_a_failed_turn_is_not_labelled_as_a_guardrails_doing() -> None:
     """E: what the caller sees of an error is `unavailable`, without a source."""
     states = FakeStates(status="FAILED", error="Throttled")
-    _, body, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
+    _, body, _ = posted(ChatApi(states.executions, lambda: SETTINGS), b'{"question": "Hello?"}', Caller("test"))
 
     assert body["answer"]["outcome"] == "unavailable"
     assert body["answer"]["source"] is None
@@ -271,7 +272,7 @@ def test_n_an_apostrophe_reaches_the_workflow() -> None:
     """N: chat text is data: no template between the API and the execution can trip over it."""
     states = FakeStates()
     text = "What's the patient's \"name\"? \\' {0} ${x} $.request \N{GRINNING FACE}"
-    status, _, _ = ChatApi(states.executions).post_chat(json.dumps({"question": text}).encode(), Caller("test"))
+    status, _, _ = posted(ChatApi(states.executions), json.dumps({"question": text}).encode(), Caller("test"))
 
     assert status == 200
     assert states.texts == [text]
@@ -296,7 +297,7 @@ def test_q_a_failed_execution_is_never_a_200(status: str) -> None:
     api = ChatApi(
         FakeStates(status=status, error="States.Timeout").executions, lambda: SETTINGS, Clock(), Clock().sleep
     )
-    code, body, _ = api.post_chat(b'{"question": "Hello?"}', Caller("test"))
+    code, body, _ = posted(api, b'{"question": "Hello?"}', Caller("test"))
 
     assert code == 503
     assert body["status"] == status
@@ -306,6 +307,6 @@ def test_q_a_failed_execution_is_never_a_200(status: str) -> None:
 def test_q_a_success_without_an_answer_is_not_a_200() -> None:
     """Q: an execution document without the answer, which no path of the workflow leaves, is not delivered as one."""
     states = FakeStates(output={})
-    code, _, _ = ChatApi(states.executions, lambda: SETTINGS).post_chat(b'{"question": "Hello?"}', Caller("test"))
+    code, _, _ = posted(ChatApi(states.executions, lambda: SETTINGS), b'{"question": "Hello?"}', Caller("test"))
 
     assert code == 503

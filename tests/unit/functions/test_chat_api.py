@@ -18,7 +18,7 @@ from stepguard.guard.settings import ERRORMESSAGE, GuardrailRef, Settings, read_
 from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import with_layers
-from tests.fakes.chat import DEFAULTS, SECRET, api, post
+from tests.fakes.chat import DEFAULTS, SECRET, api, post, posted
 from tests.fakes.states import ANSWER, MACHINE, Clock, FakeStates
 
 # --- what is answered ----------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFi
 def test_errors_of_starting_have_their_status(code: str, status: int, told: str) -> None:
     """The caller learns whether to come back later; whatever is our fault is a 5xx."""
     fake = FakeClient("stepfunctions", start_execution=client_error(code, f"about 'arn:{SECRET}'"))
-    reply = ChatApi(Executions(MACHINE, fake.client), lambda: DEFAULTS).post_chat(b'{"question": "Why?"}', Caller("me"))
+    reply = posted(ChatApi(Executions(MACHINE, fake.client), lambda: DEFAULTS), b'{"question": "Why?"}', Caller("me"))
 
     assert (reply[0], reply[1]["error"]["code"]) == (status, told)
     assert SECRET not in json.dumps(reply[1])
@@ -256,7 +256,7 @@ def test_without_a_state_machine_nothing_works(environment: pytest.MonkeyPatch) 
     """STATE_MACHINE_ARN is missing: every route says that the service cannot answer."""
     chat = ChatApi(Executions())
 
-    assert chat.post_chat(b'{"question": "Why?"}', Caller("me"))[0] == 500
+    assert posted(chat, b'{"question": "Why?"}', Caller("me"))[0] == 500
     assert chat.get_chat("x", Caller("me"))[0] == 500
     assert chat.get_health()[0] == 500
     with pytest.raises(ConfigurationError):

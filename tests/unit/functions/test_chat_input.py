@@ -14,7 +14,7 @@ from functions.chat_api import WAIT_SECONDS
 from functions.routes import TOKEN_CHARACTERS
 from stepguard.guard.callers import Caller
 from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGES, QUESTION_CHARACTERS
-from tests.fakes.chat import SECRET, api, post
+from tests.fakes.chat import SECRET, api, post, posted
 from tests.fakes.states import FakeStates
 
 BOMB = b'{"question": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -39,7 +39,7 @@ MALFORMED = {
 def test_a_body_that_is_no_question_is_a_400(body: bytes) -> None:
     """A clear JSON error; no execution."""
     states = FakeStates()
-    status, reply, _ = api(states).post_chat(body, Caller("me"))
+    status, reply, _ = posted(api(states), body, Caller("me"))
 
     assert (status, reply["error"]["code"]) == (400, "InvalidRequest")
     assert states.inputs == {}
@@ -108,7 +108,7 @@ def test_strange_text_reaches_the_workflow_to_the_letter(text: str, ascii_only: 
     states = FakeStates()
     body = json.dumps({"question": text}, ensure_ascii=ascii_only).encode()
 
-    assert api(states).post_chat(body, Caller("me"))[0] == 200
+    assert posted(api(states), body, Caller("me"))[0] == 200
     assert states.texts == [text]
 
 
@@ -136,7 +136,7 @@ def test_any_json_is_accepted_or_refused(body: Any) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_accepted_or_refused(body: bytes) -> None:
     """Bytes that are no JSON are a 400."""
-    assert api(FakeStates()).post_chat(body, Caller("me"))[0] in (200, 400)
+    assert posted(api(FakeStates()), body, Caller("me"))[0] in (200, 400)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ import pytest
 
 from functions.prepare_corpus import prepare_corpus
 from functions.summarize_corpus import summarize_corpus
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.objects import Address, Objects, address_of
 from stepguard.evaluation.items import PART_CHARACTERS
 from stepguard.evaluation.map_items import guardrails_of
 from stepguard.evaluation.runs import Run, run_of
-from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
+from stepguard.guard.errors import InvalidRequest, QuotaExceeded, ServiceUnavailable
 from stepguard.guard.settings import Settings, read_settings
 from tests.fakes.s3 import S3
 from tests.unit.evaluation.test_scorecard import failed, record
@@ -51,6 +52,27 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     }
     assert (second["item"]["id"], second["item"]["number"]) == ("corpus-3", 1)
     assert s3.lines("runs/run-1/bad_rows.jsonl") == [{"file": "corpus.jsonl", "line": 2, "reason": "is not valid JSON"}]
+
+
+def test_items_are_counted_before_the_map_reads_them() -> None:
+    """By the lines, for the run's caller, under the run's id; a refused run leaves no lines to evaluate."""
+    taken: list[tuple[str, int, str]] = []
+
+    class Quota(CallerQuota):
+        def take_items(self, caller: str, items: int, name: str) -> None:
+            taken.append((caller, items, name))
+            if items > 2:
+                raise QuotaExceeded("enough")
+
+    def counted(rows: int) -> S3:
+        s3 = S3(**{"corpus.jsonl": b'{"text": "T"}\n' * rows})
+        prepare_corpus({"run": replace(RUN, caller="ann").to_document()}, None, Objects(s3), Quota())
+        return s3
+
+    assert "runs/run-1/items.jsonl" in counted(2).objects
+    with pytest.raises(QuotaExceeded):
+        counted(3)
+    assert taken == [("ann", 2, "run-1"), ("ann", 3, "run-1")]
 
 
 def test_rows_that_the_command_left_out_count_as_bad() -> None:

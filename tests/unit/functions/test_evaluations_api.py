@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from functions.evaluations_api import EvaluationsApi
+from functions.routes import started
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.evaluations import Evaluations, Progress, Watch
 from stepguard.aws.objects import Objects
 from stepguard.guard.callers import ANONYMOUS, Caller
@@ -22,7 +24,8 @@ from tests.fakes.states import BEGIN, FakeStates
 pytestmark = pytest.mark.usefixtures("moto")
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stepguard-chat"
 ANN, BOB = Caller("ann"), Caller("bob", frozenset({"ops"}))
-BODY = {"corpus": "s3://bucket/corpora/c.jsonl", "client_token": "t"}
+CORPUS = f"s3://bucket/corpora/{ANN.owner}/c.jsonl"
+BODY = {"corpus": CORPUS, "client_token": "t"}
 SUMMARY = {"summary": {"items": 3, "failed": 0, "lost": 0, "results": "k"}}
 
 
@@ -71,7 +74,7 @@ def api(states: FollowedStates, s3: S3 | None = None, operator: str = "ops") -> 
 
 def post(routes: EvaluationsApi, body: object = BODY, caller: Caller = ANN) -> tuple[int, dict[str, Any]]:
     """Start a run."""
-    status, answer, _ = routes.post(json.dumps(body).encode(), caller)
+    status, answer, _ = started(lambda: routes.post(json.dumps(body).encode(), caller), caller, CallerQuota())
     return status, answer
 
 
@@ -85,7 +88,7 @@ def test_a_run_is_started_once_for_a_token() -> None:
     (document,) = states.inputs.values()
     run = document["run"]
     assert (run["caller"], run["sample"], run["max_concurrency"]) == ("ann", 10, 3)
-    assert run["work"] == {"bucket": "bucket", "key": f"runs/{first['id']}"}
+    assert run["work"] == {"bucket": "bucket", "key": f"runs/{ANN.owner}/{first['id']}"}
     assert "guardrails" not in run
     assert post(routes, BODY | {"sample": 11})[0] == 409
 
@@ -112,7 +115,7 @@ def test_what_cannot_be_started_is_a_400(body: object) -> None:
     status, answer = post(api(states), body)
     assert (status, answer["error"]["code"]) == (400, "InvalidRequest")
     assert not states.inputs
-    assert api(states).post(b"{", ANN)[0] == 400
+    assert started(lambda: api(states).post(b"{", ANN), ANN, CallerQuota())[0] == 400
 
 
 def test_progress_is_the_map_runs() -> None:
@@ -121,7 +124,7 @@ def test_progress_is_the_map_runs() -> None:
     routes = api(states, S3())
     identifier = post(routes)[1]["id"]
     assert routes.get(identifier, ANN)[1]["total"] is None
-    routes = api(states, S3(**{f"runs/{identifier}/corpus.json": b'{"lines": 40}'}))
+    routes = api(states, S3(**{f"runs/{ANN.owner}/{identifier}/corpus.json": b'{"lines": 40}'}))
     status, body, _ = routes.get(identifier, ANN)
     told = {name: body[name] for name in ("status", "total", "done", "failed", "running")}
     assert (status, told) == (200, {"status": "RUNNING", "total": 40, "done": 7, "failed": 2, "running": 2})
@@ -137,7 +140,10 @@ def test_results_are_links() -> None:
     identifier = post(routes)[1]["id"]
     assert routes.report(identifier, ANN)[0] == 404
     s3 = S3(
-        **{f"runs/{identifier}/{name}": b'{"items": 3}' for name in ("scorecard.json", "results.jsonl", "items.jsonl")}
+        **{
+            f"runs/{ANN.owner}/{identifier}/{name}": b'{"items": 3}'
+            for name in ("scorecard.json", "results.jsonl", "items.jsonl")
+        }
     )
     routes = api(states, s3)
     status, body, _ = routes.report(identifier, ANN)
@@ -146,11 +152,11 @@ def test_results_are_links() -> None:
     assert (link.scheme, link.netloc, link.path) == (
         "https",
         "bucket.s3.amazonaws.com",
-        f"/runs/{identifier}/scorecard.json",
+        f"/runs/{ANN.owner}/{identifier}/scorecard.json",
     )
     assert requests.get(link.geturl(), timeout=5).text == '{"items": 3}'
     assert body["note"].endswith(f"stepguard evaluate --resume {identifier}")
-    s3.objects[f"runs/{identifier}/report.html"] = b""
+    s3.objects[f"runs/{ANN.owner}/{identifier}/report.html"] = b""
     body = routes.report(identifier, ANN)[1]
     assert ("report.html" in body["files"], "note" in body) == (True, False)
     assert routes.get(identifier, ANN)[1]["summary"] == {"items": 3, "failed": 0, "lost": 0}
@@ -161,12 +167,13 @@ def test_runs_are_listed_to_who_may_read_them() -> None:
     states = FollowedStates(output=SUMMARY)
     routes = api(states)
     first, second = (post(routes, BODY | {"client_token": token})[1]["id"] for token in "ab")
-    third = post(routes, BODY, Caller("eve"))[1]["id"]
+    eve = Caller("eve")
+    third = post(routes, BODY | {"corpus": f"s3://bucket/corpora/{eve.owner}/"}, eve)[1]["id"]
     status, body, _ = routes.list(ANN)
 
     assert (status, [run["id"] for run in body["evaluations"]], body["searched"]) == (200, [second, first], 3)
     told = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
-    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": "s3://bucket/corpora/c.jsonl"}
+    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": CORPUS}
     assert [run["id"] for run in routes.list(BOB)[1]["evaluations"]] == [third, second, first]
     assert states.described == 3
 
@@ -187,7 +194,7 @@ def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]
     assert "scorecard" not in api(states).get(identifier, ANN)[1]
-    scored = api(states, S3(**{f"runs/{identifier}/scorecard.json": b'{"items": 3}'}))
+    scored = api(states, S3(**{f"runs/{ANN.owner}/{identifier}/scorecard.json": b'{"items": 3}'}))
     body = scored.get(identifier, ANN)[1]
     assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
 
@@ -199,7 +206,7 @@ def test_an_item_is_told_from_its_line_of_the_results() -> None:
     stage = {"state": "GuardInput", "outcome": "blocked", "milliseconds": 7, "findings": []}
     lines = [{"number": n, "id": f"i{n}", "stages": [stage], "outcome": "blocked", "action": "blocked"} for n in (2, 1)]
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    routes = api(states, S3(**{f"runs/{identifier}/results.jsonl": text}))
+    routes = api(states, S3(**{f"runs/{ANN.owner}/{identifier}/results.jsonl": text}))
     status, body, _ = routes.item(identifier, "1", ANN)
 
     assert (status, body["item"]["id"], body["outcome"], body["started"]) == (200, "i1", "blocked", None)
@@ -257,7 +264,7 @@ def test_a_watched_run_is_asked_for_what_changes_alone() -> None:
     watch, execution = Watch(evaluations, identifier), evaluations.describe(identifier)
     states.runs = []
     assert watch.progress(execution) == Progress("RUNNING", None, 0, 0, 0)
-    s3.objects[f"runs/{identifier}/corpus.json"], states.runs = b'{"lines": 9}', [{"mapRunArn": "map-1"}]
+    s3.objects[f"runs/{ANN.owner}/{identifier}/corpus.json"], states.runs = b'{"lines": 9}', [{"mapRunArn": "map-1"}]
     assert watch.progress(execution) == Progress("RUNNING", 9, 5, 2, 2)
     s3.objects.clear()
     states.runs = []

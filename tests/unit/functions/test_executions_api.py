@@ -11,7 +11,9 @@ import pytest
 
 from functions import executions_api
 from functions.executions_api import ExecutionsApi
+from functions.routes import DENIED, Reply, started
 from stepguard.aws import listing
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS, Caller
 from stepguard.guard.errors import Throttled, UnknownExecution
@@ -103,6 +105,11 @@ def _place() -> Place:
     return Place(
         execution("mine", "me"), execution("theirs", "you", "blocked", minutes=5), execution("old", "me", minutes=90)
     )
+
+
+def replay(api: ExecutionsApi, name: str, caller: Caller) -> Reply:
+    """POST /executions/NAME/replay, as app.py runs it."""
+    return started(lambda: api.replay(name, caller), caller, CallerQuota(), denied=DENIED)
 
 
 def names(reply: tuple[int, dict[str, Any], dict[str, str]]) -> list[str]:
@@ -201,7 +208,7 @@ def test_a_redacted_trace_holds_no_question(place: Place) -> None:
 def test_what_is_not_the_callers_does_not_exist(place: Place, name: str) -> None:
     """Another's execution, an unknown one and a foreign state machine's are told apart by nothing."""
     replies = [
-        place.api.get(name, {}, ME), place.api.events(name, {}, ME), place.api.replay(name, ME),
+        place.api.get(name, {}, ME), place.api.events(name, {}, ME), replay(place.api, name, ME),
     ]  # fmt: skip
     assert [reply[0] for reply in replies] == [404, 404, 404]
     assert {reply[1]["error"]["message"] for reply in replies} == {
@@ -224,7 +231,7 @@ def test_events_come_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_replay_starts_the_same_request_in_the_callers_name(place: Place) -> None:
     """202 with the place to look; who asked first is not who asks now."""
-    status, body, headers = place.api.replay("theirs", BOSS)
+    status, body, headers = replay(place.api, "theirs", BOSS)
 
     assert status == 202
     assert body["replay_of"] == f"{RUN}:theirs"
@@ -236,7 +243,7 @@ def test_a_replay_starts_the_same_request_in_the_callers_name(place: Place) -> N
 def test_a_foreign_input_cannot_be_replayed() -> None:
     """400, in words."""
     foreign = {**execution("foreign", "me"), "input": "{}"}
-    assert Place(foreign).api.replay("foreign", BOSS)[0] == 400
+    assert replay(Place(foreign).api, "foreign", BOSS)[0] == 400
 
 
 @pytest.mark.parametrize(

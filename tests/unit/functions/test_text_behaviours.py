@@ -23,6 +23,7 @@ from tests.fakes.bedrock import (
     masked,
     passed,
 )
+from tests.fakes.chat import posted
 from tests.fakes.stages import ANSWERED, QUESTION, REQUEST, SETTINGS, ask_answer, ask_input, ask_model
 from tests.fakes.states import FakeStates
 
@@ -48,7 +49,7 @@ def test_j_everything_the_client_can_see_was_evaluated() -> None:
     }
     document["answer_guard"] = guard_answer({"document": document}, SETTINGS, guardrails)
     document["answer"] = document["answer_guard"]["answer"]
-    _, body, _ = ChatApi(FakeStates(output=document).executions).post_chat(b'{"question": "Hello?"}', Caller("test"))
+    _, body, _ = posted(ChatApi(FakeStates(output=document).executions), b'{"question": "Hello?"}', Caller("test"))
 
     (evaluated,) = runtime.bodies("apply_guardrail")
     assert evaluated["source"] == "OUTPUT"

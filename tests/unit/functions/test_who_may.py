@@ -16,6 +16,7 @@ from stepguard.guard.callers import Caller
 from stepguard.guard.errors import Throttled
 from stepguard.guard.settings import read_settings
 from tests.fakes.aws import FakeClient
+from tests.fakes.chat import posted
 from tests.fakes.states import ANSWER, BEGIN, Clock, FakeStates
 
 ALICE, MALLORY = Caller("alice"), Caller("mallory")
@@ -30,9 +31,9 @@ def api(states: FakeStates, **parts: Any) -> ChatApi:
     return ChatApi(states.executions, lambda: defaults, clock, clock.sleep, lambda: frozenset({"operators"}), **parts)
 
 
-def ask(chat: ChatApi, caller: Caller = ALICE, **members: object) -> Reply:
+def ask(chat: ChatApi, caller: Caller = ALICE, quota: CallerQuota | None = None, **members: object) -> Reply:
     """POST /chat."""
-    return chat.post_chat(json.dumps({"question": "Why?", **members}).encode(), caller)
+    return posted(chat, json.dumps({"question": "Why?", **members}).encode(), caller, quota)
 
 
 def test_a_caller_reads_only_what_it_started() -> None:
@@ -84,23 +85,23 @@ def test_a_caller_chooses_neither_guardrail_nor_model_nor_name(members: dict[str
     states = FakeStates()
 
     body = json.dumps({"question": "Why?"} | members).encode()
-    assert api(states).post_chat(body, MALLORY)[0] == 400
+    assert posted(api(states), body, MALLORY)[0] == 400
     assert states.inputs == {}
 
 
-def test_the_quota_is_taken_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quota_is_taken_before_anything_starts() -> None:
     """429, and no execution; a malformed question costs nothing."""
 
     class Empty(CallerQuota):
         asked = 0
 
-        def take(self, caller: str) -> None:
+        def take(self, caller: str, questions: int = 1, name: str | None = None) -> None:
             type(self).asked += 1
             raise Throttled("wait")
 
     states, quota = FakeStates(), Empty()
-    assert ask(api(states, quota=quota))[0] == 429
-    assert ask(api(states, quota=quota), question="")[0] == 400
+    assert ask(api(states), quota=quota)[0] == 429
+    assert ask(api(states), quota=quota, question="")[0] == 400
     assert (states.inputs, Empty.asked) == ({}, 1)
 
 

@@ -1,0 +1,133 @@
+"""app.py on services in memory, called with the proxy events of API Gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import app
+from functions.chat_api import ChatApi
+from functions.evaluations_api import EvaluationsApi
+from functions.executions_api import ExecutionsApi
+from stepguard.aws.caller_quota import CallerQuota
+from stepguard.aws.evaluations import Evaluations
+from stepguard.aws.executions import Executions
+from stepguard.aws.objects import Objects
+from stepguard.guard.callers import Caller
+from stepguard.guard.errors import Throttled
+from stepguard.guard.settings import read_settings
+from tests.fakes.aws import FakeClient, Request
+from tests.fakes.s3 import S3
+from tests.fakes.states import BEGIN, MACHINE
+
+ANN = "arn:aws:iam::123456789012:user/ann"
+RUN_OF_ANN = {"id": "r", "caller": ANN, "corpus": {"bucket": "bucket", "key": "c"}, "work": {"bucket": "b", "key": "w"}}
+FOUND = {"request": {"kind": "prompt", "text": "Why?", "caller": ANN}, "run": RUN_OF_ANN}
+"""The input of every execution that the services have: Ann started it, as a question and as an evaluation."""
+
+
+@dataclass
+class Application:
+    """The application; `done` is what its routes did, in order: `count` and the names of calls that start work."""
+
+    monkeypatch: pytest.MonkeyPatch
+    exhausted: bool = False
+    operators: frozenset[str] = frozenset()
+    done: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        states = FakeClient(
+            "stepfunctions",
+            start_execution=lambda request: self._start("StartExecution", request),
+            start_sync_execution=lambda request: self._start("StartSyncExecution", request),
+            redrive_execution=lambda request: self._start("RedriveExecution", {"name": request["executionArn"]}),
+            describe_execution=_describe,
+            list_executions=lambda _: {"executions": []},
+            list_map_runs=lambda _: {"mapRuns": []},
+            get_execution_history=lambda _: {"events": []},
+            describe_state_machine_for_execution=lambda _: {
+                "stateMachineArn": MACHINE, "name": "chat", "definition": "{}", "roleArn": "r", "updateDate": BEGIN,
+            },
+        ).client  # fmt: skip
+        executions = Executions(MACHINE, states)
+        evaluations = Evaluations(MACHINE, "bucket", states, Objects(S3()))
+        settings = read_settings({})
+        chat = ChatApi(executions, lambda: settings, operators=lambda: self.operators)
+        parts = {
+            "chat": chat,
+            "executions": lambda: ExecutionsApi(executions, lambda: self.operators),
+            "evaluations": lambda: EvaluationsApi(evaluations, lambda: self.operators),
+            "operators": lambda: self.operators,
+            "quota": _Counted(self),
+        }
+        for name, part in parts.items():
+            self.monkeypatch.setattr(app, name, part)
+
+    def _start(self, call: str, request: Request) -> Mapping[str, Any]:
+        self.done.append(call)
+        return {"executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:{request['name']}", "startDate": BEGIN}
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        claims: Mapping[str, str] | None = None,
+        arn: str = ANN,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and document of a request: of a user of a pool with these claims, else of this IAM principal."""
+        parameters = {name: "x" for name in ("execution", "run") if f"{{{name}}}" in path}
+        parameters |= {"number": "1"} if "{number}" in path else {}
+        authorizer = {} if claims is None else {"authorizer": {"claims": dict(claims)}}
+        identity = {"userArn": arn} if claims is None else {}
+        context = {"httpMethod": method, "resourcePath": path, "identity": identity, **authorizer}
+        headers = {"Content-Type": "application/json"}
+        event = {
+            "resource": path,
+            "path": path,
+            "httpMethod": method,
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
+            "pathParameters": parameters or None,
+            "stageVariables": None,
+            "requestContext": context,
+            "body": body if isinstance(body, str) else None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        response = app.app(event, None)
+        return response["statusCode"], json.loads(response["body"])
+
+
+class _Counted(CallerQuota):
+    def __init__(self, application: Application) -> None:
+        super().__init__()
+        self._application = application
+
+    def take(self, caller: str, questions: int = 1, name: str | None = None) -> None:
+        self._application.done.append("count")
+        if self._application.exhausted:
+            raise Throttled("wait")
+
+
+def _describe(request: Request) -> Mapping[str, Any]:
+    return {
+        "executionArn": request["executionArn"], "stateMachineArn": MACHINE, "name": "x", "status": "SUCCEEDED",
+        "startDate": BEGIN, "stopDate": BEGIN, "input": json.dumps(FOUND), "output": json.dumps(FOUND),
+    }  # fmt: skip
+
+
+BODIES: dict[str, object] = {
+    "POST /chat": {"question": "Why?"},
+    "POST /executions/{execution}/replay": None,
+    "POST /evaluations": {"corpus": f"s3://bucket/corpora/{Caller(ANN).owner}/c.jsonl"},
+}
+"""A valid request of Ann for each route that starts work. A new route needs an entry, or the tests of quotas fail."""
+
+ROUTES = sorted((method, path) for path, methods in app.app.routes.items() for method in methods)
