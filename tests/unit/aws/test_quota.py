@@ -147,7 +147,7 @@ def test_a_corpus_larger_than_the_day_is_refused_at_once(dynamodb: Any) -> None:
 def test_two_requests_at_once_are_both_counted(limited: None) -> None:
     """DynamoDB cancels one of two transactions on the same item; it is written again, and never passes uncounted."""
     conflict = client_error("TransactionCanceledException", "cancelled")
-    conflict.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]  # type: ignore[typeddict-unknown-key]
+    conflict.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]
     pauses: list[float] = []
     fake = FakeClient("dynamodb", transact_write_items=[conflict, conflict, {}])
     CallerQuota(fake.client, lambda: 0.0, pauses.append).take(CALLER)
