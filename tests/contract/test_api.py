@@ -187,7 +187,7 @@ def test_the_lambdas_make_an_answer_together(client: Client) -> None:
 
     assert document["answer_guard"]["answer"] == {
         "text": "Because.",
-        "outcome": "answered",
+        "outcome": "passed",
         "source": "RESPONSE",
         "got_hits": 1,
     }
