@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from embedded_aws.bedrock.api.service import Bedrock
+from embedded_aws.dynamodb import Table, Tables, TableService
 from embedded_aws.endpoint import Endpoint, HttpApi
 from embedded_aws.endpoint.site import Site
 from embedded_aws.lambda_.config import FunctionConfig
@@ -66,9 +67,11 @@ class EmbeddedCloud:
         patience: float = 0.0,
         site: Site | None = None,
         buckets: tuple[str, ...] = (),
+        tables: tuple[Table, ...] = (),
         recover: bool = True,
     ) -> None:
-        """`http_api` is the application's API, if it has one; `buckets` are stored in the folder, not in memory.
+        """`http_api` is the application's API, if it has one; `buckets` and `tables` are stored in the folder, not in
+        memory.
 
         `announce` writes endpoint.json for other processes; `patience` is the time to wait for the folder, in seconds.
         Without `recover`, executions that a killed process left behind are not resumed: for a process that only reads.
@@ -83,6 +86,7 @@ class EmbeddedCloud:
         self._announce = announce
         self._patience = patience
         self._buckets = buckets
+        self._tables = tables
         self._recover = recover
         self.watch: Callable[[str, bytes], None] | None = None
         """Told of every function that a state machine has called, and what it answered."""
@@ -115,6 +119,8 @@ class EmbeddedCloud:
         opened.callback(self.functions.close)
         opened.callback(self._registered.set)
         buckets = Buckets(self.home / "buckets", self._buckets)
+        tables = Tables(self.home / "dynamodb.sqlite3", self._tables)
+        opened.callback(tables.close)
         mocks = os.environ.get("SFN_MOCK_CONFIG")
         self.states = StepFunctions(
             self.home / "states.sqlite3",
@@ -135,6 +141,7 @@ class EmbeddedCloud:
                 "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
                 "lambda": [JsonService("lambda", LambdaBackend(self.functions))],
                 "s3": [BucketService(buckets)],
+                "dynamodb": [TableService(tables, self.account)],
             },
             self._http_api,
             host=self._address[0],

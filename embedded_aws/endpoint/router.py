@@ -10,6 +10,7 @@ As on AWS, requests to the embedded services must be signed or carry a token; th
 from __future__ import annotations
 
 import http
+import io
 import json
 import logging
 import traceback
@@ -35,8 +36,8 @@ class Service(Protocol):
     def owns(self, request: HttpRequest) -> bool:
         """Whether the request is for this service."""
 
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """The response; a failure is a response, too."""
+    def handle(self, request: HttpRequest) -> HttpResponse | None:
+        """The response; a failure is a response, too. None if only the body shows that the request is moto's."""
 
 
 class Router:
@@ -96,7 +97,12 @@ class Router:
         if not caller.service and not caller.bearer:
             return _error("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         request = _request(environ, path, query, headers)
-        return _too_large() if request is None else service.handle(request)
+        if request is None:
+            return _too_large()
+        response = service.handle(request)
+        if response is None:
+            environ["wsgi.input"] = io.BytesIO(request.body)  # moto reads the body again
+        return response
 
     def _is_for_api(self, gateway: Gateway, request: HttpRequest, caller: Caller) -> bool:
         if caller.service not in ("", "execute-api"):

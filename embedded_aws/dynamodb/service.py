@@ -1,0 +1,171 @@
+"""DynamoDB over HTTP for the tables of the state folder; moto serves every other table, in memory.
+
+It has what the product calls: reading, writing, updating and deleting one item. Anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from embedded_aws.dynamodb.expressions import Expression
+from embedded_aws.dynamodb.tables import Item, Table, Tables
+from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
+
+ITEM_BYTES = 400 * 1024
+KEY_BYTES = 2048
+_COMMON = frozenset({"TableName", "ExpressionAttributeNames", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"})
+_WRITE = _COMMON | {
+    "ConditionExpression",
+    "ExpressionAttributeValues",
+    "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+}
+
+
+class TableService:
+    """The tables of the state folder; the endpoint calls `owns` and `handle`, as for every embedded service."""
+
+    def __init__(self, tables: Tables, account: Account) -> None:
+        self._tables = tables
+        self._service = JsonService("dynamodb", TableBackend(tables, account))
+
+    def owns(self, request: HttpRequest) -> bool:
+        """Whether the request is one of DynamoDB's operations."""
+        return self._service.owns(request)
+
+    def handle(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request about one of these tables; None for every other request."""
+        try:
+            name = json.loads(request.body)["TableName"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return self._service.handle(request) if self._tables.table(str(name)) else None
+
+
+class TableBackend:
+    """The operations, by the service model's parameters."""
+
+    def __init__(self, tables: Tables, account: Account) -> None:
+        self._tables = tables
+        self._account = account
+
+    def describe_table(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The table, which always exists."""
+        table = self._table(params, frozenset({"TableName"}))
+        arn = self._account.arn("dynamodb", f"table/{table.name}")
+        keys = [{"AttributeName": table.key, "KeyType": "HASH"}]
+        return {"Table": {"TableName": table.name, "TableArn": arn, "TableStatus": "ACTIVE", "KeySchema": keys}}
+
+    def get_item(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One item; every read is consistent."""
+        table = self._table(params, _COMMON | {"Key", "ConsistentRead", "ProjectionExpression"})
+        item = self._tables.get(table, _key(table, params["Key"]))
+        if item is None:
+            return {}
+        if "ProjectionExpression" in params:
+            wanted = _expression(params, "ProjectionExpression").names()
+            item = {name: item[name] for name in wanted if name in item}
+        return {"Item": item}
+
+    def put_item(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Write an item whole."""
+        table = self._table(params, _WRITE | {"Item"})
+        key = _key(table, {name: value for name, value in params["Item"].items() if name == table.key})
+        return self._write(table, key, params, lambda before: params["Item"])
+
+    def update_item(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Change attributes of an item, which is created if it does not exist."""
+        table = self._table(params, _WRITE | {"Key", "UpdateExpression"})
+        key = _key(table, params["Key"])
+
+        def updated(before: Item | None) -> Item:
+            held = before or params["Key"]
+            after = _expression(params, "UpdateExpression").applied(held) if "UpdateExpression" in params else held
+            if after.get(table.key) != params["Key"][table.key]:
+                problem = f"Cannot update attribute {table.key}. This attribute is part of the key"
+                raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}")
+            return dict(after)
+
+        return self._write(table, key, params, updated)
+
+    def delete_item(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Delete an item; a missing one is no error."""
+        table = self._table(params, _WRITE | {"Key"})
+        return self._write(table, _key(table, params["Key"]), params, lambda before: None)
+
+    def _table(self, params: Mapping[str, Any], known: frozenset[str]) -> Table:
+        if unknown := sorted(set(params) - known):
+            raise ServiceError(
+                "ValidationException", f"The embedded DynamoDB does not implement {', '.join(unknown)}.", 400
+            )
+        table = self._tables.table(params["TableName"])
+        if table is None:
+            raise ServiceError("ResourceNotFoundException", "Requested resource not found", 400)
+        return table
+
+    def _write(self, table: Table, key: str, params: Mapping[str, Any], change: Any) -> dict[str, Any]:
+        returned = params.get("ReturnValues", "NONE")
+        if returned not in ("NONE", "ALL_OLD", "ALL_NEW"):
+            raise ServiceError("ValidationException", f"The embedded DynamoDB does not return {returned}.", 400)
+
+        def checked(before: Item | None) -> Item | None:
+            if "ConditionExpression" in params and not _expression(params, "ConditionExpression").holds(before or {}):
+                shown = before if params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else None
+                message = "The conditional request failed"
+                raise ServiceError(
+                    "ConditionalCheckFailedException", message, 400, **({"Item": shown} if shown else {})
+                )
+            after: Item | None = change(before)
+            if after is not None:
+                _check_item(after)
+            return after
+
+        before, after = self._tables.change(table, key, checked)
+        found = {"ALL_OLD": before, "ALL_NEW": after}.get(returned)
+        return {"Attributes": found} if found else {}
+
+
+def _expression(params: Mapping[str, Any], name: str) -> Expression:
+    names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
+    return Expression(name, params[name], names, values)
+
+
+def _key(table: Table, key: Mapping[str, Any]) -> str:
+    value = key.get(table.key, {}).get("S")
+    if set(key) != {table.key} or not value:
+        raise ServiceError("ValidationException", "The provided key element does not match the schema", 400)
+    if len(value.encode()) > KEY_BYTES:
+        problem = f"Size of hashkey has exceeded the maximum size limit of{KEY_BYTES} bytes"
+        raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}", 400)
+    return str(value)
+
+
+def _check_item(item: Item) -> None:
+    for value in item.values():
+        if len(value) != 1:
+            problem = "Supplied AttributeValue has more than one datatypes set, must contain exactly one"
+            raise ServiceError("ValidationException", f"{problem} of the supported datatypes", 400)
+        ((kind, content),) = value.items()
+        if kind not in ("S", "N", "BOOL", "NULL"):
+            raise ServiceError("ValidationException", f"The embedded DynamoDB does not keep the type {kind}.", 400)
+        if kind == "N":
+            _check_number(content)
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    if (
+        sum(len(name.encode()) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
+        > ITEM_BYTES
+    ):
+        raise ServiceError("ValidationException", "Item size has exceeded the maximum allowed size", 400)
+
+
+def _check_number(text: str) -> None:
+    try:
+        finite = Decimal(text).is_finite()
+    except InvalidOperation:
+        finite = False
+    if not finite:
+        problem = f"The parameter cannot be converted to a numeric value: {text}"
+        raise ServiceError("ValidationException", problem, 400)
