@@ -1,4 +1,4 @@
-"""The prompt for a model, and the part of its reply that is an answer.
+"""The prompt for a model.
 
 The template is DeepSeek-R1-Distill's (`chat_template` of its tokenizer_config.json, 2025-02 and later): the
 caller of an imported model must apply it itself, Bedrock applies none to a `prompt`
@@ -7,16 +7,16 @@ caller of an imported model must apply it itself, Bedrock applies none to a `pro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from stepguard.guard.control_tokens import neutralise
 
 BEGIN = "<｜begin▁of▁sentence｜>"
 END = "<｜end▁of▁sentence｜>"
 USER = "<｜User｜>"
 ASSISTANT = "<｜Assistant｜>"
 THINK = "<think>"
-END_THINK = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +34,16 @@ class Question:
     text: str
     passages: tuple[Passage, ...] = ()
 
+    def neutralised(self) -> Question:
+        """The same question without control tokens of chat templates, as every model must get it."""
+        passages = (Passage(passage.id, neutralise(passage.text)) for passage in self.passages)
+        return Question(neutralise(self.text), tuple(passages))
+
 
 FROM_PASSAGES = (
     'Answer the question from the passages only. If they do not hold the answer, say exactly "Sorry, I don\'t know."'
 )
 """The instruction that goes with passages; LLM_QA_NO_HITS_REGEX matches its refusal."""
-
-
-def neutralise(text: str) -> str:
-    """Text of a user or a document, with the model's control tokens made harmless and everything else untouched.
-
-    In a raw prompt `<｜User｜>` would start a new turn and `</think>` would end a thought. The distillations also keep
-    the tokens of their base models, such as Llama's `<|eot_id|>` and Qwen's `<|im_start|>`.
-    """
-    plain = text.replace("<｜", "<|").replace("｜>", "|>")
-    plain = _BAR_TOKEN.sub("<\u200b|", plain)
-    return _THINK_TAG.sub(lambda tag: f"<{tag.group(1)}\u200b{tag.group(2)}>", plain)
-
-
-_BAR_TOKEN = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
-_THINK_TAG = re.compile(r"<(\s*/?\s*)(think\s*)>", re.IGNORECASE)
 
 
 def deepseek_prompt(user: str, system: str = "") -> str:
@@ -70,21 +60,3 @@ def user_turn(question: str, passages: Sequence[str]) -> str:
         return question
     listing = "\n\n".join(f"Passage {number}:\n{text}" for number, text in enumerate(passages, 1))
     return f"{FROM_PASSAGES}\n\n{listing}\n\nQuestion: {question}"
-
-
-def answer_of(generation: str, *, thought_opened: bool, cut_short: bool) -> str:
-    """The part of a generation that is an answer: never the reasoning.
-
-    `thought_opened`: the prompt ended with `<think>`, so the generation starts inside the thought. `cut_short`: the
-    generation ended at its token limit. A thought that was never closed is not an answer, so the function returns "".
-    """
-    closes = list(_CLOSE.finditer(generation))
-    if not closes and thought_opened and cut_short:
-        return ""
-    text = generation[closes[-1].end() :] if closes else generation
-    opened = _OPEN.search(text)
-    return (text[: opened.start()] if opened else text).strip()
-
-
-_OPEN = re.compile(r"<think>", re.IGNORECASE)
-_CLOSE = re.compile(r"</think>", re.IGNORECASE)

@@ -12,7 +12,8 @@ from typing import Any
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
-from stepguard.guard.prompts import FROM_PASSAGES, Question, answer_of
+from stepguard.guard.prompts import FROM_PASSAGES, Question
+from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings
 from stepguard.guard.verdict import skipped
 from stepguard.guard.vocabularies import converse_text, read_converse
@@ -24,7 +25,7 @@ def ask(
     """One Converse call. Raises StepguardError."""
     request: dict[str, Any] = {
         "modelId": model.id,
-        "messages": [{"role": "user", "content": _content(question, guarded=guardrail is not None)}],
+        "messages": [{"role": "user", "content": _content(question.neutralised(), guarded=guardrail is not None)}],
         "inferenceConfig": {
             "maxTokens": model.max_tokens,
             "temperature": model.temperature,

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion
+from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.prompts import Passage, Question, answer_of, deepseek_prompt, neutralise, user_turn
+from stepguard.guard.prompts import Passage, Question, deepseek_prompt, user_turn
+from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings
 from stepguard.guard.verdict import Direction, Layer, merge
 
@@ -48,7 +50,7 @@ def ask(
             Passage(passage.id, verdict.text) for passage, verdict in zip(question.passages, before[1:], strict=True)
         ),
     )
-    generation, stop_reason = _generate(guarded, model, sagemaker or client("sagemaker-runtime"))
+    generation, stop_reason = _generate(guarded.neutralised(), model, sagemaker or client("sagemaker-runtime"))
     # Without a stop reason, the container may have stopped inside the thought.
     text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))
     after = guardrails.check_grounded(guardrail, text, guarded, Layer.MODEL)
@@ -57,7 +59,7 @@ def ask(
 
 
 def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClient) -> tuple[str, str]:
-    turn = user_turn(neutralise(question.text), [neutralise(passage.text) for passage in question.passages])
+    turn = user_turn(question.text, [passage.text for passage in question.passages])
     parameters: dict[str, Any] = {"max_new_tokens": model.max_tokens, "details": True}
     if model.temperature > 0:  # TGI refuses a temperature of 0; without sampling it decodes greedily
         parameters |= {"do_sample": True, "temperature": model.temperature}

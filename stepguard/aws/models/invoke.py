@@ -15,8 +15,10 @@ from typing import Any
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
+from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.prompts import Question, answer_of, deepseek_prompt, neutralise, user_turn
+from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
+from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
 from stepguard.guard.verdict import skipped
 from stepguard.guard.vocabularies import INVOKE_ACTION, read_invoke_model
@@ -27,7 +29,7 @@ def ask(
 ) -> Completion:
     """One InvokeModel call. Raises StepguardError."""
     suffix = secrets.token_hex(8) if guardrail else ""
-    body = _body(_tagged(question, suffix), model)
+    body = _body(_tagged(question.neutralised(), suffix), model)
     request: dict[str, Any] = {
         "modelId": model.id,
         "contentType": "application/json",
@@ -58,11 +60,11 @@ def _tokens_in_headers(response: Mapping[str, Any]) -> Mapping[str, int]:
 
 
 def _tagged(question: Question, suffix: str) -> str:
-    """The user's turn with every foreign text neutralised and, under a guardrail, tagged as what must be assessed."""
+    """The user's turn; under a guardrail every foreign text is tagged as what must be assessed."""
 
     def tag(kind: str, text: str) -> str:
         name = f"amazon-bedrock-guardrails-{kind}_{suffix}"
-        return f"<{name}>{neutralise(text)}</{name}>" if suffix else neutralise(text)
+        return f"<{name}>{text}</{name}>" if suffix else text
 
     query = tag("query" if question.passages else "guardContent", question.text)
     return user_turn(query, [tag("groundingSource", passage.text) for passage in question.passages])
