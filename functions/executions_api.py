@@ -25,7 +25,7 @@ from stepguard.guard.errors import InvalidRequest, UnknownExecution
 from stepguard.trace.compare import compare
 from stepguard.trace.graph import graph
 from stepguard.trace.listing import OUTCOMES, Filters
-from stepguard.trace.redact import redact
+from stepguard.trace.redact import redact, redact_event
 from stepguard.trace.replay import replayed
 
 SEARCHED = 200
@@ -71,23 +71,29 @@ class ExecutionsApi:
     def get(self, name: str, query: Query, caller: Caller) -> Reply:
         """The trace, with the graph of the definition it ran; `compare=OTHER` adds the comparison with another one.
 
-        `redact=true` leaves out every text of people and models.
+        `redact=true` leaves out every text of people and models. Only operators get them: a trace contains what a
+        layer blocked, masked or replaced.
         """
 
         def reply() -> Reply:
+            hidden = query.get("redact") == "true" or not sees_all(caller, self._operators())
             document = self._document(name, caller)
             document["graph"] = graph(self._executions.definition(document["execution"]))
             if query.get("compare"):
                 other = self._document(query["compare"], caller)
-                document["comparison"] = compare(_to_document(document, query), _to_document(other, query))
-            return 200, _to_document(document, query), {}
+                document["comparison"] = compare(_redacted(document, hidden), _redacted(other, hidden))
+            return 200, _redacted(document, hidden), {}
 
         return _guarded(reply)
 
     def events(self, name: str, query: Query, caller: Caller) -> Reply:
-        """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` continues there."""
+        """`{events, next}`: events from number `after` on, as GetExecutionHistory has them; `next` continues there.
+
+        Other callers than operators get them without texts, as in a trace.
+        """
 
         def reply() -> Reply:
+            hidden = not sees_all(caller, self._operators())
             execution = self._find(name, caller)
             after = _number(query, "after", 0, 25_000)
             limit = _number(query, "limit", EVENTS, EVENTS)
@@ -98,7 +104,7 @@ class ExecutionsApi:
                 size += len(text)
                 if len(page) == limit or (page and size > EVENT_BYTES):
                     return 200, {"events": page, "next": after + len(page)}, {}
-                page.append(json.loads(text))
+                page.append(redact_event(json.loads(text)) if hidden else json.loads(text))
             return 200, {"events": page, "next": None}, {}
 
         return _guarded(reply)
@@ -158,8 +164,8 @@ def read_filters(query: Query) -> Filters:
     return Filters(**held, since=since)
 
 
-def _to_document(document: dict[str, Any], query: Query) -> dict[str, Any]:
-    return redact(document) if query.get("redact") == "true" else document
+def _redacted(document: dict[str, Any], hidden: bool) -> dict[str, Any]:
+    return redact(document) if hidden else document
 
 
 def _number(query: Query, name: str, otherwise: int, most: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
-from stepguard.guard.answer import SOURCES, Answer, does_not_know, dont_know, refused_by_model_layer
+from stepguard.guard.no_answer import no_answer
 from stepguard.guard.prompts import Question
-from stepguard.guard.request import Kind, Request, from_document
+from stepguard.guard.request import Kind, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Layer
 
@@ -35,7 +35,7 @@ def invoke_model(
         completion = Completion(verdict, "given")
     else:
         completion = (models or Models()).ask(question, settings.model, ref)
-    ending = _ending(completion, request, settings)
+    ending = no_answer(completion.verdict, request.kind, settings)
     return {
         **completion.verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
@@ -43,16 +43,6 @@ def invoke_model(
         "text": completion.verdict.text if ending is None else "",
         "stop_reason": completion.stop_reason,
         "tokens": dict(completion.tokens),
-        "answer": None if ending is None else ending.to_document(),
+        "answer": None if ending is None else ending.answer.to_document(),
+        "no_answer": None if ending is None else ending.to_dict(),
     }
-
-
-def _ending(completion: Completion, request: Request, settings: Settings) -> Answer | None:
-    """The refusal or the don't-know answer, if the call returned no answer that may be delivered."""
-    verdict = completion.verdict
-    if verdict.blocked:
-        return refused_by_model_layer(verdict, settings.empty_message, settings.no_hits)
-    unknown = request.kind is Kind.PROMPT and does_not_know(verdict.text, settings.no_hits)
-    if unknown or not verdict.text.strip():
-        return dont_know(settings.empty_message, SOURCES[request.kind])
-    return None

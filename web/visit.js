@@ -33,6 +33,7 @@ export function visitPanel(trace, visit, others, open) {
     ]),
     visit.truncated && el("p", { class: "note" }, "The history contains only the beginning of this visit’s data."),
     guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
+    visit.no_answer && notDelivered(visit.no_answer, trace.redacted),
     visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
     !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
     trace.item && el("p", { class: "note" }, "An item’s execution has no history: these values are from its line of the results."),
@@ -42,6 +43,20 @@ export function visitPanel(trace, visit, others, open) {
     visit.input !== undefined && jsonFold("Input", visit.input),
     !trace.item && visit.output !== undefined && jsonFold("Output", visit.output),
     visit.variables && jsonFold("Variables", visit.variables),
+  ];
+}
+
+/** What the model layer returned instead of an answer, the place marked where the pattern matches. */
+function notDelivered(evidence, redacted) {
+  const { said, start, end } = evidence;
+  const marked = !redacted && start !== undefined;
+  const characters = Array.from(said);
+  const part = (from, to) => characters.slice(from, to).join("");
+  const words = marked ? [part(0, start), el("mark", {}, part(start, end)), part(end)] : said;
+  return [
+    el("h3", {}, "Not delivered"),
+    el("p", {}, `${evidence.explanation[0].toUpperCase()}${evidence.explanation.slice(1)}.`),
+    said && el("p", { class: "text" }, words),
   ];
 }
 

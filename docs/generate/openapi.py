@@ -26,7 +26,11 @@ def _count(maximum: int, default: int) -> Schema:
     return {"type": "integer", "minimum": 0, "maximum": maximum, "default": default}
 
 
-_REDACT = _query("redact", {"type": "boolean", "default": False}, "Leave out every text of people and models.")
+_REDACT = _query(
+    "redact",
+    {"type": "boolean", "default": False},
+    "Leave out every text of people and models, as for every caller who is not an operator.",
+)
 _SEARCH = [
     _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Executions with this outcome."),
     _query("stage", {"type": "string"}, "Executions in which this state intervened or failed."),

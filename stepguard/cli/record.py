@@ -27,6 +27,7 @@ from stepguard.session.chat import find, wait
 from stepguard.session.model import Session
 from stepguard.trace import Trace, masked, outcome_of, read_history
 from stepguard.trace.diff import mapping, masked_texts
+from stepguard.trace.evidence import no_answer_of
 from stepguard.trace.model import parsed
 from stepguard.trace.replay import replayed
 
@@ -127,6 +128,7 @@ def _texts(trace: Trace) -> list[str]:
     texts = [request.get(key) for key in ("text", "query", "completion")]
     texts += [mapping(item).get("text") for item in request.get("passages") or ()]
     texts += [mapping(document.get(key)).get("text") for key in (*(stage.key for stage in STAGES), "answer")]
+    texts += [no_answer_of(visit).get("said") for visit in trace.visits]
     return [text for text in texts if isinstance(text, str)]
 
 

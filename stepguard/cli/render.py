@@ -106,6 +106,11 @@ def _details(visit: Mapping[str, Any]) -> list[str]:
     lines = []
     if visit.get("masked"):
         lines.append("masked: " + segments(visit["masked"]))
+    evidence = visit.get("no_answer", {})
+    if evidence.get("said"):
+        lines.append("not delivered: " + " ".join(plain(evidence["said"]).split())[:200])
+    if visit["outcome"] == "blocked" and evidence:  # else the reason of the execution says it
+        lines.append(plain(evidence["explanation"]))
     for number, attempt in enumerate(visit.get("attempts", []), 1):
         if attempt.get("error"):
             waited = f", after waiting {milliseconds(attempt['waited'])}" if "waited" in attempt else ""

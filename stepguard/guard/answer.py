@@ -6,16 +6,14 @@ Outcomes and sources: the table in docs/use/chat.md; sources are QnABot's names
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from stepguard.guard.bedrock_names import BLOCKED
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import STAGES
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Outcome, Verdict
+from stepguard.guard.verdict import Outcome
 
 
 class AnswerOutcome(StrEnum):
@@ -81,18 +79,6 @@ def refused(message: str, source: Source) -> Answer:
     return Answer(message, AnswerOutcome.BLOCKED, source, got_hits=0)
 
 
-def refused_by_model_layer(verdict: Verdict, empty_message: str, no_hits: re.Pattern[str]) -> Answer:
-    """The model layer blocked: the guardrail's message, or the team's if `no_hits` matches it anywhere, as in QnABot.
-
-    Bedrock's default message matches the default LLM_QA_NO_HITS_REGEX. Without a blocking finding the text may be what
-    the model wrote, instead of the guardrail's message: then the answer is the team's too.
-    """
-    proved = any(finding.action == BLOCKED for finding in verdict.findings)
-    message = verdict.message if proved and verdict.message else DEFAULT_BLOCKED_MESSAGE
-    known = proved and not _match(message, no_hits)
-    return refused(message if known else empty_message, Source.BEDROCK)
-
-
 def dont_know(empty_message: str, source: Source) -> Answer:
     """The model does not know, or there is no text: the answer is the team's own message."""
     return Answer(empty_message, AnswerOutcome.DONT_KNOW, source, got_hits=0)
@@ -126,23 +112,3 @@ def from_document(document: Mapping[str, Any], execution: str) -> Answer:
         execution,
         verdicts,
     )
-
-
-def does_not_know(text: str, no_hits: re.Pattern[str]) -> bool:
-    """Whether a model says in its own words that it does not know.
-
-    Only a one-sentence answer counts: QnABot's plain search also throws away long, good answers that merely contain
-    such words.
-    """
-    stripped = text.strip()
-    if _SENTENCE_BREAK.search(stripped):
-        return False
-    return _match(stripped, no_hits) is not None
-
-
-def _match(text: str, no_hits: re.Pattern[str]) -> re.Match[str] | None:
-    # The default patterns are written with the plain apostrophe; models like the curly one as well.
-    return no_hits.search(text) or no_hits.search(text.replace("’", "'"))
-
-
-_SENTENCE_BREAK = re.compile(r"[.!?…][\"'”’)\]]*\s+\S|\n\s*\S")

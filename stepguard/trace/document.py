@@ -7,6 +7,7 @@ from typing import Any
 
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 from stepguard.trace.diff import Segment, changes, mapping, text_changes
+from stepguard.trace.evidence import explain_no_answer, no_answer_of
 from stepguard.trace.model import Trace, Visit, parsed, rounded
 from stepguard.trace.reason import guardrail_of, outcome_of, reason
 from stepguard.trace.totals import totals
@@ -86,8 +87,14 @@ def _visit(trace: Trace, visit: Visit, *, data: bool, names: Mapping[str, str]) 
             "output": after,
             "changes": [] if before is None or after is None else changes(before, after),
             "masked": masked(visit),
+            "no_answer": _no_answer(visit),
         }
     return row | {key: value for key, value in optional.items() if value or (value == 0 and value is not False)}
+
+
+def _no_answer(visit: Visit) -> dict[str, Any]:
+    evidence = no_answer_of(visit)
+    return {**evidence, "explanation": explain_no_answer(evidence)} if evidence else {}
 
 
 def masked(visit: Visit) -> list[Segment]:

@@ -9,6 +9,7 @@ from stepguard.guard.answer import Source
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
+from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
 from stepguard.trace.model import Trace, Visit, parsed
 
 _POLICIES = {
@@ -53,11 +54,7 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
         return _blocked(trace, blocked, names or {})
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     if answer.get("outcome") == "dont_know":
-        model = stages.get(INVOKE_MODEL.state)
-        stop = None if model is None else (model.result or {}).get("stop_reason")
-        if stop in ("max_tokens", "length"):
-            return f"Not answered: the model did not finish its answer (stop reason {stop})."
-        return "Not answered: the model said that it does not know, or said nothing."
+        return _not_answered(stages.get(INVOKE_MODEL.state))
     ended = "Passed" if answer.get("source") in _SCREENED else "Answered"
     masks = [visit for visit in stages.values() if visit.outcome == "masked"]
     if masks:
@@ -121,8 +118,7 @@ def guardrail_of(trace: Trace, visit: Visit, names: Mapping[str, str]) -> dict[s
     """
     if visit.outcome is None or visit.state not in STAGE_OF:
         return {}
-    answered = parsed(visit.tries[-1].output) if visit.tries else None
-    ref = mapping(mapping(mapping(answered).get("Payload")).get("guardrail"))
+    ref = mapping(result_of_lambda(visit).get("guardrail"))
     if not ref:
         request = mapping(mapping(parsed(trace.input)).get("request"))
         ref = mapping(mapping(request.get("guardrails")).get(STAGE_OF[visit.state].layer))
@@ -136,6 +132,18 @@ def guardrails_of(trace: Trace) -> list[str]:
     """The identifiers of all guardrails that the history names."""
     found = (guardrail_of(trace, visit, {}) for visit in trace.visits)
     return [str(ref["id"]) for ref in found if ref]
+
+
+def _not_answered(model: Visit | None) -> str:
+    if model is None:
+        return "Not answered: no model was called."
+    stop = (model.result or {}).get("stop_reason")
+    if stop in ("max_tokens", "length"):
+        return f"Not answered: the model did not finish its answer (stop reason {stop})."
+    evidence = no_answer_of(model)
+    if not evidence:
+        return "Not answered: the model said that it does not know, or said nothing."
+    return f"Not answered: {explain_no_answer(evidence)}."
 
 
 def _masked(visit: Visit, source: object) -> str:

@@ -34,6 +34,31 @@ def redact(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, **hidden}
 
 
+_EVENT_KEPT = frozenset(
+    {
+        "type",
+        "timestamp",
+        "name",
+        "resource",
+        "resourceType",
+        "region",
+        "error",
+        "mapRunArn",
+        "stateMachineArn",
+        "roleArn",
+    }
+)
+"""Members of a history's event whose strings are no texts of people or models."""
+
+
+def redact_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event of GetExecutionHistory with every input, output, parameter and cause hidden."""
+    return {
+        key: redact_event(value) if isinstance(value, Mapping) else value if key in _EVENT_KEPT else redact_value(value)
+        for key, value in event.items()
+    }
+
+
 def _visit(visit: Mapping[str, Any]) -> dict[str, Any]:
     hidden: dict[str, Any] = {key: redact_value(visit[key]) for key in ("input", "output", "variables") if key in visit}
     if "cause" in visit:
@@ -44,6 +69,8 @@ def _visit(visit: Mapping[str, Any]) -> dict[str, Any]:
         ]
     if "changes" in visit:
         hidden["changes"] = [_change(item) for item in visit["changes"]]
+    if "no_answer" in visit:
+        hidden["no_answer"] = {**visit["no_answer"], "said": redact_text(visit["no_answer"].get("said"))}
     if "masked" in visit:
         hidden["masked"] = [
             [op, text if op == "+" and _MASK.fullmatch(text) else redact_text(text)] for op, text in visit["masked"]

@@ -1,4 +1,4 @@
-"""The answer: outcome, source and hits, and what counts as "I don't know"."""
+"""The answer: outcome, source and hits."""
 
 from __future__ import annotations
 
@@ -12,58 +12,12 @@ from stepguard.guard.answer import (
     AnswerOutcome,
     Source,
     delivered,
-    does_not_know,
     dont_know,
     from_document,
     refused,
-    refused_by_model_layer,
     unavailable,
 )
-from stepguard.guard.settings import read_settings
-from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict
-
-NO_HITS = read_settings({}).no_hits
-REFUSAL = "I am not able to provide fiduciary advice."
-
-
-def blocked(message: str | None, *actions: str) -> Verdict:
-    """A block of the model layer, with findings of these actions."""
-    found = [Finding("topic", "n", action, Layer.MODEL, Direction.OUTPUT) for action in actions]
-    return Verdict(Outcome.BLOCKED, "", message, tuple(found))
-
-
-@pytest.mark.parametrize(
-    ("verdict", "text"),
-    [
-        (blocked(REFUSAL, "BLOCKED"), REFUSAL),
-        (blocked(REFUSAL, "ANONYMIZED", "BLOCKED", "NONE"), REFUSAL),
-        (blocked("Sorry, the model cannot answer this question.", "BLOCKED"), "empty"),
-        (blocked("SORRY, I DON\u2019T KNOW. Call the clinic. It is open all day.", "BLOCKED"), "empty"),
-        (blocked(None, "BLOCKED"), "empty"),
-        (blocked("", "BLOCKED"), "empty"),
-        (blocked("Perhaps what the model wrote."), "empty"),
-        (blocked("Perhaps what the model wrote for {NAME}.", "ANONYMIZED", "NONE"), "empty"),
-    ],
-)
-def test_a_block_of_the_model_layer_is_a_block(verdict: Verdict, text: str) -> None:
-    """Its text is the guardrail's message, or the team's where the no-hits pattern matches or the message is unsure."""
-    answer = refused_by_model_layer(verdict, "empty", NO_HITS)
-
-    assert answer.to_document() == {
-        "text": text,
-        "outcome": "blocked",
-        "source": "BEDROCK GUARDRAIL",
-        "got_hits": 0,
-    }
-
-
-def test_the_teams_own_pattern_decides_on_a_blocks_text() -> None:
-    """LLM_QA_NO_HITS_REGEX may match the messages of a team's guardrails, or no message at all."""
-    default = blocked("Sorry, the model cannot answer this question.", "BLOCKED")
-    mine = read_settings({"LLM_QA_NO_HITS_REGEX": "fiduciary"}).no_hits
-
-    assert refused_by_model_layer(blocked(REFUSAL, "BLOCKED"), "empty", mine).text == "empty"
-    assert refused_by_model_layer(default, "empty", mine).text == default.message
+from stepguard.guard.verdict import Outcome
 
 
 @pytest.mark.parametrize(
@@ -132,24 +86,3 @@ def test_json_leaves_out_what_is_not_known() -> None:
     """No execution, no verdicts: no such members; everything else always stands."""
     assert set(unavailable("x").to_dict()) == {"text", "outcome", "source", "got_hits"}
     assert set(unavailable("x", "arn:x").to_dict()) == {"text", "outcome", "source", "got_hits", "execution"}
-
-
-@pytest.mark.parametrize(
-    ("text", "unknown"),
-    [
-        ("Sorry, I don't know.", True),
-        ("  Sorry, I don't know \n", True),
-        ("Sorry, I don\u2019t know!", True),
-        ("There is no mention of that (see page 3.)", True),
-        ('He said "I don\'t have enough information."', True),
-        ("Yes.", False),
-        ("", False),
-        ("Sorry, I don't know the dose. The usual one is 5 mg.", False),
-        ("The usual dose is 5 mg. There is no mention of more.", False),
-        ("Doses:\n- There is no mention of them", False),
-        ("Sorry, I don't know. \u201cAsk a doctor.\u201d", False),
-    ],
-)
-def test_only_one_sentence_says_that_the_model_does_not_know(text: str, unknown: bool) -> None:
-    """A longer answer that merely contains a refusal's words is kept."""
-    assert does_not_know(text, NO_HITS) is unknown

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from stepguard.trace import read_history, reason
-from tests.fakes.history import ATTACK, EMAIL, GROUNDING, REF, History, blocked_in_front, masked_question
+from stepguard.cli import render
+from stepguard.trace import read_history, reason, to_document
+from stepguard.trace.redact import redact
+from tests.fakes.history import ATTACK, EMAIL, GROUNDING, REF, SECRET, History, blocked_in_front, masked_question
+
+
+def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
+    """The model layer returned no answer, with the evidence as its Lambda writes it."""
+    evidence = {"rule": rule, "said": said, "setting": "LLM_QA_NO_HITS_REGEX", "pattern": "know", **place}
+    outcome = "blocked" if rule == "blocked" else "passed"
+    history = History().stage("InvokeModel", "model", outcome=outcome, text="", no_answer=evidence)
+    return history.ends(text="empty", outcome="blocked" if rule == "blocked" else "dont_know", source="LLM")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +41,21 @@ from tests.fakes.history import ATTACK, EMAIL, GROUNDING, REF, History, blocked_
         ),
         (
             History().stage("InvokeModel", "model", outcome="passed", stop_reason="end_turn").ends(outcome="dont_know"),
+            "Not answered: the model said that it does not know, or said nothing.",
+        ),
+        (
+            unknown("Sorry, I don't know.", start=0, end=19),
+            "Not answered: the model said in one sentence that it does not know "
+            "(LLM_QA_NO_HITS_REGEX matches at characters 0 to 19).",
+        ),
+        (
+            History().stage("InvokeModel", "model", outcome="passed", no_answer={"rule": "no_text", "said": ""})
+            .ends(outcome="dont_know"),
+            "Not answered: the model's answer has no text.",
+        ),
+        (
+            History().stage("InvokeModel", "model", outcome="passed", no_answer={"rule": 1, "said": SECRET})
+            .ends(outcome="dont_know"),
             "Not answered: the model said that it does not know, or said nothing.",
         ),
         (
@@ -84,3 +111,51 @@ from tests.fakes.history import ATTACK, EMAIL, GROUNDING, REF, History, blocked_
 def test_the_reason_is_one_sentence(history: History, sentence: str) -> None:
     """Which stage, which policy, how sure; or what failed, and how often it was tried."""
     assert reason(read_history(history.events)) == sentence
+
+
+def test_the_trace_keeps_what_the_model_said() -> None:
+    """For operators: the words and the rule; they are in no answer, and redaction hides them."""
+    document = to_document(read_history(unknown("Sorry, I don't know Ann.", start=0, end=19).events))
+
+    assert document["visits"][0]["no_answer"] == {
+        "rule": "does_not_know",
+        "said": "Sorry, I don't know Ann.",
+        "setting": "LLM_QA_NO_HITS_REGEX",
+        "pattern": "know",
+        "start": 0,
+        "end": 19,
+        "explanation": "the model said in one sentence that it does not know "
+        "(LLM_QA_NO_HITS_REGEX matches at characters 0 to 19)",
+    }
+    hidden = redact(document)["visits"][0]["no_answer"]
+    assert "know Ann" not in json.dumps([document["reason"], document["answer"], document["stages"], hidden])
+    assert hidden["rule"] == "does_not_know"
+
+
+def test_the_terminal_shows_what_the_model_said() -> None:
+    """Under the visit of the model layer, without control characters."""
+    document = to_document(read_history(unknown("I don't\x1b[2J know.", start=0, end=14).events), "arn:x")
+    lines = [line.strip() for line in render.execution(document)]
+
+    assert lines[1].startswith("Not answered: the model said in one sentence that it does not know")
+    assert lines[4].startswith("not delivered: I don't")
+    assert "\x1b" not in lines[4]
+
+
+def test_a_replaced_message_is_explained() -> None:
+    """A block whose message the pattern matches."""
+    document = to_document(read_history(unknown("You know.", "blocked", start=4, end=8).events), "arn:x")
+    explanation = (
+        "the layer blocked, and EMPTYMESSAGE replaces its message (LLM_QA_NO_HITS_REGEX matches at characters 4 to 8)"
+    )
+
+    assert document["visits"][0]["no_answer"]["explanation"] == explanation
+    assert [line.strip() for line in render.execution(document)][4:6] == ["not delivered: You know.", explanation]
+
+
+@pytest.mark.parametrize("evidence", [None, [], "x", {}, {"rule": "blocked"}, {"rule": "b", "said": "x", "end": 1}])
+def test_unreadable_evidence_is_left_out(evidence: object) -> None:
+    """Of an older release, or of another workflow with the same state."""
+    history = History().stage("InvokeModel", "model", outcome="passed", no_answer=evidence).ends(outcome="dont_know")
+
+    assert "no_answer" not in to_document(read_history(history.events))["visits"][0]
