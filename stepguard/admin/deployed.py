@@ -63,24 +63,36 @@ def stage_functions(definition: Mapping[str, Any]) -> dict[Layer, str]:
     return found
 
 
-def environments(executions: Executions, functions: Any = None) -> dict[Layer, tuple[str, Mapping[str, str]]]:
-    """The Lambda of each layer, and its environment variables. Raises StepguardError."""
-    found: dict[Layer, tuple[str, Mapping[str, str]]] = {}
-    read: dict[str, Mapping[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class StageFunction:
+    """The Lambda of a layer's state: as the definition names it, its role, and its environment variables."""
+
+    function: str
+    role: str
+    variables: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Its name without the rest of the ARN."""
+        return self.function.rpartition(":")[2]
+
+
+def functions_of(executions: Executions, functions: Any = None) -> dict[Layer, StageFunction]:
+    """The Lambda of each layer. Raises StepguardError."""
+    found: dict[Layer, StageFunction] = {}
     for layer, function in stage_functions(executions.machine_definition()).items():
-        if function not in read:
-            with aws_errors("GetFunctionConfiguration"):
-                response = (functions or client("lambda")).get_function_configuration(FunctionName=function)
-            read[function] = response.get("Environment", {}).get("Variables", {})
-        found[layer] = (function, read[function])
+        with aws_errors("GetFunctionConfiguration"):
+            response = (functions or client("lambda")).get_function_configuration(FunctionName=function)
+        variables = response.get("Environment", {}).get("Variables", {})
+        found[layer] = StageFunction(function, str(response.get("Role", "")), variables)
     return found
 
 
 def deployed_layers(executions: Executions, functions: Any = None) -> dict[Layer, GuardrailRef]:
     """The guardrails that the deployed Lambdas use. Raises StepguardError."""
     found = {}
-    for layer, (_, variables) in environments(executions, functions).items():
-        if ref := read_guardrails(variables).get(layer):
+    for layer, function in functions_of(executions, functions).items():
+        if ref := read_guardrails(function.variables).get(layer):
             found[layer] = ref
     return found
 
@@ -98,24 +110,23 @@ def layers_in_use(
     admin = admin or GuardrailAdmin()
     by_stem = {file.stem: file for file in files}
     rows = []
-    for layer, (function, variables) in environments(executions, functions).items():
-        name_of_function = function.rpartition(":")[2]
-        ref, file = read_guardrails(variables).get(layer), by_stem.get(layer)
+    for layer, function in functions_of(executions, functions).items():
+        ref, file = read_guardrails(function.variables).get(layer), by_stem.get(layer)
         if ref is None:
-            rows.append(LayerInUse(layer, name_of_function, file=file))
+            rows.append(LayerInUse(layer, function.name, file=file))
             continue
         try:
             versions = admin.versions(ref.id)
             current = admin.show(ref.id, ref.version)
         except StepguardError as error:
-            rows.append(LayerInUse(layer, name_of_function, ref, file=file, problem=str(error)))
+            rows.append(LayerInUse(layer, function.name, ref, file=file, problem=str(error)))
             continue
         numbers = [int(item["version"]) for item in versions if str(item["version"]).isdecimal()]
         origin = published_from(current)
         rows.append(
             LayerInUse(
                 layer,
-                name_of_function,
+                function.name,
                 ref,
                 str(current["name"]),
                 str(max(numbers)) if numbers else None,

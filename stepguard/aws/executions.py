@@ -78,6 +78,11 @@ class Executions:
         definition = json.loads(response["definition"])
         return definition if isinstance(definition, dict) else {}
 
+    def machine_role(self) -> str:
+        """The ARN of the state machine's role. Raises StepguardError."""
+        with aws_errors("DescribeStateMachine"):
+            return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["roleArn"])
+
     def start(self, name: str, document: Mapping[str, Any]) -> str:
         """Start an execution and return its ARN. The same name with the same document is the same execution.
 

@@ -28,7 +28,7 @@ COMMANDS = {
     "demo": ("demo", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),
-    "doctor": ("doctor", "check the installation, the configuration and the connection"),
+    "doctor": ("doctor.command", "check the installation, the deployment and each guard layer, by trying them"),
     "guardrail": ("guardrail.command", "create, publish, list and test guardrails"),
     "init": ("init", "create a project in a new folder"),
     "eject": ("eject", "copy a part of the application into the project, for editing"),

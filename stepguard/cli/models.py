@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from stepguard.cli.commands import Commands, add_action
-from stepguard.project.models import install, missing_packages
+from stepguard.project.models import broken_files, install, missing_packages, packages
 
 
 def add_parser(commands: Commands) -> None:
@@ -19,11 +19,12 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Install what is missing."""
+    """Install what is missing, and again what is incomplete or changed."""
     for kind in ("models", "images") if arguments.images else ("models",):
         missing = missing_packages(kind)
-        if missing:
-            print(f"Installing {', '.join(missing)} …", flush=True)
-            install(kind)
+        broken = [name for name in packages(kind) if name not in missing and broken_files(name)]
+        if missing or broken:
+            print(f"Installing {', '.join([*missing, *broken])} …", flush=True)
+            install(kind, again=bool(broken))
     print("The model files are installed.")
     return 0

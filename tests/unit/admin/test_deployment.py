@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepguard.admin.state_machine import put_state_machine
+from stepguard.admin.state_machine import differing_states, put_state_machine
 from stepguard.guard.errors import AccessDenied, InvalidRequest
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.states import BEGIN, MACHINE
@@ -70,3 +70,15 @@ def test_errors_are_told_by_kind(operation: str, code: str, kind: type[Exception
     replies = {"describe_state_machine": MISSING} | {operation: client_error(code, "SCHEMA_VALIDATION_FAILED")}
     with pytest.raises(kind, match="SCHEMA_VALIDATION_FAILED"):
         put_state_machine(MACHINE, "{}", ROLE, FakeClient("stepfunctions", **replies).client)
+
+
+def test_definitions_are_compared_state_by_state() -> None:
+    """The ARNs of Lambdas differ by account and count for nothing."""
+    task = {"Type": "Task", "Parameters": {"FunctionName": "arn:one"}, "Next": "B"}
+    ours = {"StartAt": "A", "States": {"A": task, "B": {"Type": "Succeed"}}}
+    other = {**ours, "States": {"A": {**task, "Parameters": {"FunctionName": "arn:two"}}, "B": {"Type": "Succeed"}}}
+
+    assert differing_states(other, ours) == []
+    assert differing_states({**other, "TimeoutSeconds": 1}, ours) == ["(definition)"]
+    changed = {**ours, "States": {"A": {**task, "Next": "C"}, "C": {"Type": "Succeed"}}}
+    assert differing_states(changed, ours) == ["A", "C", "B"]
