@@ -120,6 +120,9 @@ deploy-local: setup ministack ## deploy to a third-party AWS emulator on this ma
 smoke: setup ## send the demo's questions to the deployed API: make smoke STAGE=local
 	@$(if $(filter local,$(or $(STAGE),local)),$(BIN)/python -m deploy.staging smoke,$(BIN)/stepguard smoke $(STAGE))
 
+verify-aws: setup ## prove a deployment on your AWS account step by step, and remove it: make verify-aws STAGE=verify (STAGE=local: on MiniStack)
+	@$(if $(filter local,$(STAGE)),$(MAKE) --silent ministack && $(BIN)/python -m deploy.staging verify,$(BIN)/stepguard verify-aws $(or $(STAGE),verify) $(VERIFY_FLAGS))
+
 e2e: $(TEST) ministack ## deploy the package (of PROJECT=FOLDER) to MiniStack; test chats, attacks, update, rollback and removal
 	@STEPGUARD_E2E=1 PROJECT=$(PROJECT) $(BIN)/python -m pytest -q tests/e2e_ministack
 
@@ -137,4 +140,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
 	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
 
-.PHONY: help setup lock release test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke e2e sfn-local ministack clean
+.PHONY: help setup lock release test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke verify-aws e2e sfn-local ministack clean

@@ -39,6 +39,7 @@ COMMANDS = {
     "destroy": ("stage.destroy", "remove a stage: show what goes, ask, remove it"),
     "outputs": ("stage.outputs", "print the outputs of a stage's stack: addresses, ARNs, buckets"),
     "smoke": ("stage.smoke", "send the demo's questions to the deployed API and check the answers"),
+    "verify-aws": ("stage.verify_aws", "prove a deployment on an AWS account, step by step, and remove it again"),
 }
 """Each command's module below `stepguard.cli`, and its help."""
 

@@ -27,7 +27,7 @@ def test_help_of_commands_is_generated_from_the_parsers() -> None:
     """Compared without white space and line ends: Python versions wrap help differently."""
     written = (FOLDER / "cli.md").read_text(encoding="utf-8")
     assert written.split() == PAGES["cli.md"]().split(), HINT
-    assert set(COMMANDS) <= set(re.findall(r"^## stepguard (\w+)$", written, re.MULTILINE))
+    assert set(COMMANDS) <= set(re.findall(r"^## stepguard ([\w-]+)$", written, re.MULTILINE))
 
 
 def test_api_document_is_valid_openapi() -> None:
