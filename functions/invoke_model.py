@@ -8,9 +8,10 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
+from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.no_answer import no_answer
 from stepguard.guard.prompts import Question
-from stepguard.guard.request import Kind, from_document
+from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Layer
 
@@ -35,6 +36,11 @@ def invoke_model(
         completion = Completion(verdict, "given")
     else:
         completion = (models or Models()).ask(question, settings.model, ref)
+        if (size := json_bytes(completion.verdict.text)) > ANSWER_BYTES:
+            raise InvalidRequest(
+                f"The model's answer is {size} bytes; at most {ANSWER_BYTES} fit through the workflow. Lower maxTokens "
+                "in LLM_QA_MODEL_PARAMS."
+            )
     ending = no_answer(completion.verdict, request.kind, settings)
     return {
         **completion.verdict.to_dict(),

@@ -91,7 +91,7 @@ class Executions:
         with aws_errors("StartExecution"):
             try:
                 response = self._states.start_execution(
-                    stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document)
+                    stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document, ensure_ascii=False)
                 )
                 return str(response["executionArn"])
             except ClientError as error:

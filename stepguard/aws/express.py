@@ -36,7 +36,7 @@ class ExpressExecutions:
         timeout."""
         with aws_errors("StartSyncExecution"):
             response = (self._client or client("stepfunctions")).start_sync_execution(
-                stateMachineArn=self._state_machine, name=name, input=json.dumps(document)
+                stateMachineArn=self._state_machine, name=name, input=json.dumps(document, ensure_ascii=False)
             )
         output = response.get("output")
         return Execution(

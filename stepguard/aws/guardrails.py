@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.guard.bedrock_names import ANONYMIZED
 from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.prompts import Question
+from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict, merge, skipped
 from stepguard.guard.vocabularies import read_apply_guardrail
@@ -48,6 +49,22 @@ class Guardrails:
                 return merge([*verdicts, verdict], "")
             verdicts.append(verdict)
         return _merged(text, list(zip(chunks, verdicts, strict=True)))
+
+    def screen(
+        self, ref: GuardrailRef | None, question: Question, layer: Layer
+    ) -> tuple[Question, tuple[Verdict, ...]]:
+        """The question with its passages as the guardrail returns them, each checked alone, and the verdicts.
+
+        Raises StepguardError.
+        """
+        verdicts: list[Verdict] = []
+        for passage in question.passages:
+            verdicts.append(self.check(ref, passage.text, layer, Direction.INPUT))
+            if verdicts[-1].blocked:
+                return question, tuple(verdicts)
+        pairs = zip(question.passages, verdicts, strict=True)
+        passages = tuple(Passage(passage.id, verdict.text) for passage, verdict in pairs)
+        return replace(question, passages=passages, screened=True), tuple(verdicts)
 
     def check_grounded(self, ref: GuardrailRef | None, text: str, question: Question, layer: Layer) -> Verdict:
         """The verdict of a layer on a model's answer, with the passages and the question it must be grounded in.

@@ -15,14 +15,30 @@ from typing import Any
 from stepguard.guard.bedrock_names import CONTENT_FILTERS, GROUNDING_FILTERS, MANAGED_WORDS, PII_TYPES
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
-from stepguard.guard.request import DOCUMENT_BYTES, Kind, Request, check_size, check_unicode, passages_of
+from stepguard.guard.request import (
+    TEXT_BYTES,
+    Kind,
+    Request,
+    check_size,
+    check_unicode,
+    json_bytes,
+    passages_of,
+)
 from stepguard.guard.verdict import Layer
 
 ID_CHARACTERS = 200
 
 PART_CHARACTERS = 20_000
-"""A longer document runs through the workflow in parts: a state contains its text up to four times, and JSON may need
-six or twelve bytes for a character."""
+"""A longer document runs through the workflow in parts."""
+
+
+def part_characters(text: str) -> int:
+    """The most characters of a part of this text, so that a part fits the states of the workflow.
+
+    A state contains the text up to four times, and a character may need four bytes, or six if JSON escapes it.
+    """
+    widest = max((json_bytes(character) - len('""') for character in set(text)), default=1)
+    return min(PART_CHARACTERS, TEXT_BYTES // widest)
 
 
 class UnknownLabel(InvalidRequest):
@@ -138,8 +154,8 @@ def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Ki
     if kind is not Kind.DOCUMENT:
         try:
             check_size(request)
-        except InvalidRequest:
-            raise InvalidRequest(f"it is too long: only a document may have more than {DOCUMENT_BYTES} bytes") from None
+        except InvalidRequest as error:
+            raise InvalidRequest(f"it is too long, and only documents are cut into parts: {error}") from None
     return Item(_id(row.get("id"), default_id), request, _labels(row, len(request.text)), _layers(row), line)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from stepguard.evaluation.items import PART_CHARACTERS, Item
+from stepguard.evaluation.items import Item, part_characters
 from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size
@@ -25,12 +25,15 @@ def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iter
 
     Raises InvalidRequest if the labels do not fit next to the text.
     """
-    parts = cut(item.request.text, PART_CHARACTERS) if item.request.kind is Kind.DOCUMENT else []
+    text = item.request.text
+    parts = cut(text, part_characters(text)) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
     for index, chunk in enumerate(parts if several else [None]):
-        text = item.request.text if chunk is None else chunk.text
         request = replace(
-            item.request, text=text, caller=f"evaluation/{run}", guardrails=_layers(guardrails, item.layers)
+            item.request,
+            text=text if chunk is None else chunk.text,
+            caller=f"evaluation/{run}",
+            guardrails=_layers(guardrails, item.layers),
         )
         about: dict[str, Any] = {"id": item.id, "number": number, "line": item.line}
         if chunk is not None:

@@ -8,7 +8,7 @@ caller of an imported model must apply it itself, Bedrock applies none to a `pro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepguard.guard.control_tokens import neutralise
 
@@ -17,6 +17,10 @@ END = "<｜end▁of▁sentence｜>"
 USER = "<｜User｜>"
 ASSISTANT = "<｜Assistant｜>"
 THINK = "<think>"
+
+
+SHORTEST = 2_000
+"""Passages of fewer characters in all are not shortened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,36 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The prompt: the question (possibly masked) and the passages to answer from."""
+    """The prompt: the question (possibly masked) and the passages to answer from.
+
+    `screened` passages were checked in separate requests, so that the one around the model call leaves them out.
+    """
 
     text: str
     passages: tuple[Passage, ...] = ()
+    screened: bool = False
+
+    @property
+    def characters(self) -> int:
+        """The length of all texts."""
+        return len(self.text) + self.passage_characters
+
+    @property
+    def passage_characters(self) -> int:
+        """The length of the passages."""
+        return sum(len(passage.text) for passage in self.passages)
+
+    def shortened(self) -> Question | None:
+        """The same with the first half of each passage; None if little would be left of them."""
+        if self.passage_characters < SHORTEST:
+            return None
+        halves = tuple(Passage(passage.id, passage.text[: -(-len(passage.text) // 2)]) for passage in self.passages)
+        return replace(self, passages=halves)
 
     def neutralised(self) -> Question:
         """The same question without control tokens of chat templates, as every model must get it."""
         passages = (Passage(passage.id, neutralise(passage.text)) for passage in self.passages)
-        return Question(neutralise(self.text), tuple(passages))
+        return replace(self, text=neutralise(self.text), passages=tuple(passages))
 
 
 FROM_PASSAGES = (

@@ -20,8 +20,18 @@ QUESTION_CHARACTERS = 20_000
 PASSAGES = 20
 PASSAGE_CHARACTERS = 20_000
 PASSAGE_ID_CHARACTERS = 200
-DOCUMENT_BYTES = 120_000
-"""A state's input and output may be 262,144 bytes, and they can contain the text twice (question and answer)."""
+STATE_BYTES = 236_000
+"""The largest sum of all copies of a request's texts, as UTF-8. A state's input and output may be 262,144 bytes; the
+rest is for findings, names and messages."""
+
+ANSWER_BYTES = 32_000
+"""The largest answer of a model: the document of an execution contains it three times."""
+
+REQUEST_BYTES = STATE_BYTES - 3 * ANSWER_BYTES
+"""The largest request for a model, in which the question counts twice: the input layer returns it."""
+
+TEXT_BYTES = STATE_BYTES // 4 - 1_000
+"""The largest document: it is in the request and in the results of the input layer, the answer layer and the end."""
 
 
 class Kind(StrEnum):
@@ -121,9 +131,21 @@ def passages_of(value: object) -> tuple[Passage, ...]:
 
 def check_size(request: Request) -> None:
     """Raise InvalidRequest when the request would not fit the states of the workflow."""
-    size = len(json.dumps(request.to_document()).encode())
-    if size > DOCUMENT_BYTES:
-        raise InvalidRequest(f"The request is {size} bytes as JSON; at most {DOCUMENT_BYTES} fit through the workflow.")
+    size = json_bytes(request.to_document())
+    most, why = STATE_BYTES, "its texts count once for each copy"
+    if request.kind is Kind.PROMPT:
+        size, most, why = size + json_bytes(request.text), REQUEST_BYTES, "the question counts twice"
+    elif request.kind is Kind.DOCUMENT:
+        size += 3 * json_bytes(request.text)
+    else:
+        size += json_bytes(request.query or "") + 3 * json_bytes(request.completion or "")
+    if size > most:
+        raise InvalidRequest(f"The request is {size} bytes as JSON, where {why}; at most {most} fit.")
+
+
+def json_bytes(value: object) -> int:
+    """The size of a value as JSON in UTF-8, as Step Functions counts it."""
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def _optional_text(document: Mapping[str, Any], name: str) -> str | None:

@@ -14,7 +14,7 @@ class Completion:
     """A model's answer, reasoning removed, with the verdict of the guardrail around the call.
 
     `verdict.text` is the answer for the next state. `stop_reason` is the model's value. `tokens` counts input and
-    output tokens if the model returns them.
+    output tokens if the model returns them, and `left_out`, the characters of passages that its context could not hold.
     """
 
     verdict: Verdict

@@ -58,7 +58,8 @@ def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:
     if question.passages:
         content.append({"text": FROM_PASSAGES})
     for passage in question.passages:
-        content.append(_block(passage.text, ["grounding_source", "guard_content"], guarded=guarded))
+        marks = ["grounding_source"] if question.screened else ["grounding_source", "guard_content"]
+        content.append(_block(passage.text, marks, guarded=guarded))
     content.append(_block(question.text, ["query", "guard_content"] if question.passages else [], guarded=guarded))
     return content
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from stepguard.aws.clients import aws_errors, client
@@ -16,7 +17,7 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion
 from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.prompts import Passage, Question, deepseek_prompt, user_turn
+from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings
 from stepguard.guard.verdict import Direction, Layer, merge
@@ -38,18 +39,11 @@ def ask(
     sagemaker: EndpointClient | None = None,
 ) -> Completion:
     """Guard the question and its passages, call the endpoint, guard its answer. Raises StepguardError."""
-    before = [
-        guardrails.check(guardrail, text, Layer.MODEL, Direction.INPUT)
-        for text in (question.text, *(passage.text for passage in question.passages))
-    ]
+    asked = guardrails.check(guardrail, question.text, Layer.MODEL, Direction.INPUT)
+    guarded, found = guardrails.screen(guardrail, replace(question, text=asked.text), Layer.MODEL)
+    before = [asked, *found]
     if any(verdict.blocked for verdict in before):
         return Completion(merge(before, ""), "guardrail_intervened")
-    guarded = Question(
-        before[0].text,
-        tuple(
-            Passage(passage.id, verdict.text) for passage, verdict in zip(question.passages, before[1:], strict=True)
-        ),
-    )
     generation, stop_reason = _generate(guarded.neutralised(), model, sagemaker or client("sagemaker-runtime"))
     # Without a stop reason, the container may have stopped inside the thought.
     text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))

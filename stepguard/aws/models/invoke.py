@@ -66,6 +66,9 @@ def _tagged(question: Question, suffix: str) -> str:
         name = f"amazon-bedrock-guardrails-{kind}_{suffix}"
         return f"<{name}>{text}</{name}>" if suffix else text
 
+    if question.screened:  # only what is in tags is assessed
+        texts = [neutralise(passage.text) for passage in question.passages]
+        return user_turn(tag("guardContent", question.text), texts)
     query = tag("query" if question.passages else "guardContent", question.text)
     return user_turn(query, [tag("groundingSource", passage.text) for passage in question.passages])
 

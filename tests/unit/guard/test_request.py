@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepguard.evaluation.items import part_characters
+from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.request import (
-    DOCUMENT_BYTES,
+    ANSWER_BYTES,
     PASSAGE_CHARACTERS,
     PASSAGE_ID_CHARACTERS,
     PASSAGES,
+    QUESTION_CHARACTERS,
+    REQUEST_BYTES,
+    STATE_BYTES,
+    TEXT_BYTES,
     Kind,
     Request,
+    check_size,
     from_document,
+    json_bytes,
     passages_of,
 )
 
@@ -92,7 +101,7 @@ def test_the_input_layer_looks_at_what_the_person_wrote() -> None:
         ({"text": "x", "guardrails": {"model": "a"}}, "must map preprocess, model or postprocess"),
         ({"text": "x", "guardrails": {"model": {"id": "a"}}}, "must map preprocess, model or postprocess"),
         ({"text": "x", "guardrails": {"model": {"id": "", "version": "1"}}}, "must map preprocess, model or"),
-        ({"text": "x" * DOCUMENT_BYTES}, "bytes as JSON; at most"),
+        ({"text": "x" * REQUEST_BYTES}, "the question counts twice; at most"),
     ],
 )
 def test_a_malformed_request_is_refused_by_member(document: Any, reason: str) -> None:
@@ -111,10 +120,68 @@ def test_limits_are_inclusive() -> None:
     """Exactly the limit is allowed."""
     assert len(passages_of(["x"] * PASSAGES)) == PASSAGES
     assert passages_of([{"id": "i" * PASSAGE_ID_CHARACTERS, "text": "x" * PASSAGE_CHARACTERS}])
-    spare = DOCUMENT_BYTES - len('{"kind": "prompt", "text": "", "caller": "me"}')
+    spare = (REQUEST_BYTES - len('{"kind": "prompt", "text": "", "caller": "me"}""')) // 2
     assert from_document({"kind": "prompt", "text": "x" * spare, "caller": "me"}).caller == "me"
-    with pytest.raises(InvalidRequest, match=f"is {DOCUMENT_BYTES + 1} bytes"):
+    with pytest.raises(InvalidRequest, match="the question counts twice; at most 140000 fit"):
         from_document({"kind": "prompt", "text": "x" * (spare + 1), "caller": "me"})
+
+
+SCRIPTS = {"ASCII": "x", "umlauts": "ä", "CJK": "語", "emoji": "🩺", "controls": "\x01", "quotes": '"'}
+"""A character of each width in JSON: 1, 2, 3, 4, 6 and 2 bytes."""
+
+
+@pytest.mark.parametrize("letter", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("kind", ["prompt", "document", "response"])
+def test_every_copy_of_the_largest_texts_fits_a_state(kind: str, letter: str) -> None:
+    """The final document of the largest request that is accepted, with the largest answer; one character more is
+    refused. A state may have 262,144 bytes, of which 26,144 are left for findings, names and messages."""
+
+    def request(characters: int) -> dict[str, Any]:
+        whole, rest = divmod(characters, 10)
+        if kind == "prompt":
+            passages = [{"id": str(number), "text": letter * whole} for number in range(9) if whole]
+            return {"kind": kind, "text": letter * (whole + rest), "passages": passages, "caller": "me"}
+        if kind == "document":
+            return {"kind": kind, "text": letter * characters, "caller": "me"}
+        texts = {"query": letter * whole, "completion": letter * (9 * whole + rest)}
+        return {"kind": kind, "text": "", **texts, "caller": "me"}
+
+    def refused(characters: int) -> bool:
+        try:
+            from_document(request(characters))
+        except InvalidRequest:
+            return True
+        return False
+
+    most = bisect_left(range(STATE_BYTES), True, lo=20, key=refused) - 1
+    with pytest.raises(InvalidRequest, match="bytes as JSON"):
+        from_document(request(most + 1))
+    document = request(most)
+    answer = document.get("completion") or (document["text"] if kind == "document" else "y" * (ANSWER_BYTES - 2))
+    final = {
+        "request": document,
+        "input_guard": {"text": document.get("query", document["text"])},
+        "model": {"text": "" if kind == "document" else answer},
+        "answer_guard": {"answer": {"text": answer}},
+        "answer": {"text": answer},
+    }
+    assert STATE_BYTES - 1_000 < json_bytes(final) < STATE_BYTES + 200
+
+
+@pytest.mark.parametrize("letter", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_largest_parts_of_documents_fit(letter: str) -> None:
+    """Whatever their script, although a part is measured in characters; one wide character is enough."""
+    for text in (letter * 100_000, "x" * 30_000 + letter):
+        for part in cut(text, part_characters(text)):
+            check_size(Request(part.text, "evaluation/run", Kind.DOCUMENT))
+            assert json_bytes(part.text) <= TEXT_BYTES + len('""')
+
+
+def test_five_long_passages_are_accepted() -> None:
+    """With the longest question, as documented."""
+    document = {"text": "x" * QUESTION_CHARACTERS, "passages": ["y" * 19_000] * 5}
+
+    assert from_document(document).question.passage_characters == 95_000
 
 
 JSON = st.recursive(

@@ -1,0 +1,110 @@
+"""Passages that exceed one guarded request or the model's context still give a guarded answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.models import Models
+from stepguard.guard.chunking import REQUEST_CHARACTERS
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.prompts import SHORTEST, Passage, Question
+from stepguard.guard.settings import ModelApi, ModelSettings
+from stepguard.guard.verdict import Outcome
+from tests.fakes.aws import FakeClient, Request, client_error
+from tests.fakes.bedrock import REF, golden
+
+FIVE = Question("Why?", tuple(Passage(str(number), f"{number} is a fact. " * 1_250) for number in range(5)))
+PASSED = golden("apply_guardrail/passed")
+TOO_LONG = client_error("ValidationException", "Input is too long for requested model.")
+
+
+def ask(fake: FakeClient, question: Question = FIVE, model: ModelSettings | None = None) -> Any:
+    """The completion of a question on a `bedrock-runtime` client."""
+    return Models(fake.client, guardrails=Guardrails(fake.client)).ask(question, model or ModelSettings(), REF)
+
+
+def marks(fake: FakeClient) -> list[list[str]]:
+    """The qualifiers of each guarded block of the last call of Converse."""
+    content = fake.bodies("converse")[-1]["messages"][0]["content"]
+    return [block["guardContent"]["text"].get("qualifiers", []) for block in content if "guardContent" in block]
+
+
+def test_long_passages_are_checked_in_requests_of_their_own() -> None:
+    """Every character of them, as input of the model layer's guardrail; the call itself guards the rest."""
+    fake = FakeClient("bedrock-runtime", apply_guardrail=PASSED, converse=golden("converse/answered"))
+    completion = ask(fake)
+    checks = fake.bodies("apply_guardrail")
+
+    assert completion.verdict.outcome is Outcome.PASSED
+    assert [check["content"][0]["text"]["text"] for check in checks] == [passage.text for passage in FIVE.passages]
+    assert {check["source"] for check in checks} == {"INPUT"}
+    assert marks(fake) == [["grounding_source"]] * 5 + [["query", "guard_content"]]
+
+
+def test_passages_that_fit_are_guarded_in_the_call() -> None:
+    """At the limit of a request, without any other."""
+    question = Question("x" * (REQUEST_CHARACTERS - 5_000), (Passage("1", "y" * 5_000),))
+    fake = FakeClient("bedrock-runtime", converse=golden("converse/answered"))
+    ask(fake, question)
+
+    assert marks(fake) == [["grounding_source", "guard_content"], ["query", "guard_content"]]
+
+
+def test_a_blocked_passage_stops_before_the_model() -> None:
+    """The model is not called; the passages after it are not checked."""
+    fake = FakeClient("bedrock-runtime", apply_guardrail=[PASSED, golden("apply_guardrail/blocked_topic")])
+    completion = ask(fake)
+
+    assert (completion.verdict.outcome, completion.verdict.text) == (Outcome.BLOCKED, "")
+    assert len(fake.bodies("apply_guardrail")) == 2
+    assert fake.bodies("converse") == []
+
+
+def test_imported_models_get_checked_passages_untagged() -> None:
+    """Only what is in tags is assessed again: the question."""
+    fake = FakeClient(
+        "bedrock-runtime", apply_guardrail=PASSED, invoke_model=client_error("ValidationException", "enough")
+    )
+    with pytest.raises(InvalidRequest, match="enough"):
+        ask(fake, model=ModelSettings(ModelApi.IMPORTED_MODEL, "imported-model-x"))
+    (call,) = fake.bodies("invoke_model")
+
+    assert call["body"].count("amazon-bedrock-guardrails-guardContent_") == 2
+    assert "groundingSource" not in call["body"]
+
+
+def test_passages_are_shortened_to_the_models_context() -> None:
+    """The first half of each, and again; the document says how much was left out."""
+
+    def converse(request: Request) -> Any:
+        texts = [block["text"]["text"] for block in _guarded(request)]
+        if sum(map(len, texts)) > 30_000:
+            raise TOO_LONG
+        return golden("converse/answered")
+
+    fake = FakeClient("bedrock-runtime", apply_guardrail=PASSED, converse=converse)
+    completion = ask(fake)
+    read = sum(len(block["text"]["text"]) for block in _guarded(fake.bodies("converse")[-1])) - len(FIVE.text)
+
+    assert len(fake.bodies("converse")) == 3
+    assert completion.tokens["left_out"] == FIVE.passage_characters - read > 60_000
+    assert all(
+        passage.text.startswith(block["text"]["text"])
+        for passage, block in zip(FIVE.passages, _guarded(fake.bodies("converse")[-1]), strict=False)
+    )
+
+
+def test_a_question_over_the_context_is_an_error() -> None:
+    """Only passages are shortened, and not to nothing."""
+    for question in (Question("x" * 20_000), Question("Why?", (Passage("1", "y" * (SHORTEST - 1)),))):
+        fake = FakeClient("bedrock-runtime", converse=TOO_LONG)
+        with pytest.raises(InvalidRequest, match="too long for requested model"):
+            ask(fake, question)
+        assert len(fake.bodies("converse")) == 1
+
+
+def _guarded(request: Request) -> list[Any]:
+    return [block["guardContent"] for block in request["messages"][0]["content"] if "guardContent" in block]
