@@ -5,7 +5,7 @@ import { announce, el, put, show } from "./dom.js";
 import { drawGraph, markSelected } from "./graph.js";
 import { badge, facts, failure, findingsLine, jsonFold } from "./parts.js";
 import { visitPanel } from "./visit.js";
-import { dollars, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
+import { dollars, headline, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
 
 const ROWS = 200;
 
@@ -26,7 +26,7 @@ export async function executionPage(main, name, number, alive, source = null) {
   if (!alive()) return null;
   const open = drawn(main, name, trace, base, history);
   open(number ?? decisive(trace), number !== null);
-  announce(`${trace.reason}`);
+  announce(headline(trace));
   if (trace.status === "RUNNING" && history) followed(main, name, alive);
   return open;
 }
@@ -63,7 +63,7 @@ function drawn(main, name, trace, base, history) {
     main,
     trace.item && el("p", {}, el("a", { href: base.split("/items/")[0] }, "The evaluation")),
     el("h1", {}, trace.item ? `Item ${trace.item.id} ` : "Execution ", badge(trace.outcome)),
-    el("p", { class: "reason" }, trace.reason),
+    el("p", { class: "reason" }, headline(trace)),
     answer(trace),
     totals(trace),
     history && actions(name, trace),
@@ -102,7 +102,6 @@ function answer(trace) {
     typeof question === "string" && el("blockquote", { class: "question" }, el("span", { class: "who" }, trace.item ? "Beginning of the text" : "Question"), question),
     trace.answer?.text &&
       el("blockquote", { class: "answer" }, el("span", { class: "who" }, `Answer · ${trace.answer.source ?? "no source"}`), trace.answer.text),
-    trace.error && el("p", { class: "failure" }, trace.error, trace.cause ? `: ${trace.cause}` : ""),
   );
 }
 

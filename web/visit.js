@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
-import { guardrailName, milliseconds, STAGES, visitOutcome } from "./words.js";
+import { failureText, guardrailName, milliseconds, STAGES, visitOutcome } from "./words.js";
 
 /** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
 export function visitPanel(trace, visit, others, open) {
@@ -24,13 +24,13 @@ export function visitPanel(trace, visit, others, open) {
       ["took", milliseconds(visit.milliseconds)],
       ["attempts", visit.attempts?.length || null],
       ["guardrail", visit.guardrail && guardrailName(visit.guardrail)],
-      ["error", visit.error],
-      ["cause", visit.cause],
+      ["error", visit.failure && failureText(visit.failure)],
       ["in", visit.parent === undefined ? null : `${trace.visits[visit.parent].state}, item or branch ${visit.branch ?? "?"}`],
       ["items", visit.items && Object.entries(visit.items).map(([name, count]) => `${count} ${name}`).join(", ")],
       ["Map Run", visit.map_run],
       ["events", trace.item ? null : `${visit.events[0]} to ${visit.events[1]}`],
     ]),
+    visit.failure?.stack && jsonFold("Stack, the application’s frames last", visit.failure.stack.join("\n"), true),
     visit.truncated && el("p", { class: "note" }, "The history contains only the beginning of this visit’s data."),
     guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
     visit.no_answer && notDelivered(visit.no_answer, trace.redacted),
@@ -73,7 +73,7 @@ function attemptsTable(attempts) {
       el("td", {}, badge(attempt.outcome)),
       el("td", {}, attempt.waited === undefined ? "–" : milliseconds(attempt.waited)),
       el("td", {}, attempt.milliseconds === undefined ? "…" : milliseconds(attempt.milliseconds)),
-      el("td", {}, attempt.error ?? "–"),
+      el("td", {}, attempt.failure ? failureText(attempt.failure) : "–"),
       el("td", {}, attempt.resource ?? "–"),
       el("td", { class: "small" }, attempt.request_id ?? "–"),
     ),

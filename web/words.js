@@ -40,6 +40,18 @@ export function guardrailName(ref) {
   return `${ref.name ? `${ref.name} (${ref.id})` : ref.id} version ${ref.version}`;
 }
 
+/** Type and message of an error. */
+export function failureText(failure) {
+  return failure.message ? `${failure.type}: ${failure.message}` : failure.type;
+}
+
+/** Why an execution ended as it did, with the error's message where the sentence leaves it out. */
+export function headline(trace) {
+  const message = trace.failure?.message?.replace(/\.$/, "");
+  const sentence = trace.reason.replace(/\.$/, "");
+  return !message || sentence.endsWith(message) ? trace.reason : `${sentence}: ${message}.`;
+}
+
 export function policyWords(policy) {
   return (Object.hasOwn(POLICIES, policy) && POLICIES[policy]) || String(policy).replaceAll("_", " ");
 }

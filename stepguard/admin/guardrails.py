@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepguard.aws.clients import aws_errors, client, pages
-from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
+from stepguard.guard.errors import AccessDenied, InvalidRequest, ServiceUnavailable
 from stepguard.guard.settings import GuardrailRef
 
 CONFIGURATION_TAG = "stepguard:configuration"
@@ -89,6 +89,24 @@ class GuardrailAdmin:
         for page in pages("ListGuardrails", paginate, PaginationConfig={"PageSize": 100}):
             yield from page["guardrails"]
 
+    def find(self, given: str) -> str:
+        """The identifier of a guardrail that is given by name, identifier or ARN.
+
+        Raises InvalidRequest that lists the known ones. Without permission to list, the text counts as an identifier.
+        """
+        if given.startswith("arn:"):
+            return given
+        try:
+            known = [*self.list()]
+        except AccessDenied:
+            return given
+        for member in ("name", "id"):
+            for item in known:
+                if item[member] == given:
+                    return str(item["id"])
+        names = ", ".join(f"{item['name']} ({item['id']})" for item in known[:20])
+        raise InvalidRequest(f"There is no guardrail {given} here; there are: {names or 'none'}.")
+
     def versions(self, identifier: str) -> tuple[Mapping[str, Any], ...]:
         """All versions of a guardrail, with DRAFT. Raises StepguardError."""
         paginate = self._bedrock.get_paginator("list_guardrails").paginate
@@ -98,7 +116,7 @@ class GuardrailAdmin:
 
     def show(self, identifier: str, version: str = "DRAFT") -> dict[str, Any]:
         """GetGuardrail's answer, in its read shape."""
-        with aws_errors("GetGuardrail"):
+        with aws_errors("GetGuardrail", f"It concerns guardrail {identifier} version {version}."):
             response = dict(self._bedrock.get_guardrail(guardrailIdentifier=identifier, guardrailVersion=version))
         response.pop("ResponseMetadata", None)
         return response

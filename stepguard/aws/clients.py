@@ -79,15 +79,16 @@ def pages(operation: str, paginate: Callable[..., Iterable[Any]], **request: Any
 
 
 @contextmanager
-def aws_errors(operation: str) -> Iterator[None]:
+def aws_errors(operation: str, about: str = "") -> Iterator[None]:
     """Translate the exceptions of an AWS call into the errors that the state machine handles.
 
-    The message keeps AWS's code and text, with every quoted value hidden: AWS quotes the request there.
+    The message keeps AWS's code and text, with every quoted value hidden: AWS quotes the request there. `about` names
+    what the call used and the variables that configure it; errors that another configuration would resolve end with it.
     """
     try:
         yield
     except ClientError as error:
-        raise _of_response(operation, error) from None
+        raise _of_response(operation, error, about) from None
     except ParamValidationError:
         raise InvalidRequest(f"{operation}: the request does not have the shape that AWS expects.") from None
     except (NoCredentialsError, PartialCredentialsError):
@@ -140,20 +141,23 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
 }
 
 
-def _of_response(operation: str, error: ClientError) -> StepguardError:
+def _of_response(operation: str, error: ClientError, about: str) -> StepguardError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"{operation}: {code}: {_without_values(str(error.response.get('Error', {}).get('Message', '')))}"
+    kind = _kind(code, status)
+    return kind(f"{message} {about}" if about and kind in (AccessDenied, InvalidRequest) else message)
+
+
+def _kind(code: str, status: int) -> type[StepguardError]:
     for kind, codes in _KINDS.items():
         if code in codes:
-            return kind(message)
+            return kind
     if status == 429:
-        return Throttled(message)
+        return Throttled
     if status >= 500:
-        return ServiceUnavailable(message)
-    if status in (401, 403):
-        return AccessDenied(message)
-    return InvalidRequest(message)
+        return ServiceUnavailable
+    return AccessDenied if status in (401, 403) else InvalidRequest
 
 
 def _without_values(message: str) -> str:

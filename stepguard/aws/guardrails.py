@@ -11,7 +11,7 @@ from stepguard.guard.bedrock_names import ANONYMIZED
 from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Passage, Question
-from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.settings import GuardrailRef, about_guardrail
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict, merge, skipped
 from stepguard.guard.vocabularies import read_apply_guardrail
 
@@ -43,7 +43,7 @@ class Guardrails:
         chunks = cut(text)
         verdicts: list[Verdict] = []
         for chunk in chunks:
-            response = self._apply(ref, [{"text": {"text": chunk.text}}], direction)
+            response = self._apply(ref, [{"text": {"text": chunk.text}}], layer, direction)
             verdict = read_apply_guardrail(response, chunk.text, layer, direction)
             if verdict.blocked:
                 return merge([*verdicts, verdict], "")
@@ -80,11 +80,13 @@ class Guardrails:
             *([_block(question.text, "query")] if question.text.strip() else []),  # Bedrock refuses an empty text
             _block(text, "guard_content"),
         ]
-        return read_apply_guardrail(self._apply(ref, content, Direction.OUTPUT), text, layer, Direction.OUTPUT)
+        return read_apply_guardrail(self._apply(ref, content, layer, Direction.OUTPUT), text, layer, Direction.OUTPUT)
 
-    def _apply(self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], source: Direction) -> Mapping[str, Any]:
+    def _apply(
+        self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], layer: Layer, source: Direction
+    ) -> Mapping[str, Any]:
         runtime = self._runtime or client("bedrock-runtime")
-        with aws_errors("ApplyGuardrail"):
+        with aws_errors("ApplyGuardrail", about_guardrail(layer, ref)):
             return runtime.apply_guardrail(
                 guardrailIdentifier=ref.id,
                 guardrailVersion=ref.version,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from stepguard.aws.executions import Execution, Executions, Listed
+from stepguard.trace.failure import error_name
 from stepguard.trace.listing import summarize
 
 KNOWN = 2_000
@@ -22,7 +23,7 @@ AT_ONCE = 50
 def _chat(execution: Execution) -> dict[str, Any]:
     return summarize(
         execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
-        execution.error,
+        error_name(execution.error, execution.cause),
     )  # fmt: skip
 
 

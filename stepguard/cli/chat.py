@@ -73,7 +73,7 @@ def _show(result: Result, *, as_json: bool) -> int:
         print(render.plain(answer.text))
         print()
         print(f"  {answer.outcome}" + (f", from {answer.source}" if answer.source else ""))
-        for line in render.story(result.trace):
+        for line in render.story(result.trace, result.names):
             print(line)
         print(f"  {result.execution}")
     return 1 if result.answer.outcome is AnswerOutcome.UNAVAILABLE else 0

@@ -87,7 +87,7 @@ def _show(number: int, question: Mapping[str, Any], result: Result, wrong: list[
         lines = textwrap.wrap(" ".join(text.split()), 110)[:6]
         print("\n".join(f"   {label if not index else ' '}  {line}" for index, line in enumerate(lines)))
     print(f"   {result.answer.outcome}" + (f", from {result.answer.source}" if result.answer.source else ""))
-    for line in render.story(result.trace):
+    for line in render.story(result.trace, result.names):
         print(f"   {line}")
     for line in wrong:
         print(f"     NOT AS EXPECTED: {line}")

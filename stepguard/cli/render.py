@@ -9,7 +9,8 @@ from typing import Any
 
 from stepguard.guard.bedrock_names import BLOCKED, NONE
 from stepguard.trace import Trace, Visit
-from stepguard.trace.reason import guardrail_label
+from stepguard.trace.failure import failure_of
+from stepguard.trace.reason import guardrail_label, reason
 
 
 def plain(text: str) -> str:
@@ -51,17 +52,34 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
 
 
-def story(trace: Trace) -> list[str]:
-    """One line a state: name, duration, verdict, findings, retries and errors."""
+def story(trace: Trace, names: Mapping[str, str] | None = None) -> list[str]:
+    """One line a state: name, duration, verdict, findings, retries and errors; then why it failed, if it did.
+
+    `names` are the guardrails' names by identifier.
+    """
     width = max((len(visit.state) for visit in trace.visits), default=0)
     lines = [
         f"  {visit.state:<{width}}  {milliseconds(visit.milliseconds):>9}  {_what(visit)}".rstrip()
         for visit in trace.visits
     ]
     total = f"{trace.status}, {milliseconds(trace.milliseconds)}"
-    if trace.error:
-        total += f", {plain(trace.error)}" + (f": {plain(trace.cause)}" if trace.cause else "")
-    return [*lines, f"  {total}"]
+    failed = failure_of(trace)
+    return [
+        *lines,
+        f"  {total}",
+        *([f"  {plain(headline(reason(trace, names), failed[1].to_dict()))}"] if failed else []),
+    ]
+
+
+def headline(sentence: str, failure: Mapping[str, Any] | None) -> str:
+    """Why an execution ended as it did, with the message of the error where the sentence leaves it out.
+
+    It leaves out messages of foreign errors, which may quote texts.
+    """
+    message = str((failure or {}).get("message") or "")
+    if not message or sentence.rstrip(".").endswith(message.rstrip(".")):
+        return sentence
+    return f"{sentence.rstrip('.')}: {message.rstrip('.')}."
 
 
 def _what(visit: Visit) -> str:
@@ -80,7 +98,7 @@ def execution(document: Mapping[str, Any]) -> list[str]:
     """The lines of one execution, from a document of `stepguard.trace.document`."""
     visits = document["visits"]
     width = max((len(visit["state"]) for visit in visits), default=0)
-    lines = [plain(str(document["execution"])), plain(document["reason"]), ""]
+    lines = [plain(str(document["execution"])), plain(headline(document["reason"], document.get("failure"))), ""]
     for visit in visits:
         lines.append(visit_line(visit, width))
         lines += [f"      {line}" for line in _details(visit)]
@@ -111,22 +129,18 @@ def _details(visit: Mapping[str, Any]) -> list[str]:
         lines.append("not delivered: " + " ".join(plain(evidence["said"]).split())[:200])
     if visit["outcome"] == "blocked" and evidence:  # else the reason of the execution says it
         lines.append(plain(evidence["explanation"]))
+    shown: list[str] = []  # retries fail in the same place: its frames once
     for number, attempt in enumerate(visit.get("attempts", []), 1):
         if attempt.get("error"):
             waited = f", after waiting {milliseconds(attempt['waited'])}" if "waited" in attempt else ""
-            cause = f": {plain(_cause(attempt['cause']))}" if attempt.get("cause") else ""
-            lines.append(f"attempt {number}{waited}: {plain(attempt['error'])}{' '.join(cause.split())[:200]}")
+            failure = attempt["failure"]
+            message = f": {failure['message']}" if failure.get("message") else ""
+            lines.append(plain(f"attempt {number}{waited}: {failure['type']}{message}"))
+            if failure.get("stack") and failure["stack"] != shown:
+                lines += [f"    {plain(frame)}" for frame in failure["stack"]]
+                shown = failure["stack"]
     lines += [change(item) for item in visit.get("changes", [])]
     return lines
-
-
-def _cause(text: str) -> str:
-    """The message in Lambda's error document; any other cause as it is."""
-    try:
-        message = json.loads(text)["errorMessage"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return text
-    return message if isinstance(message, str) else text
 
 
 def segments(parts: Iterable[tuple[str, str]]) -> str:

@@ -104,6 +104,21 @@ class Settings:
         return None if ref is None else GuardrailRef(str(ref["id"]), str(ref["version"]))
 
 
+def about_guardrail(layer: Layer, ref: GuardrailRef) -> str:
+    """A layer's guardrail for errors: identifier, version, and the variables that name it."""
+    id_variable, version_variable = VARIABLES[layer]
+    return (
+        f"It concerns guardrail {ref.id} version {ref.version} of the {layer} layer, from {id_variable} and "
+        f"{version_variable} or the run's own guardrails."
+    )
+
+
+def about_model(model: ModelSettings, ref: GuardrailRef | None) -> str:
+    """The model and its layer's guardrail for errors, with the variables that name them."""
+    named = f"It concerns the model {model.id} through {model.api}, from LLM_MODEL_ID and LLM_API."
+    return named if ref is None else f"{named} {about_guardrail(Layer.MODEL, ref)}"
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from environment variables.
 

@@ -90,6 +90,11 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _guardrail(ref: Mapping[str, Any]) -> str:
+    named = f"{ref['name']} ({ref.get('id')})" if ref.get("name") else ref.get("id")
+    return f"{named} version {ref.get('version')}"
+
+
 def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
     found = card["intervention"]
     tiles = [("items", card["items"]), *((name, count) for name, count in card["actions"].items())]
@@ -97,6 +102,7 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
         tiles.append(("bad rows", card["bad_rows"]))
     boxes = "".join(f'<div class="tile {_text(name)}"><b>{count:,}</b>{_text(name)}</div>' for name, count in tiles)
     facts = [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
+    facts += [(f"{layer} guardrail", _guardrail(ref)) for layer, ref in (about.get("guardrails") or {}).items()]
     if about.get("sample"):
         facts.append(("sample", f"{about['sample']} items, seed {about.get('seed')}"))
     if card["labelled"]:

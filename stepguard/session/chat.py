@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from stepguard.aws.environment import settings
 from stepguard.aws.executions import Executions
+from stepguard.aws.traces import NAMES
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, StepguardError, UnknownExecution
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode
 from stepguard.trace import Trace, read_history
+from stepguard.trace.reason import guardrails_of, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Result:
     execution: str
     answer: Answer
     trace: Trace
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The names of the guardrails that a failed execution used."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -33,7 +38,7 @@ class Result:
             "answer": answer,
             "path": self.trace.path,
             "stages": self.trace.stages(),
-        }
+        } | ({"reason": reason(self.trace, self.names)} if self.trace.status != "SUCCEEDED" else {})
 
 
 class Interrupted(KeyboardInterrupt):
@@ -90,7 +95,8 @@ def wait(executions: Executions, arn: str, timeout: float) -> Result:
         answer = answers.from_document(execution.output, arn)
     else:
         answer = answers.unavailable(settings().error_message, arn)
-    return Result(arn, answer, read_history(executions.history(arn)))
+    trace = read_history(executions.history(arn))
+    return Result(arn, answer, trace, {} if trace.status == "SUCCEEDED" else NAMES.find(guardrails_of(trace)))
 
 
 def find(executions: Executions, name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 from stepguard.trace.diff import Segment, changes, mapping, text_changes
 from stepguard.trace.evidence import explain_no_answer, no_answer_of
-from stepguard.trace.model import Trace, Visit, parsed, rounded
+from stepguard.trace.failure import failure_of, read_failure
+from stepguard.trace.model import Attempt, Trace, Visit, parsed, rounded
 from stepguard.trace.reason import guardrail_of, outcome_of, reason
 from stepguard.trace.totals import totals
 
@@ -35,6 +36,7 @@ def to_document(
         cut += not whole
         visits.append(_visit(trace, visit, data=whole, names=names or {}))
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
+    failure = failure_of(trace)
     return {
         "execution": execution,
         "status": trace.status,
@@ -45,6 +47,7 @@ def to_document(
         "milliseconds": rounded(trace.milliseconds),
         "error": trace.error,
         "cause": trace.cause,
+        "failure": None if failure is None else failure[1].to_dict(),
         "input": parsed(trace.input) if data else None,
         "answer": dict(answer) or None,
         "path": trace.path,
@@ -70,9 +73,10 @@ def _visit(trace: Trace, visit: Visit, *, data: bool, names: Mapping[str, str]) 
     optional: dict[str, Any] = {
         "findings": visit.findings,
         "guardrail": guardrail_of(trace, visit, names),
-        "attempts": [item.to_dict() for item in visit.tries],
+        "attempts": [_attempt(item) for item in visit.tries],
         "error": visit.error,
         "cause": visit.cause,
+        "failure": _failure(visit.error, visit.cause),
         "parent": visit.parent,
         "branch": visit.branch,
         "items": visit.items,
@@ -95,6 +99,16 @@ def _visit(trace: Trace, visit: Visit, *, data: bool, names: Mapping[str, str]) 
 def _no_answer(visit: Visit) -> dict[str, Any]:
     evidence = no_answer_of(visit)
     return {**evidence, "explanation": explain_no_answer(evidence)} if evidence else {}
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    failure = _failure(attempt.error, attempt.cause)
+    return attempt.to_dict() | ({"failure": failure} if failure else {})
+
+
+def _failure(error: str | None, cause: str | None) -> dict[str, Any] | None:
+    found = read_failure(error, cause)
+    return None if found is None else found.to_dict()
 
 
 def masked(visit: Visit) -> list[Segment]:

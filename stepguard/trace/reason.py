@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
 from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
+from stepguard.trace.failure import failure_of
 from stepguard.trace.model import Trace, Visit, parsed
 
 _POLICIES = {
@@ -47,7 +49,7 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
     if trace.status == "RUNNING":
         return _running(trace)
     if trace.status != "SUCCEEDED":
-        return _failed(trace)
+        return _failed(trace, names or {})
     stages = {visit.state: visit for visit in trace.visits if visit.state in STAGE_OF}
     blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
     if blocked is not None:
@@ -131,7 +133,9 @@ def guardrail_of(trace: Trace, visit: Visit, names: Mapping[str, str]) -> dict[s
 def guardrails_of(trace: Trace) -> list[str]:
     """The identifiers of all guardrails that the history names."""
     found = (guardrail_of(trace, visit, {}) for visit in trace.visits)
-    return [str(ref["id"]) for ref in found if ref]
+    failure = failure_of(trace)
+    named = _GUARDRAIL.findall(failure[1].message) if failure is not None and failure[1].safe else []
+    return [*(str(ref["id"]) for ref in found if ref), *named]
 
 
 def _not_answered(model: Visit | None) -> str:
@@ -157,20 +161,32 @@ def _masked(visit: Visit, source: object) -> str:
     return f"{what} masked in {where[visit.state]}"
 
 
-def _failed(trace: Trace) -> str:
-    last = next((visit for visit in reversed(trace.visits) if visit.error and visit.type != "Fail"), None)
-    last = last or (trace.visits[-1] if trace.visits else None)
-    if trace.status == "ABORTED":
-        return "No answer: the execution was aborted" + (f" in {last.state}." if last else ".")
-    if trace.status == "TIMED_OUT":
-        return "No answer: the execution timed out" + (f" in {last.state}." if last else ".")
-    if last is None:
-        return f"No answer: the execution failed with {trace.error or 'an error'}."
-    error = last.error or trace.error or "an error"
-    if error == "AnswerUnavailable" and trace.cause:
+def _failed(trace: Trace, names: Mapping[str, str]) -> str:
+    if trace.status in ("ABORTED", "TIMED_OUT"):
+        last = next((visit for visit in reversed(trace.visits) if visit.error and visit.type != "Fail"), None)
+        last = last or (trace.visits[-1] if trace.visits else None)
+        how = "was aborted" if trace.status == "ABORTED" else "timed out"
+        return f"No answer: the execution {how}" + (f" in {last.state}." if last else ".")
+    found = failure_of(trace)
+    if found is None:
+        return "No answer: the execution failed."
+    visit, failure = found
+    if visit is None and failure.type == "AnswerUnavailable" and trace.cause:  # the Fail state's cause is the error
         return f"No answer: {trace.cause}."
-    tried = f" after {last.attempts} attempts" if last.attempts > 1 else ""
-    return f"No answer: {last.state} failed with {error}{tried}."
+    tried = f" after {visit.attempts} attempts" if visit is not None and visit.attempts > 1 else ""
+    where = visit.state if visit is not None else "the execution"
+    message = f": {name_guardrails(failure.message, names)}" if failure.safe and failure.message else ""
+    return f"No answer: {where} failed with {failure.type}{tried}{message}".rstrip(".") + "."
+
+
+def name_guardrails(message: str, names: Mapping[str, str]) -> str:
+    """A message of stepguard's with the names of the guardrails that it identifies."""
+    return _GUARDRAIL.sub(
+        lambda found: f"guardrail {names[found[1]]} ({found[1]})" if found[1] in names else found[0], message
+    )
+
+
+_GUARDRAIL = re.compile(r"\bguardrail ([a-z0-9]{1,64})(?= version )")
 
 
 def _running(trace: Trace) -> str:

@@ -28,6 +28,7 @@ def redact(document: Mapping[str, Any]) -> dict[str, Any]:
         "input": redact_value(document.get("input")),
         "answer": redact_value(answer) if isinstance(answer, Mapping) else None,
         "cause": redact_text(document.get("cause")),
+        "failure": _failure(document.get("failure")),
         "visits": [_visit(visit) for visit in document["visits"]],
         "redacted": True,
     }
@@ -61,12 +62,8 @@ def redact_event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _visit(visit: Mapping[str, Any]) -> dict[str, Any]:
     hidden: dict[str, Any] = {key: redact_value(visit[key]) for key in ("input", "output", "variables") if key in visit}
-    if "cause" in visit:
-        hidden["cause"] = redact_text(visit["cause"])
     if "attempts" in visit:
-        hidden["attempts"] = [
-            {**item, "cause": redact_text(item["cause"])} if "cause" in item else item for item in visit["attempts"]
-        ]
+        hidden["attempts"] = [_causes(item) for item in visit["attempts"]]
     if "changes" in visit:
         hidden["changes"] = [_change(item) for item in visit["changes"]]
     if "no_answer" in visit:
@@ -75,7 +72,24 @@ def _visit(visit: Mapping[str, Any]) -> dict[str, Any]:
         hidden["masked"] = [
             [op, text if op == "+" and _MASK.fullmatch(text) else redact_text(text)] for op, text in visit["masked"]
         ]
-    return {**visit, **hidden}
+    return {**_causes(visit), **hidden}
+
+
+def _causes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A visit or attempt with its cause hidden, also in the failure that was read from it."""
+    hidden: dict[str, Any] = {}
+    if "cause" in item:
+        hidden["cause"] = redact_text(item["cause"])
+    if "failure" in item:
+        hidden["failure"] = _failure(item["failure"])
+    return {**item, **hidden}
+
+
+def _failure(failure: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Type and stack stay: code, not data. Only the messages of stepguard's errors contain no text of a person."""
+    if failure is None or failure.get("safe") or "message" not in failure:
+        return None if failure is None else dict(failure)
+    return {**failure, "message": redact_text(failure["message"])}
 
 
 def _change(change: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ _INPUTS: dict[str, tuple[list[str], str, str]] = {
     "execution of another machine": (["history", EXECUTIONS.replace("chat", "x") + ":y"], "", "another state machine"),
     "empty text for a guardrail": (["guardrail", "test", ""], "", "text is empty"),
     "bytes for a guardrail": (["guardrail", "test", "-"], "\udcff", "not valid Unicode"),
-    "guardrail that is not there": (["guardrail", "show", "nosuchguard1"], "", "does not exist"),
+    "guardrail that is not there": (["guardrail", "show", "nosuchguard1"], "", "no guardrail nosuchguard1"),
     "guardrail file that is not there": (["guardrail", "apply", "missing.yaml"], "", "missing.yaml"),
 }
 

@@ -81,6 +81,7 @@ FILES = [
     "stepguard/trace/drafts.py",
     "stepguard/trace/events.py",
     "stepguard/trace/evidence.py",
+    "stepguard/trace/failure.py",
     "stepguard/trace/graph.py",
     "stepguard/trace/listing.py",
     "stepguard/trace/model.py",

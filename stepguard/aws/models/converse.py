@@ -14,7 +14,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.prompts import FROM_PASSAGES, Question
 from stepguard.guard.reasoning import answer_of
-from stepguard.guard.settings import GuardrailRef, ModelSettings
+from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
 from stepguard.guard.verdict import skipped
 from stepguard.guard.vocabularies import converse_text, read_converse
 
@@ -40,7 +40,7 @@ def ask(
             "guardrailVersion": guardrail.version,
             "trace": "enabled",
         }
-    with aws_errors("Converse"):
+    with aws_errors("Converse", about_model(model, guardrail)):
         response = (runtime or client("bedrock-runtime")).converse(**request)
     stop_reason = str(response.get("stopReason", ""))
     verdict = skipped(converse_text(response)) if guardrail is None else read_converse(response)

@@ -19,7 +19,7 @@ from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.reasoning import answer_of
-from stepguard.guard.settings import GuardrailRef, ModelSettings
+from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
 from stepguard.guard.verdict import Direction, Layer, merge
 
 
@@ -60,7 +60,7 @@ def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClien
         if model.top_p < 1:
             parameters["top_p"] = model.top_p
     body = {"inputs": deepseek_prompt(turn, neutralise(model.system_prompt)), "parameters": parameters}
-    with aws_errors("InvokeEndpoint"):
+    with aws_errors("InvokeEndpoint", about_model(model, None)):
         response = sagemaker.invoke_endpoint(
             EndpointName=model.id, ContentType="application/json", Accept="application/json", Body=json.dumps(body)
         )

@@ -19,7 +19,7 @@ from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.reasoning import answer_of
-from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
+from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings, about_model
 from stepguard.guard.verdict import skipped
 from stepguard.guard.vocabularies import INVOKE_ACTION, read_invoke_model
 
@@ -38,7 +38,7 @@ def ask(
     if guardrail is not None:
         body["amazon-bedrock-guardrailConfig"] = {"tagSuffix": suffix}
         request |= {"guardrailIdentifier": guardrail.id, "guardrailVersion": guardrail.version, "trace": "ENABLED"}
-    with aws_errors("InvokeModel"):
+    with aws_errors("InvokeModel", about_model(model, guardrail)):
         response = (runtime or client("bedrock-runtime")).invoke_model(body=json.dumps(body), **request)
         raw = response["body"].read()
     reply = _object(raw)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address
+from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
 from stepguard.cli.evaluate import comparison, output, progress
@@ -151,10 +152,13 @@ def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpu
     else:
         address, name = upload(corpus, evaluations, identifier, kind), corpus.path.name
     guardrails = _guardrails(arguments, session)
+    names = NAMES.find(ref["id"] for ref in guardrails.values())
     about = {
         "run": identifier,
         "corpus": name,
-        "guardrails": guardrails,
+        "guardrails": {
+            layer: ref | ({"name": names[ref["id"]]} if ref["id"] in names else {}) for layer, ref in guardrails.items()
+        },
         "sample": arguments.sample,
         "seed": arguments.seed,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

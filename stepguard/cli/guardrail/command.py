@@ -36,11 +36,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
     add_action(actions, "list", "list the account's guardrails", in_session(list_))
     parser = add_action(actions, "show", "show one guardrail", in_session(show))
-    parser.add_argument("id", help="identifier or ARN")
+    parser.add_argument("id", help="name, identifier or ARN")
     parser.add_argument("--version", default="DRAFT")
     parser = add_action(actions, "test", "print what the layers decide on a text, without a model", in_session(test))
     parser.add_argument("text", metavar="TEXT|FILE", help="the text, or a UTF-8 file; - reads the standard input")
-    parser.add_argument("--id", help="one guardrail instead of the three layers")
+    parser.add_argument("--id", help="one guardrail, by name, identifier or ARN, instead of the three layers")
     parser.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
     parser.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
     parser.add_argument("--scores", action="store_true", help="every policy's score and what each strength would do")
@@ -113,7 +113,8 @@ def list_(arguments: argparse.Namespace, session: Session) -> int:
 
 def show(arguments: argparse.Namespace, session: Session) -> int:
     """Print a guardrail as GetGuardrail returns it."""
-    print(json.dumps(GuardrailAdmin().show(arguments.id, arguments.version), indent=2, default=str))
+    admin = GuardrailAdmin()
+    print(json.dumps(admin.show(admin.find(arguments.id), arguments.version), indent=2, default=str))
     return 0
 
 
@@ -124,7 +125,10 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
         raise InvalidRequest("The text is empty.")
     check_unicode(text, "The text")
     if arguments.id:
-        checks = [(Layer.MODEL, GuardrailRef(arguments.id, arguments.version), Direction(arguments.source or "INPUT"))]
+        admin = GuardrailAdmin()
+        shown = admin.show(admin.find(arguments.id), arguments.version)  # its error names the guardrail and version
+        ref = GuardrailRef(shown["guardrailId"], arguments.version)
+        checks = [(Layer.MODEL, ref, Direction(arguments.source or "INPUT"))]
     else:
         print_notes(session)
         checks = [(layer, ref, _direction(layer, arguments.source)) for layer, ref in session.layers.items()]
@@ -135,7 +139,7 @@ def test(arguments: argparse.Namespace, session: Session) -> int:
     rows = []
     for layer, ref, direction in checks:
         verdict = Guardrails().check(ref, text, layer, direction)
-        label = ref.id if arguments.id else str(layer)
+        label = shown["name"] if arguments.id else str(layer)
         delivered = verdict.message if verdict.blocked else verdict.text
         rows.append({"layer": label, "source": str(direction), **verdict.to_dict(), "text": delivered})
     if arguments.json:
@@ -183,7 +187,7 @@ def _scores(
         )
     rows = []
     for layer, ref, direction in checks:
-        label = ref.id if arguments.id else layer
+        label = arguments.id or layer
         found = scores.scores(GuardrailAdmin().show(ref.id, ref.version), text, direction)
         rows.append({"layer": label, "source": str(direction), "scores": [asdict(score) for score in found]})
         if not arguments.json:
