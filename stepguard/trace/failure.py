@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from stepguard.guard import errors
+from stepguard.guard.errors import StepguardError
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, Visit, parsed
 
 MESSAGE_CHARACTERS = 500
 
 OWN_TYPES = frozenset(
-    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.StepguardError)
+    kind.__name__ for kind in StepguardError.__subclasses__() if kind.__module__ == StepguardError.__module__
 )
 """stepguard's errors; their messages contain no text of a user, of a document or of a model."""
 
