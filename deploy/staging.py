@@ -85,8 +85,8 @@ class Staging:
         )
         if result.returncode:
             raise StagingError(f"The embedded Bedrock takes no guardrails: {result.stderr.strip()}")
-        # MiniStack does not support alarms on a formula over metrics.
-        values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock, "Alarms": "no"}
+        # MiniStack's CloudFormation has no alarms on a formula over metrics, and no versions of state machines.
+        values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock, "Alarms": "no", "Versions": "no"}
         for item in json.loads(result.stdout)["guardrails"]:
             layer = _LAYERS[Path(item["file"]).stem]
             values |= {f"{layer}GuardrailIdentifier": item["id"], f"{layer}GuardrailVersion": item["version"]}

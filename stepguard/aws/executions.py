@@ -56,11 +56,19 @@ class Executions:
 
     @property
     def state_machine_arn(self) -> str:
-        """From the constructor, or STATE_MACHINE_ARN. Raises ConfigurationError."""
+        """From the constructor, or STATE_MACHINE_ARN: a state machine or its alias. Raises ConfigurationError."""
         arn = self._arn or os.environ.get("STATE_MACHINE_ARN", "")
         if not arn:
             raise ConfigurationError("STATE_MACHINE_ARN is not set: it names the chat state machine.")
         return arn
+
+    @property
+    def machine_arn(self) -> str:
+        """The state machine's own ARN, without the alias or version that executions are started with.
+
+        Executions are listed and named by it: an alias lists only its own, and no execution's ARN has an alias.
+        """
+        return ":".join(self.state_machine_arn.split(":")[:7])
 
     @property
     def _states(self) -> Any:
@@ -107,7 +115,7 @@ class Executions:
 
         Raises UnknownExecution for an ARN of another state machine, so that foreign executions stay unreadable.
         """
-        prefix = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+        prefix = self.machine_arn.replace(":stateMachine:", ":execution:")
         # The children of its Distributed Maps have separate ARNs: ...:execution:MACHINE/LABEL:NAME.
         if execution.startswith((f"{prefix}:", f"{prefix}/")):
             return execution
@@ -155,7 +163,7 @@ class Executions:
         """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
         paginate = self._states.get_paginator("list_executions").paginate
         config = {"MaxItems": most, "PageSize": max(1, min(most, 100))}
-        for page in pages("ListExecutions", paginate, stateMachineArn=self.state_machine_arn, PaginationConfig=config):
+        for page in pages("ListExecutions", paginate, stateMachineArn=self.machine_arn, PaginationConfig=config):
             for entry in page["executions"]:
                 if since is not None and entry["startDate"] < since:
                     return

@@ -216,11 +216,11 @@ def _of_machine(executions: Executions, choice: str | None) -> Executions:
         return executions
     if choice.startswith("arn:"):
         return Executions(choice)
-    return Executions(f"{executions.state_machine_arn.rpartition(':')[0]}:{choice}")
+    return Executions(f"{executions.machine_arn.rpartition(':')[0]}:{choice}")
 
 
 def _find(executions: Executions, name: str) -> str:
-    own = executions.state_machine_arn.rpartition(":")[2]
+    own = executions.machine_arn.rpartition(":")[2]
     parts = name.split(":")
     if len(parts) == 8 and parts[5] == "execution" and parts[6].partition("/")[0] != own:
         raise UnknownExecution(

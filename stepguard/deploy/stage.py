@@ -18,6 +18,7 @@ import yaml
 from stepguard.deploy.aws import Aws, AwsError, aws_call
 from stepguard.deploy.package import Package, build
 from stepguard.deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
+from stepguard.deploy.versions import freeze
 from stepguard.project.folder import Project
 
 STAGES = Path("deploy/stages")
@@ -63,7 +64,9 @@ def deploy(
     package = build(project, project.workspace / PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
     template = yaml.safe_load(package.template.read_text(encoding="utf-8"))
-    _stamp(template, _user_pool(stack, parameters))
+    values = _values(stack, template, parameters)
+    _stamp(template, values.get(POOL, ""))
+    freeze(template, package.sha256, values)
     url = _upload(aws, stack.name, package, template)
     change_set = stack.preview(url, parameters, list(template["Parameters"]))
     if not change_set.changes:
@@ -78,13 +81,12 @@ def deploy(
     return stack.outputs()
 
 
-def _user_pool(stack: Stack, parameters: Mapping[str, str]) -> str:
-    """The pool whose users may call the API: the given one, or the stack's."""
-    if POOL in parameters:
-        return parameters[POOL]
+def _values(stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The value of each parameter after the deployment: the given one, the stack's, or the template's default."""
+    values = {name: str(item.get("Default", "")) for name, item in template["Parameters"].items()}
     existing = stack.describe() or {}
-    found = [item["ParameterValue"] for item in existing.get("Parameters", ()) if item["ParameterKey"] == POOL]
-    return str(found[0]) if found else ""
+    kept = {item["ParameterKey"]: item.get("ParameterValue", "") for item in existing.get("Parameters", ())}
+    return values | {name: value for name, value in kept.items() if name in values} | dict(parameters)
 
 
 def _stamp(template: Mapping[str, Any], user_pool: str) -> None:

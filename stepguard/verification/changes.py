@@ -40,7 +40,7 @@ def upgrade(place: Place) -> str:
 
 def canary(place: Place) -> str:
     """A new version of the state machine gets half of the executions by an alias, then a rollback sends it none."""
-    states, machine = place.aws("stepfunctions"), place.executions.state_machine_arn
+    states, machine = place.aws("stepfunctions"), place.executions.machine_arn
     old = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
     current = states.describe_state_machine(stateMachineArn=machine)
     new = states.update_state_machine(

@@ -47,7 +47,7 @@ def evaluation(place: Place) -> str:
 def histories(place: Place) -> str:
     """The newest executions tell their outcome from GetExecutionHistory alone."""
     executions, states = place.executions, place.aws("stepfunctions")
-    listed = states.list_executions(stateMachineArn=executions.state_machine_arn, maxResults=HISTORIES)["executions"]
+    listed = states.list_executions(stateMachineArn=executions.machine_arn, maxResults=HISTORIES)["executions"]
     ended = [item["executionArn"] for item in listed if item["status"] != "RUNNING"]
     expect(bool(ended), "There is no execution yet: run the step smoke first.")
     outcomes: dict[str, int] = {}

@@ -41,6 +41,8 @@ NO_STORES = {
     "AWS::SQS::QueuePolicy",
     "AWS::Serverless::Api",  # no cache, no log of bodies: tests/packaging/test_template.py
     "AWS::Serverless::Function",
+    "AWS::StepFunctions::StateMachineAlias",
+    "AWS::StepFunctions::StateMachineVersion",  # a definition
     "AWS::WAFv2::WebACL",
     "AWS::WAFv2::WebACLAssociation",
 }

@@ -80,6 +80,11 @@ _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
+STAGES_OF = {
+    "ChatStateMachineRole": ("GuardInput", "InvokeModel", "GuardAnswer"),
+    "EvaluateStateMachineRole": ("GuardInput", "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus"),
+}
+"""The Lambdas that each state machine calls."""
 EXPLAINED = {
     **{
         (f"{name}Role", sid, "*"): reason
@@ -132,6 +137,10 @@ EXPLAINED = {
             ("EvaluateStateMachine", "ReadItemsAndWriteResults", "ResultsBucket"),
         )
     },
+} | {
+    (role, "InvokeStages", f"${{{function}.Arn}}:*"): "the function's published versions, which have numbers"
+    for role, functions in STAGES_OF.items()
+    for function in functions
 }
 """The wildcards, each with its reason."""
 

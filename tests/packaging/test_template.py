@@ -230,7 +230,7 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
     items = {"Fn::If": ["ItemsAreLimited", {"Ref": "CallerItemsPerDay"}, nothing]}
     assert variables == {
         "APIHandler": {
-            "STATE_MACHINE_ARN": {"Ref": "ChatStateMachine"},
+            "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
             "CHAT_OPERATORS": {"Ref": "Operators"},
             "CALLER_TABLE": table,

@@ -228,3 +228,15 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(environment: pytest.Mon
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(ServiceUnavailable, match="could not be reached"):
         Executions(MACHINE).describe(EXECUTION)
+
+
+def test_an_alias_starts_executions_that_are_named_and_listed_by_their_machine() -> None:
+    """StartExecution gets the alias; an execution's ARN has none, and an alias would list only its own executions."""
+    started = {"executionArn": EXECUTION, "startDate": BEGIN}
+    fake = FakeClient("stepfunctions", start_execution=started, list_executions={"executions": []})
+    chats = Executions(f"{MACHINE}:live", fake.client)
+
+    assert chats.start("chat-1", DOCUMENT) == chats.arn_of("chat-1") == chats.arn_of(EXECUTION) == EXECUTION
+    assert list(chats.newest(5)) == []
+    assert fake.bodies("start_execution")[0]["stateMachineArn"] == f"{MACHINE}:live"
+    assert fake.bodies("list_executions")[0]["stateMachineArn"] == MACHINE
