@@ -84,13 +84,19 @@ class ChatApi:
         return guarded(read_result)
 
     def get_health(self) -> Reply:
-        """200 with the layers that are on, if the configuration is complete."""
+        """200 with the layers that are on, if the configuration is complete; `unguarded` if it permits none."""
 
         def health() -> Reply:
             self._operators()
             settings = self._settings()
+            settings.check_guarded()
             layers = {str(layer): f"version {ref.version}" for layer, ref in settings.guardrails.items()}
-            body = {"status": "ok", "layers": layers, "state_machine": self._executions.state_machine_arn}
+            body = {
+                "status": "ok",
+                "layers": layers,
+                "unguarded": settings.unguarded,
+                "state_machine": self._executions.state_machine_arn,
+            }
             return 200, body, {}
 
         return guarded(health)

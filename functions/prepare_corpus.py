@@ -68,11 +68,20 @@ def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad:
         for row in _left_out(run, objects):
             report(row)
         for item in _chosen(run, objects, report):
+            if item.layers and not set(item.layers) & set(guardrails):
+                # Every layer would skip it, and a skipped item counts as passed.
+                off = ", ".join(item.layers)
+                report(
+                    BadRow(str(Address(*run.corpus)), item.line, f"is only for layers that are off in this run: {off}")
+                )
+                continue
             for line in map_lines(item, counts["items"], guardrails, run.id):
                 target.write(json.dumps(line) + "\n")
                 counts["lines"] += 1
                 counts["text_units"] += units_of(line["request"].get("completion") or line["request"]["text"])
             counts["items"] += 1
+    if not counts["items"]:
+        raise InvalidRequest("No item is left to evaluate: every row is bad or for a layer that is off in this run.")
     return counts
 
 

@@ -22,6 +22,11 @@ async function ask(path, options = {}) {
   return body;
 }
 
+/** Whether the deployment has no guard layer at all; false if it does not say so. */
+export async function isUnguarded() {
+  return ask("../health").then((health) => health.unguarded === true, () => false);
+}
+
 const part = encodeURIComponent;
 
 export async function listExecutions(filters) {

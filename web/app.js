@@ -1,7 +1,7 @@
 // The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME, #/evaluations,
 // #/evaluations/RUN, #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT.
 
-import { SAVED } from "./api.js";
+import { isUnguarded, SAVED } from "./api.js";
 import { chatBox } from "./chat.js";
 import { comparePage } from "./compare.js";
 import { el, put, show } from "./dom.js";
@@ -102,7 +102,14 @@ put(
 );
 themed();
 if (SAVED) document.getElementById("chat").remove();
-else chatBox(document.getElementById("chat"));
+else {
+  chatBox(document.getElementById("chat"));
+  isUnguarded().then((unguarded) => {
+    const note = document.getElementById("unguarded");
+    if (unguarded) note.textContent = "UNGUARDED=yes: no guard layer is on, and every answer is delivered unguarded.";
+    note.hidden = !unguarded;
+  });
+}
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

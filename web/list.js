@@ -127,7 +127,7 @@ function table(executions, picked, compare) {
       !SAVED && el("td", {}, box),
       el("td", {}, badge(item.outcome)),
       el("td", { class: "wide" }, el("a", { href: `#/executions/${encodeURIComponent(name)}` }, item.question || name)),
-      el("td", {}, findingsLine(item.findings) || item.error || "–"),
+      el("td", {}, findingsLine(item.findings) || item.error || (item.unguarded ? "unguarded" : "–")),
       el("td", { class: "small" }, moment(item.started)),
       el("td", { class: "small" }, milliseconds(item.milliseconds)),
     );

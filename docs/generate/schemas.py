@@ -130,8 +130,13 @@ SCHEMAS: dict[str, Schema] = {
         ("id", "status", "files"),
     ),
     "Health": _object(
-        {"status": {"const": "ok"}, "layers": {"type": "object", "additionalProperties": TEXT}, "state_machine": TEXT},
-        ("status", "layers", "state_machine"),
+        {
+            "status": {"const": "ok"},
+            "layers": {"type": "object", "additionalProperties": TEXT},
+            "unguarded": {"type": "boolean", "description": "No layer is on, by the explicit setting UNGUARDED=yes."},
+            "state_machine": TEXT,
+        },
+        ("status", "layers", "unguarded", "state_machine"),
     ),
     "Error": _object({"error": _object({"code": TEXT, "message": TEXT}, ("code", "message"))}, ("error",)),
 }

@@ -180,7 +180,7 @@ def listing(summaries: Iterable[Mapping[str, Any]]) -> list[str]:
     """One line an execution: when, outcome, duration, name, what acted, the question."""
     lines = []
     for item in summaries:
-        acted = findings(item["findings"]) or plain(item["error"] or "")
+        acted = findings(item["findings"]) or plain(item["error"] or "") or ("unguarded" if item["unguarded"] else "")
         question = " ".join(plain(item["question"] or "").split())
         started = str(item["started"])[:19].replace("T", " ")
         lines.append(

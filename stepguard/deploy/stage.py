@@ -24,6 +24,7 @@ from stepguard.project.folder import Project
 STAGES = Path("deploy/stages")
 PACKAGE = Path("build/package")
 POOL = "CognitoUserPoolArn"
+IDENTIFIERS = ("PreprocessGuardrailIdentifier", "BedrockGuardrailIdentifier", "PostprocessGuardrailIdentifier")
 Confirm = Callable[[str], bool]
 Say = Callable[[str], object]
 
@@ -64,9 +65,11 @@ def deploy(
     package = build(project, project.workspace / PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
     template = yaml.safe_load(package.template.read_text(encoding="utf-8"))
-    values = _values(stack, template, parameters)
+    values = values_of(stack, template, parameters)
     _stamp(template, values.get(POOL, ""))
     freeze(template, package.sha256, values)
+    if unguarded(values):
+        say("Unguarded=yes: no guard layer is on in this stage.")
     url = _upload(aws, stack.name, package, template)
     change_set = stack.preview(url, parameters, list(template["Parameters"]))
     if not change_set.changes:
@@ -81,12 +84,32 @@ def deploy(
     return stack.outputs()
 
 
-def _values(stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+def values_of(stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
     """The value of each parameter after the deployment: the given one, the stack's, or the template's default."""
     values = {name: str(item.get("Default", "")) for name, item in template["Parameters"].items()}
     existing = stack.describe() or {}
     kept = {item["ParameterKey"]: item.get("ParameterValue", "") for item in existing.get("Parameters", ())}
     return values | {name: value for name, value in kept.items() if name in values} | dict(parameters)
+
+
+def unguarded(values: Mapping[str, str]) -> bool:
+    """Whether the stage would have no guard layer. Raises StackError unless Unguarded=yes permits that.
+
+    The template's rules refuse the same, but not every emulator of CloudFormation reads rules.
+    """
+    permitted, given = values.get("Unguarded") == "yes", values.get("Guardrails", "create") == "given"
+    identifiers = [name for name in IDENTIFIERS if values.get(name, "").strip()]
+    if given and not identifiers and not permitted:
+        raise StackError(
+            "Guardrails=given without an identifier leaves every guard layer off. Set the identifier and the version "
+            f"of at least one layer ({', '.join(IDENTIFIERS)}), Guardrails=create, or Unguarded=yes."
+        )
+    if permitted and (identifiers or not given):
+        raise StackError(
+            "Unguarded=yes needs Guardrails=given and no guardrail, but "
+            f"{', '.join(identifiers) or 'Guardrails=create'} is set: remove one of them."
+        )
+    return permitted
 
 
 def _stamp(template: Mapping[str, Any], user_pool: str) -> None:

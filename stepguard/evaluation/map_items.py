@@ -14,6 +14,7 @@ from stepguard.evaluation.items import Item, part_characters
 from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size
+from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 
 Guardrails = Mapping[str, Mapping[str, str]]
@@ -65,4 +66,6 @@ def guardrails_of(value: object) -> Guardrails:
         )
         if not whole:
             raise InvalidRequest("Each of 'guardrails' must have an 'id' and a 'version'.")
+        if problem := GuardrailRef(ref["id"], ref["version"]).problem:
+            raise InvalidRequest(f"'guardrails': {problem}.")
     return {str(layer): {"id": ref["id"], "version": ref["version"]} for layer, ref in value.items()}

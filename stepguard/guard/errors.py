@@ -16,6 +16,10 @@ class ConfigurationError(StepguardError):
     """A setting is missing, incomplete or malformed; the message names the variable."""
 
 
+class UnguardedRefused(ConfigurationError):
+    """No guard layer is on, and UNGUARDED=yes is not set. Never retried."""
+
+
 class InvalidRequest(StepguardError):
     """The caller, or AWS on our behalf, refused the request as malformed. Never retried."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
+from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 
 QUESTION_CHARACTERS = 20_000
@@ -170,7 +171,11 @@ def _guardrails(value: object) -> Mapping[str, Any] | None:
         return None
     if not isinstance(value, Mapping):
         raise InvalidRequest("request.guardrails must be an object.")
+    if not value:
+        raise InvalidRequest("request.guardrails is empty: it must name the guardrail of at least one layer.")
     for layer, ref in value.items():
         if layer not in list(Layer) or not isinstance(ref, Mapping) or not ref.get("id") or not ref.get("version"):
             raise InvalidRequest("request.guardrails must map preprocess, model or postprocess to {'id', 'version'}.")
+        if problem := GuardrailRef(str(ref["id"]), str(ref["version"])).problem:
+            raise InvalidRequest(f"request.guardrails, {layer}: {problem}.")
     return dict(value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.verdict import Layer
 
 EMPTYMESSAGE = "You stumped me! Sadly I do not know how to answer your question."
@@ -36,6 +36,15 @@ VARIABLES: dict[Layer, tuple[str, str]] = {
 }
 """The two variables of each layer; a layer runs only if both are set."""
 
+UNGUARDED = "UNGUARDED"
+"""`yes` permits to answer without any guard layer."""
+
+_KNOWN = frozenset(name for names in VARIABLES.values() for name in names)
+_SUFFIXES = ("_GUARDRAIL_IDENTIFIER", "_GUARDRAIL_VERSION")
+_IDENTIFIER = re.compile(r"[a-z0-9]{1,64}|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
+_VERSION = re.compile(r"DRAFT|[1-9][0-9]{0,7}")
+_NOTHING = frozenset({"none", "null", "nil", "undefined", "false"})
+"""Words that templates write for a missing value; no guardrail has such an identifier."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -64,6 +73,18 @@ class GuardrailRef:
     id: str
     version: str
 
+    @property
+    def problem(self) -> str | None:
+        """Why Bedrock can have no such guardrail, or None.
+
+        https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+        """
+        if not _IDENTIFIER.fullmatch(self.id) or self.id in _NOTHING:
+            return f"'{self.id[:80]}' is not a guardrail's identifier (lower-case letters and digits) or ARN"
+        if not _VERSION.fullmatch(self.version):
+            return f"'{self.version[:80]}' is not a guardrail's version (a number or DRAFT)"
+        return None
+
     def to_dict(self) -> dict[str, str]:
         """The guardrail as a stage records it in the execution document."""
         return {"id": self.id, "version": self.version}
@@ -91,15 +112,27 @@ class Settings:
     no_hits: re.Pattern[str]
     empty_message: str = EMPTYMESSAGE
     error_message: str = ERRORMESSAGE
+    unguarded: bool = False
+
+    def check_guarded(self) -> None:
+        """Raise UnguardedRefused if no layer is on, unless that is explicit."""
+        if not self.guardrails and not self.unguarded:
+            raise UnguardedRefused(
+                "No guard layer is on, so no question is answered. Set the identifier and the version of a layer's "
+                f"guardrail, e.g. {' and '.join(VARIABLES[Layer.PREPROCESS])}, or {UNGUARDED}=yes to answer unguarded."
+            )
 
     def guardrail(self, layer: Layer, chosen: Mapping[str, Any] | None = None) -> GuardrailRef | None:
-        """The guardrail of a layer, or None when the layer is off.
+        """The guardrail of a layer, or None when the layer is off. Raises UnguardedRefused when every layer is.
 
         `chosen` is the request's `guardrails`, written only by trusted callers. When present, it overrides the
         environment, so that an evaluation of one guardrail never includes the deployed ones.
         """
         if chosen is None:
+            self.check_guarded()
             return self.guardrails.get(layer)
+        if not chosen:
+            raise UnguardedRefused("The request's guardrails are empty: they must name that of at least one layer.")
         ref = chosen.get(str(layer))
         return None if ref is None else GuardrailRef(str(ref["id"]), str(ref["version"]))
 
@@ -124,8 +157,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError that names the variable, also if only one of a guardrail's two variables is set.
     """
+    guardrails = read_guardrails(environment)
     return Settings(
-        guardrails=read_guardrails(environment),
+        guardrails=guardrails,
+        unguarded=_unguarded(environment, guardrails),
         model=_model(environment),
         no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
@@ -134,7 +169,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]:
-    """The layers that are on. Raises ConfigurationError if only one variable of a layer is set."""
+    """The layers that are on.
+
+    Raises ConfigurationError that names the variable: one of a pair is missing, a value is no identifier or version, or
+    the layer is unknown.
+    """
+    unknown = sorted(name for name in environment if name.endswith(_SUFFIXES) and name not in _KNOWN)
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)}: there is no such layer; known are {', '.join(sorted(_KNOWN))}."
+        )
     layers = {}
     for layer, (id_variable, version_variable) in VARIABLES.items():
         identifier, version = _text(environment, id_variable, ""), _text(environment, version_variable, "")
@@ -145,7 +189,19 @@ def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]
             )
         if identifier:
             layers[layer] = GuardrailRef(identifier, version)
+            if problem := layers[layer].problem:
+                raise ConfigurationError(f"{id_variable} and {version_variable}: {problem}.")
     return layers
+
+
+def _unguarded(environment: Mapping[str, str], guardrails: Mapping[Layer, GuardrailRef]) -> bool:
+    value = _text(environment, UNGUARDED, "no").lower()
+    if value not in ("yes", "no"):
+        raise ConfigurationError(f"{UNGUARDED} is '{value}'; it must be yes or no.")
+    if value == "yes" and guardrails:
+        given = ", ".join(VARIABLES[layer][0] for layer in guardrails)
+        raise ConfigurationError(f"{UNGUARDED}=yes contradicts {given}: remove one of them.")
+    return value == "yes"
 
 
 def _text(environment: Mapping[str, str], name: str, default: str) -> str:

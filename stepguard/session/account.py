@@ -18,11 +18,11 @@ from embedded_aws.endpoint.browser_guard import is_loopback
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
-from stepguard.admin.deployed import deployed_layers
+from stepguard.admin.deployed import deployed_layers, environments
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
-from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.settings import GuardrailRef, read_guardrails
+from stepguard.guard.errors import ConfigurationError, StepguardError
+from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
@@ -57,7 +57,7 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
     account = Account(arn.split(":")[3], arn.split(":")[4])
     with tempfile.TemporaryDirectory(prefix="stepguard-") as temporary:
         functions = Functions(account, Path(temporary), workers=2)
-        functions.register(_api(arn))
+        functions.register(_api(arn, _guards(executions)))
         endpoint = Endpoint({}, HTTP_API, host=host, port=port, functions=functions, account=account, site=Site())
         try:
             yield Session(executions, url=endpoint.start())
@@ -66,14 +66,27 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
             functions.close()
 
 
-def _api(arn: str) -> FunctionConfig:
+def _guards(executions: Executions) -> dict[str, str]:
+    """The guards of the deployed workflow, so that GET /health reports them; empty if they may not be read."""
+    try:
+        read = environments(executions)
+    except StepguardError:
+        return {}
+    found: dict[str, str] = {}
+    for layer, (_, variables) in read.items():
+        names = (*VARIABLES[layer], UNGUARDED)
+        found |= {name: variables[name] for name in names if variables.get(name)}
+    return found
+
+
+def _api(arn: str, guards: Mapping[str, str]) -> FunctionConfig:
     project = find_project()
     settings = next(entry for entry in project.lambdas() if entry.name == "api_handler")
     return FunctionConfig(
         name=HTTP_API.function,
         handler=settings.handler,
         task_root=project.application,
-        environment=_environment(arn),
+        environment={**_environment(arn), **guards},
         timeout=settings.timeout,
         memory=settings.memory,
     )

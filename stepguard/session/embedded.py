@@ -19,7 +19,7 @@ from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.settings import VARIABLES, GuardrailRef, read_guardrails, read_settings
+from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails, read_settings
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -32,7 +32,7 @@ EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""
 
-SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE")
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", UNGUARDED)
 """The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
 
@@ -57,7 +57,7 @@ def embedded(
         raise ConfigurationError(
             f"The model files {', '.join(missing)} are not installed: run `stepguard models install`."
         )
-    read_settings(os.environ)  # an incomplete pair must fail here, before anything starts
+    unguarded = read_settings(os.environ).unguarded  # an incomplete pair must fail here, before anything starts
     url = None if serve else announced(home)
     with ExitStack() as opened:
         cloud = None
@@ -69,6 +69,8 @@ def embedded(
                     raise
                 url = error.endpoint
         _point_at(cloud.url if cloud else str(url))
+        if unguarded:
+            sys.stderr.write(_UNGUARDED if cloud else _UNGUARDED_ELSEWHERE.format(url=url))
         deployed = deploy(cloud) if cloud else None
 
         executions = Executions(_machine_arn())
@@ -78,6 +80,10 @@ def embedded(
 
         evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
         yield Session(executions, find_layers, cloud.url if cloud else url, cloud, cloud is None, evaluations)
+
+
+_UNGUARDED = "stepguard: UNGUARDED=yes: no guard layer is on, and every answer is delivered unguarded.\n"
+_UNGUARDED_ELSEWHERE = "stepguard: UNGUARDED=yes has no effect here: set it for the `stepguard serve` at {url}.\n"
 
 
 def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
@@ -111,10 +117,10 @@ def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, 
 def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     """Guardrails, Lambdas and the state machine, through the same API calls as on AWS. Returns the layers.
 
-    A layer whose two variables the user's environment sets uses that guardrail instead of the project's file; the other
-    layers keep theirs, so that one pair never switches the others off.
+    UNGUARDED=yes leaves every layer off. A layer whose two variables the user's environment sets uses that guardrail
+    instead of the project's file; the other layers keep theirs, so that one pair never switches the others off.
     """
-    layers = _apply_layers() | read_guardrails(os.environ)
+    layers = {} if read_settings(os.environ).unguarded else _apply_layers() | read_guardrails(os.environ)
     environment = _lambda_environment(cloud.url, layers)
     project = find_project()
     settings = project.lambdas()

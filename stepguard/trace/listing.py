@@ -52,15 +52,18 @@ def summarize(
     output: Mapping[str, Any] | None,
     error: str | None,
 ) -> dict[str, Any]:
-    """`{execution, name, status, outcome, question, caller, stages, findings, started, milliseconds, error}`.
+    """`{execution, name, status, outcome, question, caller, unguarded, stages, findings, started, milliseconds,
+    error}`.
 
-    `stages` are those that intervened, `findings` those that acted there. `document` is the execution's input.
+    `unguarded` is true if no layer judged the text. `stages` are those that intervened, `findings` those that acted
+    there. `document` is the execution's input.
     """
     held = mapping(output)
     request = mapping(document.get("request"))
-    stages, findings = [], []
+    stages, findings, outcomes = [], [], []
     for stage in STAGES:
         result = mapping(held.get(stage.key))
+        outcomes += [result["outcome"]] if "outcome" in result else []
         acted = [
             {name: item.get(name) for name in ("policy", "name", "action", "confidence")}
             for item in result.get("findings") or ()
@@ -77,6 +80,7 @@ def summarize(
         "outcome": _outcome(status, held),
         "question": text[:QUESTION_CHARACTERS] if isinstance(text, str) else None,
         "caller": request.get("caller") if isinstance(request.get("caller"), str) else None,
+        "unguarded": bool(outcomes) and set(map(str, outcomes)) == {"skipped"},
         "stages": stages,
         "findings": findings,
         "started": started.isoformat(),

@@ -64,6 +64,8 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
     if not stages:
         return f"Succeeded after {len(trace.visits)} states."
     skipped = [state for state, visit in stages.items() if visit.outcome == "skipped"]
+    if len(skipped) == len(stages):
+        return f"{ended} without any guard: no guardrail is set for {', '.join(skipped)}."
     if skipped:
         return f"{ended}: no layer intervened; no guardrail is set for {', '.join(skipped)}."
     return f"{ended}: all {len(stages)} layers passed it."

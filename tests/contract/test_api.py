@@ -109,11 +109,19 @@ def test_an_unknown_execution_is_a_404_over_http(client: Client, states: FakeSta
     assert (response.status_code, response.json_body["error"]["code"]) == (404, "UnknownExecution")
 
 
-def test_health_over_http(client: Client, states: FakeStates) -> None:
+def test_health_over_http(client: Client, environment: pytest.MonkeyPatch) -> None:
     """GET /health."""
+    environment.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:x")
+    environment.setenv("UNGUARDED", "yes")
     response = client.http.get("/health")
 
     assert (response.status_code, response.json_body["status"]) == (200, "ok")
+    assert (response.json_body["layers"], response.json_body["unguarded"]) == ({}, True)
+
+
+def test_a_deployment_without_layers_is_not_healthy(client: Client, states: FakeStates) -> None:
+    """No layer is on, and nothing says that this is meant."""
+    assert client.http.get("/health").status_code == 500
 
 
 def test_the_deployed_api_reads_its_environment(client: Client, environment: pytest.MonkeyPatch) -> None:
@@ -170,8 +178,9 @@ def invoke(client: Client, name: str, event: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def test_the_lambdas_make_an_answer_together(client: Client) -> None:
+def test_the_lambdas_make_an_answer_together(client: Client, environment: pytest.MonkeyPatch) -> None:
     """The three stages in a row, with every layer off: each result holds what its ResultSelector takes."""
+    environment.setenv("UNGUARDED", "yes")
     states = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text(encoding="utf-8"))["States"]
 
     def run(state: str, name: str, event: dict[str, Any]) -> dict[str, Any]:

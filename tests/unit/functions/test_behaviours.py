@@ -8,6 +8,8 @@ I to L, where texts may go, are in `test_text_behaviours`.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +17,12 @@ import pytest
 from functions.chat_api import ChatApi
 from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
+from functions.invoke_model import invoke_model
+from stepguard.aws.models import Models
 from stepguard.guard.answer import Source
 from stepguard.guard.callers import Caller
-from stepguard.guard.errors import ConfigurationError, InvalidRequest, ServiceUnavailable, Throttled
-from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, read_settings
+from stepguard.guard.errors import ConfigurationError, InvalidRequest, ServiceUnavailable, Throttled, UnguardedRefused
+from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, Settings, read_settings
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
 from stepguard.guard.vocabularies import read_apply_guardrail, read_converse, read_invoke_model
 from tests.fakes.aws import client_error
@@ -180,10 +184,32 @@ def test_f_half_a_pair_is_refused_by_name(given: str, missing: str, empty: str |
 def test_f_a_layer_that_is_off_is_reported_as_skipped() -> None:
     """F: without a guardrail nothing is called, and the stage says so."""
     guardrails, runtime = guard()
-    result = guard_input({"request": REQUEST}, with_layers(), guardrails)
+    result = guard_input({"request": REQUEST}, with_layers(Layer.MODEL), guardrails)
 
     assert (result["outcome"], result["blocked"], result["text"]) == ("skipped", False, QUESTION)
     assert runtime.requests == []
+
+
+DOCUMENT = {"request": REQUEST, "model": ANSWERED}
+STAGES: dict[str, Callable[[Settings], Any]] = {
+    "input": lambda settings: guard_input({"request": REQUEST}, settings, guard()[0]),
+    "model": lambda settings: invoke_model({"request": REQUEST, "text": "Why?"}, settings, Models(guard()[1].client)),
+    "answer": lambda settings: guard_answer({"document": DOCUMENT}, settings, guard()[0]),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_f_no_layer_at_all_stops_every_stage(stage: str) -> None:
+    """F: a deployment without any guardrail answers nothing, unless that is its explicit setting."""
+    with pytest.raises(UnguardedRefused, match="UNGUARDED=yes"):
+        STAGES[stage](with_layers())
+
+
+def test_f_unguarded_is_explicit() -> None:
+    """F: then the layers are skipped, and say so."""
+    settings = replace(with_layers(), unguarded=True)
+
+    assert [STAGES[stage](settings)["outcome"] for stage in ("input", "answer")] == ["skipped", "skipped"]
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ def test_an_answer_without_any_stage_in_front_is_refused() -> None:
 
 def test_stages_read_their_environment_once(environment: pytest.MonkeyPatch) -> None:
     """As in Lambda: no settings are handed in; half a pair stops every stage by name."""
+    environment.setenv("UNGUARDED", "yes")
     assert guard_input({"request": PROMPT})["outcome"] == "skipped"
 
     environment.setenv("BEDROCK_GUARDRAIL_VERSION", "1")

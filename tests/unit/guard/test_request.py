@@ -96,6 +96,13 @@ def test_the_input_layer_looks_at_what_the_person_wrote() -> None:
         ({"text": "x", "passages": [PASSAGE | {"id": "\udfff"}]}, r"passages\[0\] is not valid Unicode"),
         ({"text": "x", "passages": ["\udfff"]}, r"passages\[0\] is not valid Unicode"),
         ({"text": "x", "passages": ["x" * (PASSAGE_CHARACTERS + 1)]}, r"passages\[0\].text is longer"),
+        ({"text": "x", "guardrails": {}}, "request.guardrails is empty"),
+        ({"text": "x", "guardrails": {"model": {"id": "None", "version": "1"}}}, "model: 'None' is not a guardrail's"),
+        (
+            {"text": "x", "guardrails": {"model": {"id": "a", "version": " "}}},
+            "' ' is not a guardrail's version",
+        ),
+        ({"text": "x", "guardrails": {"model": {"id": "  ", "version": "1"}}}, "'  ' is not a guardrail's identifier"),
         ({"text": "x", "guardrails": "all"}, "request.guardrails must be an object"),
         ({"text": "x", "guardrails": {"first": {"id": "a", "version": "1"}}}, "must map preprocess, model or"),
         ({"text": "x", "guardrails": {"model": "a"}}, "must map preprocess, model or postprocess"),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.settings import (
     VARIABLES,
     GuardrailRef,
@@ -58,6 +58,57 @@ def test_a_whole_pair_switches_its_layer_on(layer: Layer) -> None:
     assert read_guardrails({identifier: " 123456789012 ", version: " 1\n"}) == {
         layer: GuardrailRef("123456789012", "1")
     }
+
+
+@pytest.mark.parametrize(
+    "identifier", ["None", "none", "null", "undefined", "my guardrail", "Abc", "arn:aws:s3:::x", "ä"]
+)
+def test_what_is_no_identifier_is_refused(identifier: str) -> None:
+    """Templates write `None` for a missing value; the layer must not seem to be on."""
+    with pytest.raises(ConfigurationError, match="is not a guardrail's identifier"):
+        read_guardrails({"BEDROCK_GUARDRAIL_IDENTIFIER": identifier, "BEDROCK_GUARDRAIL_VERSION": "1"})
+
+
+@pytest.mark.parametrize("version", ["None", "0", "01", "draft", "1.0", "latest", "123456789"])
+def test_what_is_no_version_is_refused(version: str) -> None:
+    """A number or DRAFT."""
+    with pytest.raises(ConfigurationError, match="is not a guardrail's version"):
+        read_guardrails({"BEDROCK_GUARDRAIL_IDENTIFIER": "abc", "BEDROCK_GUARDRAIL_VERSION": version})
+
+
+def test_an_arn_is_an_identifier() -> None:
+    """Bedrock takes both; guardrails of other accounts are named by ARN."""
+    arn = "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:guardrail/abc123"
+    pair = {"BEDROCK_GUARDRAIL_IDENTIFIER": arn, "BEDROCK_GUARDRAIL_VERSION": "DRAFT"}
+
+    assert read_guardrails(pair) == {Layer.MODEL: GuardrailRef(arn, "DRAFT")}
+
+
+@pytest.mark.parametrize("name", ["MODEL_GUARDRAIL_IDENTIFIER", "PRE_GUARDRAIL_VERSION"])
+def test_an_unknown_layer_is_refused(name: str) -> None:
+    """A misspelt variable would leave its layer off without a word."""
+    with pytest.raises(ConfigurationError, match=f"^{name}: there is no such layer; known are BEDROCK_"):
+        read_guardrails({name: "abc"})
+
+
+@pytest.mark.parametrize(("value", "unguarded"), [("", False), ("no", False), (" YES ", True), ("yes", True)])
+def test_unguarded_is_yes_or_no(value: str, unguarded: bool) -> None:
+    """The default is no."""
+    assert read_settings({"UNGUARDED": value}).unguarded is unguarded
+
+
+@pytest.mark.parametrize("value", ["true", "1", "on", "None"])
+def test_no_other_word_switches_the_guards_off(value: str) -> None:
+    """It is not guessed what is meant."""
+    with pytest.raises(ConfigurationError, match="it must be yes or no"):
+        read_settings({"UNGUARDED": value})
+
+
+def test_unguarded_and_a_guardrail_contradict_each_other() -> None:
+    """Which one is meant is not guessed either."""
+    pair = {"BEDROCK_GUARDRAIL_IDENTIFIER": "abc", "BEDROCK_GUARDRAIL_VERSION": "1"}
+    with pytest.raises(ConfigurationError, match="UNGUARDED=yes contradicts BEDROCK_GUARDRAIL_IDENTIFIER"):
+        read_settings(pair | {"UNGUARDED": "yes"})
 
 
 def test_a_custom_no_hits_pattern_is_case_insensitive() -> None:
@@ -147,4 +198,5 @@ def test_a_requests_guardrails_decide_alone() -> None:
     assert settings.guardrail(Layer.MODEL) is None
     assert settings.guardrail(Layer.PREPROCESS, chosen) is None
     assert settings.guardrail(Layer.MODEL, chosen) == GuardrailRef("chosen", "2")
-    assert settings.guardrail(Layer.PREPROCESS, {}) is None
+    with pytest.raises(UnguardedRefused):
+        settings.guardrail(Layer.PREPROCESS, {})

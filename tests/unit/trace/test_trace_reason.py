@@ -34,6 +34,13 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
             .ends(outcome="blocked"),
             "Blocked before the model by content filter PROMPT_ATTACK (HIGH) of guardrail g v7.",
         ),
+        (
+            History()
+            .stage("GuardInput", "input_guard", outcome="skipped")
+            .stage("InvokeModel", "model", outcome="passed")
+            .ends(outcome="answered"),
+            "Answered: no layer intervened; no guardrail is set for GuardInput.",
+        ),
         (masked_question(), "Answered, with EMAIL masked in the question."),
         (
             History().stage("InvokeModel", "model", outcome="blocked", findings=[GROUNDING]).ends(outcome="blocked"),
@@ -64,7 +71,7 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
         ),
         (
             History().stage("GuardInput", "input_guard", outcome="skipped").ends(outcome="answered"),
-            "Answered: no layer intervened; no guardrail is set for GuardInput.",
+            "Answered without any guard: no guardrail is set for GuardInput.",
         ),
         (
             History().stage("GuardInput", "input_guard", outcome="passed").ends(outcome="answered"),
@@ -76,7 +83,7 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
         ),
         (
             History().stage("GuardInput", "input_guard", outcome="skipped").ends(outcome="passed", source="DOCUMENT"),
-            "Passed: no layer intervened; no guardrail is set for GuardInput.",
+            "Passed without any guard: no guardrail is set for GuardInput.",
         ),
         (
             History()
