@@ -18,7 +18,7 @@ from embedded_aws.endpoint.browser_guard import is_loopback
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
-from stepguard.admin.deployed import deployed_layers, environments
+from stepguard.admin.deployed import deployed_layers, functions_of
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError, StepguardError
@@ -69,13 +69,13 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
 def _guards(executions: Executions) -> dict[str, str]:
     """The guards of the deployed workflow, so that GET /health reports them; empty if they may not be read."""
     try:
-        read = environments(executions)
+        read = functions_of(executions)
     except StepguardError:
         return {}
     found: dict[str, str] = {}
-    for layer, (_, variables) in read.items():
+    for layer, function in read.items():
         names = (*VARIABLES[layer], UNGUARDED)
-        found |= {name: variables[name] for name in names if variables.get(name)}
+        found |= {name: function.variables[name] for name in names if function.variables.get(name)}
     return found
 
 

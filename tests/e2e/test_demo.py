@@ -44,11 +44,8 @@ def test_demo_shows_a_table(server: Server) -> None:
     assert re.search(r"^8 +benign +answered +[\d,]+ ms +[\d,]+ ms +[\d,]+ ms", table[8])
 
 
-def test_layers_of_the_environment_replace_the_projects(tmp_path: Path) -> None:
-    """With the answer layer alone, that layer masks what the model says; a guardrail that is not there lets nothing by.
-
-    The echo model repeats the question, which no input layer has masked: only the answer layer can have masked it.
-    """
+def test_a_pair_of_the_environment_replaces_its_own_layer(tmp_path: Path) -> None:
+    """The other layers keep the project's files; a guardrail that is not there lets nothing by."""
     home = ("--home", str(tmp_path / "state"))
     applied = run("stepguard", "guardrail", "apply", *home, env=environment(tmp_path))
     variables = dict(line.split("=") for line in applied.out.splitlines() if line.startswith("POSTPROCESS_"))
@@ -57,10 +54,10 @@ def test_layers_of_the_environment_replace_the_projects(tmp_path: Path) -> None:
     told = ran.document
     assert (ran.code, told["answer"]["outcome"]) == (0, "masked")
     assert told["answer"]["text"] == "Write to {EMAIL} or call {PHONE} about oranges."
-    assert [stage["outcome"] for stage in told["stages"]] == ["skipped", "skipped", "masked"]
-    assert {(item["layer"], item["name"]) for item in told["stages"][2]["findings"]} == {
-        ("postprocess", "EMAIL"),
-        ("postprocess", "PHONE"),
+    assert [stage["outcome"] for stage in told["stages"]] == ["masked", "passed", "passed"]
+    assert {(item["layer"], item["name"]) for item in told["stages"][0]["findings"]} == {
+        ("preprocess", "EMAIL"),
+        ("preprocess", "PHONE"),
     }
     variables["POSTPROCESS_GUARDRAIL_IDENTIFIER"] = "nosuchguard1"
     ran = run("stepguard", "chat", PERSONAL, "--json", *home, env=environment(tmp_path, **variables))

@@ -79,3 +79,22 @@ def test_a_model_that_does_not_answer_is_broken(tmp_path: Path) -> None:
     (wrong,) = [check for check in ran.document["checks"] if check["ok"] is False]
     assert wrong["name"] == "model"
     assert "LLM_MODEL_ID and LLM_API" in wrong["detail"]
+
+
+def test_unguarded_is_a_remark_and_seen_everywhere(tmp_path: Path) -> None:
+    """UNGUARDED=yes is explicit: nothing is broken, but every command and the list say it."""
+    env = environment(tmp_path, UNGUARDED="yes")
+    home = ("--home", str(tmp_path / "state"))
+    told = run("stepguard", "doctor", "--json", *home, env=env)
+    (check,) = (row for row in told.document["checks"] if row["name"] == "guard layers")
+    assert (check["ok"], check["detail"]) == (
+        None,
+        "UNGUARDED=yes: no layer is on, and every answer is delivered unguarded",
+    )
+    asked = run("stepguard", "chat", "You stupid bot!", "--json", *home, env=env)
+    assert "UNGUARDED=yes: no guard layer is on" in asked.err
+    assert [stage["outcome"] for stage in asked.document["stages"]] == ["skipped"] * 3
+    listed = run("stepguard", "history", "--json", *home, env=env).document["executions"]
+    assert [item["unguarded"] for item in listed] == [True]
+    story = run("stepguard", "history", listed[0]["name"], *home, env=env).out
+    assert "Answered without any guard: no guardrail is set for GuardInput, InvokeModel, GuardAnswer." in story

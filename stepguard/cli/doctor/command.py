@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from embedded_aws.cloud import FolderInUseError, StateFolderError
-from stepguard.admin.deployed import differences, functions_of
+from stepguard.admin.deployed import StageFunction, differences, functions_of
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command
@@ -18,7 +18,8 @@ from stepguard.cli.doctor.checks import Check, Cost, LayerRow, document, section
 from stepguard.cli.doctor.installation import embedded_parts, installation
 from stepguard.cli.doctor.layers import layer_row
 from stepguard.guard.errors import StepguardError
-from stepguard.guard.settings import read_settings
+from stepguard.guard.settings import UNGUARDED, read_settings
+from stepguard.guard.verdict import Layer
 from stepguard.session.account import on_aws
 from stepguard.session.embedded import embedded
 from stepguard.session.guardrails import compare_layers, project_files, remedy, short
@@ -88,7 +89,7 @@ def _examine(session: Session, checks: list[Check], rows: list[LayerRow], cost: 
     used = compare_layers(session, files)
     rows += [layer_row(session, layer, files, cost) for layer in used]
     if not any(row.on for row in rows):
-        checks.append(Check("guard layers", False, "no layer is on: questions and answers pass unguarded"))
+        checks.append(_no_layer(functions))
     for line in differences(used, short):
         checks.append(Check("guardrails not in use", None, f"{line} {remedy(session)}"))
     arns = {
@@ -97,6 +98,12 @@ def _examine(session: Session, checks: list[Check], rows: list[LayerRow], cost: 
         if layer.ref is not None and not layer.problem
     }
     checks += workflow.permissions(session, functions, arns)
+
+
+def _no_layer(functions: Mapping[Layer, StageFunction]) -> Check:
+    if all(read_settings(function.variables).unguarded for function in functions.values()):
+        return Check("guard layers", None, f"{UNGUARDED}=yes: no layer is on, and every answer is delivered unguarded")
+    return Check("guard layers", False, f"no layer is on, so no question is answered; {UNGUARDED}=yes would permit it")
 
 
 def _layers(rows: list[LayerRow]) -> list[str]:
