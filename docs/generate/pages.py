@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import cli, openapi, settings
+from docs.generate import cli, cost, openapi, settings
 
 FOLDER = Path(__file__).parents[1] / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings.page,
     "cli.md": cli.page,
     "openapi.yaml": openapi.page,
+    "../operate/cost.md": cost.page,
 }

@@ -97,7 +97,7 @@ def parameters_of_variables() -> dict[str, tuple[str, ...]]:
     conditions: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     for path in sorted(TEMPLATES.glob("*.yaml")):
-        template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader with tags
+        template = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader with tags
         parameters |= set(template.get("Parameters") or ())
         conditions |= template.get("Conditions") or {}
         for name, value in _environments(template):
@@ -149,7 +149,7 @@ class _Tagged:
         self.value = value
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads CloudFormation's tags as `_Tagged`."""
 
 
@@ -161,7 +161,7 @@ def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> _Tagged:
     return _Tagged(tag, str(node.value))
 
 
-_Loader.add_multi_constructor("!", _tagged)
+Loader.add_multi_constructor("!", _tagged)
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepguard.evaluation.prices import PER_THOUSAND_TRANSITIONS, guardrail_cost
+from stepguard.evaluation.prices import guardrail_cost, transitions_cost
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, Stage
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, rounded
@@ -37,7 +37,7 @@ def totals(trace: Trace) -> dict[str, Any]:
     # Branches of a Parallel or Map run in parallel: the sum of their times may exceed the wall time.
     rest = None if wall is None else max(wall - guards - model - waiting, 0.0)
     guarded = float(guardrail_cost(units)["dollars"])
-    moved = transitions * PER_THOUSAND_TRANSITIONS / 1000
+    moved = transitions_cost(transitions)
     return {
         "wall": rounded(wall),
         "guards": rounded(guards),

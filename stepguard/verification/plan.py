@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from stepguard.project.deployment_costs import chat_dollars, document_dollars
+from stepguard.project.folder import find_project
 from stepguard.verification import changes, definitions, deployment, usage
 from stepguard.verification.place import Run
-
-CHAT_DOLLARS = 0.004
-"""One chat of a text unit each way with all policies (docs/operate/deploy.md)."""
-DOCUMENT_DOLLARS = 0.0016
-"""One screened document of two text units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,16 @@ class Step:
 
     @property
     def dollars(self) -> float:
-        """What it costs at most, in US dollars."""
-        return self.chats * CHAT_DOLLARS + self.documents * DOCUMENT_DOLLARS
+        """What it costs at most, in US dollars, by stepguard/evaluation/prices.py."""
+        chat, document = _prices()
+        return self.chats * chat + self.documents * document
+
+
+@cache
+def _prices() -> tuple[float, float]:
+    """The dollars of one chat of a text unit each way and of one document, in the project of the current folder."""
+    project = find_project()
+    return chat_dollars(project), document_dollars(project)
 
 
 STEPS = (
