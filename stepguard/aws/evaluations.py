@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -156,14 +156,12 @@ class Evaluations:
         except UnknownExecution:
             raise UnknownExecution(f"There is no evaluation {run}.") from None
 
-    def newest(self, most: int) -> Iterator[dict[str, Any]]:
-        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, and counts if available.
-
-        Raises StepguardError.
-        """
+    @property
+    def listing(self) -> Listing:
+        """The list of runs: id, status, times (ISO 8601), corpus, caller, and counts if available."""
         if self._listing is None:
             self._listing = Listing(self.executions, _summary)
-        return self._listing.newest(most)
+        return self._listing
 
     def scorecard(self, run: str) -> dict[str, Any] | None:
         """The output of SummarizeCorpus; None if the run ended before it, or if the file is cut off. Raises
