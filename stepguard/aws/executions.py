@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from stepguard.aws.clients import aws_errors, client
-from stepguard.guard.cursors import Position
 from stepguard.guard.errors import ConfigurationError, Conflict, InvalidRequest, UnknownExecution
 
 DESCRIBED_AT_ONCE = 8
 """Below the pool of connections of a boto3 client (10) and far below DescribeExecution's quota."""
 
+
+if TYPE_CHECKING:
+    from stepguard.guard.cursors import Position
 
 PAGE = 100
 """Executions in one page of ListExecutions."""
@@ -172,6 +174,8 @@ class Executions:
         None instead of one that started after `until`: the list cannot begin there. Raises InvalidRequest for a
         position that has expired (after 24 hours), StepguardError.
         """
+        from stepguard.guard.cursors import Position  # a chat's cold start does not need it
+
         token, last = (None, None) if after is None else (after.token, after)
         while True:
             page = self._page(token)
