@@ -21,7 +21,9 @@ from stepguard.guard.callers import OWNER_DIGITS, Caller
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
 from stepguard.trace.diff import mapping
 
-TOKEN_DIGITS = 24
+TOKEN_DIGITS = 20
+"""With a caller's folder and the number of a retry (`-r1`), an id has at most 64 characters."""
+
 WORK = "runs"
 """All objects of a run are under `runs/ID/` in the evaluations' bucket, those of a run of the API under
 `runs/OWNER/ID/`."""
@@ -31,7 +33,7 @@ CORPORA = "corpora"
 write there, never under `runs/`, from where a run reads its lines."""
 
 _ENCODED = re.compile(r"%(2e|2f|5c|25|00)|[\\\x00-\x1f\x7f]", re.IGNORECASE)
-_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}")
+_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}(?:-r[0-9]{{1,4}})?")
 
 
 def run_id(caller: Caller, token: str | None) -> str:
