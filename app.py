@@ -194,7 +194,7 @@ def post_replay(caller: Caller, execution: str) -> Work:
 @_reads("/evaluations")
 def get_evaluations(caller: Caller) -> Reply:
     """The newest evaluations."""
-    return evaluations().list(_query(), caller)
+    return evaluations().list(caller)
 
 
 @_starts("/evaluations")

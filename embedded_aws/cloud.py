@@ -69,12 +69,14 @@ class EmbeddedCloud:
         buckets: tuple[str, ...] = (),
         tables: tuple[Table, ...] = (),
         recover: bool = True,
+        moto_api: bool = False,
     ) -> None:
         """`http_api` is the application's API, if it has one; `buckets` and `tables` are stored in the folder, not in
         memory.
 
         `announce` writes endpoint.json for other processes; `patience` is the time to wait for the folder, in seconds.
         Without `recover`, executions that a killed process left behind are not resumed: for a process that only reads.
+        `moto_api` serves moto's control interface.
         """
         self.account = account or Account()
         self.home = home
@@ -88,6 +90,7 @@ class EmbeddedCloud:
         self._buckets = buckets
         self._tables = tables
         self._recover = recover
+        self._moto_api = moto_api
         self.watch: Callable[[str, bytes], None] | None = None
         """Told of every function that a state machine has called, and what it answered."""
         self._registered = threading.Event()
@@ -149,6 +152,7 @@ class EmbeddedCloud:
             functions=self.functions,
             account=self.account,
             site=self._site,
+            moto_api=self._moto_api,
         )
         self.url = self.endpoint.start()
         opened.callback(self.endpoint.stop)

@@ -32,7 +32,7 @@ const part = encodeURIComponent;
 export async function listExecutions(filters) {
   if (SAVED) {
     const all = traces.map((trace) => ({ ...trace, name: nameOf(trace.execution), findings: [], stages: [] }));
-    return { executions: all, searched: all.length, more: false, cursor: null };
+    return { executions: all, searched: all.length, more: false };
   }
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
   return ask(`../executions?${query}`);
@@ -65,8 +65,8 @@ export function replay(name) {
   return ask(`../executions/${part(name)}/replay`, { method: "POST" });
 }
 
-export function listEvaluations(cursor) {
-  return ask(`../evaluations${cursor ? `?${new URLSearchParams({ cursor })}` : ""}`);
+export function listEvaluations() {
+  return ask("../evaluations");
 }
 
 export function getEvaluation(run) {
@@ -82,7 +82,8 @@ export async function getItem(run, number) {
 
 /** The links to a run's files, by name. */
 export async function getResultFiles(run) {
-  return (await ask(`../evaluations/${part(run)}/report`)).files;
+  const { files } = await ask(`../evaluations/${part(run)}/report`);
+  return files && Object.fromEntries(Object.entries(files).map(([name, address]) => [name, ofThisOrigin(address)]));
 }
 
 /** The runs whose reports this server can show. */
@@ -100,4 +101,14 @@ export async function chat(question) {
   }
   if (reply.failed) throw reply.failed;
   return reply;
+}
+
+/** The same address with this page's host, if it leads to this server: it refuses links of another origin. */
+function ofThisOrigin(address) {
+  const url = URL.parse?.(address);
+  const here = window.location;
+  const loopback = (host) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host);
+  if (url?.port !== here.port || !loopback(url.hostname) || !loopback(here.hostname)) return address;
+  url.hostname = here.hostname;
+  return url.href;
 }

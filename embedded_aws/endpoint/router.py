@@ -19,10 +19,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from embedded_aws.apigateway.http_api import Gateway
-from embedded_aws.endpoint.browser_guard import refusal
-from embedded_aws.endpoint.moto_app import WsgiApp
+from embedded_aws.endpoint.browser_guard import refusal, sandboxed
+from embedded_aws.endpoint.moto_app import MotoApp
+from embedded_aws.endpoint.operations import read_operation
 from embedded_aws.endpoint.site import Site
-from embedded_aws.wire import HttpRequest, HttpResponse
+from embedded_aws.wire import HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.caller import Caller, read_caller
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Router:
         self,
         services: Mapping[str, Sequence[Service]],
         gateway: Gateway | None,
-        other_services: WsgiApp,
+        other_services: MotoApp,
         listens_on: str,
         site: Site | None = None,
     ) -> None:
@@ -59,49 +60,58 @@ class Router:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request. It raises no exception, and the log contains no text of a request."""
+        page = False
         try:
-            response = self._respond(environ)
-            if response is None:
-                return _whole(self._other_services, environ, start_response)
-        except NotImplementedError:
-            response = _error("NotImplemented", "The embedded AWS does not implement this operation.", 501)
+            response, page = self._respond(environ)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             _log_failure(error)
             response = _error("InternalFailure", "The embedded AWS failed; see its log.", 500)
         reason = http.HTTPStatus(response.status).phrase if response.status in _STATUSES else "Unknown"
         length = len(response.body) if response.length is None else response.length
-        headers = [*response.headers.items(), ("Content-Length", str(length))]
-        start_response(f"{response.status} {reason}", headers)
+        headers = list(response.headers.items()) if page else sandboxed(response.headers.items())
+        start_response(f"{response.status} {reason}", [*headers, ("Content-Length", str(length))])
         if environ["REQUEST_METHOD"] == "HEAD":
             return [b""]
         return [response.body] if response.pieces is None else response.pieces
 
-    def _respond(self, environ: dict[str, Any]) -> HttpResponse | None:
-        """The answer, or None if the request is moto's."""
+    def _respond(self, environ: dict[str, Any]) -> tuple[HttpResponse, bool]:
+        """The response, and whether it is a page of the site."""
         headers = _headers(environ)
-        reason = refusal(headers, self._listens_on)
-        if reason is not None:
-            return _error("AccessDeniedException", reason, 403)
         path, query = _target(environ)
-        caller = read_caller(headers, query)
         bare = HttpRequest(environ["REQUEST_METHOD"], path, query, headers)
-        if self._site is not None and not caller.service and self._site.owns(bare):
+        page = self._site is not None and self._site.owns(bare)
+        reason = refusal(bare.method, headers, self._listens_on, page=page)
+        if reason is not None:
+            return _error("AccessDeniedException", reason, 403), False
+        try:
+            caller = read_caller(headers, query)
+        except ServiceError as error:
+            return read_operation(bare, Caller()).refuse(error.code, error.message, error.status), False
+        if self._site is not None and page and not caller.service:
             request = _request(environ, path, query, headers)
-            return _too_large() if request is None else self._site.handle(request)
+            return _too_large() if request is None else self._site.handle(request), True
+        return self._serve(environ, bare, caller), False
+
+    def _serve(self, environ: dict[str, Any], bare: HttpRequest, caller: Caller) -> HttpResponse:
+        """The response of the HTTP API or of a service."""
         if self._gateway is not None and self._is_for_api(self._gateway, bare, caller):
-            request = _request(environ, path, query, headers)
+            request = _request(environ, bare.path, bare.query, bare.headers)
             return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
         service = self._service(bare, caller)
+        if service is None and not (_is_aws(bare.headers, caller) or self._other_services.owns(environ)):
+            return self._help(bare.path)
+        if caller.other or (service is not None and not caller.service and not caller.bearer):
+            message = "Missing Authentication Token"
+            return read_operation(bare, caller).refuse("MissingAuthenticationTokenException", message, 403)
         if service is None:
-            return None if _is_aws(headers, caller) else self._help(path)
-        if not caller.service and not caller.bearer:
-            return _error("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
-        request = _request(environ, path, query, headers)
+            return self._other_services.handle(environ, bare, caller)
+        request = _request(environ, bare.path, bare.query, bare.headers)
         if request is None:
             return _too_large()
         response = service.handle(request)
         if response is None:
             environ["wsgi.input"] = io.BytesIO(request.body)  # moto reads the body again
+            return self._other_services.handle(environ, bare, caller)
         return response
 
     def _is_for_api(self, gateway: Gateway, request: HttpRequest, caller: Caller) -> bool:
@@ -167,18 +177,7 @@ def _request(environ: Mapping[str, Any], path: str, query: str, headers: Mapping
 def _is_aws(headers: Mapping[str, str], caller: Caller) -> bool:
     if caller.service or caller.bearer:
         return True
-    return any(name.startswith(("x-amz-", "amz-sdk-")) for name in headers)
-
-
-def _whole(app: WsgiApp, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Run another WSGI application and return its response in one piece, so that it is sent at once."""
-    answer = app(environ, start_response)
-    try:
-        return [b"".join(answer)]
-    finally:
-        close = getattr(answer, "close", None)
-        if close is not None:
-            close()
+    return any(name.startswith(("x-amz-", "amz-sdk-", "smithy-protocol")) for name in headers)
 
 
 def _too_large() -> HttpResponse:

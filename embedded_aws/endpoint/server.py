@@ -23,8 +23,9 @@ class Endpoint:
     """One address for all services.
 
     `site` has web pages; `services` maps a signing name to the services that share it (`bedrock` to bedrock and
-    bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one. Requests that
-    wait (a chat, a synchronous execution) each hold one of `threads` threads.
+    bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one; `moto_api`
+    serves moto's control interface, too. Requests that wait (a chat, a synchronous execution) each hold one of
+    `threads` threads.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Endpoint:
         functions: Invoker | None = None,
         account: Account | None = None,
         site: Site | None = None,
+        moto_api: bool = False,
     ) -> None:
         if http_api is not None and functions is None:
             raise ValueError("An HTTP API needs the functions that it invokes: pass functions=.")
@@ -46,7 +48,7 @@ class Endpoint:
         self.host = host
         self.port = port
         self._threads = threads
-        self._router = Router(services, gateway, MotoApp(account.account_id), host, site)
+        self._router = Router(services, gateway, MotoApp(account.account_id, own_pages=moto_api), host, site)
         self._server: Any = None
         self._thread: threading.Thread | None = None
 

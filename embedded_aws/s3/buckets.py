@@ -32,6 +32,7 @@ _PAGE = 1000
 _PIECE = 256 * 1024
 _SOURCE = "x-amz-copy-source"
 _IF_MATCH = f"{_SOURCE}-if-match"
+_TYPES = {".json": "application/json", ".html": "text/html"}
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -89,15 +90,15 @@ class BucketService:
         file = self._buckets.get(bucket, key)
         about = file.stat()
         suffix = PurePosixPath(key).suffix
-        kind = "application/json" if suffix == ".json" else "application/octet-stream"
+        kind = _override(query, "response-content-type") or _TYPES.get(suffix, "application/octet-stream")
         headers = {
-            "Content-Type": query.get("response-content-type", "text/html" if suffix == ".html" else kind),
+            "Content-Type": kind,
             "Last-Modified": format_datetime(datetime.fromtimestamp(about.st_mtime, UTC), usegmt=True),
             "ETag": _etag(about),
             "Accept-Ranges": "bytes",
         }
-        if "response-content-disposition" in query:
-            headers["Content-Disposition"] = query["response-content-disposition"]
+        if disposition := _override(query, "response-content-disposition"):
+            headers["Content-Disposition"] = disposition
         found = _RANGE.fullmatch(request.headers.get("range", ""))
         if request.method == "HEAD":
             return HttpResponse(200, headers, b"", length=about.st_size)
@@ -247,6 +248,14 @@ class BucketService:
             Size=str(about.st_size),
             StorageClass="STANDARD",
         )
+
+
+def _override(query: Mapping[str, str], name: str) -> str | None:
+    """A header of the response that the request chooses. Raises ServiceError if it is no header's value."""
+    value = query.get(name)
+    if value is not None and not re.fullmatch(r"[\x20-\x7e]*", value):
+        raise ServiceError("InvalidArgument", f"{name} is not valid in a header.", 400)
+    return value
 
 
 def _target(request: HttpRequest) -> tuple[str, str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
 from botocore import xform_name
@@ -18,6 +16,7 @@ from embedded_aws.wire.base import HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.coding import dump, from_wire, json_body, rest_params, to_wire
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
+from embedded_aws.wire.routes import Route
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class JsonService:
         self._invalid = "ValidationException"
         if self._invalid not in self.model.shape_names and "ValidationError" in self.model.shape_names:
             self._invalid = "ValidationError"  # SageMaker's name for this error
-        self._routes = [_Route(self.model.operation_model(name)) for name in self.model.operation_names]
+        self._routes = [Route(self.model.operation_model(name)) for name in self.model.operation_names]
         # Literal paths before templates, so that /a/b is not taken for /a/{id}.
         self._routes.sort(key=lambda route: route.variables)
         # Cached: each request needs it twice (service, then operation), and clients repeat the same paths.
@@ -51,7 +50,7 @@ class JsonService:
         except ServiceError as error:
             return self._error(error, request_id)
         except Exception as error:  # noqa: BLE001  (a service answers, whatever happened inside it)
-            _log.error("%s failed: %s", self.model.service_name, _where(error))
+            _log.error("%s failed: %s", self.model.service_name, place_of(error))
             message = "The request could not be processed because of an unknown error, exception or failure."
             if isinstance(error, sqlite3.Error):  # its message names tables and files, never a value
                 message = f"A file of the state folder cannot be used: {error}. Move or delete the folder."
@@ -150,36 +149,10 @@ class JsonService:
         return f"application/x-amz-json-{self.model.metadata.get('jsonVersion', '1.0')}"
 
 
-def _where(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """The type and place of an error, never its message, which may quote a user's text."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     at = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
     return f"{type(error).__name__}{at}"
-
-
-class _Route:
-    """An operation's method and URI template, e.g. `POST /guardrail/{id}/version/{version}/apply`."""
-
-    def __init__(self, operation: OperationModel) -> None:
-        self.operation = operation
-        uri = operation.http.get("requestUri", "/")
-        path, _, self._query = uri.partition("?")
-        names = re.findall(r"\{(\w+)\+?\}", path)
-        self.variables = len(names)
-        expression = ""
-        for piece in re.split(r"(\{\w+\+?\})", path):
-            if piece.startswith("{"):
-                expression += f"(?P<{piece.strip('{}+')}>{'.+' if piece.endswith('+}') else '[^/]+'})"
-            else:
-                expression += re.escape(piece)
-        self._expression = re.compile(expression.rstrip("/") + "/?")
-
-    def match(self, method: str, path: str) -> dict[str, str] | None:
-        if method != self.operation.http["method"]:
-            return None
-        found = self._expression.fullmatch(path)
-        if found is None:
-            return None
-        return {name: unquote(value) for name, value in found.groupdict().items()}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,7 @@ from stepguard.guard.callers import OWNER_DIGITS, Caller
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
 from stepguard.trace.diff import mapping
 
-TOKEN_DIGITS = 20
-"""With a caller's folder and the number of a retry (`-r1`), an id has at most 64 characters."""
-
+TOKEN_DIGITS = 24
 WORK = "runs"
 """All objects of a run are under `runs/ID/` in the evaluations' bucket, those of a run of the API under
 `runs/OWNER/ID/`."""
@@ -33,7 +31,7 @@ CORPORA = "corpora"
 write there, never under `runs/`, from where a run reads its lines."""
 
 _ENCODED = re.compile(r"%(2e|2f|5c|25|00)|[\\\x00-\x1f\x7f]", re.IGNORECASE)
-_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}(?:-r[0-9]{{1,4}})?")
+_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}")
 
 
 def run_id(caller: Caller, token: str | None) -> str:
@@ -158,12 +156,14 @@ class Evaluations:
         except UnknownExecution:
             raise UnknownExecution(f"There is no evaluation {run}.") from None
 
-    @property
-    def listing(self) -> Listing:
-        """The list of runs: id, status, times (ISO 8601), corpus, caller, and counts if available."""
+    def newest(self, most: int) -> Iterator[dict[str, Any]]:
+        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, and counts if available.
+
+        Raises StepguardError.
+        """
         if self._listing is None:
             self._listing = Listing(self.executions, _summary)
-        return self._listing
+        return self._listing.newest(most)
 
     def scorecard(self, run: str) -> dict[str, Any] | None:
         """The output of SummarizeCorpus; None if the run ended before it, or if the file is cut off. Raises

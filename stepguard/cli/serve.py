@@ -19,6 +19,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--aws", action="store_true", help="the page on your AWS account, with your own credentials")
     parser.add_argument("--endpoint-url", metavar="URL", help="with --aws: use another AWS endpoint")
     parser.add_argument("--state-machine", metavar="ARN", help="with --aws; default STATE_MACHINE_ARN")
+    parser.add_argument("--moto-api", action="store_true", help="also serve moto's control interface, /moto-api/")
     add_home(parser)
 
 
@@ -32,7 +33,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from stepguard.session.embedded import embedded
     from stepguard.session.model import home_of
 
-    with embedded(home_of(arguments.home), host=arguments.host, port=arguments.port, serve=True) as session:
+    home, moto_api = home_of(arguments.home), arguments.moto_api
+    with embedded(home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api) as session:
         return run(arguments, session)
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedded_aws.endpoint import Endpoint
-from embedded_aws.endpoint.browser_guard import is_loopback
+from embedded_aws.endpoint.host_names import is_loopback
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account

@@ -24,7 +24,6 @@ from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
-from stepguard.project.settings_file import use_settings_file
 from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
@@ -46,26 +45,31 @@ HTTP_API = HttpApi(f"{PREFIX}-api_handler")
 
 @contextmanager
 def embedded(
-    home: Path, *, host: str = "127.0.0.1", port: int = 0, serve: bool = False, recover: bool = True
+    home: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    serve: bool = False,
+    recover: bool = True,
+    moto_api: bool = False,
 ) -> Iterator[Session]:
     """A session on the embedded AWS of a state folder.
 
     If another process serves the folder, the session uses that one; otherwise it starts one and deploys everything into
-    it. Without `recover`, executions that a killed process left unfinished stay unfinished. Raises FolderInUseError,
-    StateFolderError, StepguardError.
+    it. Without `recover`, executions that a killed process left unfinished stay unfinished. With
+    `moto_api`, moto's control interface is served. Raises FolderInUseError, StateFolderError, StepguardError.
     """
     if missing := missing_packages():
         raise ConfigurationError(
             f"The model files {', '.join(missing)} are not installed: run `stepguard models install`."
         )
-    use_settings_file(find_project(), os.environ)
     unguarded = read_settings(os.environ).unguarded  # an incomplete pair must fail here, before anything starts
     url = None if serve else announced(home)
     with ExitStack() as opened:
         cloud = None
         if url is None:
             try:
-                cloud = _start(opened, home, host, port, serve=serve, recover=recover)
+                cloud = _start(opened, home, host, port, serve=serve, recover=recover, moto_api=moto_api)
             except FolderInUseError as error:
                 if serve or not error.endpoint:
                     raise
@@ -88,7 +92,9 @@ _UNGUARDED = "stepguard: UNGUARDED=yes: no guard layer is on, and every answer i
 _UNGUARDED_ELSEWHERE = "stepguard: UNGUARDED=yes has no effect here: set it for the `stepguard serve` at {url}.\n"
 
 
-def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool) -> EmbeddedCloud:
+def _start(
+    opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool, moto_api: bool
+) -> EmbeddedCloud:
     """The folder's embedded AWS in this process; waits for another command that uses the folder."""
 
     site = Site(reports=home / REPORTS) if serve else None
@@ -104,6 +110,7 @@ def _start(opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, 
             patience=patience,
             buckets=(EVALUATION_BUCKET,),
             recover=recover,
+            moto_api=moto_api,
         )
         return opened.enter_context(cloud)
 

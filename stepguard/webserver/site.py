@@ -39,7 +39,6 @@ MODULES = (
     "api",
     "graph",
     "parts",
-    "paging",
     "visit",
     "execution",
     "compare",

@@ -126,16 +126,13 @@ def _refusal(call: Callable[..., Any], **params: Any) -> tuple[str, int, str]:
 
 
 def test_guardrail_checks_are_refused_by_name(aws: Clients) -> None:
-    """A request in the operation's shape is told that it is not there; a misshapen one, what is wrong with it."""
+    """Whatever the arguments are: that the operation is missing matters more than what is wrong with the request."""
     messages = [{"role": "user", "content": [{"text": "hi"}]}]
-    checks = {"contentFilter": {"categories": [{"category": "VIOLENCE"}]}}
-    code, status, message = _refusal(aws.runtime.invoke_guardrail_checks, messages=messages, checks=checks)
-    assert (code, status) == ("UnknownOperationException", 501)
-    assert message.endswith("does not implement bedrock-runtime:InvokeGuardrailChecks.")
-    checks = {"contentFilter": {"categories": [{"category": "PROMPT_ATTACK"}]}}
-    code, status, message = _refusal(aws.runtime.invoke_guardrail_checks, messages=messages, checks=checks)
-    assert (code, status) == ("ValidationException", 400)
-    assert "'checks.contentFilter.categories.1.member.category'" in message
+    for category in ("VIOLENCE", "PROMPT_ATTACK"):  # the second is none of the operation's categories
+        checks = {"contentFilter": {"categories": [{"category": category}]}}
+        code, status, message = _refusal(aws.runtime.invoke_guardrail_checks, messages=messages, checks=checks)
+        assert (code, status) == ("UnknownOperationException", 501)
+        assert message.endswith("does not implement bedrock-runtime:InvokeGuardrailChecks.")
 
 
 def test_automated_reasoning_is_refused_by_name(aws: Clients) -> None:
