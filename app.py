@@ -194,7 +194,7 @@ def post_replay(caller: Caller, execution: str) -> Work:
 @_reads("/evaluations")
 def get_evaluations(caller: Caller) -> Reply:
     """The newest evaluations."""
-    return evaluations().list(caller)
+    return evaluations().list(_query(), caller)
 
 
 @_starts("/evaluations")

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from functions.routes import Reply, Work, check_token, guarded, read_body, sees_all
+from functions.paging import SEARCHED, read_page
+from functions.routes import Query, Reply, Work, check_token, guarded, read_body, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.evaluations import Evaluations, Watch, run_id
 from stepguard.aws.executions import Execution
@@ -32,7 +33,6 @@ QUESTIONS = 10
 """The weight of a start in a caller's quota of a minute: it reads a whole corpus."""
 
 LISTED = 50
-"""The number of newest runs that a list searches."""
 
 
 class EvaluationsApi:
@@ -66,14 +66,17 @@ class EvaluationsApi:
 
         return Work(start, None if token is None else identifier, QUESTIONS)
 
-    def list(self, caller: Caller) -> Reply:
-        """`{evaluations, searched}`: the newest runs that the caller may read, out of the `searched` newest ones."""
+    def list(self, query: Query, caller: Caller) -> Reply:
+        """`{evaluations, searched, more, cursor, corpora}`: the newest runs that the caller may read, out of the
+        `searched` newest ones, started between `since` and `until`; with `cursor` the next page."""
 
         def reply() -> Reply:
-            newest = list(self._evaluations.newest(LISTED))
-            readable = [run for run in newest if self._may_read(run["caller"], caller)]
+            window = read_page(query, set(), LISTED, caller)
+            page = self._evaluations.listing.search(
+                lambda run: self._may_read(run["caller"], caller), most=SEARCHED, **window.range()
+            )
             corpora = str(self._evaluations.corpora(caller))
-            return 200, {"evaluations": readable, "searched": len(newest), "corpora": corpora}, {}
+            return 200, {"evaluations": page.found, **window.paging(page, caller), "corpora": corpora}, {}
 
         return _guarded(reply)
 

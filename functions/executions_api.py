@@ -15,29 +15,24 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from functions.routes import DENIED, Reply, Work, guarded, sees_all
+from functions.paging import SEARCHED, read_number, read_page
+from functions.routes import DENIED, Query, Reply, Work, guarded, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.listing import Listing
 from stepguard.aws.traces import document_of
 from stepguard.guard.callers import Caller
-from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.guard.errors import UnknownExecution
 from stepguard.trace.compare import compare
 from stepguard.trace.graph import graph
-from stepguard.trace.listing import OUTCOMES, Filters
 from stepguard.trace.redact import redact, redact_event
 from stepguard.trace.replay import replayed
-
-SEARCHED = 200
-"""The most executions that a list searches, the newest first."""
 
 LISTED = 50
 EVENTS = 1_000
 """Events in one response: EVENT_BYTES limits their size to about 5 MB, under Lambda's 6 MB."""
 
 EVENT_BYTES = 4_000_000
-
-Query = Mapping[str, str]
 
 
 class ExecutionsApi:
@@ -51,20 +46,26 @@ class ExecutionsApi:
         self._operators = operators
 
     def search(self, query: Query, caller: Caller) -> Reply:
-        """The newest executions that match `outcome`, `stage`, `policy`, `since`, `text`; at most `limit`.
+        """The newest executions that match `outcome`, `stage`, `policy`, `since`, `until`, `text`; at most `limit`.
 
-        `{executions, searched, more}`: ListExecutions returns no outcomes, so the `searched` newest ones were read.
+        `{executions, searched, more, cursor}`: ListExecutions returns no outcomes, so the `searched` newest ones were
+        read. With `cursor` the next page begins there; it belongs to this caller and these filters.
         """
 
         def reply() -> Reply:
-            filters = read_filters(query)
-            limit = _number(query, "limit", LISTED, SEARCHED)
-            found, searched = [], 0
-            for summary in self._listing.newest(SEARCHED, filters.since):
-                searched += 1
-                if self._may_read(caller, {"request": {"caller": summary["caller"]}}) and filters.match(summary):
-                    found.append(summary)
-            return 200, {"executions": found[:limit], "searched": searched, "more": len(found) > limit}, {}
+            window = read_page(query, {"outcome", "stage", "policy", "text"}, LISTED, caller)
+            seen: list[dict[str, Any]] = []
+
+            def wanted(summary: Mapping[str, Any]) -> bool:
+                if not self._may_read(caller, {"request": {"caller": summary["caller"]}}):
+                    return False
+                seen.append(dict(summary))
+                return window.filters.match(summary)
+
+            page = self._listing.search(wanted, most=SEARCHED, **window.range())
+            if window.after is None:
+                window.filters.check_found(seen)
+            return 200, {"executions": page.found, **window.paging(page, caller)}, {}
 
         return _guarded(reply)
 
@@ -95,8 +96,8 @@ class ExecutionsApi:
         def reply() -> Reply:
             hidden = not sees_all(caller, self._operators())
             execution = self._find(name, caller)
-            after = _number(query, "after", 0, 25_000)
-            limit = _number(query, "limit", EVENTS, EVENTS)
+            after = read_number(query, "after", 0, 25_000)
+            limit = read_number(query, "limit", EVENTS, EVENTS)
             page: list[Any] = []
             size = 0
             for event in islice(self._executions.history(execution.arn), after, after + limit + 1):
@@ -147,32 +148,8 @@ def _guarded(route: Callable[[], Reply]) -> Reply:
     return guarded(route, denied=DENIED)
 
 
-def read_filters(query: Query) -> Filters:
-    """The filters of a query. Raises InvalidRequest naming the one that is wrong."""
-    unknown = set(query) - {"outcome", "stage", "policy", "since", "text", "limit"}
-    if unknown:
-        raise InvalidRequest("Unknown filter; known are outcome, stage, policy, since, text, limit.")
-    if query.get("outcome") and query["outcome"] not in OUTCOMES:
-        raise InvalidRequest(f"'outcome' must be one of {', '.join(OUTCOMES)}.")
-    since: datetime | None = None
-    if query.get("since"):
-        try:
-            since = datetime.fromisoformat(query["since"]).astimezone()
-        except (ValueError, OverflowError):
-            raise InvalidRequest("'since' must be a time such as 2026-11-22T10:00:00Z.") from None
-    held = {key: query.get(key) or None for key in ("outcome", "stage", "policy", "text")}
-    return Filters(**held, since=since)
-
-
 def _redacted(document: dict[str, Any], hidden: bool) -> dict[str, Any]:
     return redact(document) if hidden else document
-
-
-def _number(query: Query, name: str, otherwise: int, most: int) -> int:
-    text = query.get(name) or str(otherwise)
-    if not (text.isascii() and text.isdigit() and int(text) <= most):
-        raise InvalidRequest(f"'{name}' must be a number from 0 to {most}.")
-    return int(text)
 
 
 def _plain(value: object) -> str:

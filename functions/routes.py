@@ -32,6 +32,9 @@ Reply = tuple[int, dict[str, Any], dict[str, str]]
 DENIED = "This service may not read the execution: its role or credentials lack the permission."
 """The message of routes that read histories, which `stepguard serve --aws` does with the user's credentials."""
 
+Query = Mapping[str, str]
+"""The parameters of a query."""
+
 _STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
     (InvalidRequest, 400, "InvalidRequest"),
     (OperatorsOnly, 403, "OperatorsOnly"),

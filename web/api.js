@@ -32,7 +32,7 @@ const part = encodeURIComponent;
 export async function listExecutions(filters) {
   if (SAVED) {
     const all = traces.map((trace) => ({ ...trace, name: nameOf(trace.execution), findings: [], stages: [] }));
-    return { executions: all, searched: all.length, more: false };
+    return { executions: all, searched: all.length, more: false, cursor: null };
   }
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
   return ask(`../executions?${query}`);
@@ -65,8 +65,8 @@ export function replay(name) {
   return ask(`../executions/${part(name)}/replay`, { method: "POST" });
 }
 
-export function listEvaluations() {
-  return ask("../evaluations");
+export function listEvaluations(cursor) {
+  return ask(`../evaluations${cursor ? `?${new URLSearchParams({ cursor })}` : ""}`);
 }
 
 export function getEvaluation(run) {

@@ -4,6 +4,7 @@ import { getEvaluation, getItem, getReports, getResultFiles, listEvaluations } f
 import { announce, el, show } from "./dom.js";
 import { executionPage } from "./execution.js";
 import { badge, facts, failure, head, scroller } from "./parts.js";
+import { pagedList } from "./paging.js";
 import { milliseconds, moment, plural, policyWords } from "./words.js";
 
 const RUN_SECONDS = 2;
@@ -13,12 +14,25 @@ const REASON_CHARACTERS = 300;
 /** The newest runs, refreshed. */
 export function evaluationsPage(main, alive) {
   const body = el("div", {}, el("p", { class: "quiet" }, "Reading the list…"));
-  show(main, el("h1", {}, "Evaluations"), body);
-  keptUp(alive, RUNS_SECONDS, listEvaluations, (found) => {
-    show(body, found.evaluations.length ? runsTable(found.evaluations) : noRuns());
-    announce(plural(found.evaluations.length, "evaluation"));
+  const failed = (error) => alive() && show(body, failure(error));
+  const list = pagedList(
+    async (cursor) => {
+      const { evaluations, ...page } = await listEvaluations(cursor);
+      return { found: evaluations, ...page };
+    },
+    (run) => run.id,
+    (runs) => {
+      if (!alive()) return;
+      show(body, runs.length ? runsTable(runs) : noRuns());
+      announce(plural(runs.length, "evaluation"));
+    },
+    failed,
+  );
+  show(main, el("h1", {}, "Evaluations"), body, el("p", {}, list.button));
+  keptUp(alive, RUNS_SECONDS, list.read, (page) => {
+    list.put(page);
     return true;
-  }, (error) => show(body, failure(error)));
+  }, failed);
 }
 
 /** One run, followed until it has ended. */

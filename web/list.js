@@ -3,6 +3,7 @@
 import { listExecutions, SAVED } from "./api.js";
 import { announce, el, show } from "./dom.js";
 import { badge, failure, findingsLine, head, scroller } from "./parts.js";
+import { pagedList } from "./paging.js";
 import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords, STAGES } from "./words.js";
 
 const FILTERS = {
@@ -26,6 +27,22 @@ export function listPage(main, query, alive) {
     },
     "Compare the two chosen",
   );
+  const list = pagedList(
+    async (cursor) => {
+      const { executions, ...page } = await listExecutions({ ...query, cursor });
+      return { found: executions, ...page };
+    },
+    (item) => item.name,
+    (items, page) => {
+      if (!alive()) return;
+      count.textContent =
+        `${plural(items.length, "execution")} of the ${page.searched} newest searched` +
+        (page.more ? "; there are older ones." : ".");
+      show(body, table(items, picked, compare));
+      announce(count.textContent);
+    },
+    (error) => alive() && show(body, failure(error)),
+  );
   const live = el("input", { type: "checkbox", id: "live", checked: true });
   show(
     main,
@@ -34,20 +51,17 @@ export function listPage(main, query, alive) {
     el("p", { class: "actions" }, !SAVED && [live, el("label", { for: "live" }, " Live"), " "], !SAVED && compare),
     count,
     body,
+    !SAVED && el("p", {}, list.button),
   );
   let last = "";
   const refresh = async () => {
     if (!alive()) return;
     try {
-      const found = await listExecutions(query);
-      const text = JSON.stringify(found);
+      const page = await list.read();
+      const text = JSON.stringify({ ...page, cursor: null });
       if (alive() && text !== last) {
         last = text;
-        count.textContent =
-          `${plural(found.executions.length, "execution")} of the ${found.searched} newest searched` +
-          (found.more ? "; more executions match." : ".");
-        show(body, table(found.executions, picked, compare));
-        announce(count.textContent);
+        list.put(page);
       }
     } catch (error) {
       if (alive()) show(body, failure(error));
@@ -81,6 +95,19 @@ function filterForm(query) {
       ),
     ),
   );
+  const times = Object.entries({ since: "From", until: "To" }).map(([name, label]) =>
+    el(
+      "label",
+      {},
+      `${label} `,
+      el("input", {
+        type: "datetime-local",
+        id: `filter-${name}`,
+        value: localTime(query[name]),
+        on: { change: ({ target }) => go(name, target.value && new Date(target.value).toISOString()) },
+      }),
+    ),
+  );
   const search = el("input", { type: "search", id: "filter-text", value: query.text ?? "" });
   return el(
     "form",
@@ -95,9 +122,17 @@ function filterForm(query) {
       },
     },
     selects,
+    times,
     el("label", {}, "Text ", search),
     el("button", { type: "submit" }, "Search"),
   );
+}
+
+/** A time as the input of a form takes it; empty for a relative one. */
+function localTime(text) {
+  const time = new Date(text ?? "");
+  if (Number.isNaN(time.getTime())) return "";
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }
 
 function words(name, value) {

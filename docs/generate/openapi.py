@@ -11,7 +11,8 @@ import yaml
 
 from app import app
 from docs.generate import schemas
-from functions import evaluations_api, executions_api
+from functions import evaluations_api, executions_api, paging
+from stepguard.guard.stages import STAGES
 from stepguard.trace.listing import OUTCOMES
 
 Schema = dict[str, Any]
@@ -31,13 +32,27 @@ _REDACT = _query(
     {"type": "boolean", "default": False},
     "Leave out every text of people and models, as for every caller who is not an operator.",
 )
+_TIME: Schema = {"type": "string", "examples": ["2026-11-22T10:00:00Z", "12h"]}
+_PAGE = [
+    _query("since", _TIME, "Started at or after this time, or this long ago (30m, 12h, 7d)."),
+    _query("until", _TIME, "Started at or before this time."),
+    _query(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": paging.SEARCHED, "default": executions_api.LISTED},
+        "The most entries to return.",
+    ),
+    _query("cursor", {"type": "string"}, "`cursor` of the page before, with the same caller and filters."),
+]
 _SEARCH = [
     _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Executions with this outcome."),
-    _query("stage", {"type": "string"}, "Executions in which this state intervened or failed."),
-    _query("policy", {"type": "string"}, "Executions with a finding of this policy."),
-    _query("since", {"type": "string", "format": "date-time"}, "Executions started at or after this time."),
+    _query(
+        "stage",
+        {"type": "string", "enum": [stage.state for stage in STAGES]},
+        "Executions in which this state intervened.",
+    ),
+    _query("policy", {"type": "string"}, "A policy or a filter that acted: `content`, `INSULTS`, `topic/NAME`."),
     _query("text", {"type": "string"}, "Executions whose name, question, error or outcome contains this text."),
-    _query("limit", _count(executions_api.SEARCHED, executions_api.LISTED), "The most executions to return."),
+    *_PAGE,
 ]
 _EVENTS = [
     _query("after", _count(25_000, 0), "Number of events to leave out."),
@@ -53,7 +68,7 @@ OPERATIONS: dict[str, tuple[list[Schema], str | None, dict[int, str], tuple[int,
     "GET /executions/{execution}": ([_COMPARE, _REDACT], None, {200: "Trace"}, (400, 403, 404, 429, 500, 503)),
     "GET /executions/{execution}/events": (_EVENTS, None, {200: "Events"}, (400, 403, 404, 429, 500, 503)),
     "POST /executions/{execution}/replay": ([], None, {202: "Replay"}, (400, 403, 404, 409, 429, 500, 503)),
-    "GET /evaluations": ([], None, {200: "Evaluations"}, (403, 429, 500, 503)),
+    "GET /evaluations": (_PAGE, None, {200: "Evaluations"}, (400, 403, 429, 500, 503)),
     "POST /evaluations": ([], "Corpus", {202: "EvaluationStarted"}, (400, 403, 404, 409, 429, 500, 503)),
     "GET /evaluations/{run}": ([], None, {200: "Evaluation"}, (403, 404, 429, 500, 503)),
     "GET /evaluations/{run}/report": ([], None, {200: "Report"}, (403, 404, 409, 429, 500, 503)),

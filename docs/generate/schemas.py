@@ -32,6 +32,8 @@ def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
+_PAGE: Schema = {"searched": COUNT, "more": {"type": "boolean"}, "cursor": {"type": ["string", "null"]}}
+
 SCHEMAS: dict[str, Schema] = {
     "Question": _object(
         {
@@ -75,10 +77,7 @@ SCHEMAS: dict[str, Schema] = {
         ],
     },
     "Running": _object({"execution": TEXT, "status": TEXT}, ("execution", "status")),
-    "Executions": _object(
-        {"executions": _list(OBJECT), "searched": COUNT, "more": {"type": "boolean"}},
-        ("executions", "searched", "more"),
-    ),
+    "Executions": _object({"executions": _list(OBJECT), **_PAGE}, ("executions", *_PAGE)),
     "Trace": OBJECT | {"description": "The trace of an execution, as in docs/use/debugging.md."},
     "Events": _object(
         {"events": _list(OBJECT), "next": {"type": ["integer", "null"], "description": "`after` of the next page."}},
@@ -103,7 +102,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "EvaluationStarted": _object({"id": TEXT, "status": TEXT}, ("id", "status")),
     "Evaluations": _object(
-        {"evaluations": _list(OBJECT), "searched": COUNT, "corpora": TEXT}, ("evaluations", "searched", "corpora")
+        {"evaluations": _list(OBJECT), **_PAGE, "corpora": TEXT}, ("evaluations", *_PAGE, "corpora")
     ),
     "Evaluation": _object(
         {

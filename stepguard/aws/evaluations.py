@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,9 @@ from stepguard.guard.callers import OWNER_DIGITS, Caller
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError, UnknownExecution
 from stepguard.trace.diff import mapping
 
-TOKEN_DIGITS = 24
+TOKEN_DIGITS = 20
+"""With a caller's folder and the number of a retry (`-r1`), an id has at most 64 characters."""
+
 WORK = "runs"
 """All objects of a run are under `runs/ID/` in the evaluations' bucket, those of a run of the API under
 `runs/OWNER/ID/`."""
@@ -31,7 +33,7 @@ CORPORA = "corpora"
 write there, never under `runs/`, from where a run reads its lines."""
 
 _ENCODED = re.compile(r"%(2e|2f|5c|25|00)|[\\\x00-\x1f\x7f]", re.IGNORECASE)
-_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}")
+_OF_API = re.compile(rf"api-([0-9a-f]{{{OWNER_DIGITS}}})-[0-9a-f]{{{TOKEN_DIGITS}}}(?:-r[0-9]{{1,4}})?")
 
 
 def run_id(caller: Caller, token: str | None) -> str:
@@ -156,14 +158,12 @@ class Evaluations:
         except UnknownExecution:
             raise UnknownExecution(f"There is no evaluation {run}.") from None
 
-    def newest(self, most: int) -> Iterator[dict[str, Any]]:
-        """The newest runs, at most `most`: id, status, times (ISO 8601), corpus, caller, and counts if available.
-
-        Raises StepguardError.
-        """
+    @property
+    def listing(self) -> Listing:
+        """The list of runs: id, status, times (ISO 8601), corpus, caller, and counts if available."""
         if self._listing is None:
             self._listing = Listing(self.executions, _summary)
-        return self._listing.newest(most)
+        return self._listing
 
     def scorecard(self, run: str) -> dict[str, Any] | None:
         """The output of SummarizeCorpus; None if the run ended before it, or if the file is cut off. Raises

@@ -8,15 +8,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from stepguard.aws.clients import aws_errors, client, pages
-from stepguard.guard.errors import ConfigurationError, Conflict, UnknownExecution
+from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.errors import ConfigurationError, Conflict, InvalidRequest, UnknownExecution
 
 DESCRIBED_AT_ONCE = 8
 """Below the pool of connections of a boto3 client (10) and far below DescribeExecution's quota."""
+
+
+if TYPE_CHECKING:
+    from stepguard.guard.cursors import Position
+
+PAGE = 100
+"""Executions in one page of ListExecutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +166,47 @@ class Executions:
                     raise
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
 
-    def newest(self, most: int, since: datetime | None = None) -> Iterator[Listed]:
-        """The newest executions, at most `most`, none that started before `since`. Raises StepguardError."""
-        paginate = self._states.get_paginator("list_executions").paginate
-        config = {"MaxItems": most, "PageSize": max(1, min(most, 100))}
-        for page in pages("ListExecutions", paginate, stateMachineArn=self.machine_arn, PaginationConfig=config):
+    def listed(
+        self, after: Position | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[tuple[Listed | None, Position]]:
+        """The executions after a position, the newest first, none that started before `since`.
+
+        None instead of one that started after `until`: the list cannot begin there. Raises InvalidRequest for a
+        position that has expired (after 24 hours), StepguardError.
+        """
+        from stepguard.guard.cursors import Position  # a chat's cold start does not need it
+
+        token, last = (None, None) if after is None else (after.token, after)
+        while True:
+            page = self._page(token)
             for entry in page["executions"]:
-                if since is not None and entry["startDate"] < since:
+                arn, started = str(entry["executionArn"]), entry["startDate"]
+                if last is not None and started >= datetime.fromisoformat(last.started):
+                    # Newer executions move the first page: what the page before had is left out by its name and time.
+                    last = None if arn == last.arn else last
+                    continue
+                last = None
+                if since is not None and started < since:
                     return
-                yield Listed(str(entry["executionArn"]), entry.get("stopDate"))
+                position = Position(arn, started.isoformat(), token)
+                later = until is not None and started > until
+                yield None if later else Listed(arn, entry.get("stopDate")), position
+            token = page.get("nextToken")
+            if token is None:
+                return
+
+    def _page(self, token: str | None) -> Mapping[str, Any]:
+        place = {} if token is None else {"nextToken": token}
+        with aws_errors("ListExecutions"):
+            try:
+                page: Mapping[str, Any] = self._states.list_executions(
+                    stateMachineArn=self.machine_arn, maxResults=PAGE, **place
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "InvalidToken":
+                    raise
+                raise InvalidRequest("The cursor has expired; start without a cursor.") from None
+        return page
 
     def describe_all(self, arns: Sequence[str]) -> list[Execution | None]:
         """Several executions at once, in their order; None for an execution that no longer exists. Raises

@@ -6,11 +6,14 @@ because the page refreshes every few seconds and DescribeExecution has a quota.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from stepguard.aws.executions import Execution, Executions, Listed
+from stepguard.guard.cursors import Position
 from stepguard.trace.failure import error_name
 from stepguard.trace.listing import summarize
 
@@ -18,6 +21,8 @@ KNOWN = 2_000
 """The number of summaries to keep, of about a kilobyte each."""
 
 AT_ONCE = 50
+LOOKED = 10_000
+"""The most entries of the list in one search, most of them later than `until`."""
 
 
 def _chat(execution: Execution) -> dict[str, Any]:
@@ -25,6 +30,16 @@ def _chat(execution: Execution) -> dict[str, Any]:
         execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
         error_name(execution.error, execution.cause),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Summaries (of `stepguard.trace.listing`), out of `searched` executions. `last` is the position of the last one
+    that was searched; None at the end of the list."""
+
+    found: list[dict[str, Any]]
+    searched: int
+    last: Position | None
 
 
 class Listing:
@@ -35,31 +50,47 @@ class Listing:
         self._summary = summary
         self._known: dict[Listed, dict[str, Any]] = {}
 
-    def newest(self, most: int, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Summaries (of `stepguard.trace.listing`), the newest first; without executions that no longer exist.
+    def search(
+        self,
+        wanted: Callable[[Mapping[str, Any]], bool],
+        *,
+        limit: int,
+        most: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: Position | None = None,
+    ) -> Page:
+        """At most `limit` summaries that are wanted, the newest first, out of at most `most` executions.
 
-        Raises StepguardError.
+        Executions that no longer exist are left out. Raises StepguardError.
         """
-        batch: list[Listed] = []
-        for listed in self._executions.newest(most, since):
-            batch.append(listed)
-            if len(batch) == AT_ONCE:
-                yield from self._summaries(batch)
-                batch = []
-        yield from self._summaries(batch)
+        entries = self._executions.listed(after, since, until)
+        found: list[dict[str, Any]] = []
+        searched = looked = 0
+        while batch := list(islice(entries, min(AT_ONCE, most - searched))):
+            there = [listed for listed, _ in batch if listed is not None]
+            summaries = self._summaries(there)
+            for number, (listed, position) in enumerate(batch, 1):
+                looked += 1
+                summary = None if listed is None else summaries.get(listed)
+                searched += summary is not None
+                if summary is not None and wanted(summary):
+                    found.append(summary)
+                if len(found) == limit or searched == most or looked == LOOKED:
+                    ended = number == len(batch) and next(entries, None) is None
+                    return Page(found, searched, None if ended else position)
+        return Page(found, searched, None)
 
-    def _summaries(self, batch: list[Listed]) -> Iterator[dict[str, Any]]:
+    def _summaries(self, batch: list[Listed]) -> dict[Listed, dict[str, Any]]:
         new = [listed for listed in batch if listed not in self._known]
-        found = dict(zip(new, self._executions.describe_all([listed.arn for listed in new]), strict=True))
-        for listed in batch:
-            execution = found.get(listed)
+        found = {listed: self._known[listed] for listed in batch if listed in self._known}
+        described = self._executions.describe_all([listed.arn for listed in new])
+        for listed, execution in zip(new, described, strict=True):
             if execution is not None:
-                summary = self._summary(execution)
+                found[listed] = self._summary(execution)
                 if listed.stopped is not None:
-                    self._keep(listed, summary)
-                yield summary
-            elif listed in self._known:
-                yield self._known[listed]
+                    self._keep(listed, found[listed])
+        return found
 
     def _keep(self, listed: Listed, summary: dict[str, Any]) -> None:
         self._known[listed] = summary

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from stepguard.aws.listing import Listing
 from stepguard.aws.traces import document_of
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
+from stepguard.evaluation.items import POLICIES
+from stepguard.guard.cursors import read_cursor, write_cursor
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
 from stepguard.guard.stages import STAGES
 from stepguard.session.chat import find
@@ -23,7 +24,7 @@ from stepguard.trace import read_export, read_history, to_document
 from stepguard.trace.compare import compare
 from stepguard.trace.events import read_documents
 from stepguard.trace.graph import graph
-from stepguard.trace.listing import OUTCOMES, Filters
+from stepguard.trace.listing import OUTCOMES, read_filters
 from stepguard.trace.redact import redact
 from stepguard.trace.result import is_result, read_result
 
@@ -50,10 +51,12 @@ def add_parser(commands: Commands) -> None:
         help=f"where a layer intervened: {', '.join(stage.state for stage in STAGES)}",
     )
     several.add_argument(
-        "--policy", help="that acted: content, topic, word, sensitive_information, contextual_grounding"
+        "--policy", help=f"that acted: {', '.join(POLICIES)}; or a filter, INSULTS, content/INSULTS, topic/NAME"
     )
     several.add_argument("--text", help="contained in the question, name or error")
-    several.add_argument("--since", metavar="TIME", help="30m, 12h, 7d, or a time such as 2026-11-22T10:00")
+    several.add_argument("--since", metavar="TIME", help="30m, 12h, 7d ago, or a time such as 2026-11-22T10:00")
+    several.add_argument("--until", metavar="TIME", help="the same: started at or before")
+    several.add_argument("--cursor", metavar="CURSOR", help="the next page, as the page before prints it")
     several.add_argument("--limit", type=whole_number(10_000), default=20, metavar="N", help="list at most; default 20")
     several.add_argument(
         "--search", type=whole_number(10_000), default=200, metavar="N", help="newest to search; default 200"
@@ -170,44 +173,47 @@ def _follow(arguments: argparse.Namespace, executions: Executions, arn: str) -> 
 
 
 def _list(arguments: argparse.Namespace, executions: Executions) -> int:
-    filters = Filters(arguments.outcome, arguments.stage, arguments.policy, _since(arguments.since), arguments.text)
-    newest = Listing(executions)
+    given = {name: getattr(arguments, name) for name in ("outcome", "stage", "policy", "since", "until", "text")}
+    if arguments.watch and (arguments.until or arguments.cursor):
+        raise InvalidRequest("--watch lists new executions: leave out --until and --cursor.")
+    filters = read_filters(given, datetime.now(UTC), "--{}")
+    scope = [executions.state_machine_arn, given]
+    after = read_cursor(arguments.cursor, scope)
+    listing = Listing(executions)
     before: list[str] = []
     while True:
-        found: list[dict[str, Any]] = []
-        searched = 0
-        for summary in newest.newest(arguments.search, filters.since):
-            searched += 1
-            if filters.match(summary) and len(found) < arguments.limit:
-                found.append({**summary, "question": None} if arguments.redact else summary)
+        seen: list[Mapping[str, Any]] = []
+
+        def wanted(summary: Mapping[str, Any], seen: list[Mapping[str, Any]] = seen) -> bool:
+            seen.append(summary)
+            return filters.match(summary)
+
+        page = listing.search(
+            wanted,
+            limit=arguments.limit,
+            most=arguments.search,
+            since=filters.since,
+            until=filters.until,
+            after=after,
+        )
+        if after is None and not arguments.watch:
+            filters.check_found(seen, "--{}")
+        found = [{**summary, "question": None} if arguments.redact else summary for summary in page.found]
+        cursor = None if page.last is None else write_cursor(page.last, scope)
         if arguments.json and not arguments.watch:
-            print(render.as_json({"executions": found, "searched": searched}))
+            print(render.as_json({"executions": found, "searched": page.searched, "cursor": cursor}))
             return 0
         lines = render.listing(found)
         for line in lines if not before else [line for line in lines if line not in before]:
             print(line, flush=True)
         before = lines
         if not arguments.watch:
-            print(f"{len(found)} of the {searched} newest executions searched.")
+            kind = "newest" if after is None and filters.until is None else "next"
+            print(f"{len(found)} of the {page.searched} {kind} executions searched.")
+            if cursor is not None:
+                print(f"More, with the same options: --cursor {cursor}")
             return 0
         time.sleep(SECONDS)
-
-
-def _since(text: str | None) -> datetime | None:
-    """`30m`, `12h`, `7d` ago, or a time. Raises InvalidRequest."""
-    if text is None:
-        return None
-    ago = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if ago:
-        unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
-        try:
-            return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
-        except OverflowError:
-            return None
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise InvalidRequest("--since takes 30m, 12h, 7d, or a time such as 2026-11-22T10:00.") from None
 
 
 def _of_machine(executions: Executions, choice: str | None) -> Executions:

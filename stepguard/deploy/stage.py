@@ -20,6 +20,7 @@ from stepguard.deploy.package import Package, build
 from stepguard.deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
 from stepguard.deploy.versions import freeze
 from stepguard.project.folder import Project
+from stepguard.project.settings_file import message_parameters
 
 STAGES = Path("deploy/stages")
 PACKAGE = Path("build/package")
@@ -62,6 +63,7 @@ def deploy(
 
     Raises PackagingError, StackError, AwsError.
     """
+    parameters = message_parameters(project) | dict(parameters)
     package = build(project, project.workspace / PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
     template = yaml.safe_load(package.template.read_text(encoding="utf-8"))

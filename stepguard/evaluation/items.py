@@ -75,6 +75,8 @@ _FIXED = {
 }
 POLICIES = ("topic", *_FIXED)
 _ALONE = {name: f"{policy}/{name}" for policy, names in _FIXED.items() for name in names}
+FIXED_NAMES = tuple(_ALONE)
+"""The names of filters, PII types and word lists that Bedrock fixes."""
 
 
 @dataclass(frozen=True, slots=True)

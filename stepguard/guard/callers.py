@@ -82,7 +82,7 @@ def operators_of(text: str) -> frozenset[str]:
     """The entries of a comma-separated list: CHAT_OPERATORS. Raises ConfigurationError that names a wrong entry."""
     entries = frozenset(entry.strip() for entry in text.split(",") if entry.strip())
     for entry in entries:
-        if not _GROUP.fullmatch(entry) and not _PRINCIPAL.fullmatch(entry):
+        if not re.fullmatch(_GROUP, entry) and not re.fullmatch(_PRINCIPAL, entry):
             raise ConfigurationError(
                 f"CHAT_OPERATORS: {entry!r} is neither the name of a Cognito group nor the whole ARN of an IAM user, "
                 "a role, a role's session, a federated user or an account's root; wildcards are not supported."
@@ -90,26 +90,26 @@ def operators_of(text: str) -> frozenset[str]:
     return entries
 
 
-_GROUP = re.compile(r"(?!(?i:arn):)[^\s,*?\[\]]+")
+# Patterns, not compiled here: most requests of a chat need none.
+_GROUP = r"(?!(?i:arn):)[^\s,*?\[\]]+"
 _NAME = r"[\w+=.@-]+"
 _PATH = rf"(?:{_NAME}/)*"
-_PRINCIPAL = re.compile(
-    r"arn:[a-z-]+:(?:"
+_PRINCIPAL = (
+    r"(?a)arn:[a-z-]+:(?:"
     rf"iam::\d{{12}}:(?:root|user/{_PATH}{_NAME}|role/{_PATH}{_NAME})"
-    rf"|sts::\d{{12}}:(?:assumed-role/{_NAME}/{_NAME}|federated-user/{_NAME}))",
-    re.ASCII,
+    rf"|sts::\d{{12}}:(?:assumed-role/{_NAME}/{_NAME}|federated-user/{_NAME}))"
 )
-_SESSION = re.compile(r"(arn:[a-z-]+):sts::(\d{12}):assumed-role/([^/]+)/[^/]+", re.ASCII)
-_ROLE = re.compile(r"(arn:[a-z-]+):iam::(\d{12}):role/(?:[^/]+/)*([^/]+)", re.ASCII)
+_SESSION = r"(?a)(arn:[a-z-]+):sts::(\d{12}):assumed-role/([^/]+)/[^/]+"
+_ROLE = r"(?a)(arn:[a-z-]+):iam::(\d{12}):role/(?:[^/]+/)*([^/]+)"
 
 
 def _role(arn: str) -> tuple[str, ...] | None:
     """(partition, account, name) of a role's ARN; a role's name is unique in its account, whatever its path."""
-    found = _ROLE.fullmatch(arn)
+    found = re.fullmatch(_ROLE, arn)
     return found.groups() if found else None
 
 
 def _role_of_session(arn: str) -> tuple[str, ...] | None:
     """The same of a session's ARN, which leaves out the role's path."""
-    found = _SESSION.fullmatch(arn)
+    found = re.fullmatch(_SESSION, arn)
     return found.groups() if found else None

@@ -1,4 +1,5 @@
-"""Settings: the environment variables of the Lambdas, under QnABot's names and with QnABot's defaults.
+"""Settings: the environment variables of the Lambdas, under QnABot's names and, except for the messages, with QnABot's
+defaults.
 
 Source of names and defaults: https://github.com/aws-solutions/qnabot-on-aws, docs/settings.md and
 docs/bedrock_guardrails/README.md (v7.4.0). An empty value means the default, as in QnABot.
@@ -16,8 +17,14 @@ from typing import Any, TypeVar
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.verdict import Layer
 
-EMPTYMESSAGE = "You stumped me! Sadly I do not know how to answer your question."
-ERRORMESSAGE = "Unfortunately I encountered an error when searching for your answer. Please ask me again later."
+EMPTYMESSAGE = (
+    "I could not find an answer to your question. Please ask it in other words, or contact your clinic. "
+    "In an emergency, call your local emergency number."
+)
+ERRORMESSAGE = (
+    "I cannot answer now because of a technical problem. Please try again in a few minutes, or contact your clinic. "
+    "In an emergency, call your local emergency number."
+)
 LLM_QA_NO_HITS_REGEX = (
     "(Sorry, I don't know|unable to assist you|i don't have enough context|i don't have enough information"
     "|do not contain any information|i could not find an exact answer|no information in the search results"

@@ -25,7 +25,7 @@ page) comes from the installed package, version {version} when this project was 
 | what | where |
 |---|---|
 | what each guard layer blocks and masks | guardrails/*.yaml |
-| the messages of blocked answers | `blockedInputMessaging`, `blockedOutputsMessaging` in guardrails/*.yaml |
+| every message that a person gets instead of an answer | settings.yaml |
 | time-outs and memory of the Lambdas | .chalice/config.json |
 | parameters of a deployment | deploy/stages/STAGE.yaml |
 | Python packages for the Lambda zip | requirements.txt |
@@ -52,7 +52,8 @@ def create_project(folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("guardrails", "corpora"):
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(source / "requirements.txt", folder / "requirements.txt")
+    for name in ("requirements.txt", "settings.yaml"):
+        shutil.copyfile(source / name, folder / name)
     config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
     _write(folder / CONFIG, json.dumps({**config, "app_name": _name(folder)}, indent=2) + "\n")
     _write(folder / "README.md", README.format(name=folder.resolve().name, version=__version__))

@@ -1,4 +1,7 @@
-"""Reads guardrails as YAML files: each file is one CreateGuardrail request."""
+"""Reads guardrails as YAML files: each file is one CreateGuardrail request.
+
+A file without messages gets BLOCKEDMESSAGE of the project's settings.yaml.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Any
 import yaml
 
 from stepguard.guard.errors import ConfigurationError
+from stepguard.project.settings_file import blocked_message
+
+MESSAGES = ("blockedInputMessaging", "blockedOutputsMessaging")
 
 
 def read_guardrail_files(paths: list[Path]) -> dict[Path, dict[str, Any]]:
@@ -32,4 +38,6 @@ def _guardrail(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}{line}: is not valid YAML.") from None
     if not isinstance(configuration, dict) or not isinstance(configuration.get("name"), str):
         raise ConfigurationError(f"{file}: a guardrail is a mapping with a 'name', as CreateGuardrail takes it.")
+    if missing := [member for member in MESSAGES if member not in configuration]:
+        configuration |= dict.fromkeys(missing, blocked_message(file.resolve().parent))
     return configuration

@@ -24,6 +24,7 @@ from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
+from stepguard.project.settings_file import use_settings_file
 from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
@@ -63,6 +64,7 @@ def embedded(
         raise ConfigurationError(
             f"The model files {', '.join(missing)} are not installed: run `stepguard models install`."
         )
+    use_settings_file(find_project(), os.environ)
     unguarded = read_settings(os.environ).unguarded  # an incomplete pair must fail here, before anything starts
     url = None if serve else announced(home)
     with ExitStack() as opened:

@@ -5,12 +5,15 @@ ListExecutions returns names, statuses and times, but no answers: each execution
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from stepguard.evaluation.items import FIXED_NAMES, POLICIES, UnknownLabel, policy_name
 from stepguard.guard.answer import AnswerOutcome
+from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import rounded
@@ -21,26 +24,109 @@ OUTCOMES = (*map(str, AnswerOutcome), "running", "succeeded")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters; None matches all. `stage` is the stage that intervened or in which the execution failed."""
+    """The filters; None matches all. `stage` is the state of a stage that intervened.
+
+    `policy` is `POLICY`, `POLICY/NAME`, or `/NAME` for a finding of this name by any policy. The lister applies `since`
+    and `until`.
+    """
 
     outcome: str | None = None
     stage: str | None = None
     policy: str | None = None
     since: datetime | None = None
     text: str | None = None
+    until: datetime | None = None
 
     def match(self, summary: Mapping[str, Any]) -> bool:
-        """Whether an execution's summary matches. The lister applies `since`."""
+        """Whether an execution's summary matches."""
         if self.outcome is not None and summary["outcome"] != self.outcome:
             return False
         if self.stage is not None and self.stage not in summary["stages"]:
             return False
-        if self.policy is not None and self.policy not in (item["policy"] for item in summary["findings"]):
+        if self.policy is not None and not any(self._acted(item) for item in summary["findings"]):
             return False
         wanted = (self.text or "").casefold()
         return not wanted or any(
             wanted in str(summary[key] or "").casefold() for key in ("name", "question", "error", "outcome")
         )
+
+    def _acted(self, finding: Mapping[str, Any]) -> bool:
+        kind, slash, name = str(self.policy).partition("/")
+        same = not slash or str(finding["name"]).casefold() == name.casefold()
+        return same and kind in ("", finding["policy"])
+
+    def check_found(self, found: Iterable[Mapping[str, Any]], naming: str = "'{}'") -> None:
+        """Raise InvalidRequest if `policy` is a name of no policy, and no summary has a finding of this name."""
+        if self.policy is not None and self.policy.startswith("/") and not any(map(self.match, found)):
+            raise _unknown_policy(self.policy.removeprefix("/"), naming)
+
+
+def read_filters(given: Mapping[str, str | None], now: datetime, naming: str = "'{}'") -> Filters:
+    """Filters by name, as people write them. Raises InvalidRequest that names the wrong one and what is known.
+
+    `naming` is how messages write a filter's name.
+    """
+    held = {name: value or None for name, value in given.items()}
+    outcome, stage, policy = held.get("outcome"), held.get("stage"), held.get("policy")
+    if outcome is not None and outcome not in OUTCOMES:
+        raise InvalidRequest(f"{naming.format('outcome')} must be one of {', '.join(OUTCOMES)}.")
+    since, until = (read_time(held.get(name), now, naming.format(name)) for name in ("since", "until"))
+    if since is not None and until is not None and since > until:
+        raise InvalidRequest(f"{naming.format('since')} is after {naming.format('until')}.")
+    return Filters(
+        outcome,
+        None if stage is None else _state(stage, naming),
+        None if policy is None else _policy(policy, naming),
+        since,
+        held.get("text"),
+        until,
+    )
+
+
+def read_time(text: str | None, now: datetime, name: str) -> datetime | None:
+    """`30m`, `12h`, `7d` ago, or a time. Raises InvalidRequest."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([mhd])", text, re.ASCII)
+    try:
+        if ago:
+            unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
+            return now - timedelta(**{unit: int(ago[1])})
+        return datetime.fromisoformat(text).astimezone()
+    except OverflowError:
+        return datetime.min.replace(tzinfo=now.tzinfo)
+    except ValueError:
+        raise InvalidRequest(f"{name} takes 30m, 12h, 7d, or a time such as 2026-11-22T10:00:00Z.") from None
+
+
+def _state(name: str, naming: str) -> str:
+    wanted = name.casefold()
+    for stage in STAGES:
+        if wanted in (stage.state.casefold(), stage.label, str(stage.layer)):
+            return stage.state
+    raise InvalidRequest(f"{naming.format('stage')} must be one of {', '.join(stage.state for stage in STAGES)}.")
+
+
+def _policy(name: str, naming: str) -> str:
+    """`content`, `content/INSULTS` also for `INSULTS` and `insults`, or `/NAME` for the name of a topic or regex."""
+    kind, slash, own = name.strip().partition("/")
+    kind = kind.casefold().replace(" ", "_")
+    for spelling in (f"{kind}{slash}{own}", f"{kind}{slash}{own.upper()}", name.strip().upper()):
+        try:
+            return policy_name(spelling)
+        except UnknownLabel:
+            continue
+    if slash or not name.strip():
+        raise _unknown_policy(name, naming)
+    return f"/{name.strip()}"
+
+
+def _unknown_policy(name: str, naming: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{naming.format('policy')} {name!r} is unknown. Known are the policies {', '.join(POLICIES)}; the filters "
+        f"{', '.join(FIXED_NAMES)}, alone or as content/INSULTS; topic/NAME and sensitive_information/REGEX; and the "
+        "names in the executions that were searched."
+    )
 
 
 def summarize(

@@ -39,6 +39,7 @@ MODULES = (
     "api",
     "graph",
     "parts",
+    "paging",
     "visit",
     "execution",
     "compare",

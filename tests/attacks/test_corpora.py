@@ -118,6 +118,14 @@ def test_similar_callers_share_nothing(one: str, other: str) -> None:
     assert (len(ids), len(works)) == (2, 2)
 
 
+def test_a_retry_is_in_the_folder_of_its_run() -> None:
+    """Also the longest id is one; what only resembles an id of the API is not in a caller's folder."""
+    evaluations, identifier = Evaluations(MACHINE, "bucket"), run_id(Caller(ANN), "t")
+    assert evaluations.work(f"{identifier}-r9999").key == f"runs/{OWNER}/{identifier}-r9999"
+    for other in (f"{identifier}-x", identifier.upper(), f"x{identifier[1:]}"):
+        assert evaluations.work(other).key == f"runs/{other}"
+
+
 def test_results_are_in_the_callers_folder_and_linked_to_it_alone() -> None:
     """Progress, report and items of a run are another caller's 404; links lead below its folder only."""
     ann, identifier = Caller(ANN), run_id(Caller(ANN), "t")

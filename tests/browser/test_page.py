@@ -104,6 +104,27 @@ def test_the_list_is_filtered_and_searched(page: Page, server: Server, asked: di
     assert "insulin" in page.inner_text("table.list")
 
 
+def test_the_list_continues_with_older_executions(page: Page, server: Server, asked: dict[str, str]) -> None:
+    """Until the oldest, each once, and the refreshed newest page does not remove them; a time range limits it."""
+    show(page, server, "?limit=2")
+    page.wait_for_function("() => document.querySelectorAll('table.list tbody tr').length === 2")
+    for rows in (4, 5):
+        page.locator("#more").click()
+        page.wait_for_function(f"() => document.querySelectorAll('table.list tbody tr').length >= {rows}")
+    server.chat("Is a pear a fruit that appears above?")
+    page.get_by_role("link", name="Is a pear a fruit that appears above?").wait_for(timeout=15_000)
+    while page.locator("#more").is_visible():
+        page.locator("#more").click()
+        page.wait_for_function("() => !document.querySelector('#more').disabled")
+    links = [link.get_attribute("href") for link in page.locator("table.list tbody a").all()]
+    assert len(links) == len(set(links)) >= 6
+    assert set(asked.values()) <= {str(link).rpartition("/")[2] for link in links}
+
+    page.locator("#filter-until").fill("2020-01-01T00:00")
+    page.get_by_text("No execution matches.").wait_for()
+    assert "until=2020-01-01T00%3A00%3A00.000Z" in page.url
+
+
 def test_the_list_shows_new_executions_by_itself(page: Page, server: Server, asked: dict[str, str]) -> None:
     """Without a reload."""
     show(page, server)

@@ -49,6 +49,26 @@ def test_the_list_is_filtered_and_says_how_many_were_searched(server: Server, as
     assert asked["blocked"] not in plain
 
 
+def test_the_list_has_pages_and_a_time_range(server: Server, asked: dict[str, str]) -> None:
+    """Everything once, from the cursor that the page before prints; filters as the list prints them."""
+    whole = stepguard(server, "history", "--limit", "1000", "--json").document
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        more = ["--cursor", cursor] if cursor else []
+        page = stepguard(server, "history", "--limit", "2", "--json", *more).document
+        found += [item["name"] for item in page["executions"]]
+        cursor = page["cursor"]
+    assert found == [item["name"] for item in whole["executions"]]
+
+    printed = stepguard(server, "history", "--limit", "1").out
+    line = next(line for line in printed.splitlines() if line.startswith("More, with the same options: --cursor "))
+    assert stepguard(server, "history", *line.split()[-2:], "--outcome", "blocked").code == 2  # of other filters
+    told = stepguard(server, "history", "--policy", "content/PROMPT_ATTACK", "--json").document
+    assert asked["blocked"] in [item["name"] for item in told["executions"]]
+    assert stepguard(server, "history", "--until", "2020-01-01", "--json").document["executions"] == []
+
+
 def test_the_story_names_stage_policy_and_confidence(server: Server, asked: dict[str, str]) -> None:
     """In the terminal; what was masked is shown as a difference."""
     story = stepguard(server, "history", asked["blocked"]).out

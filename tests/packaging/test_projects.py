@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stepguard.deploy import lambda_part
 from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, find_lambda_part
@@ -49,8 +50,16 @@ def test_a_changed_function_is_deployed(project: Project) -> None:
 def test_the_guardrails_of_the_project_are_deployed(project: Project) -> None:
     """Not the package's."""
     file = project.root / "guardrails" / "preprocess.yaml"
-    file.write_text(file.read_text().replace("blockedInputMessaging:", "blockedInputMessaging: Ask the desk. #", 1))
-    assert "Ask the desk." in build(project, project.root / "out").template.read_text()
+    file.write_text(f"blockedInputMessaging: Ask the desk.\n{file.read_text()}")
+    (project.root / "settings.yaml").write_text("BLOCKEDMESSAGE: Call the ward.\n")
+    template = yaml.safe_load(build(project, project.root / "out").template.read_text())["Resources"]
+    made = {name: item["Properties"] for name, item in template.items() if item["Type"] == "AWS::Bedrock::Guardrail"}
+    messages = {name: (item["BlockedInputMessaging"], item["BlockedOutputsMessaging"]) for name, item in made.items()}
+    assert messages == {
+        "GuardrailPreprocess": ("Ask the desk.", "Call the ward."),
+        "GuardrailModel": ("Call the ward.", "Call the ward."),
+        "GuardrailPostprocess": ("Call the ward.", "Call the ward."),
+    }
 
 
 def test_the_part_of_the_installed_package_has_one_digest() -> None:

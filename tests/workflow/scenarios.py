@@ -12,6 +12,7 @@ from functions.invoke_model import invoke_model
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Models
 from stepguard.guard.errors import StepguardError
+from stepguard.guard.settings import EMPTYMESSAGE
 from tests.fakes.aws import FakeClient, Reply, client_error
 from tests.fakes.bedrock import (
     ALL_LAYERS,
@@ -104,7 +105,7 @@ def said(name: str, text: str) -> dict[str, Any]:
 ANSWERED = golden("converse/answered")
 SCREENED_ANSWER = {"outcome": "passed", "source": "DOCUMENT", "text": "A document.", "got_hits": 1}
 REFUSAL = {"text": BLOCKED_MESSAGE, "outcome": "blocked", "got_hits": 0}
-EMPTY = {"text": "You stumped me! Sadly I do not know how to answer your question.", "got_hits": 0}
+EMPTY = {"text": EMPTYMESSAGE, "got_hits": 0}
 INPUT = {
     "outcome": "passed",
     "needs_model": True,

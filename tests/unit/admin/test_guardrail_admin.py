@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stepguard.admin.guardrails import CONFIGURATION_TAG, READY_SECONDS, VERSION_TAG, GuardrailAdmin
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, Throttled
+from stepguard.project.guardrail_files import read_guardrail_files
 from tests.fakes.aws import FakeClient, Request, client_error
 from tests.fakes.states import BEGIN, Clock
 
@@ -211,7 +211,7 @@ def test_errors_are_told_by_kind() -> None:
 @pytest.mark.parametrize("file", FILES, ids=[f"{file.parent.name}-{file.stem}" for file in FILES])
 def test_the_projects_guardrails_are_create_requests(file: Path) -> None:
     """Each YAML file keeps every limit, enum and pattern of CreateGuardrail and UpdateGuardrail."""
-    configuration = yaml.safe_load(file.read_text(encoding="utf-8"))
+    (configuration,) = read_guardrail_files([file]).values()
     bedrock = FakeBedrock()
 
     assert bedrock.admin.apply(configuration).action == "created"

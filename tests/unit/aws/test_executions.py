@@ -237,6 +237,6 @@ def test_an_alias_starts_executions_that_are_named_and_listed_by_their_machine()
     chats = Executions(f"{MACHINE}:live", fake.client)
 
     assert chats.start("chat-1", DOCUMENT) == chats.arn_of("chat-1") == chats.arn_of(EXECUTION) == EXECUTION
-    assert list(chats.newest(5)) == []
+    assert list(chats.listed()) == []
     assert fake.bodies("start_execution")[0]["stateMachineArn"] == f"{MACHINE}:live"
     assert fake.bodies("list_executions")[0]["stateMachineArn"] == MACHINE

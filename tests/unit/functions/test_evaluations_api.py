@@ -169,13 +169,30 @@ def test_runs_are_listed_to_who_may_read_them() -> None:
     first, second = (post(routes, BODY | {"client_token": token})[1]["id"] for token in "ab")
     eve = Caller("eve")
     third = post(routes, BODY | {"corpus": f"s3://bucket/corpora/{eve.owner}/"}, eve)[1]["id"]
-    status, body, _ = routes.list(ANN)
+    status, body, _ = routes.list({}, ANN)
 
     assert (status, [run["id"] for run in body["evaluations"]], body["searched"]) == (200, [second, first], 3)
     told = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
     assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": CORPUS}
-    assert [run["id"] for run in routes.list(BOB)[1]["evaluations"]] == [third, second, first]
+    assert [run["id"] for run in routes.list({}, BOB)[1]["evaluations"]] == [third, second, first]
     assert states.described == 3
+
+
+def test_the_list_of_runs_has_pages_and_a_time_range() -> None:
+    """As that of executions."""
+    states = FollowedStates(output=SUMMARY)
+    routes = api(states)
+    ids = [post(routes, BODY | {"client_token": str(number)})[1]["id"] for number in range(5)]
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        _, body, _ = routes.list({"limit": "2", "cursor": cursor}, ANN)
+        found += [run["id"] for run in body["evaluations"]]
+        cursor = body["cursor"]
+    assert found == ids[::-1]
+    assert routes.list({"until": "2026-11-21T00:00:00Z"}, ANN)[1]["evaluations"] == []
+    assert routes.list({"since": "2026-11-23T00:00:00Z"}, ANN)[1]["evaluations"] == []
+    assert routes.list({"outcome": "blocked"}, ANN)[0] == 400
 
 
 def test_a_running_run_is_listed_without_counts() -> None:
@@ -183,9 +200,9 @@ def test_a_running_run_is_listed_without_counts() -> None:
     states = FollowedStates(looks=100)
     routes = api(states)
     post(routes)
-    (run,) = routes.list(ANN)[1]["evaluations"]
+    (run,) = routes.list({}, ANN)[1]["evaluations"]
     assert (run["status"], run["items"], run["stopped"]) == ("RUNNING", None, None)
-    routes.list(ANN)
+    routes.list({}, ANN)
     assert states.described == 2
 
 
@@ -225,7 +242,7 @@ def test_on_the_embedded_cloud_everybody_sees_every_run() -> None:
     for operator, seen in ((ANONYMOUS, 200), ("ops", 404)):
         routes = api(states, operator=operator)
         assert routes.get(identifier, Caller(ANONYMOUS))[0] == seen
-        assert len(routes.list(Caller(ANONYMOUS))[1]["evaluations"]) == (seen == 200)
+        assert len(routes.list({}, Caller(ANONYMOUS))[1]["evaluations"]) == (seen == 200)
 
 
 def test_a_failed_run_says_why() -> None:

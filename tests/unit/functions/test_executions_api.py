@@ -156,6 +156,17 @@ def test_an_execution_that_is_gone_is_left_out(place: Place) -> None:
         ({"outcome": "blocked"}, ["theirs"]),
         ({"policy": "topic", "stage": "GuardInput"}, ["theirs"]),
         ({"policy": "word"}, []),
+        ({"policy": "topic/Stocks"}, ["theirs"]),
+        ({"policy": "Topic/stocks"}, ["theirs"]),
+        ({"policy": "topic/Bonds"}, []),
+        ({"policy": "Stocks"}, ["theirs"]),
+        ({"policy": "INSULTS"}, []),
+        ({"policy": "content/insults"}, []),
+        ({"policy": "sensitive information/EMAIL"}, []),
+        ({"stage": "input"}, ["theirs"]),
+        ({"stage": "preprocess"}, ["theirs"]),
+        ({"until": "2026-11-21T23:57:00+00:00"}, ["theirs", "old"]),
+        ({"since": "2026-11-21T23:00:00Z", "until": "2026-11-21T23:57:00Z"}, ["theirs"]),
         ({"since": "2026-11-21T23:50:00+00:00"}, ["mine", "theirs"]),
         ({"text": "of YOU"}, ["theirs"]),
         ({"limit": "1"}, ["mine"]),
@@ -171,13 +182,115 @@ def test_a_list_is_filtered(place: Place, query: dict[str, str], expected: list[
 
 @pytest.mark.parametrize(
     "query",
-    [{"outcome": "bad"}, {"since": "yesterday"}, {"limit": "-1"}, {"limit": "1000"}, {"other": "x"}, {"limit": "x"}],
+    [
+        {"outcome": "bad"},
+        {"since": "yesterday"},
+        {"until": "soon"},
+        {"since": "1h", "until": "2h"},
+        {"limit": "-1"},
+        {"limit": "0"},
+        {"limit": "1000"},
+        {"other": "x"},
+        {"limit": "x"},
+        {"stage": "GuardOutput"},
+        {"policy": "INSULTZ"},
+        {"policy": "content/INSULTZ"},
+        {"policy": "contents"},
+        {"policy": "topic/"},
+        {"policy": " "},
+        {"cursor": "x"},
+        {"cursor": "W10"},
+        {"cursor": "\u00e9"},
+    ],
 )
 def test_a_wrong_filter_is_a_400(place: Place, query: dict[str, str]) -> None:
     """The message names the filter."""
     status, body, _ = place.api.search(query, BOSS)
 
     assert (status, body["error"]["code"]) == (400, "InvalidRequest")
+
+
+def test_an_unknown_name_lists_the_known_ones(place: Place) -> None:
+    """Policies, filters and stages."""
+    for query, known in (({"policy": "INSULTZ"}, ("content", "INSULTS", "EMAIL")), ({"stage": "x"}, ("GuardInput",))):
+        message = place.api.search(query, BOSS)[1]["error"]["message"]
+        assert all(name in message for name in known)
+
+
+def test_a_name_that_another_caller_has_is_unknown() -> None:
+    """The names of another's findings cannot be found out."""
+    place = Place(execution("theirs", "you", "blocked"))
+    assert place.api.search({"policy": "Stocks"}, YOU)[0] == 200
+    assert place.api.search({"policy": "Stocks"}, ME)[0] == 400
+
+
+def pages(place: Place, query: dict[str, str], caller: Caller = BOSS) -> list[list[str]]:
+    """The names on every page."""
+    found, cursor = [], ""
+    while True:
+        reply = place.api.search(query | {"cursor": cursor}, caller)
+        found.append(names(reply))
+        assert reply[1]["more"] == (reply[1]["cursor"] is not None)
+        if not reply[1]["more"]:
+            return found
+        cursor = reply[1]["cursor"]
+
+
+def joined(found: list[list[str]]) -> list[str]:
+    """The pages as one list."""
+    return [name for page in found for name in page]
+
+
+def many(count: int) -> Place:
+    """Executions of every minute, every third one blocked, every second one mine."""
+    return Place(
+        *(execution(f"e{n}", ("me", "you")[n % 2], ("blocked", *["answered"] * 2)[n % 3], n) for n in range(count))
+    )
+
+
+@pytest.mark.parametrize("limit", ["1", "3", "4", "50"])
+def test_pages_have_everything_once(limit: str) -> None:
+    """In order, whatever the pages of ListExecutions are; a filter and a caller leave out the rest."""
+    place = many(23)
+    whole = [f"e{n}" for n in range(23)]
+    assert joined(pages(place, {"limit": limit})) == whole
+    assert joined(pages(place, {"limit": limit, "outcome": "blocked"})) == whole[::3]
+    assert joined(pages(place, {"limit": limit}, ME)) == whole[::2]
+    until = {"until": "2026-11-21T23:54:30Z", "since": "2026-11-21T23:45:30Z"}
+    assert joined(pages(place, {"limit": limit, **until})) == whole[6:15]
+
+
+def test_a_page_searches_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a match there is a cursor, too, until the end."""
+    monkeypatch.setattr(executions_api, "SEARCHED", 5)
+    monkeypatch.setattr(listing, "LOOKED", 8)
+    found = pages(many(23), {"outcome": "masked"})
+    assert found == [[]] * 5
+    assert joined(pages(many(23), {"until": "2026-11-21T23:44:30Z"})) == [f"e{n}" for n in range(16, 23)]
+
+
+def test_new_executions_do_not_move_a_page() -> None:
+    """Neither twice nor left out, although the first page of ListExecutions has others now."""
+    place = many(9)
+    first = place.api.search({"limit": "3"}, BOSS)
+    for number in range(1, 6):
+        new = execution(f"new{number}", "me", minutes=-number)
+        place.executions[new["executionArn"]] = new
+    second = place.api.search({"limit": "3", "cursor": first[1]["cursor"]}, BOSS)
+    assert names(first) + names(second) == [f"e{n}" for n in range(6)]
+
+
+def test_a_cursor_is_of_its_caller_and_filters() -> None:
+    """Another caller's, another filter's and a changed one are refused; an expired one says so."""
+    place = many(9)
+    cursor = place.api.search({"limit": "1"}, ME)[1]["cursor"]
+    assert place.api.search({"cursor": cursor, "limit": "2"}, ME)[0] == 200
+    for query, caller in (({}, YOU), ({}, BOSS), ({"outcome": "blocked"}, ME)):
+        status, body, _ = place.api.search({"cursor": cursor, **query}, caller)
+        assert (status, "cursor" in body["error"]["message"]) == (400, True)
+    assert place.api.search({"cursor": f"A{cursor[1:]}"}, ME)[0] == 400
+    place.error = client_error("InvalidToken", "Invalid Token: 'x'")
+    assert "expired" in place.api.search({"cursor": cursor}, ME)[1]["error"]["message"]
 
 
 def test_an_execution_is_told_with_its_graph(place: Place) -> None:

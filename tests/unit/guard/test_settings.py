@@ -8,6 +8,8 @@ import pytest
 
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.settings import (
+    EMPTYMESSAGE,
+    ERRORMESSAGE,
     VARIABLES,
     GuardrailRef,
     ImportedBody,
@@ -20,14 +22,11 @@ from stepguard.guard.verdict import Layer
 
 
 def test_nothing_set_means_the_defaults() -> None:
-    """Every layer off, QnABot's messages, its default inference parameters."""
+    """Every layer off, the default messages, QnABot's default inference parameters."""
     settings = read_settings({})
 
     assert settings.guardrails == {}
-    assert settings.empty_message == "You stumped me! Sadly I do not know how to answer your question."
-    assert settings.error_message == (
-        "Unfortunately I encountered an error when searching for your answer. Please ask me again later."
-    )
+    assert (settings.empty_message, settings.error_message) == (EMPTYMESSAGE, ERRORMESSAGE)
     assert settings.model == ModelSettings(ModelApi.CONVERSE, "us.deepseek.r1-v1:0")
     assert (settings.model.max_tokens, settings.model.temperature, settings.model.top_p) == (300, 0.0, 1.0)
 

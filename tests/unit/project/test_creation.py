@@ -24,6 +24,7 @@ def test_a_project_holds_only_what_a_team_owns(tmp_path: Path) -> None:
         "deploy",
         "guardrails",
         "requirements.txt",
+        "settings.yaml",
     }
     assert not [name for name in names if name.endswith((".py", ".asl.json")) or "policy" in name]
     for name in ("guardrails/preprocess.yaml", "corpora/healthcare.jsonl"):

@@ -1,0 +1,73 @@
+"""settings.yaml: the team's messages, in one place, and whether the embedded AWS may answer unguarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+import yaml
+
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, UNGUARDED
+from stepguard.project.folder import Project, find_project
+
+FILE = "settings.yaml"
+BLOCKED = "BLOCKEDMESSAGE"
+BLOCKED_CHARACTERS = 500
+"""Bedrock's limit for the messages of a guardrail."""
+
+DEFAULTS: Mapping[str, str] = {
+    "EMPTYMESSAGE": EMPTYMESSAGE,
+    "ERRORMESSAGE": ERRORMESSAGE,
+    BLOCKED: (
+        "I cannot help with this question here. Please contact your clinic: the staff there can help you. "
+        "In an emergency, call your local emergency number."
+    ),
+    UNGUARDED: "no",
+}
+PARAMETERS: Mapping[str, str] = {"EMPTYMESSAGE": "EmptyMessage", "ERRORMESSAGE": "ErrorMessage"}
+"""The template's parameters of the messages that Lambdas read; the guardrails hold the third."""
+
+
+def read_settings_file(project: Project) -> dict[str, str]:
+    """What the project's settings.yaml sets; empty without the file. Raises ConfigurationError naming the file."""
+    file = project.path(FILE)
+    if not file.exists():
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        raise ConfigurationError(f"{file}{f', line {where.line + 1}' if where else ''}: is not valid YAML.") from None
+    if not isinstance(content, dict) or not set(content) <= set(DEFAULTS):
+        raise ConfigurationError(f"{file}: must map one or more of {', '.join(DEFAULTS)}, and nothing else.")
+    return {name: _text(file, name, value) for name, value in content.items()}
+
+
+def use_settings_file(project: Project, environment: MutableMapping[str, str]) -> None:
+    """Set the variables that the environment leaves out or empty. Raises ConfigurationError."""
+    for name, value in read_settings_file(project).items():
+        if name != BLOCKED and not environment.get(name, "").strip():
+            environment[name] = value
+
+
+def blocked_message(start: Path) -> str:
+    """The message of a guardrail file in this folder that has none of its own. Raises ConfigurationError."""
+    return read_settings_file(find_project(start)).get(BLOCKED, DEFAULTS[BLOCKED])
+
+
+def message_parameters(project: Project) -> dict[str, str]:
+    """The template's parameters that settings.yaml sets. Raises ConfigurationError."""
+    return {PARAMETERS[name]: value for name, value in read_settings_file(project).items() if name in PARAMETERS}
+
+
+def _text(file: Path, name: str, value: object) -> str:
+    if name == UNGUARDED and isinstance(value, bool):  # YAML reads a bare yes or no as a truth value
+        return "yes" if value else "no"
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{file}: {name} must be a text that is not empty.")
+    if name == BLOCKED and len(value) > BLOCKED_CHARACTERS:
+        raise ConfigurationError(f"{file}: {name} has {len(value)} characters; Bedrock takes {BLOCKED_CHARACTERS}.")
+    return value.strip()
