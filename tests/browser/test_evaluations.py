@@ -153,4 +153,4 @@ def test_an_unknown_run_is_told(page: Page, evaluated: Server, name: str) -> Non
     """In words, on the page."""
     show(page, evaluated, f"evaluations/{name}")
     page.get_by_role("alert").wait_for()
-    assert page.inner_text("[role=alert]")
+    assert page.inner_text("main [role=alert]")
