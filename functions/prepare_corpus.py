@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.aws.caller_quota import CallerQuota
+from stepguard.aws.corpora import read_corpus
+from stepguard.aws.environment import limits as default_limits
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.objects import Address, Objects
+from stepguard.aws.retries import ITEMS, failed_lines
 from stepguard.evaluation.concurrency import units_of
-from stepguard.evaluation.corpus import TEXTS, BadRow, Entry, all_items, read_file, sampled, suffix_of
-from stepguard.evaluation.items import Item
-from stepguard.evaluation.map_items import Guardrails, map_lines
+from stepguard.evaluation.corpus import BadRow, Entry
+from stepguard.evaluation.estimate import Estimator
+from stepguard.evaluation.limits import Limits, Meter
+from stepguard.evaluation.map_items import Guardrails
 from stepguard.evaluation.runs import LOCAL_BAD_ROWS, Run, run_of
+from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import Settings
 
-ITEMS = "items.jsonl"
 BAD_ROWS = "bad_rows.jsonl"
 CORPUS = "corpus.json"
 MAP_RESULTS = "map"
@@ -36,53 +40,68 @@ def prepare_corpus(
 ) -> dict[str, Any]:
     """`{run}` -> the document's `corpus`: the address and number of the lines, and its limits. Raises
     StepguardError."""
-    run = run_of(event.get("run"))
-    objects = objects or Objects()
+    run = run_of(event.get("run"), default_limits())
+    objects, settings = objects or Objects(), settings or environment()
     guardrails = run.guardrails
     if guardrails is None:
-        refs = (settings or environment()).guardrails
-        guardrails = {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in refs.items()}
+        guardrails = {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in settings.guardrails.items()}
     if not guardrails:
         raise InvalidRequest("No guard layer is on: there is nothing to evaluate.")
+    limits = run.limits or default_limits()
+    estimator = Estimator(settings.model, run.policies or {})
     bucket = run.work[0]
     with tempfile.TemporaryDirectory() as folder:
         items, bad = Path(folder, ITEMS), Path(folder, BAD_ROWS)
-        counts = _write(run, guardrails, objects, items, bad)
+        write = _write_failed if run.retry_of is not None else _write
+        counts = write(run, guardrails, objects, limits, estimator, items, bad)
+        limits.check_cost(estimator.estimate.dollars)
         (quota or CallerQuota()).take_items(run.caller, counts["lines"], run.id)
         objects.upload(Address(bucket, run.key(ITEMS)), items)
         if counts["bad_rows"]:
             objects.upload(Address(bucket, run.key(BAD_ROWS)), bad)
-        objects.put(Address(bucket, run.key(CORPUS)), json.dumps(counts).encode())
-    limits = run.limits(counts["lines"], counts.pop("text_units"))
-    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **limits}
+        about = counts | {"estimate": estimator.estimate.to_dict()}
+        objects.put(Address(bucket, run.key(CORPUS)), json.dumps(about).encode())
+    most = run.map_limits(counts["lines"], counts.pop("text_units"))
+    return {"bucket": bucket, "key": run.key(ITEMS), "prefix": run.key(MAP_RESULTS), **counts, **most}
 
 
-def _write(run: Run, guardrails: Guardrails, objects: Objects, items: Path, bad: Path) -> dict[str, int]:
-    counts = {"items": 0, "lines": 0, "bad_rows": 0, "text_units": 0}
-    with items.open("w", encoding="utf-8") as target, bad.open("w", encoding="utf-8") as reasons:
+def _write(
+    run: Run, guardrails: Guardrails, objects: Objects, limits: Limits, estimator: Estimator, items: Path, bad: Path
+) -> dict[str, int]:
+    def read(meter: Meter) -> Iterator[Entry]:
+        return read_corpus(objects, Address(*run.corpus), run.kind, meter)
 
-        def report(row: BadRow) -> None:
-            counts["bad_rows"] += 1
-            reasons.write(json.dumps(row.to_dict()) + "\n")
+    name = str(Address(*run.corpus))
+    chosen = Selection(name, read, limits, estimator, guardrails, run.id, run.sample, run.seed)
+    with items.open("w", encoding="utf-8") as target:
+        target.writelines(json.dumps(line) + "\n" for line in chosen.map_lines())
+    rows = [*_left_out(run, objects), *chosen.bad_rows]
+    bad.write_text("".join(json.dumps(row.to_dict()) + "\n" for row in rows), encoding="utf-8")
+    return {
+        "items": chosen.items,
+        "lines": chosen.lines,
+        "bad_rows": len(rows),
+        "text_units": chosen.text_units,
+    }
 
-        for row in _left_out(run, objects):
-            report(row)
-        for item in _chosen(run, objects, report):
-            if item.layers and not set(item.layers) & set(guardrails):
-                # Every layer would skip it, and a skipped item counts as passed.
-                off = ", ".join(item.layers)
-                report(
-                    BadRow(str(Address(*run.corpus)), item.line, f"is only for layers that are off in this run: {off}")
-                )
-                continue
-            for line in map_lines(item, counts["items"], guardrails, run.id):
-                target.write(json.dumps(line) + "\n")
-                counts["lines"] += 1
-                counts["text_units"] += units_of(line["request"].get("completion") or line["request"]["text"])
-            counts["items"] += 1
-    if not counts["items"]:
-        raise InvalidRequest("No item is left to evaluate: every row is bad or for a layer that is off in this run.")
-    return counts
+
+def _write_failed(
+    run: Run, _: Guardrails, objects: Objects, limits: Limits, estimator: Estimator, items: Path, __: Path
+) -> dict[str, int]:
+    """The lines of a finished run's failed items, with the guardrails of that run."""
+    meter, numbers, count = Meter(limits), set(), 0
+    first = Address(run.work[0], run.first)
+    with items.open("w", encoding="utf-8") as target:
+        for line in failed_lines(objects, first):
+            request = line["request"]
+            estimator.add(request)
+            meter.add_text_units(units_of(request.get("completion") or request["text"]))
+            target.write(json.dumps(line) + "\n")
+            numbers.add(line["item"]["number"])
+            count += 1
+    if not numbers:
+        raise InvalidRequest(f"The run {run.retry_of} has no failed items.")
+    return {"items": len(numbers), "lines": count, "bad_rows": 0, "text_units": meter.text_units}
 
 
 def _left_out(run: Run, objects: Objects) -> list[BadRow]:
@@ -92,31 +111,3 @@ def _left_out(run: Run, objects: Objects) -> list[BadRow]:
             return [BadRow(**json.loads(line)) for line in stream]
     except InvalidRequest:
         return []
-
-
-def _chosen(run: Run, objects: Objects, report: Any) -> Iterator[Item]:
-    name = str(Address(*run.corpus))
-    if run.sample is None:
-        yield from all_items(_entries(run, objects), name, report)
-        return
-    chosen = sampled((item.id for item in all_items(_entries(run, objects), name, report)), run.sample, run.seed)
-    yield from (item for item in all_items(_entries(run, objects), name, _known) if item.id in chosen)
-
-
-def _known(row: BadRow) -> None:
-    """Does nothing: the first reading reported the row."""
-
-
-def _entries(run: Run, objects: Objects) -> Iterator[Entry]:
-    address = Address(*run.corpus)
-    if not address.folder:
-        with objects.open(address) as stream:
-            yield from read_file(address.key, stream, run.kind)
-        return
-    for found in objects.list(address):
-        name = found.key.removeprefix(address.key)
-        if suffix_of(name) not in TEXTS:
-            yield BadRow(name, 0, f"is none of {', '.join(TEXTS)}, which a folder of documents holds")
-            continue
-        with objects.open(found) as stream:
-            yield from read_file(name, stream, run.kind)

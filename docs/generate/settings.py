@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from stepguard.evaluation.limits import VARIABLES, Limits
 from stepguard.guard import settings
 
 TEMPLATES = Path(__file__).parents[2] / "statemachine" / "cloudformation"
@@ -42,6 +43,10 @@ MEANINGS = {
     "EVALUATION_STATE_MACHINE_ARN": "the evaluation state machine, for the API and `--aws`",
     "EVALUATION_BUCKET": "bucket of the results of evaluations",
     "EVALUATION_CORPUS_BUCKET": "another bucket from which the API may read corpora",
+    "EVALUATION_MAX_COST": "US dollars that an evaluation may cost by its estimate; on the embedded AWS without limit",
+    "EVALUATION_MAX_BYTES": "bytes of a corpus after decompression",
+    "EVALUATION_MAX_ITEMS": "rows of a corpus",
+    "EVALUATION_MAX_TEXT_UNITS": "text units of an evaluation, of 1,000 characters each",
     "STEPGUARD_STACK": "the stack's name, a dimension of every metric",
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "botocore's variable: another endpoint for Bedrock's runtime",
 }
@@ -88,6 +93,8 @@ def defaults() -> dict[str, str]:
         "LLM_QA_NO_HITS_REGEX": read.no_hits.pattern,
         "EMPTYMESSAGE": read.empty_message,
         "ERRORMESSAGE": read.error_message,
+        **{variable: f"{getattr(Limits(), name):g}" for name, variable in VARIABLES.items() if name == "cost"},
+        **{variable: f"{getattr(Limits(), name)}" for name, variable in VARIABLES.items() if name != "cost"},
     }
 
 

@@ -252,6 +252,7 @@ def _summary(execution: Execution) -> dict[str, Any]:
         "status": execution.status,
         "started": execution.started.isoformat(),
         "stopped": None if execution.stopped is None else execution.stopped.isoformat(),
+        "retry_of": given.get("retry_of"),
         "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
         "caller": given.get("caller"),
         "items": counts.get("items"),

@@ -135,6 +135,11 @@ def read_percentage(text: str) -> float:
     return _read_number(text, 100, "must be a percentage from 0 to 100")
 
 
+def read_dollars(text: str) -> float:
+    """A type of arguments: US dollars."""
+    return _read_number(text, 1e9, "must be a number of US dollars, from 0 upwards")
+
+
 def read_seconds(text: str) -> float:
     """A type of arguments: a time in seconds."""
     return _read_number(text, 1e6, "a time is a number of seconds")

@@ -24,6 +24,8 @@ from typing import IO, Any
 
 from stepguard.evaluation.csv_text import COLUMNS, cell_text
 from stepguard.evaluation.items import KNOWN, Item, UnknownLabel, item_of
+from stepguard.evaluation.json_array import JsonArrayError, elements
+from stepguard.evaluation.limits import Limits, Meter
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 from stepguard.guard.verdict import Layer
@@ -63,11 +65,13 @@ def suffix_of(name: str) -> str:
     return PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT) -> Iterator[Entry]:
-    """The items of one file, in order. Raises InvalidRequest that names file and line."""
+def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT, meter: Meter | None = None) -> Iterator[Entry]:
+    """The items of one file, in order; `meter` counts its bytes after decompression. Raises InvalidRequest that names
+    file and line, or the limit that is exceeded."""
     suffix = suffix_of(name)
     if name.lower().endswith(".gz"):
         stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # it reads as binary files do
+    stream = (meter or Meter(Limits())).stream(name, stream)
     if suffix in (".jsonl", ".ndjson"):
         rows = _jsonl(name, stream)
     elif suffix == ".csv":
@@ -98,14 +102,18 @@ def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], ki
             yield BadRow(name, line, str(error).rstrip("."))
 
 
-def all_items(entries: Iterable[Entry], name: str, report: Callable[[BadRow], None]) -> Iterator[Item]:
-    """The items of a corpus, each id once; bad rows go to `report`.
+def all_items(
+    entries: Iterable[Entry], name: str, report: Callable[[BadRow], None], meter: Meter | None = None
+) -> Iterator[Item]:
+    """The items of a corpus, each id once; bad rows go to `report`, and `meter` counts both.
 
-    Raises InvalidRequest for a duplicate id and for a corpus without an item.
+    Raises InvalidRequest for a duplicate id, for a corpus without an item and for one with too many rows.
     """
     seen: set[bytes] = set()
     first: BadRow | None = None
+    meter = meter or Meter(Limits())
     for entry in entries:
+        meter.add_item(name)
         if isinstance(entry, BadRow):
             first = first or entry
             report(entry)
@@ -171,13 +179,10 @@ def _object(name: str, number: int, line: str) -> Mapping[str, Any] | BadRow:
 
 def _json(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
     try:
-        value = json.loads(_whole(name, stream))
-    except (ValueError, RecursionError):
-        raise InvalidRequest(f"{name}: is not valid JSON.") from None
-    if not isinstance(value, list):
-        raise InvalidRequest(f"{name}: is not a JSON array of items.")
-    for number, item in enumerate(value, 1):
-        yield number, item if isinstance(item, dict) else BadRow(name, number, "is not a JSON object")
+        for number, item in enumerate(elements(_whole(name, stream), LINE_BYTES), 1):
+            yield number, item if isinstance(item, dict) else BadRow(name, number, "is not a JSON object")
+    except JsonArrayError as error:
+        raise InvalidRequest(f"{name}: {error}.") from None
 
 
 def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:

@@ -9,15 +9,21 @@ from math import floor
 from typing import Any
 
 from stepguard.evaluation.concurrency import concurrency_for
+from stepguard.evaluation.limits import Limits, limits_of
 from stepguard.evaluation.map_items import Guardrails, guardrails_of
+from stepguard.evaluation.prices import Policies
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
+from stepguard.guard.verdict import Layer
 
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota permits."""
 
 LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
 """The object with the rows that the command left out when it read a local folder."""
+
+RETRY = "-r"
+"""Between the id of a run and the number of its retry."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -28,7 +34,9 @@ class Run:
 
     `concurrency` is the number of children at a time; None is the number that the guardrails' quotas permit for this
     corpus. `tolerated_failures` is a percentage. `guardrails` by layer; None selects those of the deployment. `sample`
-    items are chosen by `seed`. `kind` is the default for rows without a kind; `caller` may read the run.
+    items are chosen by `seed`. `kind` is the default for rows without a kind; `caller` may read the run. `limits` are
+    those of the corpus, `policies` the charged policies by layer (stepguard/evaluation/estimate.py); a layer that is
+    missing counts as one with every policy. `retry_of` is the run whose failed items this one runs again.
     """
 
     id: str
@@ -41,6 +49,9 @@ class Run:
     seed: int = 0
     kind: Kind = Kind.DOCUMENT
     caller: str = "cli"
+    limits: Limits | None = None
+    policies: Mapping[str, Policies] | None = None
+    retry_of: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """The `run` of an execution's input; the state machine reads the tolerated failures from it."""
@@ -59,9 +70,15 @@ class Run:
             document["max_concurrency"] = self.concurrency
         if self.sample is not None:
             document["sample"] = self.sample
+        if self.limits is not None:
+            document["limits"] = self.limits.to_document()
+        if self.policies is not None:
+            document["policies"] = {layer: dict(units) for layer, units in self.policies.items()}
+        if self.retry_of is not None:
+            document["retry_of"] = self.retry_of
         return document
 
-    def limits(self, lines: int, text_units: int) -> dict[str, int]:
+    def map_limits(self, lines: int, text_units: int) -> dict[str, int]:
         """The limits of a Map with so many lines and text units."""
         return {
             "max_concurrency": self.concurrency or concurrency_for(text_units / lines),
@@ -73,9 +90,27 @@ class Run:
         """The key of one of the run's objects."""
         return f"{self.work[1].rstrip('/')}/{name}"
 
+    @property
+    def attempts(self) -> list[str]:
+        """The runs whose results count together, the first one first: `RUN`, `RUN-r1`, … up to this one."""
+        if self.retry_of is None:
+            return [self.id]
+        retries = int(self.id.removeprefix(f"{self.retry_of}{RETRY}"))
+        return [self.retry_of, *(f"{self.retry_of}{RETRY}{number}" for number in range(1, retries + 1))]
 
-def run_of(document: object) -> Run:
-    """Read `Run.to_document`. Raises InvalidRequest that names the wrong member."""
+    @property
+    def first(self) -> str:
+        """The key of the folder with the results: the first attempt's."""
+        return self.attempt(self.attempts[0]) if self.retry_of is not None else self.work[1].rstrip("/")
+
+    def attempt(self, run: str) -> str:
+        """The key of another attempt's folder, which is next to this one's."""
+        return f"{self.work[1].rstrip('/').rpartition('/')[0]}/{run}"
+
+
+def run_of(document: object, limits: Limits | None = None) -> Run:
+    """Read `Run.to_document`; `limits` are those of a run that has none. Raises InvalidRequest that names the wrong
+    member."""
     if not isinstance(document, Mapping):
         raise InvalidRequest("The execution's input must be {'run': {...}}.")
     identifier = document.get("id")
@@ -97,7 +132,32 @@ def run_of(document: object) -> Run:
         seed=int(_number(document, "seed", -(2**53), 2**53, 0)),
         kind=kind,
         caller=str(document.get("caller", "unknown")),
+        limits=None if document.get("limits") is None else limits_of(document["limits"], limits or Limits()),
+        policies=_policies(document.get("policies")),
+        retry_of=_retry_of(document.get("retry_of"), identifier),
     )
+
+
+def _policies(value: object) -> Mapping[str, Policies] | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and set(value) <= set(Layer):
+        units = [entry for layer in value.values() if isinstance(layer, Mapping) for entry in layer.items()]
+        whole = all(isinstance(layer, Mapping) for layer in value.values())
+        if whole and all(isinstance(times, int) and 0 <= times < _MOST_POLICIES for _, times in units):
+            return value
+    raise InvalidRequest("run.policies must map a guard layer to {text unit: number}.")
+
+
+def _retry_of(value: object, identifier: str) -> str | None:
+    if value is not None and not (
+        isinstance(value, str) and re.fullmatch(rf"{re.escape(value)}-r\d{{1,4}}", identifier)
+    ):
+        raise InvalidRequest("run.retry_of must be the id of a run, and run.id this id with -r and a number.")
+    return value
+
+
+_MOST_POLICIES = 100
 
 
 def _address(document: Mapping[str, Any], name: str) -> tuple[str, str]:

@@ -17,6 +17,8 @@ from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.admin.state_machine import put_state_machine
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
+from stepguard.evaluation.limits import UNLIMITED
+from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails, read_settings
@@ -33,7 +35,7 @@ EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""
 
-SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", UNGUARDED)
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "EVALUATION_MAX_", UNGUARDED)
 """The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
 
@@ -161,6 +163,7 @@ def _apply_layers() -> dict[Layer, GuardrailRef]:
 
 def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
+    environment[VARIABLE_OF_LIMIT["cost"]] = str(UNLIMITED)  # nothing here costs anything
     environment["CHAT_OPERATORS"] = ANONYMOUS  # the embedded AWS checks no signatures
     for layer, ref in layers.items():
         id_variable, version_variable = VARIABLES[layer]

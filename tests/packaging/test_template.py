@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stepguard.evaluation.limits import VARIABLES, Limits
 from stepguard.guard.settings import ImportedBody, ModelApi, read_settings
 from tests.packaging.conftest import ROOT, Built
 
@@ -242,8 +243,24 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
             "EVALUATION_BUCKET": {"Ref": "ResultsBucket"},
             "EVALUATION_CORPUS_BUCKET": {"Ref": "CorpusBucket"},
         },
-        "PrepareCorpus": {"CALLER_TABLE": table, "CALLER_ITEMS_PER_DAY": items},
+        "PrepareCorpus": {
+            "CALLER_TABLE": table,
+            "CALLER_ITEMS_PER_DAY": items,
+            "EVALUATION_MAX_COST": {"Ref": "EvaluationMaxCost"},
+            "EVALUATION_MAX_BYTES": {"Ref": "EvaluationMaxBytes"},
+            "EVALUATION_MAX_ITEMS": {"Ref": "EvaluationMaxItems"},
+            "EVALUATION_MAX_TEXT_UNITS": {"Ref": "EvaluationMaxTextUnits"},
+        },
     }
+
+
+def test_the_limits_of_a_corpus_are_those_of_the_command(built: Built) -> None:
+    """One default for both, and a variable for each limit."""
+    names = {"cost": "Cost", "bytes": "Bytes", "items": "Items", "text_units": "TextUnits"}
+    defaults = {name: built.template["Parameters"][f"EvaluationMax{word}"]["Default"] for name, word in names.items()}
+    assert defaults == Limits().to_document()
+    variables = built.resources("AWS::Serverless::Function")["PrepareCorpus"]["Environment"]["Variables"]
+    assert set(variables) >= set(VARIABLES.values())
 
 
 @pytest.mark.parametrize(("parameter", "choices"), [("ModelApi", ModelApi), ("ImportedBody", ImportedBody)])

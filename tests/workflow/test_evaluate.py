@@ -54,6 +54,7 @@ class Place:
     def __init__(self, database: Path) -> None:
         self.s3 = S3()
         self.drop = 0
+        self.healthy = False
         self.asked: list[str] = []
         self.states = StepFunctions(
             database, self._invoke, Account(), clock=VirtualClock(), clients=lambda service: self.s3
@@ -85,13 +86,24 @@ class Place:
             for key in [key for key in self.s3.objects if key.endswith("SUCCEEDED_0.jsonl")]:
                 self.s3.objects[key] = b"\n".join(self.s3.objects[key].splitlines()[self.drop :])
             return summarize_corpus(event, Objects(self.s3))
+        if self.healthy:
+            event = json.loads(json.dumps(event).replace('"fail', '"was fail'))
         return guard(event, name == "guard_answer")
 
     def run(self, *texts: str, tolerated: float = 0.0) -> dict[str, Any]:
         """Evaluate documents of these texts; the ended execution."""
         rows = (json.dumps({"text": text, "expected": "passed"}) + "\n" for text in texts)
         self.s3.objects["corpus.jsonl"] = "".join(rows).encode()
-        run = Run("run-1", ("bucket", "corpus.jsonl"), ("bucket", "runs/run-1"), REFS, 2, tolerated)
+        return self.start(Run("run-1", ("bucket", "corpus.jsonl"), ("bucket", "runs/run-1"), REFS, 2, tolerated))
+
+    def again(self, number: int = 1) -> dict[str, Any]:
+        """Evaluate the failed items again; the ended execution."""
+        name = f"run-1-r{number}"
+        work = ("bucket", f"runs/{name}")
+        return self.start(Run(name, ("bucket", "corpus.jsonl"), work, REFS, 2, 100.0, retry_of="run-1"))
+
+    def start(self, run: Run) -> dict[str, Any]:
+        """Run to the end."""
         document = json.dumps({"run": run.to_document()})
         arn = self.states.start_execution({"stateMachineArn": self.machine, "input": document})["executionArn"]
         deadline = time.monotonic() + 20
@@ -112,6 +124,37 @@ def place(moto: None, tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path / "states.sqlite3")
     yield made
     made.states.close()
+
+
+def test_failed_items_are_evaluated_again(place: Place) -> None:
+    """Only they; the run's results are complete then, and keep what was before. A second retry works on the rest."""
+    assert place.run("one", "fail two", "block me", "fail four", tolerated=60.0)["status"] == "SUCCEEDED"
+    place.asked.clear()
+    assert place.again(1)["status"] == "SUCCEEDED"  # they fail again: a retry tolerates it
+    assert place.card()["actions"]["failed"] == 2
+    place.healthy = True
+    place.asked.clear()
+    ended = place.again(2)
+    assert (ended["status"], json.loads(ended["output"])["summary"]["failed"]) == ("SUCCEEDED", 0)
+    assert place.asked.count("guard_input") == 2
+    card = place.card()
+    assert (card["items"], card["actions"]["failed"], card["actions"]["blocked"], card["retries"]) == (4, 0, 1, 2)
+    lines = {line["number"]: line for line in place.s3.lines("runs/run-1/results.jsonl")}
+    assert sorted(lines) == [0, 1, 2, 3]
+    assert [entry["action"] for entry in lines[1]["earlier"]] == ["failed", "failed"]
+    assert [entry["error"] for entry in lines[3]["earlier"]] == ["Throttled", "Throttled"]
+    assert "earlier" not in lines[0]
+
+
+def test_a_run_without_failed_items_has_nothing_to_evaluate_again(place: Place) -> None:
+    """It ends before the first guard call, and its results stay."""
+    place.run("one")
+    place.asked.clear()
+    ended = place.again()
+    assert (ended["status"], ended["error"]) == ("FAILED", "InvalidRequest")
+    assert "no failed items" in ended["cause"]
+    assert place.asked == ["prepare_corpus"]
+    assert place.card()["items"] == 1
 
 
 def test_a_blocked_item_is_a_success(place: Place) -> None:

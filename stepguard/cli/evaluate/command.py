@@ -20,10 +20,11 @@ from stepguard.aws.objects import Address
 from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
-from stepguard.cli.evaluate import comparison, output, progress
-from stepguard.cli.evaluate.corpus import LocalCorpus, check, upload
+from stepguard.cli.evaluate import again, comparison, cost, output, progress
+from stepguard.cli.evaluate.corpus import LocalCorpus, upload
 from stepguard.cli.evaluate.gate import Gate, gates_of
 from stepguard.cli.guardrail.choice import layers_of
+from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
@@ -34,10 +35,6 @@ from stepguard.session.model import Session, home_of
 EMBEDDED_CONCURRENCY = 4
 """Four children at a time keep two processors busy; the embedded Bedrock never throttles. On AWS, PrepareCorpus decides
 by the quotas."""
-
-CUT_SHORT = ("ABORTED", "TIMED_OUT")
-"""The final statuses of a run that can be continued. A failed run ended in its own Fail state and cannot be
-continued."""
 
 BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 """Errors that the user must correct."""
@@ -63,6 +60,8 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--fail-under", metavar="METRIC=LIMIT,…", help="exit code 1 under a limit, e.g. recall=0.9")
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
+    parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
+    cost.add_options(parser)
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
 
 
@@ -76,14 +75,17 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     gates = gates_of(arguments.fail_under)
     if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
         session = replace(session, evaluations=Evaluations(arguments.state_machine))
+    if arguments.failed and not arguments.resume:
+        raise InvalidRequest("--failed needs --resume RUN: it evaluates that run's failed items again.")
     try:
         if arguments.resume:
             check_resumed(arguments, session)
         elif arguments.guardrails is None:
             print_notes(session)
         identifier = arguments.resume or start(arguments, session)
+        attempt = again.start_failed(arguments, session, identifier) if arguments.failed else identifier
         try:
-            done = finish(arguments, session, identifier)
+            done = finish(arguments, session, identifier, attempt)
         except KeyboardInterrupt:
             _print_unless_json(arguments, f"\ninterrupted; continue with: {_command(arguments, identifier)}")
             return 130
@@ -98,7 +100,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
 
 def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
     """Evaluate a corpus with the command's default options."""
-    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
+    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume", "failed"))
     options |= {"corpus": str(corpus), "seed": 0, "kind": "document", "tolerate": 5.0, "home": home, "json": quiet}
     arguments = argparse.Namespace(**options)
     return finish(arguments, session, start(arguments, session))
@@ -112,13 +114,17 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
     output.check_target(_target(arguments, identifier), identifier)
     if (arguments.concurrency or 1) > MAX_CONCURRENCY:
         raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
-    corpus = check(arguments.corpus, Kind(arguments.kind))
+    limits = cost.limits_of(arguments, session)
+    charged = cost.policies(arguments.guardrails, session)
+    corpus, estimate = cost.select(arguments, session, limits, charged)
     if not isinstance(corpus, Address):
         _print_unless_json(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
         for row in corpus.bad_rows[:5]:
             _print_unless_json(arguments, f"  {render.plain(str(row))}")
+    if estimate is not None:
+        _print_unless_json(arguments, f"cost: {'' if cost.costs(session) else 'none here; '}{estimate}")
     try:
-        run = _put(arguments, session, identifier, corpus)
+        run = cost.with_costs(_put(arguments, session, identifier, corpus, limits), limits, charged)
     except BaseException:  # also for Ctrl-C: no run exists yet that could be continued
         session.evaluations.discard(identifier)
         raise
@@ -143,14 +149,16 @@ def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
             raise InvalidRequest(f"{arguments.resume} is a run of {named}: leave {given} out to continue it.")
 
 
-def _put(arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address) -> Run:
+def _put(
+    arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address, limits: Limits
+) -> Run:
     """The run's input, in the place that it reads."""
     evaluations, kind = session.evaluations, Kind(arguments.kind)
     work = evaluations.work(identifier)
     if isinstance(corpus, Address):
         address, name = corpus, str(corpus)
     else:
-        address, name = upload(corpus, evaluations, identifier, kind), corpus.path.name
+        address, name = upload(corpus, evaluations, identifier, kind, limits), corpus.path.name
     guardrails = _guardrails(arguments, session)
     names = NAMES.find(ref["id"] for ref in guardrails.values())
     about = {
@@ -201,19 +209,21 @@ class Evaluated:
     broken: StepguardError | None
 
 
-def finish(arguments: argparse.Namespace, session: Session, identifier: str) -> Evaluated:
-    """Follow a run to its end and fetch its results. Raises StepguardError if it has no results."""
+def finish(arguments: argparse.Namespace, session: Session, identifier: str, attempt: str | None = None) -> Evaluated:
+    """Follow a run to its end, or the retry `attempt` of its failed items, and fetch the run's results. Raises
+    StepguardError if it has none."""
     evaluations = session.evaluations
-    execution = evaluations.describe(identifier)
+    attempt = attempt or identifier
+    execution = evaluations.describe(attempt)
     target = _target(arguments, identifier)
     output.check_target(target, identifier)
-    if arguments.resume and execution.status in CUT_SHORT:
-        evaluations.redrive(identifier)
-    execution = progress.follow(session, identifier, quiet=arguments.json)
+    if arguments.resume and execution.status in again.CUT_SHORT:
+        again.redrive(arguments, session, execution)
+    execution = progress.follow(session, attempt, quiet=arguments.json)
     broken = progress.failure(execution)
     if broken is not None and execution.error != "States.ExceedToleratedFailureThreshold":
         raise broken
-    about = output.about(evaluations, execution)
+    about = output.about(evaluations, evaluations.describe(identifier))
     if execution.stopped is not None:
         about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
     scorecard = output.write(evaluations, identifier, about, target)
@@ -240,6 +250,8 @@ def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) ->
 def _command(arguments: argparse.Namespace, identifier: str) -> str:
     """The command that continues a run, in the same place and with the same folder."""
     words = ["stepguard", "evaluate", "--resume", identifier]
+    if getattr(arguments, "failed", False):
+        words.append("--failed")
     for option in ("home", "out", "endpoint_url", "state_machine"):
         if value := getattr(arguments, option, None):
             words += [f"--{option.replace('_', '-')}", value]

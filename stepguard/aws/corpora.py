@@ -1,0 +1,25 @@
+"""Corpora in S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepguard.aws.objects import Address, Objects
+from stepguard.evaluation.corpus import TEXTS, BadRow, Entry, read_file, suffix_of
+from stepguard.evaluation.limits import Meter
+from stepguard.guard.request import Kind
+
+
+def read_corpus(objects: Objects, address: Address, kind: Kind, meter: Meter) -> Iterator[Entry]:
+    """The items of an object, or of the documents in a folder. Raises StepguardError."""
+    if not address.folder:
+        with objects.open(address) as stream:
+            yield from read_file(address.key, stream, kind, meter)
+        return
+    for found in objects.list(address):
+        name = found.key.removeprefix(address.key)
+        if suffix_of(name) not in TEXTS:
+            yield BadRow(name, 0, f"is none of {', '.join(TEXTS)}, which a folder of documents holds")
+            continue
+        with objects.open(found) as stream:
+            yield from read_file(name, stream, kind, meter)

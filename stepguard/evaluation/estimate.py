@@ -1,0 +1,118 @@
+"""The cost of an evaluation on AWS, estimated before it starts.
+
+By the Map's lines, the policies of each layer's guardrail and the list prices of prices.py: each policy that AWS
+charges counts for each text unit that its layer reads, each answer of a model has the most tokens that the settings
+permit, and nothing is blocked early. So a run costs no more than the estimate, except for retries and other prices.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepguard.evaluation import prices
+from stepguard.evaluation.concurrency import units_of
+from stepguard.evaluation.prices import Policies
+from stepguard.guard.settings import ModelSettings
+from stepguard.guard.verdict import Layer
+
+CHARACTERS_PER_TOKEN = 3
+"""Fewer than in English, where a token has about four."""
+CHARACTERS_PER_ANSWER_TOKEN = 5
+INVOCATIONS = 3
+LAMBDA_GIGABYTES = 0.25
+GUARD_SECONDS = 0.5
+MODEL_SECONDS = 10.0
+"""How long the Lambda of a guard layer and of the model runs, rounded up."""
+
+EVERY_POLICY: Policies = dict.fromkeys(
+    ("topicPolicyUnits", "contentPolicyUnits", "sensitiveInformationPolicyUnits", prices.GROUNDING_UNITS), 1
+)
+"""Assumed for a guardrail whose configuration cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The dollars of a run by service. `unpriced` is a model without a known price, which is not in the sum."""
+
+    guardrails: float
+    model: float
+    workflow: float
+    unpriced: str | None = None
+
+    @property
+    def dollars(self) -> float:
+        """The sum."""
+        return round(self.guardrails + self.model + self.workflow, 6)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "prices_as_of": prices.AS_OF,
+            "dollars": self.dollars,
+            "guardrails": round(self.guardrails, 6),
+            "model": round(self.model, 6),
+            "workflow": round(self.workflow, 6),
+            "unpriced_model": self.unpriced,
+        }
+
+    def __str__(self) -> str:
+        text = (
+            f"about ${self.dollars:,.4f} at most on AWS (guardrails ${self.guardrails:,.4f}, model ${self.model:,.4f}, "
+            f"workflow ${self.workflow:,.4f}; list prices of {prices.AS_OF})"
+        )
+        return text if self.unpriced is None else f"{text}, without the model {self.unpriced}, whose price is unknown"
+
+
+@dataclass(slots=True)
+class Estimator:
+    """Add the request of every line of the Map, then read `estimate`."""
+
+    model: ModelSettings
+    policies: Mapping[str, Policies] = field(default_factory=dict)
+    """By layer; a layer that is missing has every policy."""
+    units: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    children: int = 0
+    seconds: float = 0.0
+
+    def add(self, request: Mapping[str, Any]) -> None:
+        """The request of one line (stepguard/evaluation/map_items.py)."""
+        self.children += 1
+        layers = request.get("guardrails") or {}
+        passages = [str(passage["text"]) for passage in request.get("passages") or ()]
+        grounding = sum(map(units_of, passages)) + units_of(request.get("query") or request["text"])
+        text = request.get("completion") or request["text"]
+        self.seconds += GUARD_SECONDS * 2
+        if request["kind"] == "response":
+            self._judge(layers, Layer.MODEL, [text], grounding if passages else 0)
+            return
+        answer = text
+        self._judge(layers, Layer.PREPROCESS, [text])
+        if request["kind"] == "prompt":
+            answer = "x" * (self.model.max_tokens * CHARACTERS_PER_ANSWER_TOKEN)
+            prompt = len(self.model.system_prompt) + len(text) + sum(map(len, passages))
+            self.tokens.update(input=-(-prompt // CHARACTERS_PER_TOKEN), output=self.model.max_tokens)
+            self.seconds += MODEL_SECONDS
+            self._judge(layers, Layer.MODEL, [text, *passages, answer], grounding if passages else 0)
+        self._judge(layers, Layer.POSTPROCESS, [answer])
+
+    def _judge(self, layers: Iterable[str], layer: Layer, texts: Iterable[str], grounding: int = 0) -> None:
+        if layer not in layers:
+            return
+        count = sum(map(units_of, texts))
+        self.units.update(prices.count_units(self.policies.get(layer, EVERY_POLICY), count, grounding))
+
+    @property
+    def estimate(self) -> Estimate:
+        """The cost of the lines so far."""
+        model = prices.model_cost(self.tokens, self.model.id)
+        return Estimate(
+            guardrails=prices.guardrail_cost(self.units)["dollars"],
+            model=model["dollars"] or 0.0,
+            workflow=prices.express_cost(self.children, self.seconds)
+            + prices.lambda_cost(self.children * INVOCATIONS, self.seconds * LAMBDA_GIGABYTES),
+            unpriced=self.model.id if self.tokens and model["dollars"] is None else None,
+        )

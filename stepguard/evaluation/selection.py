@@ -1,0 +1,75 @@
+"""The items of a corpus that a run evaluates, as the lines of its Map: one reader for the command and PrepareCorpus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepguard.evaluation.concurrency import units_of
+from stepguard.evaluation.corpus import BadRow, Entry, all_items, sampled
+from stepguard.evaluation.estimate import Estimator
+from stepguard.evaluation.items import Item
+from stepguard.evaluation.limits import Limits, Meter
+from stepguard.evaluation.map_items import Guardrails, map_lines
+from stepguard.guard.errors import InvalidRequest
+
+Reader = Callable[[Meter], Iterable[Entry]]
+"""Reads a corpus from its start; the meter counts its bytes."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """Reads a corpus within its limits; afterwards it has the counts. `seed` chooses `sample` items."""
+
+    name: str
+    read: Reader
+    limits: Limits
+    estimator: Estimator
+    guardrails: Guardrails
+    run: str
+    sample: int | None = None
+    seed: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    items: int = 0
+    lines: int = 0
+    text_units: int = 0
+
+    def map_lines(self) -> Iterator[dict[str, Any]]:
+        """The Map's lines. Raises InvalidRequest at the first limit that is exceeded, the cost included."""
+        meter = Meter(self.limits)
+        for item in self._chosen():
+            if item.layers and not set(item.layers) & set(self.guardrails):
+                # Every layer would skip it, and a skipped item counts as passed.
+                off = ", ".join(item.layers)
+                self.bad_rows.append(
+                    BadRow(self.name, item.line, f"is only for layers that are off in this run: {off}")
+                )
+                continue
+            for line in map_lines(item, self.items, self.guardrails, self.run):
+                units = units_of(line["request"].get("completion") or line["request"]["text"])
+                meter.add_text_units(units)
+                self.text_units += units
+                self.estimator.add(line["request"])
+                self.lines += 1
+                yield line
+            self.items += 1
+        if not self.items:
+            raise InvalidRequest(
+                "No item is left to evaluate: every row is bad or for a layer that is off in this run."
+            )
+
+    def _chosen(self) -> Iterator[Item]:
+        if self.sample is None:
+            yield from self._all(self.bad_rows.append)
+            return
+        chosen = sampled((item.id for item in self._all(self.bad_rows.append)), self.sample, self.seed)
+        yield from (item for item in self._all(_known) if item.id in chosen)
+
+    def _all(self, report: Callable[[BadRow], None]) -> Iterator[Item]:
+        meter = Meter(self.limits)
+        return all_items(self.read(meter), self.name, report, meter)
+
+
+def _known(row: BadRow) -> None:
+    """Does nothing: the first reading reported the row."""
