@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,8 @@ from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
-from stepguard.guard.settings import read_guardrails
+from stepguard.guard.settings import GuardrailRef, read_guardrails
+from stepguard.guard.verdict import Layer
 from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of
 
@@ -73,8 +74,11 @@ def _run(arguments: argparse.Namespace) -> int:
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or resume a run. Returns the exit code."""
     gates = gates_of(arguments.fail_under)
-    if arguments.state_machine and (arguments.aws or arguments.endpoint_url):
-        session = replace(session, evaluations=Evaluations(arguments.state_machine))
+    if arguments.aws or arguments.endpoint_url:
+        # The chat's state machine need not be named here; PrepareCorpus knows the deployment's guardrails.
+        session = replace(session, find_layers=_known(session.find_layers))
+        if arguments.state_machine:
+            session = replace(session, evaluations=Evaluations(arguments.state_machine))
     if arguments.failed and not arguments.resume:
         raise InvalidRequest("--failed needs --resume RUN: it evaluates that run's failed items again.")
     try:
@@ -96,6 +100,18 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     if done.broken is not None:
         raise done.broken
     return 1 if missed else 0
+
+
+def _known(find_layers: Callable[[], Mapping[Layer, GuardrailRef]]) -> Callable[[], Mapping[Layer, GuardrailRef]]:
+    """The deployment's guardrails where the chat's state machine is named, else those of the environment."""
+
+    def layers() -> Mapping[Layer, GuardrailRef]:
+        try:
+            return find_layers()
+        except ConfigurationError:
+            return read_guardrails(os.environ)
+
+    return layers
 
 
 def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
