@@ -9,9 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from embedded_aws.bedrock.detectors.pii import address, age, contact, credentials, documents, names, network, numbers
+from embedded_aws.bedrock.detectors.pii import (
+    address,
+    age,
+    contact,
+    credentials,
+    documents,
+    groups,
+    names,
+    network,
+    numbers,
+)
 from embedded_aws.bedrock.detectors.pii.resolve import resolve
-from embedded_aws.bedrock.detectors.text.normalize import Folded, hidden, legible
+from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
@@ -21,24 +31,47 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     """The PII of the requested `types` in `text`: sorted, not overlapping, with the type as label.
 
     Other types are looked for as well, because knowing that digits are a card number keeps them from being taken for
-    a telephone number; they are not returned. Invisible characters, other forms of the same characters and look-alikes
-    hide nothing, nor do base 64 and hexadecimal (normalize.py). Raises nothing for any text; an unknown type is never
-    found.
+    a telephone number; they are not returned. Invisible characters, marks, other forms of the same characters and
+    look-alikes hide nothing, nor do base 64 and hexadecimal (normalize.py). Raises nothing for any text; an unknown
+    type is never found.
     """
     if not text or not types:
         return []
-    readable = legible(text)
-    spans = _original(readable, _find(readable.text, types))
-    for inside in hidden(text):
-        spans += _original(inside, _find(inside.text, types))
+    first, *others = readings(text)
+    candidates = _original(first, _candidates(first.text, types))
+    for reading in others:
+        surer = _original(reading, _candidates(reading.text, types))
+        candidates = [*_outside(candidates, surer), *surer]
+    spans = resolve(text, candidates, frozenset(types))
+    for inside in encoded(text):
+        spans += _original(inside, resolve(inside.text, _candidates(inside.text, types), frozenset(types)))
     return spans if len(spans) < 2 else _separate(spans)
 
 
-def _find(text: str, types: Collection[str]) -> list[Span]:
+def _candidates(text: str, types: Collection[str]) -> list[Span]:
     candidates = [span for family in _FAMILIES for span in family(text)]
+    grouped = groups.find(text)
+    candidates = [*_outside(candidates, grouped), *grouped]
     if "NAME" in types or "ADDRESS" in types:
         candidates += names.find(text)
-    return resolve(text, candidates, frozenset(types))
+    return candidates
+
+
+def _outside(spans: list[Span], wider: list[Span]) -> list[Span]:
+    """The spans that are no part of a wider one of the same type."""
+    if not wider:
+        return spans
+    return [
+        span
+        for span in spans
+        if not any(
+            other.label == span.label
+            and other.start <= span.start
+            and span.end <= other.end
+            and (other.start, other.end) != (span.start, span.end)
+            for other in wider
+        )
+    ]
 
 
 def _original(folded: Folded, spans: list[Span]) -> list[Span]:

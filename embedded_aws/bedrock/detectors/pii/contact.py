@@ -17,7 +17,7 @@ _EMAIL = (
                              r"(?:com|org|net|edu|gov|io|co|uk|de|fr|ca)\b"), 0.9),
 )  # fmt: skip
 
-_WORDS = context(
+PHONE_WORDS = context(
     r"(?:tele)?phones?|tel|call(?:ed|ing)?(?: me| us| him| her| back)?|mobile|cell(?:phone|ular)?|fax|whats ?app|"
     r"text|texted|sms|message|reach(?:ed)?|dial|ring|contact(?: number)?|landline|hotline|callback|voicemail|"
     r"toll[- ]free|registered number|my number|number is|ph|office line|extension|mob|pager|emergency contact|"
@@ -27,7 +27,7 @@ _WORDS = context(
     r"appelez|joindre|rufen|anrufen|telefon(?:nummer)?|handy|mobil|durchwahl|chiam[ai](?:mi|ci|re)?|cellulare|telefono|"
     r"telefone|ligue|telem[oó]vel|bel|bellen|telefoon|ring meg|numer|zadzwo[nń]"
 )
-_NOT_PHONE = context(
+NOT_PHONE = context(
     r"order|invoice|ticket|case|reference|ref|tracking|serial|sku|isbn|issn|version|population|item|batch|lot|doi|pmid|id|"
     r"model|part number|policy number|confirmation|booking|transaction|rma|permit|purchase|po|receipt|refund|flight|mrn"
 )
@@ -83,7 +83,7 @@ def _digits(text: str) -> int:
     return sum(map(str.isdigit, re.split(r"[xed]", text, maxsplit=1)[0]))
 
 
-def _no_phone(text: str, least: int) -> bool:
+def no_phone(text: str, least: int) -> bool:
     """Whether a match is a date, a pair of years or has too few or too many digits."""
     return not least <= _digits(text) <= 15 or bool(_DATE.fullmatch(text) or _YEARS.fullmatch(text))
 
@@ -93,17 +93,17 @@ def _phones(text: str) -> Iterator[Span]:
     for pattern, score in _FORMS:
         for match in pattern.finditer(text):
             start, end = match.span()
-            if _no_phone(match.group(), 7):
+            if no_phone(match.group(), 7):
                 continue
-            if near(text, start, end, _WORDS, 40):
+            if near(text, start, end, PHONE_WORDS, 40):
                 yield Span(start, end, "PHONE", min(1.0, score + 0.05))
-            elif score >= 0.8 or not near(text, start, end, _NOT_PHONE, 30, 0):
+            elif score >= 0.8 or not near(text, start, end, NOT_PHONE, 30, 0):
                 yield Span(start, end, "PHONE", score)
     for match in _LOOSE.finditer(text):
         start, end = match.span()
-        if _no_phone(match.group(), 6):
+        if no_phone(match.group(), 6):
             continue
-        if near(text, start, end, _WORDS, 40, 12) and not near(text, start, end, _NOT_PHONE, 30, 0):
+        if near(text, start, end, PHONE_WORDS, 40, 12) and not near(text, start, end, NOT_PHONE, 30, 0):
             yield Span(start, end, "PHONE", 0.62)
 
 

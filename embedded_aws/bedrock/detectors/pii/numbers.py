@@ -13,19 +13,19 @@ _L = r"(?<![\w.])(?<!\d[-/,])"  # not in the middle of a word or number
 _R = r"(?![\w])(?![-/.,]\d)"
 _LINK = r"[^\n\d]{0,24}?"  # what may stand between a label and its value: "number is", "#", ":"
 
-_CARD_WORDS = context(r"(?:credit|debit|bank|payment)? ?cards?|visa|mastercard|master card|amex|american express|cc|"
+CARD_WORDS = context(r"(?:credit|debit|bank|payment)? ?cards?|visa|mastercard|master card|amex|american express|cc|"
                       r"discover|maestro|diners|card (?:number|no|num)")  # fmt: skip
-_SSN_WORDS = context(r"ssn|ss#|ss number|social(?: security)?|soc\.? ?sec\.?(?: no\.?)?|social security (?:number|no)")
-_ITIN_WORDS = context(r"itin|individual tax(?:payer)?|tax(?:payer)? (?:id|identification|number)|tin")
-_ROUTING_WORDS = context(r"routing|aba|rtn|transit|fedwire|wire|ach")
-_ACCOUNT_WORDS = context(r"accounts?|acct|a/c|checking|savings|bank|direct deposit")
+SSN_WORDS = context(r"ssn|ss#|ss number|social(?: security)?|soc\.? ?sec\.?(?: no\.?)?|social security (?:number|no)")
+ITIN_WORDS = context(r"itin|individual tax(?:payer)?|tax(?:payer)? (?:id|identification|number)|tin")
+ROUTING_WORDS = context(r"routing|aba|rtn|transit|fedwire|wire|ach")
+ACCOUNT_WORDS = context(r"accounts?|acct|a/c|checking|savings|bank|direct deposit")
 _SWIFT_WORDS = context(r"swift|bic|swift code|bank (?:identifier|code)|wire|iban")
-_SIN_WORDS = context(r"sin|social insurance|s\.i\.n|canad\w+|cra|nas")
-_HEALTH_WORDS = context(r"health (?:card|number|insurance number|no|id)|ohip|phn|ramq|personal health|care ?card|"
+SIN_WORDS = context(r"sin|social insurance|s\.i\.n|canad\w+|cra|nas")
+HEALTH_WORDS = context(r"health (?:card|number|insurance number|no|id)|ohip|phn|ramq|personal health|care ?card|"
                         r"medicare|hcn|health care number|ahcip|msp|canad\w+ health|ca health")  # fmt: skip
-_NHS_WORDS = context(r"nhs|national health|health service")
+NHS_WORDS = context(r"nhs|national health|health service")
 _NINO_WORDS = context(r"nino|ni|national insurance|ni number|insurance number")
-_UTR_WORDS = context(r"utr|unique tax(?:payer)?|tax(?:payer)? reference|self[- ]assessment|hmrc|tax ref")
+UTR_WORDS = context(r"utr|unique tax(?:payer)?|tax(?:payer)? reference|self[- ]assessment|hmrc|tax ref")
 _VIN_WORDS = context(r"vin|vehicle|chassis|car|truck")
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
@@ -55,10 +55,10 @@ def _no_date(text: str) -> bool:
 
 
 _RULES = (
-    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6](?:[ .\-]?\d){12,18}"), 0.9, checksums.card, _CARD_WORDS, 0.99),
+    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6](?:[ .\-]?\d){12,18}"), 0.9, checksums.card, CARD_WORDS, 0.99),
     # A mistyped card number is still one when the text calls it so.
     Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"(?:\d{4}([ .\-]?)\d{4}\1\d{4}\1\d{3,4}|3[47]\d\d[ -]?\d{6}[ -]?\d{5})"),
-         0.0, None, _CARD_WORDS, 0.7),
+         0.0, None, CARD_WORDS, 0.7),
     Rule("CREDIT_DEBIT_CARD_CVV",
          re.compile(rf"\b(?:cvv2?|cvc2?|cvn|csc|card verification|card security (?:code|number)|security code|"
                     rf"verification (?:code|number)|(?:3|three)[- ](?:digit code|digits on the back))(?![^\W\d]){_LINK}"
@@ -69,19 +69,19 @@ _RULES = (
     Rule("CREDIT_DEBIT_CARD_EXPIRY",
          re.compile(rf"\b(?:{_EXPIRY_WORDS})(?: date)?{_LINK}"
                     rf"(?P<value>(?:{_MONTHS})[a-z]{{0,6}}\.?,? (?:20)?\d\d)(?!\d)", re.IGNORECASE), 0.8, None),
-    Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3}-\d{2}-\d{4}"), 0.85, checksums.ssn, _SSN_WORDS, 0.98),
-    Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3}([ .]?)\d{2}\1\d{4}"), 0.0, checksums.ssn, _SSN_WORDS, 0.95),
+    Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3}-\d{2}-\d{4}"), 0.85, checksums.ssn, SSN_WORDS, 0.98),
+    Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3}([ .]?)\d{2}\1\d{4}"), 0.0, checksums.ssn, SSN_WORDS, 0.95),
     Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3} \d{2} \d{4}"), 0.6, checksums.ssn),
     Rule("US_SOCIAL_SECURITY_NUMBER", re.compile(r"(?<!\w)[Xx*#]{3}[- ][Xx*#]{2}[- ]\d{4}(?!\w)"), 0.85),
     Rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-         _pattern(r"9\d\d-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}"), 0.9, None, _ITIN_WORDS, 0.99),
+         _pattern(r"9\d\d-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}"), 0.9, None, ITIN_WORDS, 0.99),
     Rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-         _pattern(r"9\d\d ?(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9]) ?\d{4}"), 0.0, None, _ITIN_WORDS, 0.95),
+         _pattern(r"9\d\d ?(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9]) ?\d{4}"), 0.0, None, ITIN_WORDS, 0.95),
     Rule("US_BANK_ROUTING_NUMBER", _pattern(r"\d{4}[ -]?\d{4}[ -]?\d"), 0.0, checksums.aba_routing,
-         _ROUTING_WORDS, 0.95),
+         ROUTING_WORDS, 0.95),
     Rule("US_BANK_ROUTING_NUMBER",
          re.compile(rf"\b(?:routing|aba|rtn){_LINK}(?P<value>\d{{9}})(?!\w)", re.IGNORECASE), 0.7),
-    Rule("US_BANK_ACCOUNT_NUMBER", _pattern(r"\d(?:[ -]?\d){7,16}"), 0.0, _no_date, _ACCOUNT_WORDS, 0.65),
+    Rule("US_BANK_ACCOUNT_NUMBER", _pattern(r"\d(?:[ -]?\d){7,16}"), 0.0, _no_date, ACCOUNT_WORDS, 0.65),
     Rule("US_BANK_ACCOUNT_NUMBER",
          re.compile(r"\b(?:(?:bank )?(?:account|acct\.?|a/c)(?: ?(?:number|no\.?|num|#))?|checking|savings)"
                     r"[^\n\d]{0,16}?(?<![\w])(?P<value>\d(?:[ -]?\d){5,16})(?![\w])", re.IGNORECASE), 0.8,
@@ -94,13 +94,13 @@ _RULES = (
          lambda text: text[4:6].upper() in _COUNTRIES and (text.isupper() or any(map(str.isdigit, text)))),
     Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"[1-79]\d\d([ -])\d{3}\1\d{3}"), 0.6, checksums.canadian_sin),
     Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"\d{3}([ -])\d{3}\1\d{3}"), 0.0, checksums.canadian_sin,
-         _SIN_WORDS, 0.97),
-    Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"\d{9}"), 0.0, checksums.canadian_sin, _SIN_WORDS, 0.95),
-    Rule("CA_HEALTH_NUMBER", _pattern(r"\d{4}[ -]?\d{3}[ -]?\d{3}(?:[ -]?[A-Z]{2})?"), 0.0, None, _HEALTH_WORDS, 0.9),
+         SIN_WORDS, 0.97),
+    Rule("CA_SOCIAL_INSURANCE_NUMBER", _pattern(r"\d{9}"), 0.0, checksums.canadian_sin, SIN_WORDS, 0.95),
+    Rule("CA_HEALTH_NUMBER", _pattern(r"\d{4}[ -]?\d{3}[ -]?\d{3}(?:[ -]?[A-Z]{2})?"), 0.0, None, HEALTH_WORDS, 0.9),
     # Quebec: three letters of the surname, one of the given name, birth date (women's month plus 50), two more digits
     Rule("CA_HEALTH_NUMBER", _pattern(r"[A-Z]{4}[ -]?\d\d(?:[05][1-9]|[16][0-2])[ -]?(?:0[1-9]|[12]\d|3[01])\d\d"), 0.5,
-         None, _HEALTH_WORDS, 0.9),
-    Rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", _pattern(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), 0.0, checksums.nhs, _NHS_WORDS,
+         None, HEALTH_WORDS, 0.9),
+    Rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", _pattern(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), 0.0, checksums.nhs, NHS_WORDS,
          0.97),
     # A mistyped number is still one when its label stands before it; so are AWS's and the NHS's own examples.
     Rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER",
@@ -113,7 +113,7 @@ _RULES = (
          _pattern(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:[ -]?\d{2}){3}[ -]?[A-D]"), 0.95),
     Rule("UK_NATIONAL_INSURANCE_NUMBER",
          _pattern(r"[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d]", re.IGNORECASE), 0.0, None, _NINO_WORDS, 0.9),
-    Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", _pattern(r"\d{5}[ -]?\d{5}K?"), 0.0, checksums.utr, _UTR_WORDS, 0.97),
+    Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", _pattern(r"\d{5}[ -]?\d{5}K?"), 0.0, checksums.utr, UTR_WORDS, 0.97),
     Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
          re.compile(rf"\b(?:utr|unique tax(?:payer)? reference){_LINK}(?P<value>\d(?: ?\d){{9}})(?!\w)",
                     re.IGNORECASE), 0.75),
@@ -123,26 +123,34 @@ _RULES = (
          context(r"vin|vehicle id\w*|chassis"), 0.85),
 )  # fmt: skip
 
-_IBAN_START = re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}(?=[ -]?[A-Z\d])", re.IGNORECASE)
-_IBAN_WORDS = context(r"iban|international bank account|bank account|account number|transfer")
+_IBAN_START = re.compile(r"(?<![^\W_])[A-Z]{2}[\W_]{0,6}\d[\W_]{0,6}\d(?=[\W_]{0,6}[A-Z\d])", re.IGNORECASE)
+IBAN_WORDS = context(r"iban|international bank account|bank account|account number|transfer")
+_LONGEST_GAP = 6
 
 
 def _ibans(text: str) -> Iterator[Span]:
-    """IBANs, in groups or in one piece: as many characters as the country's IBANs have are taken."""
+    """IBANs, in groups or in one piece: as many characters as the country's IBANs have are taken.
+
+    A number with the right check digits may have any separators; another one that the text calls an IBAN, blanks and
+    hyphens.
+    """
     for match in _IBAN_START.finditer(text):
         length = checksums.iban_length(match.group()[:2])
-        end, taken = match.end(), 4
+        end, taken, gap, usual = match.end(), 4, 0, True
         while taken < length and end < len(text):
             if text[end].isascii() and text[end].isalnum():
-                taken += 1
-            elif text[end] not in " -" or not text[end - 1].isalnum():
-                break
+                taken, gap = taken + 1, 0
+            else:
+                gap += 1
+                usual = usual and gap == 1 and text[end] in " -"
+                if gap > _LONGEST_GAP or text[end].isalnum():
+                    break
             end += 1
         if not length or taken < length or (end < len(text) and text[end].isalnum()):
             continue
-        if checksums.iban(text[match.start() : end]):
+        if checksums.iban(re.sub(r"[\W_]", "", text[match.start() : end])):
             yield Span(match.start(), end, "INTERNATIONAL_BANK_ACCOUNT_NUMBER", 0.99)
-        elif near(text, match.start(), end, _IBAN_WORDS) and any(map(str.isdigit, text[match.end() : end])):
+        elif usual and near(text, match.start(), end, IBAN_WORDS) and any(map(str.isdigit, text[match.end() : end])):
             yield Span(match.start(), end, "INTERNATIONAL_BANK_ACCOUNT_NUMBER", 0.75)
 
 

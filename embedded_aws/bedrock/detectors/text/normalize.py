@@ -1,10 +1,13 @@
-"""Fold text so that look-alike spellings compare equal, keeping where each folded character came from.
+"""Fold text so that disguised spellings compare equal, keeping where each folded character came from.
 
-Detectors search the folded text and report offsets in the original one. `fold`, for words, removes invisible
-characters, applies NFKC (full-width, mathematical and ligature forms), case-folds, and maps the letters of other
-scripts that look like Latin ones (a hand-picked part of Unicode TS #39 confusables) to those. `legible`, for detectors
-that depend on case, changes less. `hidden` decodes base 64 and hexadecimal. bench/adversarial.py measures what this
-finds.
+Detectors search the folded text and report offsets in the original one. `legible`, for detectors that depend on case,
+drops what shows nothing and makes plain what looks plain; `readings` adds the other ways to read a text; `fold`, for
+words, goes further: it case-folds and maps the letters of other scripts that look like Latin ones (a hand-picked part
+of Unicode TS #39 confusables) to those. `hidden` decodes base 64 and hexadecimal. bench/adversarial.py measures what
+this finds.
+
+Which characters show nothing, and which are marks on others, is known from Unicode's properties (UAX #44), as the
+package `regex` has them: General_Category and Default_Ignorable_Code_Point.
 """
 
 from __future__ import annotations
@@ -16,15 +19,27 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+import regex
+
 # Look-alikes after case-folding: Cyrillic, Greek, Armenian, Latin extensions and small capitals, each above its twin.
 _CONFUSABLES = str.maketrans(
     "асԁеһіјӏорԛѕтѵԝхуѡкмнвгαβγεηικνορτυχωցհոսօɑɡɩıʏʀɢɪʟɴʙʜꜱᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢøđłħƒⅼ",
     "acdehijlopqstvwxywkmhbrabyenikvoptuxwghnuoagiiyrgilnbhsacdejkmoptuvwzodlhfl",
 )
-# A base character with the marks that follow it: composed as one unit, so that both forms of "é" fold alike.
-_MARKS = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
-_CLUSTER = re.compile(rf".{_MARKS}*", re.DOTALL)
+# Control characters that are white space. Tab, line feed and carriage return are in ordinary texts, the others hardly.
+_RARE_BLANKS = r"\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
+_INVISIBLE = rf"[[\p{{Default_Ignorable_Code_Point}}\p{{Cc}}\p{{Cf}}]--[\t\n\r{_RARE_BLANKS}]]"
+_ADDED = rf"(?:{_INVISIBLE}|\p{{M}})"
+# What reads differently in compatibility form, as a dash, blank or digit.
+_ODD = rf"[[\p{{NFKC_QC=N}}\p{{Dash}}\p{{Zs}}\p{{N}}\u2800{_RARE_BLANKS}]--[\x20-\x7e]]"
+_CLUSTER = regex.compile(rf"{_ODD}{_ADDED}*|.{_ADDED}+|{_ADDED}", regex.V1 | regex.S)
+_SHOWS_NOTHING = regex.compile(_INVISIBLE, regex.V1)
+_TRAILING = regex.compile(rf"(?<=.){_INVISIBLE}+\Z", regex.V1 | regex.S)
+_MARK = regex.compile(r"\p{M}")
+_DASH = regex.compile(r"\p{Dash}")
+_REMOVABLE = regex.compile(rf"[\p{{M}}{_RARE_BLANKS}]", regex.V1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONGEST_CLUSTER = 32  # characters; real ones have a handful
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,90 +59,163 @@ class Folded:
             return start, end
         return self.starts[start], self.ends[end - 1]
 
-
-def _composed(cluster: str) -> str:
-    """A character with its marks in compatibility form; without them when some belong to no letter (strike-through)."""
-    composed = unicodedata.normalize("NFKC", cluster)
-    if len(cluster) > 1 and composed[:1].isalnum() and any(map(unicodedata.combining, composed)):
-        return unicodedata.normalize("NFKC", cluster[0])
-    return composed
+    def then(self, later: Folded) -> Folded:
+        """This folding and one of its text, as one folding of the original."""
+        if not self.starts:
+            return later
+        if not later.starts:
+            return Folded(later.text, self.starts, self.ends)
+        starts = tuple(self.starts[start] for start in later.starts)
+        return Folded(later.text, starts, tuple(self.ends[end - 1] for end in later.ends))
 
 
 @lru_cache(maxsize=4096)
-def _fold_cluster(cluster: str, strip_accents: bool) -> str:
-    """The folded form of one character with its marks; empty for invisible characters."""
-    kept = "".join(char for char in cluster if unicodedata.category(char) not in ("Cf", "Cc", "Mn") or char in "\t\n\r")
-    if not strip_accents:
-        kept = _composed(kept + "".join(char for char in cluster[1:] if unicodedata.category(char) == "Mn"))
-    folded = unicodedata.normalize("NFKC", kept).casefold()
-    if strip_accents:
-        folded = "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
-    return folded.translate(_CONFUSABLES)
+def _single(char: str) -> str:
+    """One character in compatibility form; blanks, dashes and decimal digits of any script as those of ASCII."""
+    if char == "\u2800" or char.isspace():  # the blank of Braille is a symbol
+        return " " if unicodedata.category(char) in ("Zs", "So") else "\n"
+    plain = unicodedata.normalize("NFKC", char)
+    if _DASH.fullmatch(char):
+        return "-" if len(plain) == 1 else plain
+    return "".join(_digit(part) for part in plain)
+
+
+def _digit(char: str) -> str:
+    value = None if char.isascii() else unicodedata.digit(char, None)
+    return char if value is None else str(value)
+
+
+@lru_cache(maxsize=8192)
+def _plain(cluster: str, accents: bool) -> tuple[str, int]:
+    """A character as it reads with the marks and invisible characters after it, and how long it is with its marks.
+
+    The text is empty if the character shows nothing.
+
+    Marks stay that belong to their letter: those of its script (vowel signs and points of Arabic, Hebrew, Thai, Indic
+    scripts), and, with `accents`, those that Unicode composes with it. Marks on digits and signs never do.
+    """
+    base = cluster[0]
+    length = len(_TRAILING.sub("", cluster))
+    if _SHOWS_NOTHING.match(base) or _MARK.match(base):
+        return "", length
+    marks = [char for char in cluster[1:] if _MARK.match(char) and not _SHOWS_NOTHING.match(char)]
+    if not marks or not base.isalpha():
+        return _single(base), length
+    own = "".join(mark for mark in marks if _script(mark) == _script(base))
+    others = "".join(mark for mark in marks if _script(mark) != _script(base))
+    if accents and others:
+        composed = unicodedata.normalize("NFKC", base + others)
+        if not any(map(unicodedata.combining, composed)):
+            return composed + own, length
+    return _single(base) + own, length
+
+
+def _script(char: str) -> str:
+    """The script of a letter or mark, which begins its name (names never change); "COMBINING" for marks of all."""
+    return unicodedata.name(char, "").partition(" ")[0]
+
+
+def _read(text: str, *, accents: bool, blanks: bool) -> Folded:
+    """The text in plain characters. Without `blanks`, rare control characters that are white space show nothing."""
+    if text.isascii() and not _CONTROL.search(text):
+        return Folded(text)
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for match in _CLUSTER.finditer(text):
+        start, end = match.span()
+        cluster = match.group()
+        plain, length = _plain(cluster[:_LONGEST_CLUSTER], accents)
+        if plain == "\n" and not blanks and cluster[0] not in "\t\n\r":
+            plain = ""
+        if plain == cluster:
+            continue
+        pieces += (text[at:start], plain)
+        starts += range(at, start)
+        ends += range(at + 1, start + 1)
+        starts += [start] * len(plain)
+        ends += [start + length if len(cluster) <= _LONGEST_CLUSTER else end] * len(plain)
+        at = end
+    if not at:
+        return Folded(text)
+    pieces.append(text[at:])
+    starts += range(at, len(text))
+    ends += range(at + 1, len(text) + 1)
+    return Folded("".join(pieces), tuple(starts), tuple(ends))
 
 
 def fold(text: str, *, strip_accents: bool = False) -> Folded:
     """Fold `text`; with `strip_accents` also drop diacritics ("fück" -> "fuck"). Linear in the text's length."""
     if text.isascii() and not _CONTROL.search(text):
         return Folded(text.lower())
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for match in _CLUSTER.finditer(text):
-        cluster = match.group()
-        # Marks piled on one character without end are cut: a real cluster has a handful.
-        folded = _fold_cluster(cluster if len(cluster) <= 16 else cluster[:16], strip_accents)
-        pieces.append(folded)
-        starts.extend([match.start()] * len(folded))
-        ends.extend([match.end()] * len(folded))
-    return Folded("".join(pieces), tuple(starts), tuple(ends))
+    plain = _read(text, accents=not strip_accents, blanks=True)
+    pieces = [_folded_letter(char, strip_accents) for char in plain.text]
+    folded = "".join(pieces)
+    if len(folded) == len(plain.text) and all(len(piece) == 1 for piece in pieces):
+        return Folded(folded, plain.starts, plain.ends)
+    places = [place for place, piece in enumerate(pieces) for _ in piece]
+    return plain.then(Folded(folded, tuple(places), tuple(place + 1 for place in places)))
 
 
-# Format characters that show nothing: soft hyphen, zero-width and direction marks, joiners, tags, fillers.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
+@lru_cache(maxsize=4096)
+def _folded_letter(char: str, strip_accents: bool) -> str:
+    folded = unicodedata.normalize("NFKC", char).casefold()
+    if strip_accents and char.isalpha():
+        bare = "".join(part for part in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(part))
+        folded = unicodedata.normalize("NFC", bare)
+    return folded.translate(_CONFUSABLES)
+
+
 # Separate Latin letters stay ("Søren"); capitals look like others than their small letters do.
 _LOOK_ALIKES = {twin: latin for twin, latin in _CONFUSABLES.items() if chr(twin) not in "øđłħƒı"} | str.maketrans(
     "АВЕЅІЈКМНОРСТУХԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧՍՕ", "ABESIJKMHOPCTYXQWABEZHIKMNOPTYXUO"
 )
 _LOOK_ALIKE = re.compile(f"[{''.join(map(chr, _LOOK_ALIKES))}]")
-_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-")
-_ODD = re.compile(f"{_MARKS}|{_INVISIBLE.pattern}|[{''.join(map(chr, _DASHES))}]")
 _WORD = re.compile(r"[^\W_]+")
 _LATIN = re.compile("[A-Za-z]")
 
 
 @lru_cache(maxsize=16)  # one text is read by several policies, and by every regular expression
 def legible(text: str) -> Folded:
-    """The text as its reader sees it, in the same case: "4111\\u200b1111" reads 41111111, and "pаypal" is ASCII.
+    """The text as its reader sees it, in the same case: "4111\u200b1111" reads 41111111, and "pаypal" is ASCII.
 
-    Invisible characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break space) and
-    dashes become plain, marks that belong to no letter go, and look-alikes of Latin letters become these in words or
-    texts that are otherwise Latin: a Russian word in a Russian text stays one. The fast path for texts without such
-    characters costs microseconds.
+    Invisible and control characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break
+    space), digits of all scripts and dashes become plain, marks that belong to no letter go, and look-alikes of Latin
+    letters become these in words or texts that are otherwise Latin: a Russian word in a Russian text stays one. The
+    fast path for texts without such characters costs microseconds.
     """
-    if text.isascii():
-        return Folded(text)
-    mixed = _LOOK_ALIKE.search(text) is not None
-    odd = mixed or _ODD.search(text)
-    if not odd and unicodedata.is_normalized("NFKC", text):
-        return Folded(text)
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for match in _CLUSTER.finditer(text):
-        cluster = match.group()
-        plain = "" if _INVISIBLE.match(cluster) else _composed(cluster[:16])
-        pieces.append(plain)
-        starts.extend([match.start()] * len(plain))
-        ends.extend([match.end()] * len(plain))
-    folded = "".join(pieces).translate(_DASHES)
-    if mixed:
-        folded = _WORD.sub(lambda match: _latinised(match.group(), latin=False), folded)
-        if 2 * len(_LATIN.findall(folded)) >= sum(map(str.isalpha, folded)):
-            folded = _WORD.sub(lambda match: _latinised(match.group(), latin=True), folded)
-    return Folded(folded, tuple(starts), tuple(ends))
+    return _latin(_read(text, accents=True, blanks=True))
+
+
+@lru_cache(maxsize=16)
+def readings(text: str) -> tuple[Folded, ...]:
+    """The ways to read a text, the legible one first.
+
+    Another one, if the text has marks or rare control characters, is without any: "e" with an acute accent is one
+    letter in a name and a disguise in a key, and a form feed is a blank or nothing.
+    """
+    first = legible(text)
+    if not _REMOVABLE.search(text):
+        return (first,)
+    other = _latin(_read(text, accents=False, blanks=False))
+    return (first,) if other.text == first.text else (first, other)
+
+
+def encoded(text: str) -> tuple[Folded, ...]:
+    """The texts hidden in the text as it reads, in base 64 or hexadecimal, with their places in the original."""
+    found = legible(text)
+    return tuple(found.then(inside) for inside in hidden(found.text))
+
+
+def _latin(folded: Folded) -> Folded:
+    """A text with the look-alikes of Latin letters replaced."""
+    if folded.text.isascii() or not _LOOK_ALIKE.search(folded.text):
+        return folded
+    text = _WORD.sub(lambda match: _latinised(match.group(), latin=False), folded.text)
+    if 2 * len(_LATIN.findall(text)) >= sum(map(str.isalpha, text)):
+        text = _WORD.sub(lambda match: _latinised(match.group(), latin=True), text)
+    return Folded(text, folded.starts, folded.ends)
 
 
 def _latinised(word: str, *, latin: bool) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import re2
 
-from embedded_aws.bedrock.detectors.text.normalize import hidden, legible
+from embedded_aws.bedrock.detectors.text.normalize import encoded, readings
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 MAX_PATTERN_LENGTH = 500
@@ -73,7 +73,7 @@ def _compile(pattern: str) -> _Compiled:
 def find(pattern: str, text: str) -> list[Span]:
     """Every non-empty match, sorted, with the pattern as label.
 
-    The pattern is applied to the text as written, then as its reader sees it (normalize.legible) where that differs,
+    The pattern is applied to the text as written, then to its other readings (normalize.readings) where these differ,
     and to texts hidden in it in base 64 or hexadecimal, so that no disguise of characters hides a match, or its end;
     matches that share a character are reported as one.
 
@@ -82,11 +82,10 @@ def find(pattern: str, text: str) -> list[Span]:
     """
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
     spans = _find(pattern, text, deadline)
-    readable = legible(text)
-    readings = [*([readable] if readable.starts else []), *hidden(text)]
-    if not readings:
+    others = [*(reading for reading in readings(text) if reading.text != text), *encoded(text)]
+    if not others:
         return spans
-    for reading in readings:
+    for reading in others:
         for span in _find(pattern, reading.text, deadline):
             spans.append(Span(*reading.original(span.start, span.end), pattern))
     return _united(spans)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
-from embedded_aws.bedrock.detectors.text.normalize import SPELLED, Folded, fold, hidden
+from embedded_aws.bedrock.detectors.text.normalize import SPELLED, Folded, encoded, fold, readings
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 # A token is a run of letters and digits, a run of white space, or one other character. Scripts written without
@@ -76,8 +76,8 @@ class WordMatcher:
         Matches of different phrases may overlap ("acme" and "acme corp"): each may have a separate action.
         """
         found = self._find(text)
-        for inside in hidden(text):
-            found.update(Span(*inside.original(span.start, span.end), span.label) for span in self._find(inside.text))
+        for other in (*readings(text)[1:], *encoded(text)):
+            found.update(Span(*other.original(span.start, span.end), span.label) for span in self._find(other.text))
         return sorted(found, key=lambda span: (span.start, span.end, span.label))
 
     def _find(self, text: str) -> set[Span]:
