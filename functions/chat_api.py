@@ -19,11 +19,13 @@ from stepguard.aws.environment import operators
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
+from stepguard.aws.grounding import grounding_of
 from stepguard.guard import answer as answers
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, Throttled, UnknownExecution
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
-from stepguard.guard.settings import Settings
+from stepguard.guard.settings import GuardrailRef, Settings
+from stepguard.guard.verdict import Layer
 
 WAIT_SECONDS = 25.0
 """The longest wait for an answer: API Gateway's limit is 29 seconds."""
@@ -44,11 +46,13 @@ class ChatApi:
         sleep: Callable[[float], None] = time.sleep,
         operators: Callable[[], frozenset[str]] = operators,
         express: ExpressExecutions | None = None,
+        grounding: Callable[[GuardrailRef | None], bool | None] = grounding_of,
     ) -> None:
         self._executions = executions or Executions()
         self._operators = operators
         self._express = express or ExpressExecutions()
         self._settings = settings
+        self._grounding = grounding
         self._clock = clock
         self._sleep = sleep
 
@@ -84,7 +88,10 @@ class ChatApi:
         return guarded(read_result)
 
     def get_health(self) -> Reply:
-        """200 with the layers that are on, if the configuration is complete; `unguarded` if it permits none."""
+        """200 with the layers that are on, if the configuration is complete; `unguarded` if it permits none.
+
+        `grounding`: whether the model layer checks answers against their passages; null if it cannot be read.
+        """
 
         def health() -> Reply:
             self._operators()
@@ -95,6 +102,7 @@ class ChatApi:
                 "status": "ok",
                 "layers": layers,
                 "unguarded": settings.unguarded,
+                "grounding": self._grounding(settings.guardrails.get(Layer.MODEL)),
                 "state_machine": self._executions.state_machine_arn,
             }
             return 200, body, {}

@@ -133,9 +133,13 @@ SCHEMAS: dict[str, Schema] = {
             "status": {"const": "ok"},
             "layers": {"type": "object", "additionalProperties": TEXT},
             "unguarded": {"type": "boolean", "description": "No layer is on, by the explicit setting UNGUARDED=yes."},
+            "grounding": {
+                "type": ["boolean", "null"],
+                "description": "The model layer checks answers against their passages; null if it cannot be read.",
+            },
             "state_machine": TEXT,
         },
-        ("status", "layers", "unguarded", "state_machine"),
+        ("status", "layers", "unguarded", "grounding", "state_machine"),
     ),
     "Error": _object({"error": _object({"code": TEXT, "message": TEXT}, ("code", "message"))}, ("error",)),
 }

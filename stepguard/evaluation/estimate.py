@@ -15,6 +15,7 @@ from typing import Any
 from stepguard.evaluation import prices
 from stepguard.evaluation.concurrency import units_of
 from stepguard.evaluation.prices import Policies
+from stepguard.guard.grounding import GROUNDING_UNITS
 from stepguard.guard.settings import ModelSettings
 from stepguard.guard.verdict import Layer
 
@@ -28,7 +29,7 @@ MODEL_SECONDS = 10.0
 """How long the Lambda of a guard layer and of the model runs, rounded up."""
 
 EVERY_POLICY: Policies = dict.fromkeys(
-    ("topicPolicyUnits", "contentPolicyUnits", "sensitiveInformationPolicyUnits", prices.GROUNDING_UNITS), 1
+    ("topicPolicyUnits", "contentPolicyUnits", "sensitiveInformationPolicyUnits", GROUNDING_UNITS), 1
 )
 """Assumed for a guardrail whose configuration cannot be read."""
 

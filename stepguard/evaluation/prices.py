@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepguard.guard.grounding import GROUNDING_UNITS
 from stepguard.guard.verdict import Direction
 
 _BEDROCK = "https://aws.amazon.com/bedrock/pricing/"
@@ -155,7 +156,6 @@ _CHARGED = {
     "contextualGroundingPolicy": ("contextualGroundingPolicyUnits", "filters"),
     "automatedReasoningPolicy": ("automatedReasoningPolicyUnits", "policies"),
 }
-GROUNDING_UNITS = "contextualGroundingPolicyUnits"
 
 Policies = Mapping[str, int]
 """A guardrail's charged policies: for each kind of text unit, how often AWS counts it."""

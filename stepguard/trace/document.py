@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stepguard.guard.grounding import is_ungrounded
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
 from stepguard.trace.diff import Segment, changes, mapping, text_changes
 from stepguard.trace.evidence import explain_no_answer, no_answer_of
@@ -50,6 +51,7 @@ def to_document(
         "failure": None if failure is None else failure[1].to_dict(),
         "input": parsed(trace.input) if data else None,
         "answer": dict(answer) or None,
+        "ungrounded": is_ungrounded(mapping(parsed(trace.output))),
         "path": trace.path,
         "stages": trace.stages(),
         "totals": totals(trace),

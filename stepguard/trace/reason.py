@@ -8,6 +8,7 @@ from typing import Any
 
 from stepguard.guard.answer import Source
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
+from stepguard.guard.grounding import UNGROUNDED, is_ungrounded
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
 from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
@@ -57,6 +58,11 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
     answer = mapping(mapping(parsed(trace.output)).get("answer"))
     if answer.get("outcome") == "dont_know":
         return _not_answered(stages.get(INVOKE_MODEL.state))
+    sentence = _ended(answer, stages, trace)
+    return f"{sentence[:-1]}; {UNGROUNDED}." if is_ungrounded(mapping(parsed(trace.output))) else sentence
+
+
+def _ended(answer: Mapping[str, Any], stages: Mapping[str, Visit], trace: Trace) -> str:
     ended = "Passed" if answer.get("source") in _SCREENED else "Answered"
     masks = [visit for visit in stages.values() if visit.outcome == "masked"]
     if masks:

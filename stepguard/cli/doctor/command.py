@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from embedded_aws.cloud import FolderInUseError, StateFolderError
 from stepguard.admin.deployed import StageFunction, differences, functions_of
 from stepguard.admin.guardrails import GuardrailAdmin
+from stepguard.aws.grounding import read_grounding
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command
 from stepguard.cli.doctor import workflow
@@ -26,6 +27,12 @@ from stepguard.session.guardrails import compare_layers, project_files, remedy, 
 from stepguard.session.model import Session, home_of
 
 INSTALLATION, DEPLOYMENT = "Installation", "Deployment"
+
+
+NOT_GROUNDED = (
+    "the model layer has no GROUNDING filter: answers from passages are not checked against them "
+    "(guardrails/grounded/model.yaml has one)"
+)
 
 
 def add_parser(commands: Commands) -> None:
@@ -90,6 +97,9 @@ def _examine(session: Session, checks: list[Check], rows: list[LayerRow], cost: 
     rows += [layer_row(session, layer, files, cost) for layer in used]
     if not any(row.on for row in rows):
         checks.append(_no_layer(functions))
+    model = next((layer.ref for layer in used if layer.layer is Layer.MODEL), None)
+    if read_grounding(model) is False:
+        checks.append(Check("grounding", None, NOT_GROUNDED))
     for line in differences(used, short):
         checks.append(Check("guardrails not in use", None, f"{line} {remedy(session)}"))
     arns = {

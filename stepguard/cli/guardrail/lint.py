@@ -20,6 +20,7 @@ from embedded_aws.bedrock.api.limits import check_configuration
 from embedded_aws.wire import ServiceError, service_model
 from embedded_aws.wire.limits import check
 from stepguard.cli import render
+from stepguard.guard.grounding import checks_grounding
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -177,6 +178,12 @@ def _grounding(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
             "contextualGroundingPolicyConfig",
             f"the {layer} layer sends no grounding source and no query, so contextual grounding never runs there; "
             "put it into model.yaml",
+        )
+    if layer == Layer.MODEL and not checks_grounding(configuration):
+        yield (
+            "contextualGroundingPolicyConfig",
+            "no GROUNDING filter: answers from passages are not checked against them; guardrails/grounded/model.yaml "
+            "has one",
         )
 
 

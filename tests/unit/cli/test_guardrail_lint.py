@@ -122,6 +122,24 @@ def test_topic_definitions_that_cannot_work_are_warned_of(definition: str, words
     assert any(words in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    ("filters", "warned"),
+    [
+        (None, True),
+        ([{"type": "RELEVANCE", "threshold": 0.5}], True),
+        ([{"type": "GROUNDING", "threshold": 0.5, "enabled": False}], True),
+        ([{"type": "GROUNDING", "threshold": 0.5}], False),
+    ],
+)
+def test_a_model_layer_without_grounding_is_warned_of(filters: list[dict[str, Any]] | None, warned: bool) -> None:
+    """Answers from passages would not be checked; other layers have no passages."""
+    members = {} if filters is None else {"contextualGroundingPolicyConfig": {"filtersConfig": filters}}
+    found = [message for _, message in _problems(_with(**members), "model.yaml") if "no GROUNDING filter" in message]
+
+    assert bool(found) is warned
+    assert not [message for _, message in _problems(_with(), "preprocess.yaml") if "no GROUNDING" in message]
+
+
 def test_contextual_grounding_is_warned_of_where_it_never_runs() -> None:
     """Before and after the model there is no source; in the model's layer there may be."""
     grounding = {"filtersConfig": [{"type": "GROUNDING", "threshold": 0.7}]}
@@ -163,7 +181,8 @@ def test_masking_in_a_direction_that_never_comes_is_warned_of(entry: dict[str, A
 def test_filters_on_images_alone_are_warned_of(modalities: dict[str, Any], file: str, warned: list[str]) -> None:
     """The layers hand over texts, which such a filter does not look at."""
     entry = {"type": "SEXUAL", "inputStrength": "HIGH", "outputStrength": "HIGH", **modalities}
-    problems = _problems(_with(contentPolicyConfig={"filtersConfig": [entry]}), file)
+    found = _problems(_with(contentPolicyConfig={"filtersConfig": [entry]}), file)
+    problems = [item for item in found if "no GROUNDING filter" not in item[1]]
     assert problems == [("warning", f"{member} has no TEXT: this filter does not check texts") for member in warned]
 
 

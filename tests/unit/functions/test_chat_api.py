@@ -17,7 +17,7 @@ from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import ERRORMESSAGE, GuardrailRef, Settings, read_settings
 from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient, client_error
-from tests.fakes.bedrock import with_layers
+from tests.fakes.bedrock import REF, with_layers
 from tests.fakes.chat import DEFAULTS, SECRET, api, post, posted
 from tests.fakes.states import ANSWER, MACHINE, Clock, FakeStates
 
@@ -216,6 +216,23 @@ def test_health_tells_the_layers() -> None:
     assert (status, body["status"], body["state_machine"]) == (200, "ok", MACHINE)
     assert body["layers"] == {"preprocess": "version 1", "postprocess": "version 1"}
     assert GuardrailRef("abc123abc123", "1").id not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("found", "layers"), [(True, (Layer.MODEL,)), (None, (Layer.MODEL,)), (False, (Layer.PREPROCESS,))]
+)
+def test_health_tells_whether_passages_are_checked(found: bool | None, layers: tuple[Layer, ...]) -> None:
+    """True, false, or null if the guardrail cannot be read; of the model layer alone."""
+    read: list[GuardrailRef | None] = []
+
+    def grounding(ref: GuardrailRef | None) -> bool | None:
+        read.append(ref)
+        return found
+
+    chat = ChatApi(FakeStates().executions, lambda: with_layers(*layers), grounding=grounding)
+
+    assert chat.get_health()[1]["grounding"] is found
+    assert read == [REF if Layer.MODEL in layers else None]
 
 
 def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,31 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
 def test_the_reason_is_one_sentence(history: History, sentence: str) -> None:
     """Which stage, which policy, how sure; or what failed, and how often it was tried."""
     assert reason(read_history(history.events)) == sentence
+
+
+PASSAGES = {"kind": "prompt", "text": "Why?", "passages": [{"id": "1", "text": "Because."}], "caller": "me"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "units", "got_hits", "ungrounded"),
+    [
+        (PASSAGES, {"contentPolicyUnits": 1}, 1, True),
+        (PASSAGES, {"contextualGroundingPolicyUnits": 1}, 1, False),
+        (PASSAGES, {"contentPolicyUnits": 1}, 0, False),
+        ({"kind": "prompt", "text": "Why?", "caller": "me"}, {}, 1, False),
+    ],
+)
+def test_an_answer_from_unchecked_passages_is_seen(
+    request_: dict[str, Any], units: dict[str, int], got_hits: int, ungrounded: bool
+) -> None:
+    """Passages without a grounding policy: the sentence and the document say it."""
+    history = History(request_).stage("InvokeModel", "model", outcome="passed", text_units=units)
+    document = to_document(read_history(history.ends(outcome="answered", source="LLM", got_hits=got_hits).events))
+
+    assert document["ungrounded"] is ungrounded
+    assert document["reason"] == "Answered: all 1 layers passed it" + (
+        "; the answer was not checked against its passages." if ungrounded else "."
+    )
 
 
 def test_the_trace_keeps_what_the_model_said() -> None:
