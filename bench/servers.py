@@ -56,10 +56,12 @@ class Running:
 
 
 @contextmanager
-def stepguard(core: int | None = None) -> Iterator[Running]:
-    """`stepguard serve` of this source tree on a free port, with the echo model, on one core if given."""
+def stepguard(core: int | None = None, quotas: str | None = None) -> Iterator[Running]:
+    """`stepguard serve` of this source tree on a free port with the echo model; on one core, with quotas, if given."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "stepguard", "serve", "--port", "0", "--home", folder]
+        if quotas:
+            command += ["--quotas", quotas]
         with _started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
             yield Running(_said(process, log, r"listens at (http://\S+)"), process.pid)
 

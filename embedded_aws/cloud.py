@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.s3.buckets import Buckets, BucketService
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaInvokeError, LambdaResult
-from embedded_aws.wire import Account, JsonService, ServiceError
+from embedded_aws.wire import Account, JsonService, Quotas, Rate, ServiceError
 
 
 class FolderInUseError(Exception):
@@ -70,6 +70,7 @@ class EmbeddedCloud:
         tables: tuple[Table, ...] = (),
         recover: bool = True,
         moto_api: bool = False,
+        rates: Mapping[str, Rate] | None = None,
     ) -> None:
         """`http_api` is the application's API, if it has one; `buckets` and `tables` are stored in the folder, not in
         memory.
@@ -77,6 +78,7 @@ class EmbeddedCloud:
         `announce` writes endpoint.json for other processes; `patience` is the time to wait for the folder, in seconds.
         Without `recover`, executions that a killed process left behind are not resumed: for a process that only reads.
         `moto_api` serves moto's control interface.
+        `rates` are request quotas (embedded_aws/wire/quotas.py); without them nothing is throttled.
         """
         self.account = account or Account()
         self.home = home
@@ -91,6 +93,7 @@ class EmbeddedCloud:
         self._tables = tables
         self._recover = recover
         self._moto_api = moto_api
+        self._quotas = Quotas(rates, self.account)
         self.watch: Callable[[str, bytes], None] | None = None
         """Told of every function that a state machine has called, and what it answered."""
         self._registered = threading.Event()
@@ -115,10 +118,13 @@ class EmbeddedCloud:
             if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
                 raise _FolderError(f"{folder.name} is not a folder")
         self.bedrock = Bedrock(
-            self.home / "bedrock.sqlite3", self.account, workers=self._workers or os.cpu_count() or 1
+            self.home / "bedrock.sqlite3",
+            self.account,
+            workers=self._workers or os.cpu_count() or 1,
+            quotas=self._quotas,
         )
         opened.callback(self.bedrock.close)
-        self.functions = Functions(self.account, self.home / "logs", self._workers)
+        self.functions = Functions(self.account, self.home / "logs", self._workers, self._quotas)
         opened.callback(self.functions.close)
         opened.callback(self._registered.set)
         buckets = Buckets(self.home / "buckets", self._buckets)
@@ -136,15 +142,15 @@ class EmbeddedCloud:
         opened.callback(self.states.close)
         self.endpoint = Endpoint(
             {
-                "states": [JsonService("stepfunctions", self.states)],
+                "states": [JsonService("stepfunctions", self.states, self._quotas)],
                 "bedrock": [
-                    JsonService("bedrock", self.bedrock.control),
-                    JsonService("bedrock-runtime", self.bedrock.runtime),
+                    JsonService("bedrock", self.bedrock.control, self._quotas),
+                    JsonService("bedrock-runtime", self.bedrock.runtime, self._quotas),
                 ],
                 "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
-                "lambda": [JsonService("lambda", LambdaBackend(self.functions))],
+                "lambda": [JsonService("lambda", LambdaBackend(self.functions), self._quotas)],
                 "s3": [BucketService(buckets)],
-                "dynamodb": [TableService(tables, self.account)],
+                "dynamodb": [TableService(tables, self.account, self._quotas)],
             },
             self._http_api,
             host=self._address[0],

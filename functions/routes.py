@@ -64,7 +64,7 @@ _log = logging.getLogger(__name__)
 
 
 def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", denied: str = "") -> Reply:
-    """The route's reply, or an error reply: `{"error": {"code", "message"}}`.
+    """The route's reply, or an error reply: `{"error": {"code", "message"}}`, with Retry-After where a wait helps.
 
     `unknown` is the code for a missing resource. With `denied`, a missing permission of this service's role has this
     message; otherwise it is reported as any other configuration error.
@@ -82,7 +82,8 @@ def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", de
             code = unknown
         if denied and isinstance(error, AccessDenied):
             code, message = "AccessDenied", denied
-        return status, {"error": {"code": code, "message": message}}, {}
+        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        return status, {"error": {"code": code, "message": message}}, headers
 
 
 def answered(route: Callable[[], Reply], _: Caller) -> Reply:

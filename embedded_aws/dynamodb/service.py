@@ -12,7 +12,8 @@ from typing import Any
 
 from embedded_aws.dynamodb.expressions import Expression
 from embedded_aws.dynamodb.tables import Item, Table, Tables
-from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, ServiceError
+from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, Quotas, ServiceError
+from embedded_aws.wire.quotas import UNLIMITED
 
 ITEM_BYTES = 400 * 1024
 KEY_BYTES = 2048
@@ -28,9 +29,9 @@ _WRITE = _COMMON | {
 class TableService:
     """The tables of the state folder; the endpoint calls `owns` and `handle`, as for every embedded service."""
 
-    def __init__(self, tables: Tables, account: Account) -> None:
+    def __init__(self, tables: Tables, account: Account, quotas: Quotas = UNLIMITED) -> None:
         self._tables = tables
-        self._service = JsonService("dynamodb", TableBackend(tables, account))
+        self._service = JsonService("dynamodb", TableBackend(tables, account), quotas)
 
     def owns(self, request: HttpRequest) -> bool:
         """Whether the request is one of DynamoDB's operations."""

@@ -18,7 +18,8 @@ from embedded_aws.lambda_.config import REQUEST_LIMIT, FunctionConfig, InvokeRes
 from embedded_aws.lambda_.invocation import INIT_SECONDS, Event, Invocation
 from embedded_aws.lambda_.logs import LogFolder
 from embedded_aws.lambda_.worker import LambdaWorker, Sandbox
-from embedded_aws.wire import Account, ServiceError
+from embedded_aws.wire import Account, Quotas, ServiceError
+from embedded_aws.wire.quotas import UNLIMITED
 from embedded_aws.workers.pool import PoolBusy, PoolClosed, WorkerPool
 from embedded_aws.workers.process import WorkerRetired
 
@@ -43,11 +44,14 @@ class Functions:
     `workers` is the number of worker processes kept warm for each set of functions of equal task root and
     environment (default: two per processor, as functions mostly wait for other services); when all of them wait, up
     to 16 in total are started. Workers start at the first invocation, or with `prewarm`. Logs go to `log_folder`, one
-    file per function.
+    file per function. `quotas` limit how many invocations run at a time.
     """
 
-    def __init__(self, account: Account, log_folder: Path, workers: int | None = None) -> None:
+    def __init__(
+        self, account: Account, log_folder: Path, workers: int | None = None, quotas: Quotas = UNLIMITED
+    ) -> None:
         self.account = account
+        self._quotas = quotas
         self._configs: dict[str, FunctionConfig] = {}
         self._logs = LogFolder(log_folder)
         self._pool = WorkerPool(
@@ -97,7 +101,8 @@ class Functions:
         """
         config = self.config(name_or_arn)
         check_size(payload, REQUEST_LIMIT)
-        return self._run(config, Event(str(uuid4()), payload, client_context), timeout)
+        with self._quotas.invocation():
+            return self._run(config, Event(str(uuid4()), payload, client_context), timeout)
 
     def routes(self, name_or_arn: str, timeout: float) -> list[tuple[str, str]]:
         """Method and pattern of each route that a function's handler declares, e.g. an application of Chalice.

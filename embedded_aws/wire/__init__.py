@@ -13,6 +13,17 @@ Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index
 from embedded_aws.wire.base import Account, HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
+from embedded_aws.wire.quotas import Quotas, Rate
 from embedded_aws.wire.service import JsonService
 
-__all__ = ["Account", "HttpRequest", "HttpResponse", "JsonService", "ServiceError", "check", "service_model"]
+__all__ = [
+    "Account",
+    "HttpRequest",
+    "HttpResponse",
+    "JsonService",
+    "Quotas",
+    "Rate",
+    "ServiceError",
+    "check",
+    "service_model",
+]

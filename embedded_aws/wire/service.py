@@ -16,16 +16,21 @@ from embedded_aws.wire.base import HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.coding import dump, from_wire, json_body, rest_params, to_wire
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
+from embedded_aws.wire.quotas import UNLIMITED, Quotas
 from embedded_aws.wire.routes import Route
 
 _log = logging.getLogger(__name__)
 
 
 class JsonService:
-    """Routes requests of one botocore service model to `backend`, an object with a method per operation."""
+    """Routes requests of one botocore service model to `backend`, an object with a method per operation.
 
-    def __init__(self, service: str, backend: object) -> None:
+    `quotas` limit the calls that arrive on the wire.
+    """
+
+    def __init__(self, service: str, backend: object, quotas: Quotas = UNLIMITED) -> None:
         self.model = service_model(service)
+        self._quotas = quotas
         self._backend = backend
         self._rest = self.model.metadata["protocol"] == "rest-json"
         self._invalid = "ValidationException"
@@ -46,6 +51,7 @@ class JsonService:
         request_id = str(uuid4())
         try:
             operation, params = self._parse(request)
+            self._quotas.check_call(self.model.service_name, operation.name)
             return self._serialize(operation, self.call(operation.name, params), request_id)
         except ServiceError as error:
             return self._error(error, request_id)

@@ -7,6 +7,7 @@ DynamoDB table, one for each caller, minute and day, which DynamoDB deletes by t
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import random
 import time
@@ -102,7 +103,7 @@ class CallerQuota:
             return
         for (window, number, limit), reason in zip(limited, reasons, strict=False):
             if reason == "ConditionalCheckFailed":
-                raise _refusal(window, number, limit)
+                raise _refusal(window, number, limit, now)
 
     def _write(self, writes: list[dict[str, Any]]) -> list[str]:
         """Write all or nothing. Returns the reasons for writing nothing, one for each write, or an empty list."""
@@ -154,10 +155,14 @@ def _first_time(table: str, identifier: str, now: float) -> dict[str, Any]:
     }
 
 
-def _refusal(window: _Window, number: int, limit: int) -> Throttled | QuotaExceeded:
+def _refusal(window: _Window, number: int, limit: int, now: float) -> Throttled | QuotaExceeded:
+    refusal: Throttled | QuotaExceeded
     if window is _QUESTIONS:
-        return Throttled(f"You may start {limit} questions in a minute; wait for the next one.")
-    return QuotaExceeded(
-        f"You may start {limit} questions and items of evaluations in a day (UTC), and {number} more exceed that. "
-        "Wait for the next day, or evaluate a sample."
-    )
+        refusal = Throttled(f"You may start {limit} questions in a minute; wait for the next one.")
+    else:
+        refusal = QuotaExceeded(
+            f"You may start {limit} questions and items of evaluations in a day (UTC), and {number} more exceed that. "
+            "Wait for the next day, or evaluate a sample."
+        )
+    refusal.retry_after = math.ceil(window.seconds - now % window.seconds)
+    return refusal

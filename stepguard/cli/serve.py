@@ -16,6 +16,11 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "serve", _run, session_options=False)
     parser.add_argument("--port", type=read_port, default=4566, help="default 4566; 0 takes any free one")
     parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1")
+    parser.add_argument(
+        "--quotas",
+        metavar="default|FACTOR|FILE",
+        help="throttle like AWS: its default quotas, a factor of them such as 0.1, or a JSON file of buckets",
+    )
     parser.add_argument("--aws", action="store_true", help="the page on your AWS account, with your own credentials")
     parser.add_argument("--endpoint-url", metavar="URL", help="with --aws: use another AWS endpoint")
     parser.add_argument("--state-machine", metavar="ARN", help="with --aws; default STATE_MACHINE_ARN")
@@ -32,9 +37,13 @@ def _run(arguments: argparse.Namespace) -> int:
             return run(arguments, session)
     from stepguard.session.embedded import embedded
     from stepguard.session.model import home_of
+    from stepguard.session.quotas import read_rates
 
+    rates = read_rates(arguments.quotas) if arguments.quotas else None
     home, moto_api = home_of(arguments.home), arguments.moto_api
-    with embedded(home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api) as session:
+    with embedded(
+        home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api, rates=rates
+    ) as session:
         return run(arguments, session)
 
 

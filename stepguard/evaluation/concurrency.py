@@ -1,13 +1,15 @@
 """The number of items that can run at a time before Bedrock throttles.
 
-Default quotas of ApplyGuardrail in regions other than us-east-1 and us-west-2, mid-2025:
-https://docs.aws.amazon.com/general/latest/gr/bedrock.html. AWS can raise both; then set the run's parameter.
+Default quotas of ApplyGuardrail in Regions other than us-east-1 and us-west-2. AWS can raise both; then set the run's
+parameter.
 """
 
 from __future__ import annotations
 
-REQUESTS_PER_SECOND = 25.0
-TEXT_UNITS_PER_SECOND = 25.0
+from stepguard.evaluation.quotas import QUOTAS
+
+REQUESTS_PER_SECOND = QUOTAS["bedrock-runtime:ApplyGuardrail"].other
+TEXT_UNITS_PER_SECOND = QUOTAS["bedrock-runtime:topicPolicyUnits"].other
 """The smallest of the policies' quotas: denied topics and, outside the two large regions, all others."""
 
 SECONDS_PER_CALL = 0.25

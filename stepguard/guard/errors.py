@@ -11,6 +11,9 @@ from __future__ import annotations
 class StepguardError(Exception):
     """The base class of all errors that stepguard reports."""
 
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed."""
+
 
 class ConfigurationError(StepguardError):
     """A setting is missing, incomplete or malformed; the message names the variable."""
@@ -42,6 +45,8 @@ class OperatorsOnly(StepguardError):
 
 class Throttled(StepguardError):
     """A request or text-unit quota was exceeded. Retried by the state machine."""
+
+    retry_after = 1
 
 
 class QuotaExceeded(StepguardError):

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from embedded_aws.cloud import EmbeddedCloud, FolderInUseError, announced
 from embedded_aws.endpoint import HttpApi
 from embedded_aws.lambda_.config import FunctionConfig
+from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.admin.state_machine import put_state_machine
@@ -55,12 +56,14 @@ def embedded(
     serve: bool = False,
     recover: bool = True,
     moto_api: bool = False,
+    rates: Mapping[str, Rate] | None = None,
 ) -> Iterator[Session]:
     """A session on the embedded AWS of a state folder.
 
     If another process serves the folder, the session uses that one; otherwise it starts one and deploys everything into
-    it. Without `recover`, executions that a killed process left unfinished stay unfinished. With
-    `moto_api`, moto's control interface is served. Raises FolderInUseError, StateFolderError, StepguardError.
+    it. Without `recover`, executions that a killed process left unfinished stay unfinished. With `moto_api`, moto's
+    control interface is served. `rates` are request quotas (stepguard/session/quotas.py). Raises FolderInUseError,
+    StateFolderError, StepguardError.
     """
     if missing := missing_packages():
         raise ConfigurationError(
@@ -73,7 +76,7 @@ def embedded(
         cloud = None
         if url is None:
             try:
-                cloud = _start(opened, home, host, port, serve=serve, recover=recover, moto_api=moto_api)
+                cloud = _start(opened, home, host, port, serve=serve, recover=recover, moto_api=moto_api, rates=rates)
             except FolderInUseError as error:
                 if serve or not error.endpoint:
                     raise
@@ -97,7 +100,15 @@ _UNGUARDED_ELSEWHERE = "stepguard: UNGUARDED=yes has no effect here: set it for 
 
 
 def _start(
-    opened: ExitStack, home: Path, host: str, port: int, *, serve: bool, recover: bool, moto_api: bool
+    opened: ExitStack,
+    home: Path,
+    host: str,
+    port: int,
+    *,
+    serve: bool,
+    recover: bool,
+    moto_api: bool,
+    rates: Mapping[str, Rate] | None,
 ) -> EmbeddedCloud:
     """The folder's embedded AWS in this process; waits for another command that uses the folder."""
 
@@ -115,6 +126,7 @@ def _start(
             buckets=(EVALUATION_BUCKET,),
             recover=recover,
             moto_api=moto_api,
+            rates=rates,
         )
         return opened.enter_context(cloud)
 

@@ -62,6 +62,7 @@ FILES = [
     "stepguard/evaluation/map_items.py",
     "stepguard/evaluation/metrics.py",
     "stepguard/evaluation/prices.py",
+    "stepguard/evaluation/quotas.py",
     "stepguard/evaluation/results.py",
     "stepguard/evaluation/runs.py",
     "stepguard/evaluation/scorecard.py",

@@ -10,17 +10,21 @@ from embedded_aws.bedrock.api.sagemaker import SageMakerRuntime
 from embedded_aws.bedrock.api.store import Store
 from embedded_aws.bedrock.detection import Detection, LocalDetection
 from embedded_aws.bedrock.judge.judge import LocalJudge
+from embedded_aws.bedrock.judge.metered import MeteredJudge
 from embedded_aws.bedrock.judge.workers import WorkerJudge
 from embedded_aws.bedrock.models.catalogue import Catalogue
+from embedded_aws.bedrock.models.metered import MeteredModel
 from embedded_aws.bedrock.models.worker import WorkerModel
-from embedded_aws.wire import Account
+from embedded_aws.wire import Account, Quotas
+from embedded_aws.wire.quotas import UNLIMITED
 
 
 class Bedrock:
     """Three backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
     `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors are
     loaded when first used, and can be replaced. The language model runs in a separate process. With `workers`,
-    guardrails are applied in up to that many separate processes, else in the calling thread.
+    guardrails are applied in up to that many separate processes, else in the calling thread. `quotas` limit text units
+    and tokens.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Bedrock:
         detection: Detection | None = None,
         models: Catalogue | None = None,
         workers: int = 0,
+        quotas: Quotas = UNLIMITED,
     ) -> None:
         self._model = None
         if models is None:
@@ -39,7 +44,8 @@ class Bedrock:
         self._store = Store(database)
         self.control = Control(self._store, account or Account())
         self._workers = WorkerJudge(workers) if workers else None
-        judge = self._workers or LocalJudge(detection or LocalDetection())
+        judge = MeteredJudge(self._workers or LocalJudge(detection or LocalDetection()), quotas)
+        models = Catalogue(MeteredModel(models.language, quotas), MeteredModel(models.echo, quotas))
         self.runtime = Runtime(self.control.get, judge, models)
         self.sagemaker_runtime = SageMakerRuntime(models)
 

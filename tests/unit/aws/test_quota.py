@@ -42,8 +42,10 @@ def test_the_third_question_of_a_minute_is_refused(dynamodb: Any) -> None:
     quota = CallerQuota(dynamodb, lambda: now[0])
     quota.take(CALLER)
     quota.take(CALLER)
-    with pytest.raises(Throttled, match="2 questions in a minute"):
+    now[0] = 19.5
+    with pytest.raises(Throttled, match="2 questions in a minute") as refused:
         quota.take(CALLER)
+    assert refused.value.retry_after == 41  # until the next minute begins
     quota.take("another")
     now[0] = 60.0
     quota.take(CALLER)

@@ -47,6 +47,12 @@ def test_an_error_has_its_status_and_code(kind: type[StepguardError], status: in
     assert ("bucket-of-ours" in body["error"]["message"]) is (status < 500)
 
 
+def test_a_throttled_caller_learns_when_to_come_back() -> None:
+    """Retry-After in seconds; an error that a wait does not mend has none."""
+    assert guarded(lambda: failing(Throttled("slowly")))[2] == {"Retry-After": "1"}
+    assert guarded(lambda: failing(InvalidRequest("no")))[2] == {}
+
+
 def test_a_fault_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The caller is told nothing of it, so the log has to."""
     with caplog.at_level(logging.ERROR):
