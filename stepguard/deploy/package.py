@@ -128,7 +128,10 @@ def _chalice(root: Path, out: Path, resources: Path) -> None:
 
 def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], project: Project) -> None:
     document = guardrails.point_at_versions(yaml.safe_load(template.read_text(encoding="utf-8")), layers)
-    document["Resources"] |= guardrails.resources(layers)
+    try:
+        document["Resources"] |= guardrails.resources(layers)
+    except guardrails.GuardrailFieldError as error:
+        raise PackagingError(str(error)) from None
     _embed_definitions(document["Resources"], project.path("statemachine"))
     _allow_network_interfaces(document["Resources"])
     _close_api(document["Resources"])

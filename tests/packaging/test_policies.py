@@ -78,6 +78,7 @@ ACTIONS = {
 LAMBDAS = ("ApiHandler", "GuardAnswer", "GuardInput", "InvokeModel", "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
+_PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail-profile/*"
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
 STAGES_OF = {
@@ -97,6 +98,12 @@ EXPLAINED = {
     **{
         (f"{name}Role", "UseNetworkInterfaces", "*"): "AWS: the interfaces do not exist before; only in a VPC"
         for name in LAMBDAS
+    },
+    **{
+        (f"{role}Role", "ApplyOwnGuardrail", _PROFILES): (
+            "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
+        )
+        for role in ("GuardInput", "InvokeModel", "GuardAnswer")
     },
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
@@ -292,9 +299,9 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     }
     arn = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/${%sGuardrailIdentifier}"
     assert used == {
-        "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", "OtherGuardrailArns"],
-        "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", "OtherGuardrailArns"],
-        "GuardAnswerRole": ["GuardrailPostprocess.GuardrailArn", arn % "Postprocess", "OtherGuardrailArns"],
+        "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
+        "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
+        "GuardAnswerRole": ["GuardrailPostprocess.GuardrailArn", arn % "Postprocess", _PROFILES, "OtherGuardrailArns"],
     }
 
 
