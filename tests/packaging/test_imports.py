@@ -67,6 +67,7 @@ def ran(built: Built, unpacked: tuple[Path, Path]) -> dict[str, Any]:
         env={
             "AWS_DEFAULT_REGION": "us-east-1",
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:x",
+            "UNGUARDED": "yes",
         },
     )
     assert result.returncode == 0, result.stderr

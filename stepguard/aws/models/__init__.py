@@ -1,17 +1,20 @@
-"""The model that answers a question, through any of its APIs."""
+"""The model that answers a question, through any of its APIs. Only the module of the configured one is loaded."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from stepguard.aws.guardrails import Guardrails
-from stepguard.aws.models import converse, endpoint, invoke
 from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelApi, ModelSettings
 from stepguard.guard.verdict import Layer, merge
+
+if TYPE_CHECKING:
+    from stepguard.aws.models.endpoint import EndpointClient
 
 __all__ = ["Completion", "Models", "RuntimeClient"]
 
@@ -25,7 +28,7 @@ class Models:
     def __init__(
         self,
         runtime: RuntimeClient | None = None,
-        sagemaker: endpoint.EndpointClient | None = None,
+        sagemaker: EndpointClient | None = None,
         guardrails: Guardrails | None = None,
     ) -> None:
         self._runtime = runtime
@@ -39,6 +42,8 @@ class Models:
         checked in separate requests, and shortened for the model.
         """
         if model.api is ModelApi.SAGEMAKER:
+            from stepguard.aws.models import endpoint
+
             return endpoint.ask(question, model, guardrail, self._guardrails, self._sagemaker)
         if guardrail is None or question.characters <= REQUEST_CHARACTERS:
             return self._shortening(question, model, guardrail)
@@ -50,7 +55,10 @@ class Models:
 
     def _shortening(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
         """One answer from as much of the passages as the model takes."""
-        ask = converse.ask if model.api is ModelApi.CONVERSE else invoke.ask
+        if model.api is ModelApi.CONVERSE:
+            from stepguard.aws.models.converse import ask
+        else:
+            from stepguard.aws.models.invoke import ask
         shorter = question
         while True:
             try:
