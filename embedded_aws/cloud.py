@@ -39,7 +39,8 @@ class FolderInUseError(Exception):
     """Another process owns the state folder; `endpoint` is its address if it serves one."""
 
     def __init__(self, home: Path, endpoint: str | None) -> None:
-        super().__init__(f"The state folder {home} is in use by another stepguard process.")
+        answers = f", which answers at {endpoint}" if endpoint else ""
+        super().__init__(f"The state folder {home} is in use by another stepguard process{answers}.")
         self.endpoint = endpoint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import threading
@@ -127,7 +128,10 @@ class Endpoint:
         try:
             listener = socket.create_server((self.host, self.port), family=family, backlog=1024)
         except OSError as error:
-            raise OSError(error.errno, f"Cannot listen on {self.host} port {self.port}: {error.strerror}") from None
+            reason = error.strerror
+            if error.errno == errno.EADDRINUSE:
+                reason = "it is already in use by another program. Choose another port; 0 takes a free one"
+            raise OSError(error.errno, f"Cannot listen on {self.host} port {self.port}: {reason}") from None
         self.port = listener.getsockname()[1]
         # waitress sets TCP_NODELAY by default; the Server header is omitted.
         self._server = create_server(

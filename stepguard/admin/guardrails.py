@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stepguard.aws.clients import aws_errors, client, pages
@@ -147,3 +148,17 @@ class GuardrailAdmin:
             if self._clock() > deadline:
                 raise ServiceUnavailable(f"Guardrail {identifier} was still {status} after {READY_SECONDS:g} s.")
             self._sleep(1.0)
+
+
+def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
+    """Create or update the guardrails of files. Raises InvalidRequest that names the refused file."""
+    admin = GuardrailAdmin()
+    applied = {}
+    for file, configuration in files.items():
+        try:
+            applied[file] = admin.apply(configuration)
+        except InvalidRequest as error:  # the error hides texts that the service quotes; the lint can show them
+            raise InvalidRequest(
+                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
+            ) from None
+    return applied

@@ -85,27 +85,32 @@ def add_redact(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redact", action="store_true", help="hide every text of people and models")
 
 
-def in_session(run: SessionRun, *, recover: bool = False) -> Run:
-    """A command that gets an open session.
+def in_session(run: SessionRun, *, recover: bool = False, other_machines: bool = False) -> Run:
+    """A command that gets an open session; `other_machines` if it takes --state-machine on the embedded AWS, too.
 
     With `recover`, executions that a killed process left unfinished continue: for commands that run executions.
     """
 
     def run_in_session(arguments: argparse.Namespace) -> int:
-        with _open_session(arguments, recover) as session:
+        with _open_session(arguments, recover, other_machines) as session:
             return run(arguments, session)
 
     return run_in_session
 
 
-def _open_session(arguments: argparse.Namespace, recover: bool) -> AbstractContextManager[Session]:
+def _open_session(
+    arguments: argparse.Namespace, recover: bool, other_machines: bool
+) -> AbstractContextManager[Session]:
     if arguments.aws or arguments.endpoint_url:
         from stepguard.session.account import on_aws
 
         return on_aws(arguments.endpoint_url, arguments.state_machine)
+    from stepguard.guard.errors import InvalidRequest
     from stepguard.session.embedded import embedded
     from stepguard.session.model import home_of
 
+    if arguments.state_machine and not other_machines:
+        raise InvalidRequest("--state-machine needs --aws or --endpoint-url: the embedded AWS has one chat.")
     return embedded(home_of(arguments.home), recover=recover)
 
 

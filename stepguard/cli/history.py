@@ -66,7 +66,7 @@ def add_parser(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     """A file needs no session."""
-    return show_file(arguments) if arguments.file is not None else in_session(run)(arguments)
+    return show_file(arguments) if arguments.file is not None else in_session(run, other_machines=True)(arguments)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
@@ -93,7 +93,16 @@ def show_file(arguments: argparse.Namespace) -> int:
     An export of GetExecutionHistory, log lines of an EXPRESS execution, or results.jsonl of an evaluation, with the
     item that the argument names.
     """
-    text = _text(arguments.file)
+    try:
+        return _show_text(arguments, _text(arguments.file))
+    except InvalidRequest as error:
+        message = str(error)
+        raise InvalidRequest(
+            message if message.startswith(str(arguments.file)) else f"{arguments.file}: {message}"
+        ) from None
+
+
+def _show_text(arguments: argparse.Namespace, text: str) -> int:
     results = [line for line in read_documents(text) if is_result(line)]
     if results:
         line = _item(results, arguments.execution)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from stepguard.cli.commands import Commands, add_command
+from stepguard.guard.errors import InvalidRequest
 from stepguard.project.creation import create_project
 
 
@@ -17,7 +18,13 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the project and print its files and the next step."""
-    for name in create_project(arguments.folder):
+    try:
+        created = create_project(arguments.folder)
+    except OSError as error:
+        raise InvalidRequest(
+            f"{arguments.folder}: the project cannot be created here ({error.strerror}). Choose another folder."
+        ) from None
+    for name in created:
         print(f"  {name}")
     print(f"Next: cd {arguments.folder} && stepguard demo")
     return 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from stepguard import __version__
@@ -93,9 +96,21 @@ def _describe(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's parser; an unknown command gets the most similar one, and every usage error the command for help."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error, exit with code 2."""
+        unknown = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
+        if unknown:
+            similar = get_close_matches(unknown[1], re.findall(r"[\w-]+", unknown[2]), 1)
+            message += f". Did you mean {similar[0]}?" if similar else ""
+        super().error(f"{message}\nHelp: {self.prog} --help")
+
+
 def parser_of(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the chosen command; the other commands have only their name and help."""
-    parser = argparse.ArgumentParser(prog="stepguard", description="Three guard layers around a large language model.")
+    parser = _Parser(prog="stepguard", description="Three guard layers around a large language model.")
     parser.add_argument("--version", action="version", version=f"stepguard {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():

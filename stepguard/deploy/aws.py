@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from stepguard.aws.clients import client
 
@@ -46,5 +46,7 @@ def aws_call() -> Iterator[None]:
     except ClientError as error:
         found = error.response.get("Error", {})
         raise AwsError(str(found.get("Code", "")), str(found.get("Message", ""))) from None
+    except (NoCredentialsError, PartialCredentialsError):
+        raise AwsError("", "There are no complete AWS credentials: set AWS_PROFILE, or run `aws configure`.") from None
     except BotoCoreError as error:
         raise AwsError("", str(error)) from None

@@ -55,6 +55,7 @@ class Package:
 def build(project: Project, out: Path) -> Package:
     """Package a project into a folder, which is created. Raises PackagingError."""
     try:
+        project.lambdas()  # Chalice reports a malformed config.json as a traceback
         layers = configurations(project)
         resources = load_resources(project.path(RESOURCES))
         lambda_part = find_lambda_part()

@@ -15,6 +15,7 @@ from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.verdict import Layer
+from stepguard.project.files import read_text
 
 PACKAGE = Path(__file__).resolve().parents[1]
 """The installed stepguard package."""
@@ -71,12 +72,23 @@ class Project:
         Raises ConfigurationError.
         """
         file = self.path(CONFIG)
+        text = read_text(file)
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
+            config = json.loads(text)
             memory = int(config.get("lambda_memory_size", 128))
             return [_lambda(name, entry, memory) for name, entry in config["stages"][stage]["lambda_functions"].items()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}: {error}).") from None
+        except json.JSONDecodeError as error:
+            raise ConfigurationError(f"{file}, line {error.lineno}: is not valid JSON ({error.msg}).") from None
+        except KeyError as error:
+            raise ConfigurationError(
+                f"{file}: has no member {error} of stages.{stage}.lambda_functions; compare it with the file of a new "
+                "project (stepguard init DIR)."
+            ) from None
+        except (ValueError, TypeError, AttributeError):
+            raise ConfigurationError(
+                f"{file}: stages.{stage}.lambda_functions must map each Lambda to its lambda_timeout and, if "
+                "needed, its lambda_memory_size, both numbers."
+            ) from None
 
     def chat_definition(self, function_arns: Mapping[str, str]) -> str:
         """statemachine/chat.asl.json with each `${GuardInputFunctionArn}` replaced, as CloudFormation does it.
@@ -91,10 +103,7 @@ class Project:
 
     def _definition(self, name: str, function_arns: Mapping[str, str]) -> str:
         file = self.path(f"statemachine/{name}.asl.json")
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
+        text = read_text(file)
         substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
 
         def replace(placeholder: re.Match[str]) -> str:

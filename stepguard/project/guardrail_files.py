@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from stepguard.guard.errors import ConfigurationError
+from stepguard.project.files import read_text
 from stepguard.project.settings_file import blocked_message
 
 MESSAGES = ("blockedInputMessaging", "blockedOutputsMessaging")
@@ -23,19 +24,22 @@ def read_guardrail_files(paths: list[Path]) -> dict[Path, dict[str, Any]]:
     """
     files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     if not files:
-        raise ConfigurationError(f"No .yaml file in {', '.join(map(str, paths))}.")
+        folders = ", ".join(str(path.resolve()) for path in paths)
+        raise ConfigurationError(
+            f"There is no .yaml file in {folders}. Guardrails are files such as guardrails/preprocess.yaml of a "
+            "project (stepguard init DIR creates one)."
+        )
     return {file: _guardrail(file) for file in files}
 
 
 def _guardrail(file: Path) -> dict[str, Any]:
     try:
-        configuration = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
+        configuration = yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise ConfigurationError(f"{file}{line}: is not valid YAML.") from None
+        reason = f" ({error.problem})" if isinstance(error, yaml.MarkedYAMLError) and error.problem else ""
+        raise ConfigurationError(f"{file}{line}: is not valid YAML{reason}.") from None
     if not isinstance(configuration, dict) or not isinstance(configuration.get("name"), str):
         raise ConfigurationError(f"{file}: a guardrail is a mapping with a 'name', as CreateGuardrail takes it.")
     if missing := [member for member in MESSAGES if member not in configuration]:

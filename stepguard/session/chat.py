@@ -105,5 +105,9 @@ def find(executions: Executions, name: str) -> str:
     try:
         executions.describe(arn)
     except UnknownExecution:
-        raise UnknownExecution(f"There is no execution {name} here.") from None
+        machine = executions.state_machine_arn
+        raise UnknownExecution(
+            f"There is no execution {name} of {machine}. `stepguard history` lists those that exist; another state "
+            "folder or account has others (--home, --aws)."
+        ) from None
     return arn

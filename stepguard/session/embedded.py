@@ -14,7 +14,7 @@ from embedded_aws.endpoint import HttpApi
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
-from stepguard.admin.guardrails import GuardrailAdmin
+from stepguard.admin.guardrails import apply_files
 from stepguard.admin.state_machine import put_state_machine
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
@@ -168,9 +168,8 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
 
 
 def _apply_layers() -> dict[Layer, GuardrailRef]:
-    admin = GuardrailAdmin()
     files = read_guardrail_files(find_project().guardrails)
-    return {Layer(file.stem): admin.apply(configuration).ref for file, configuration in files.items()}
+    return {Layer(file.stem): applied.ref for file, applied in apply_files(files).items()}
 
 
 def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[str, str]:

@@ -34,9 +34,11 @@ def notes(session: Session) -> list[str]:
     if session.cloud is not None and not read_guardrails(os.environ):
         return []  # this process has just deployed the files
     try:
-        found = differences(compare_layers(session), short)
+        files = project_files()
     except ConfigurationError as error:
         return [str(error)]
+    try:
+        found = differences(compare_layers(session, files), short)
     except StepguardError:
         return []
     return [*found, remedy(session)] if found else []

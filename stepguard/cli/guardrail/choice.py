@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from stepguard.admin.guardrails import Applied, GuardrailAdmin
+from stepguard.admin.guardrails import apply_files
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 from stepguard.project.guardrail_files import read_guardrail_files
-
-
-def apply_files(files: Mapping[Path, Mapping[str, Any]]) -> dict[Path, Applied]:
-    """Create or update the guardrails of files. Raises InvalidRequest that names the refused file."""
-    admin = GuardrailAdmin()
-    applied = {}
-    for file, configuration in files.items():
-        try:
-            applied[file] = admin.apply(configuration)
-        except InvalidRequest as error:  # the error hides texts that the service quotes; the lint can show them
-            raise InvalidRequest(
-                f"{file}: {error} (What a file is refused for: stepguard guardrail lint {file})"
-            ) from None
-    return applied
 
 
 def layers_of(path: Path) -> dict[Layer, GuardrailRef]:

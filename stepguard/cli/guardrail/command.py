@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.admin.deployed import label_of
-from stepguard.admin.guardrails import Applied, GuardrailAdmin
+from stepguard.admin.guardrails import Applied, GuardrailAdmin, apply_files
 from stepguard.aws.guardrails import Guardrails
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, print_notes
 from stepguard.cli.guardrail import lint, scores
-from stepguard.cli.guardrail.choice import apply_files
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
@@ -26,6 +26,9 @@ from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.guardrails import compare_layers, remedy
 from stepguard.session.model import Session
+
+_FILE_NAME = re.compile(r"[\w./~-]*[\w~-]\.[a-z]{2,5}|[.~/]+|\.{0,2}/\S*")
+"""A text that was probably meant as a file or folder."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -160,6 +163,8 @@ def _text(arguments: argparse.Namespace) -> str:
         return sys.stdin.read()
     try:
         if not (file := Path(given)).is_file():
+            if _FILE_NAME.fullmatch(given) and not arguments.json:
+                print(f"there is no file {given}: the text itself is judged", file=sys.stderr)
             return given
     except OSError:  # longer than a file's name may be
         return given

@@ -1,0 +1,19 @@
+"""Reads the text files of a project, with errors that say what, where and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepguard.guard.errors import ConfigurationError
+
+
+def read_text(file: Path) -> str:
+    """A file's text. Raises ConfigurationError."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(f"{file}: there is no such file.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file}: is not UTF-8 text.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error.strerror or 'unknown error'}).") from None
