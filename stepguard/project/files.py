@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from stepguard.guard.errors import ConfigurationError
 
@@ -17,3 +20,14 @@ def read_text(file: Path) -> str:
         raise ConfigurationError(f"{file}: is not UTF-8 text.") from None
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror or 'unknown error'}).") from None
+
+
+def read_yaml(file: Path) -> Any:
+    """A file's YAML document. Raises ConfigurationError with the line and the parser's reason."""
+    try:
+        return yaml.safe_load(read_text(file))
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        reason = f" ({error.problem})" if isinstance(error, yaml.MarkedYAMLError) and error.problem else ""
+        raise ConfigurationError(f"{file}{line}: is not valid YAML{reason}.") from None

@@ -8,10 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stepguard.guard.errors import ConfigurationError
-from stepguard.project.files import read_text
+from stepguard.project.files import read_yaml
 from stepguard.project.settings_file import blocked_message
 
 MESSAGES = ("blockedInputMessaging", "blockedOutputsMessaging")
@@ -33,13 +31,7 @@ def read_guardrail_files(paths: list[Path]) -> dict[Path, dict[str, Any]]:
 
 
 def _guardrail(file: Path) -> dict[str, Any]:
-    try:
-        configuration = yaml.safe_load(read_text(file))
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        reason = f" ({error.problem})" if isinstance(error, yaml.MarkedYAMLError) and error.problem else ""
-        raise ConfigurationError(f"{file}{line}: is not valid YAML{reason}.") from None
+    configuration = read_yaml(file)
     if not isinstance(configuration, dict) or not isinstance(configuration.get("name"), str):
         raise ConfigurationError(f"{file}: a guardrail is a mapping with a 'name', as CreateGuardrail takes it.")
     if missing := [member for member in MESSAGES if member not in configuration]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-import yaml
-
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, UNGUARDED
+from stepguard.project.files import read_yaml
 from stepguard.project.folder import Project, find_project
 
 FILE = "settings.yaml"
@@ -34,13 +33,7 @@ def read_settings_file(project: Project) -> dict[str, str]:
     file = project.path(FILE)
     if not file.exists():
         return {}
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read ({type(error).__name__}).") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        raise ConfigurationError(f"{file}{f', line {where.line + 1}' if where else ''}: is not valid YAML.") from None
+    content = read_yaml(file) or {}
     if not isinstance(content, dict) or not set(content) <= set(DEFAULTS):
         raise ConfigurationError(f"{file}: must map one or more of {', '.join(DEFAULTS)}, and nothing else.")
     return {name: _text(file, name, value) for name, value in content.items()}
