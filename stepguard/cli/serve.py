@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from stepguard.cli.commands import Commands, add_command, add_home, read_port
+from stepguard.guard.errors import InvalidRequest
 from stepguard.session.model import Session
+
+MOCKS = "SFN_MOCK_CONFIG"
+"""The variable of Step Functions Local, which the embedded AWS reads too."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -25,11 +31,19 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--endpoint-url", metavar="URL", help="with --aws: use another AWS endpoint")
     parser.add_argument("--state-machine", metavar="ARN", help="with --aws; default STATE_MACHINE_ARN")
     parser.add_argument("--moto-api", action="store_true", help="also serve moto's control interface, /moto-api/")
+    parser.add_argument(
+        "--mock",
+        type=Path,
+        metavar="FILE",
+        help="MockConfigFile.json: start STATE_MACHINE_ARN#CASE to run a case of it",
+    )
     add_home(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.aws:
+        if arguments.mock is not None:
+            raise InvalidRequest("--mock is for the embedded AWS: AWS runs no mocked cases.")
         from stepguard.session.account import served
 
         machine = arguments.state_machine
@@ -40,11 +54,29 @@ def _run(arguments: argparse.Namespace) -> int:
     from stepguard.session.quotas import read_rates
 
     rates = read_rates(arguments.quotas) if arguments.quotas else None
+    if arguments.mock is not None:
+        check_mocks(arguments.mock)
+        os.environ[MOCKS] = str(arguments.mock.resolve())
     home, moto_api = home_of(arguments.home), arguments.moto_api
     with embedded(
         home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api, rates=rates
     ) as session:
         return run(arguments, session)
+
+
+def check_mocks(file: Path) -> None:
+    """Raise InvalidRequest if the file is no mock configuration, or has cases of other state machines."""
+    from embedded_aws.states.interpret.mock_config import MockConfig
+    from stepguard.session.embedded import MACHINES
+
+    try:
+        found = MockConfig(file).machines
+    except ValueError as error:
+        raise InvalidRequest(f"{error}.") from None
+    if unknown := sorted(found - set(MACHINES)):
+        raise InvalidRequest(
+            f"{file} has cases of {', '.join(unknown)}; the state machines here are {', '.join(MACHINES)}."
+        )
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

@@ -32,6 +32,9 @@ from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
 PREFIX = "stepguard-local"
+MACHINES = (f"{PREFIX}-chat", f"{PREFIX}-evaluate")
+"""The state machines."""
+
 EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""

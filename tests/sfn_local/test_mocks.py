@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,18 @@ from botocore.config import Config
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
 from stepguard.project.folder import builtin_project
+from stepguard.session.embedded import EVALUATION_BUCKET, MACHINES
 from stepguard.trace import read_history
 
 ROOT = Path(__file__).parents[2]
 MOCKS = ROOT / "statemachine" / "mocks" / "chat.json"
 ROLE = "arn:aws:iam::123456789012:role/test"
 REQUEST = {"request": {"kind": "prompt", "text": "What are some of the causes for Diabetes?", "caller": "test"}}
-NAMES = ("guard_input", "invoke_model", "guard_answer")
-DEFINITION = builtin_project().chat_definition(
-    {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
-)
+NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
+ARNS = {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
+DEFINITION = builtin_project().chat_definition(ARNS)
+EVALUATION = builtin_project().evaluation_definition(ARNS)
+CHAT, EVALUATE = MACHINES
 
 ANSWER = ["GuardInput", "InputIntervened?", "NeedsModel?", "InvokeModel", "ModelIntervened?"]
 GUARDED = ["GuardAnswer", "AnswerIntervened?"]
@@ -45,9 +48,25 @@ CASES: dict[str, tuple[str, str | None, list[str]]] = {
     "Document": ("SUCCEEDED", "passed", [*ANSWER[:3], *GUARDED, "AnswerDelivered"]),
     "RetriedToAnAnswer": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "AnswerDelivered"]),
     "Denied": ("FAILED", None, ["GuardInput", "AnswerUnavailable"]),
+    "ModelDenied": ("FAILED", None, [*ANSWER[:4], "AnswerUnavailable"]),
+    "AnswerDenied": ("FAILED", None, [*ANSWER, "GuardAnswer", "AnswerUnavailable"]),
     "VerdictMissing": ("FAILED", None, [*ANSWER[:2], "VerdictMissing", "AnswerUnavailable"]),
+    "NeedMissing": ("FAILED", None, [*ANSWER[:3], "VerdictMissing", "AnswerUnavailable"]),
+    "ModelVerdictMissing": ("FAILED", None, [*ANSWER, "VerdictMissing", "AnswerUnavailable"]),
+    "AnswerVerdictMissing": ("FAILED", None, [*ANSWER, *GUARDED, "VerdictMissing", "AnswerUnavailable"]),
 }
 """Status, outcome and path of every case."""
+
+RUN = ["PrepareCorpus", "EvaluateItems", "SummarizeCorpus", "FailuresTolerated?"]
+EVALUATIONS: dict[str, tuple[str, list[str]]] = {
+    "Evaluated": ("SUCCEEDED", [*RUN, "EvaluationDone"]),
+    "CorpusDenied": ("FAILED", [RUN[0], "EvaluationFailed"]),
+    "LinesMissing": ("FAILED", [*RUN[:2], "EvaluationFailed"]),
+    "TooManyFailed": ("FAILED", [*RUN, "EvaluationFailed"]),
+    "SummaryDenied": ("FAILED", [*RUN[:3], "EvaluationFailed"]),
+    "ItemLost": ("FAILED", [*RUN, "ItemsLost", "EvaluationFailed"]),
+}
+"""Status and path of every case of the evaluation. Step Functions Local has no Distributed Map, so it runs none."""
 
 Run = Callable[[str], tuple[Mapping[str, Any], list[Mapping[str, Any]]]]
 """Runs a case; gives DescribeExecution's answer and the events."""
@@ -71,11 +90,92 @@ def check(run: Run, case: str) -> None:
 
 
 def test_every_case_and_every_response_is_used() -> None:
-    """The table here and the configuration are of the same cases; no response lies idle."""
-    cases = mocks()["StateMachines"]["chat"]["TestCases"]
+    """The tables here and the configuration are of the same cases; no response lies idle."""
+    machines = mocks()["StateMachines"]
+    cases = [case for machine in machines.values() for case in machine["TestCases"].values()]
 
-    assert list(cases) == list(CASES)
-    assert {name for case in cases.values() for name in case.values()} == set(mocks()["MockedResponses"])
+    assert set(machines[CHAT]["TestCases"]) == set(CASES)
+    assert set(machines[EVALUATE]["TestCases"]) == set(EVALUATIONS)
+    assert {name for case in cases for name in case.values()} == set(mocks()["MockedResponses"])
+
+
+def test_the_machines_are_those_that_serve_deploys() -> None:
+    """A case is started under the ARN of a state machine of `stepguard serve`."""
+    assert tuple(mocks()["StateMachines"]) == MACHINES
+
+
+def edges(states: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Every transition of a definition: Next, Default, choices, catches."""
+    found = set()
+    for name, state in states.items():
+        targets = [state.get("Next"), state.get("Default")]
+        targets += [rule["Next"] for rule in state.get("Choices", ())]
+        targets += [catcher["Next"] for catcher in state.get("Catch", ())]
+        found |= {(name, target) for target in targets if target}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("definition", "paths"),
+    [
+        (DEFINITION, [path for _, _, path in CASES.values()]),
+        (EVALUATION, [path for _, path in EVALUATIONS.values()]),
+    ],
+    ids=["chat", "evaluate"],
+)
+def test_every_edge_has_a_case(definition: str, paths: list[list[str]]) -> None:
+    """Computed from the definition: a new transition needs a case."""
+    taken = {edge for path in paths for edge in pairwise(path)}
+
+    assert edges(json.loads(definition)["States"]) == taken
+
+
+def test_every_path_of_the_evaluation_has_a_case() -> None:
+    """All ways from the start to an end: the definition has no loop."""
+    states = json.loads(EVALUATION)["States"]
+    following = {name: sorted(target for start, target in edges(states) if start == name) for name in states}
+
+    def paths(name: str) -> Iterator[list[str]]:
+        if not following[name]:
+            yield [name]
+        for target in following[name]:
+            yield from ([name, *rest] for rest in paths(target))
+
+    assert sorted(paths("PrepareCorpus")) == sorted(path for _, path in EVALUATIONS.values())
+
+
+ITEM = {
+    "item": {"id": "1", "number": 0, "line": 1},
+    "request": {"kind": "document", "text": "A.", "caller": "x"},
+}
+"""The line that the Map reads."""
+
+
+@pytest.mark.usefixtures("moto")
+@pytest.mark.parametrize("case", EVALUATIONS)
+def test_evaluations_on_the_engine(tmp_path: Path, case: str) -> None:
+    """The mocks also answer for the items, whose executions inherit the case."""
+
+    def unmocked(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+        raise AssertionError(f"{function} is not mocked")
+
+    bucket = boto3.client("s3", region_name="us-east-1")
+    bucket.create_bucket(Bucket=EVALUATION_BUCKET)
+    bucket.put_object(Bucket=EVALUATION_BUCKET, Key="mocks/items.jsonl", Body=json.dumps(ITEM).encode())
+    states = StepFunctions(
+        tmp_path / "s.sqlite3", unmocked, clock=VirtualClock(), clients=lambda _: bucket, mock_config=MOCKS
+    )
+    try:
+        made = states.create_state_machine({"name": EVALUATE, "definition": EVALUATION, "roleArn": ROLE})
+        document = json.dumps({"run": {"tolerated_failure_percentage": 0}})
+        started = states.start_execution({"stateMachineArn": f"{made['stateMachineArn']}#{case}", "input": document})
+        arn = started["executionArn"]
+        described = _ended(lambda: states.describe_execution({"executionArn": arn}))
+        events = states.get_execution_history({"executionArn": arn, "maxResults": 1000})["events"]
+    finally:
+        states.close()
+
+    assert (described["status"], read_history(events).path) == EVALUATIONS[case]
 
 
 @pytest.fixture
@@ -86,9 +186,7 @@ def engine(tmp_path: Path) -> Iterator[Run]:
         raise AssertionError(f"{function} is not mocked")
 
     states = StepFunctions(tmp_path / "s.sqlite3", unmocked, clock=VirtualClock(), mock_config=MOCKS)
-    machine = states.create_state_machine({"name": "chat", "definition": DEFINITION, "roleArn": ROLE})[
-        "stateMachineArn"
-    ]
+    machine = states.create_state_machine({"name": CHAT, "definition": DEFINITION, "roleArn": ROLE})["stateMachineArn"]
 
     def run(case: str) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
         started = states.start_execution({"stateMachineArn": f"{machine}#{case}", "input": json.dumps(REQUEST)})
@@ -142,16 +240,16 @@ def _sfn_local(url: str) -> tuple[Any, str]:
             retrier.pop("MaxDelaySeconds", None)
         if "CausePath" in state:
             state["Cause"] = state.pop("CausePath")
-    made = client.create_state_machine(name="chat", definition=json.dumps(older), roleArn=ROLE)
+    made = client.create_state_machine(name=CHAT, definition=json.dumps(older), roleArn=ROLE)
     return client, made["stateMachineArn"]
 
 
-RESPONSES = sorted(mocks()["MockedResponses"])
+RESPONSES = sorted({name for case in mocks()["StateMachines"][CHAT]["TestCases"].values() for name in case.values()})
 
 
 def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None:
     """A Task's first mocked answer through TestState: it goes on where the definition says, retries, or is caught."""
-    cases = mocks()["StateMachines"]["chat"]["TestCases"].values()
+    cases = mocks()["StateMachines"][CHAT]["TestCases"].values()
     state = next(state for case in cases for state, response in case.items() if response == name)
     first = next(iter(mocks()["MockedResponses"][name].values()))
     error = first.get("Throw", {}).get("Error")

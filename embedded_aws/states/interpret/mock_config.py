@@ -49,6 +49,17 @@ class MockConfig:
         with self._lock:
             self._assigned[execution] = states
 
+    def inherit(self, child: str, parent: str) -> None:
+        """Give the execution of an item of a Map Run the test case of the execution that started the run."""
+        with self._lock:
+            if parent in self._assigned:
+                self._assigned[child] = self._assigned[parent]
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """The names of the state machines that have test cases."""
+        return frozenset(machine for machine, _ in self._cases)
+
     def __call__(
         self, execution: str, state: str, iteration: tuple[int, ...], attempt: int, arguments: Any
     ) -> Mocked | None:

@@ -75,6 +75,7 @@ class Core:
             clients,
             ItemReaders(clients),
             self.running,
+            self.mock_config,
         )
         self._compiled = lru_cache(maxsize=256)(self._compile)
 

@@ -12,6 +12,7 @@ from sqlite3 import Row
 from uuid import uuid4
 
 from embedded_aws.states.interpret.effects import MapPlan, ReadItems, StartMapRun
+from embedded_aws.states.interpret.mock_config import MockConfig
 from embedded_aws.states.interpret.ports import AwsClients, Clock
 from embedded_aws.states.interpret.result_writer import ChildResult, pending_records, transformed, write_results
 from embedded_aws.states.language.errors import RESULT_WRITER, StateError, data_limit
@@ -42,6 +43,7 @@ class MapRuns:
         clients: AwsClients | None,
         read: ReadItems,
         running: dict[str, Execution],
+        mock_config: MockConfig | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -52,6 +54,7 @@ class MapRuns:
         self._clients = clients
         self._read = read
         self._running = running
+        self._mock_config = mock_config
         self._live: dict[str, MapRun] = {}
         self._lock = threading.Lock()
 
@@ -178,6 +181,8 @@ class MapRuns:
         child = self._ledger.execution(who, plan.processor, data, target=parent.log_target)
         self._running[who.arn] = child
         self._ledger.record_start(who)
+        if self._mock_config is not None:
+            self._mock_config.inherit(who.arn, parent.who.arn)
         self._engine.start(child)
         return child
 
