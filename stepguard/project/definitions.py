@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from stepguard.guard.errors import Throttled
+
 CHAT, EVALUATE = "chat.asl.json", "evaluate.asl.json"
 
 ITEMS = "EvaluateItems"
@@ -24,6 +26,11 @@ ITEMS = "EvaluateItems"
 _KEPT = {"entered.$": "$$.State.EnteredTime", "scores.$": "$.Payload.scores"}
 """What an evaluation keeps of a stage and a chat does not: when it was entered (EXPRESS children have no history) and
 the scores below their thresholds."""
+
+
+ITEM_ATTEMPTS = 10
+"""How often a throttled stage of an item is tried again: an item is EXPRESS and ends within five minutes, and its error
+must be in the results by then."""
 
 
 class DefinitionError(Exception):
@@ -42,6 +49,9 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
     for state in states.values():
         if state["Type"] == "Task":
             state["ResultSelector"] |= _KEPT
+            for retrier in state["Retry"]:
+                if Throttled.__name__ in retrier["ErrorEquals"]:
+                    retrier["MaxAttempts"] = ITEM_ATTEMPTS
     definition["States"][ITEMS]["ItemProcessor"] |= {"StartAt": source["StartAt"], "States": states}
     return json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
 

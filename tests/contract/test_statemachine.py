@@ -17,6 +17,7 @@ from statelint.problem import ProblemType
 from stepguard.guard import errors
 from stepguard.guard.errors import RETRIED
 from stepguard.guard.stages import STAGES
+from stepguard.project.definitions import ITEM_ATTEMPTS
 
 FOLDER = Path(__file__).parents[2] / "statemachine"
 FILE = FOLDER / "chat.asl.json"
@@ -147,6 +148,7 @@ def test_a_task_has_a_time_limit(name: str) -> None:
     assert 0 < TASKS[name]["TimeoutSeconds"] < DEFINITION["TimeoutSeconds"]
 
 
+THROTTLED = errors.Throttled.__name__
 CANONICAL = next(iter(TASKS.values()))["Retry"]
 """The Retry of every Lambda task, in every definition; its one source is the first task of chat.asl.json."""
 
@@ -169,10 +171,17 @@ LAMBDA_TASKS = [
 
 @pytest.mark.parametrize("task", LAMBDA_TASKS)
 def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
-    """One canonical block, so that a reader learns it once; a task without a model has it without ModelNotReady."""
-    without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
+    """One canonical block, so that a reader learns it once.
 
-    assert task["Retry"] in (CANONICAL, without_model)
+    A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less.
+    """
+    without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
+    of_an_item = [
+        retrier | ({"MaxAttempts": ITEM_ATTEMPTS} if THROTTLED in retrier["ErrorEquals"] else {})
+        for retrier in CANONICAL
+    ]
+
+    assert task["Retry"] in (CANONICAL, without_model, of_an_item)
 
 
 RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in CANONICAL]
@@ -184,8 +193,20 @@ def test_a_retry_backs_off_with_jitter_and_ends(retrier: dict[str, Any]) -> None
     assert retrier["JitterStrategy"] == "FULL"
     assert retrier["BackoffRate"] > 1
     assert retrier["IntervalSeconds"] >= 1
-    assert 1 <= retrier["MaxAttempts"] <= 10
+    assert 1 <= retrier["MaxAttempts"] <= (10 if THROTTLED not in retrier["ErrorEquals"] else 40)
     assert retrier["IntervalSeconds"] < retrier["MaxDelaySeconds"] <= 60
+
+
+def test_a_throttled_task_waits_for_minutes_and_less_than_the_workflow() -> None:
+    """A quota that many chats use up at once delays them; it must not lose their answers."""
+    (retrier,) = [retrier for retrier in CANONICAL if THROTTLED in retrier["ErrorEquals"]]
+    delays = [
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
+        for attempt in range(retrier["MaxAttempts"])
+    ]
+    assert retrier["ErrorEquals"] == [THROTTLED, "Lambda.TooManyRequestsException"]
+    assert sum(delays) / 2 > 300  # with full jitter a delay is half as long on average
+    assert sum(delays) < DEFINITION["TimeoutSeconds"]
 
 
 def _retried() -> list[str]:

@@ -233,7 +233,7 @@ SCENARIOS = [
         converse=[ANSWERED],
         **_unavailable(*DELIVERED[:6], error="AccessDenied"),
     ),
-    Scenario("throttled for ever", apply=[THROTTLED] * 6, **_unavailable("GuardInput", error="Throttled")),
+    Scenario("throttled for ever", apply=[THROTTLED] * 41, **_unavailable("GuardInput", error="Throttled")),
     Scenario(
         "model never ready",
         apply=[passed()],

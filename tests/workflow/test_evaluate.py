@@ -20,6 +20,7 @@ from functions.summarize_corpus import summarize_corpus
 from stepguard.aws.objects import Objects
 from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import StepguardError, Throttled
+from stepguard.project.definitions import ITEM_ATTEMPTS
 from stepguard.project.folder import builtin_project
 from tests.fakes.s3 import S3
 from tests.paths import ROOT
@@ -185,7 +186,7 @@ def test_a_failed_item_is_retried_then_counted_and_listed(place: Place) -> None:
     """A quarter of the items may fail here."""
     ended = place.run("one", "two", "three", "fail me", tolerated=25)
     assert ended["status"] == "SUCCEEDED"
-    assert place.asked.count("guard_input") == 3 + 6  # one attempt, five retries
+    assert place.asked.count("guard_input") == 3 + 1 + ITEM_ATTEMPTS
     assert place.card()["errors"] == {"Throttled": 1}
     assert place.card()["look_first"][0]["id"] == "corpus-4"
 
@@ -201,7 +202,7 @@ def test_a_hopeless_run_ends_at_once(place: Place) -> None:
     """Not when every item has been tried, each with its retries."""
     ended = place.run(*(f"fail {number}" for number in range(60)), tolerated=5)
     assert (ended["status"], ended["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
-    assert place.asked.count("guard_input") <= 6 * (3 + 1 + 2)  # six attempts of the four that fail, two at a time
+    assert place.asked.count("guard_input") <= (1 + ITEM_ATTEMPTS) * (3 + 1 + 2)  # of the four that fail, two at a time
     assert place.card()["not_evaluated"] >= 50
 
 

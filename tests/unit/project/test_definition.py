@@ -17,7 +17,7 @@ EVALUATE = (ROOT / "statemachine" / "evaluate.asl.json").read_text(encoding="utf
 
 
 def test_the_item_processor_is_the_chat_workflow() -> None:
-    """The same states, but for two keys that an evaluation keeps of each stage."""
+    """The same states, but for two keys that an evaluation keeps of each stage and the attempts of a throttled one."""
     processor = json.loads(EVALUATE)["States"]["EvaluateItems"]["ItemProcessor"]
     chat = json.loads(CHAT)
     assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
@@ -26,6 +26,9 @@ def test_the_item_processor_is_the_chat_workflow() -> None:
         if state["Type"] == "Task":
             kept = {name: state["ResultSelector"].pop(name) for name in ("entered.$", "scores.$")}
             assert kept == {"entered.$": "$$.State.EnteredTime", "scores.$": "$.Payload.scores"}
+            (throttled,) = [retrier for retrier in state["Retry"] if "Throttled" in retrier["ErrorEquals"]]
+            assert throttled["MaxAttempts"] == definitions.ITEM_ATTEMPTS
+            throttled["MaxAttempts"] = 40
     assert processor["States"] == chat["States"]
 
 
