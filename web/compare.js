@@ -60,7 +60,7 @@ function guardrails(rows) {
   return el(
     "div",
     {},
-    rows.every((row) => row.same) ? el("p", {}, "Both used the same versions.") : null,
+    rows.every((row) => row.same && row.used[0] && row.used[1]) ? el("p", {}, "Both used the same versions.") : null,
     scroller(
       "Guardrails",
       el(

@@ -146,7 +146,9 @@ def _of_response(operation: str, error: ClientError, about: str) -> StepguardErr
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"{operation}: {code}: {_without_values(str(error.response.get('Error', {}).get('Message', '')))}"
     kind = _kind(code, status)
-    return kind(f"{message} {about}" if about and kind in (AccessDenied, InvalidRequest) else message)
+    return kind(
+        f"{message} {about}" if about and kind in (AccessDenied, ConfigurationError, InvalidRequest) else message
+    )
 
 
 def _kind(code: str, status: int) -> type[StepguardError]:

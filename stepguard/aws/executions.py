@@ -78,24 +78,29 @@ class Executions:
         return ":".join(self.state_machine_arn.split(":")[:7])
 
     @property
+    def _about(self) -> str:
+        """The state machine for errors, and what names it."""
+        return f"It concerns {self.state_machine_arn}, from STATE_MACHINE_ARN or --state-machine."
+
+    @property
     def _states(self) -> Any:
         return self._client or client("stepfunctions")
 
     def machine_status(self) -> str:
         """ACTIVE, when the state machine can be reached. Raises StepguardError."""
-        with aws_errors("DescribeStateMachine"):
+        with aws_errors("DescribeStateMachine", self._about):
             return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["status"])
 
     def machine_definition(self) -> Mapping[str, Any]:
         """The state machine's current definition. Raises StepguardError."""
-        with aws_errors("DescribeStateMachine"):
+        with aws_errors("DescribeStateMachine", self._about):
             response = self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)
         definition = json.loads(response["definition"])
         return definition if isinstance(definition, dict) else {}
 
     def machine_role(self) -> str:
         """The ARN of the state machine's role. Raises StepguardError."""
-        with aws_errors("DescribeStateMachine"):
+        with aws_errors("DescribeStateMachine", self._about):
             return str(self._states.describe_state_machine(stateMachineArn=self.state_machine_arn)["roleArn"])
 
     def start(self, name: str, document: Mapping[str, Any]) -> str:
@@ -103,7 +108,7 @@ class Executions:
 
         Raises Conflict if the name was used for another document, and StepguardError.
         """
-        with aws_errors("StartExecution"):
+        with aws_errors("StartExecution", self._about):
             try:
                 response = self._states.start_execution(
                     stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document, ensure_ascii=False)

@@ -219,7 +219,8 @@ def guardrails_used(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The guardrails of both executions, a line a layer."""
     if not rows:
         return ["Guardrails: the histories name none."]
-    lines = ["Guardrails: the same versions in both." if all(row["same"] for row in rows) else "Guardrails"]
+    same = all(row["same"] and None not in row["used"] for row in rows)
+    lines = ["Guardrails: the same versions in both." if same else "Guardrails"]
     for row in rows:
         one, two = (guardrail_label(ref) if ref else None for ref in row["used"])
         if one is None or two is None:

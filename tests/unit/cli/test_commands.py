@@ -11,6 +11,7 @@ import pytest
 
 from stepguard.cli.commands import COMMANDS, read_port, read_seconds, whole_number
 from stepguard.cli.main import main
+from stepguard.cli.render import guardrails_used
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,3 +57,21 @@ def test_a_time_is_a_number_of_seconds(text: str) -> None:
 def test_a_port_has_sixteen_bits(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         read_port(text)
+
+
+def test_a_comparison_claims_the_same_versions_only_if_both_are_known() -> None:
+    """A stage that one of the two did not reach proves nothing about its guardrail."""
+    ref = {"id": "g", "version": "1", "name": "ours"}
+    row = {"layer": "preprocess", "state": "GuardInput", "used": [ref, ref], "same": True}
+
+    assert guardrails_used([row]) == [
+        "Guardrails: the same versions in both.",
+        "  preprocess   ours (g) v1",
+    ]
+    assert guardrails_used([{**row, "used": [ref, None]}]) == ["Guardrails", "  preprocess   ours (g) v1 (only in A)"]
+    newer = {**ref, "version": "2"}
+    assert guardrails_used([{**row, "used": [ref, newer], "same": False}]) == [
+        "Guardrails",
+        "  preprocess   ours (g) v1 → ours (g) v2",
+    ]
+    assert guardrails_used([]) == ["Guardrails: the histories name none."]
