@@ -75,6 +75,14 @@ def test_a_run_shows_counts_stages_and_policies(page: Page, evaluated: Server, r
     assert json.loads(Path(download.value.path()).read_text(encoding="utf-8"))["items"] == len(ITEMS)
 
 
+def test_a_file_is_downloaded_by_every_name_of_this_machine(page: Page, evaluated: Server, run_id: str) -> None:
+    """The links are signed for 127.0.0.1; the page at localhost follows them with its own name."""
+    page.goto(f"{evaluated.url.replace('127.0.0.1', 'localhost')}/ui/#/evaluations/{run_id}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download scorecard.json").click()
+    assert json.loads(Path(download.value.path()).read_text(encoding="utf-8"))["items"] == len(ITEMS)
+
+
 def test_hostile_items_stay_text(page: Page, evaluated: Server, run_id: str) -> None:
     """Ids among the items to look at first."""
     show(page, evaluated, f"evaluations/{run_id}")
