@@ -28,8 +28,8 @@ _OWN_PAGES = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 _OURS = frozenset({"awslambda", "stepfunctions", "bedrock", "bedrockruntime", "sagemakerruntime"})
 """moto's modules for services that are emulated here; moto must not answer what these refuse."""
 
-_GIVE_ANY_CONTENT = frozenset({"s3", "moto_api", "apigateway", "mediastoredata"})
-"""moto's modules whose answers may be pages: objects, deployed APIs, its own pages."""
+_GIVE_ANY_CONTENT = frozenset({"moto_api", "apigateway", "mediastoredata"})
+"""moto's modules whose answers may be pages, as may S3's objects and empty errors: deployed APIs, its own pages."""
 
 _ROUTES_OF_THEIR_OWN = frozenset({"batch", "elb", "elbv2", "es", "polly", "s3", "workspacesweb", "xray"})
 """moto's modules whose methods do not have the operations' names."""
@@ -81,7 +81,8 @@ class MotoApp:
             _log.error("moto failed at %s: %s", operation.label, place_of(error))
             message = f"The embedded AWS cannot answer {operation.label} with these arguments: moto {_kind(error)}."
             return operation.refuse("NotImplemented", message, 501)
-        if _is_page(response) and (response.status >= 400 or app.service not in _GIVE_ANY_CONTENT):
+        any_content = app.service == "s3" or (response.status < 400 and app.service in _GIVE_ANY_CONTENT)
+        if _is_page(response) and not any_content:
             return operation.refuse("NotImplemented", missing, 501)
         return response
 
@@ -143,21 +144,22 @@ def _has(module: str, operation: str) -> bool:
         return True
     from moto.core.utils import camelcase_to_underscores
 
-    methods = _methods(module)
-    return not methods or camelcase_to_underscores(operation) in methods
+    return camelcase_to_underscores(operation) in _methods(module)
 
 
 @cache
 def _methods(module: str) -> frozenset[str]:
     """The names of the methods that answer a module's requests."""
     from moto.backends import get_backend
+    from moto.core.base_backend import BackendDict
     from moto.core.responses import method_names_from_class
 
     accounts: Any = get_backend(module)
-    regions: Mapping[str, Any] = accounts["000000000000"] if hasattr(accounts, "multi_region") else accounts
-    backend: Any = next(iter(regions[name] for name in ("us-east-1", "aws", "global") if name in regions), None)
+    # As moto's own server finds a module's addresses; the account and the region are irrelevant.
+    regions: Mapping[str, Any] = accounts["000000000000"] if isinstance(accounts, BackendDict) else accounts
+    backend = next(regions[name] for name in ("us-east-1", "aws", "global") if name in regions)
     names: set[str] = set()
-    for handler in backend.flask_paths.values() if backend is not None else ():
+    for handler in backend.flask_paths.values():
         owner = getattr(handler, "__self__", None)
         if owner is not None:
             names |= set(method_names_from_class(owner if inspect.isclass(owner) else type(owner)))

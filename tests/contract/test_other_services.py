@@ -66,6 +66,8 @@ def _send(
         ("dynamodb", "list_imports", {}),  # json
         ("glue", "list_blueprints", {}),
         ("apigateway", "get_sdk_types", {}),  # rest-json
+        ("mailmanager", "create_archive", {"ArchiveName": "a"}),  # signed like ses
+        ("kafka", "list_nodes", {"ClusterArn": "a"}),
         ("polly", "start_speech_synthesis_task", {}),  # its methods in moto have other names
         ("xray", "get_insight_summaries", {}),
         ("batch", "list_consumable_resources", {}),
@@ -165,6 +167,9 @@ def test_what_moto_has_still_works(endpoint: Endpoint) -> None:
     s3.put_bucket_versioning(Bucket="other-bucket", VersioningConfiguration={"Status": "Enabled"})
     assert s3.get_bucket_versioning(Bucket="other-bucket")["Status"] == "Enabled"
     s3.put_bucket_tagging(Bucket="other-bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    with pytest.raises(ClientError) as caught:
+        s3.head_bucket(Bucket="no-such-bucket")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
     page = b"<!doctype html><html>hello</html>"
     s3.put_object(Bucket="other-bucket", Key="a.html", Body=page)
     assert s3.get_object(Bucket="other-bucket", Key="a.html")["Body"].read() == page
