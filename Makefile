@@ -66,6 +66,12 @@ test-browser: $(TEST) ## tests of the page in a real browser (needs chromium)
 	@$(UV) --group browser
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
+audit: $(STAMP) ## checkov over the packaged template; accepted findings and their reasons are in .checkov.yaml
+	@test -x build/audit/bin/python || $(BIN)/python -m venv build/audit
+	@build/audit/bin/pip install --quiet -r requirements-audit.txt
+	@$(BIN)/stepguard package build/package
+	@BC_SKIP_MAPPING=TRUE build/audit/bin/checkov --config-file .checkov.yaml -f build/package/sam.yaml
+
 test-clients: $(TEST) ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded AWS (installs about 800 MB)
 	@test -x build/clients/bin/python || $(BIN)/python -m venv build/clients
 	@build/clients/bin/pip install --quiet -r requirements-clients.txt
@@ -140,4 +146,4 @@ clean: ## remove build results, the environment and the embedded AWS's state
 test-install: $(TEST) ## install the wheel in empty environments and run a new project there (PYTHONS="python3.11 python3.13")
 	@STEPGUARD_INSTALL=1 $(BIN)/python -m pytest -q -rs tests/install
 
-.PHONY: help setup lock release test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke verify-aws e2e sfn-local ministack clean
+.PHONY: help audit setup lock release test-install test-attacks demo chat serve doctor test test-fast test-browser test-clients conformance check lint docs definitions train package deploy destroy deploy-local smoke verify-aws e2e sfn-local ministack clean

@@ -218,10 +218,12 @@ def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool =
 
 
 def _empty(s3: Any, bucket: str) -> None:
-    """Delete all objects of a bucket, a page at a time: a page holds as many as one DeleteObjects takes."""
+    """Delete all objects of a bucket with their old versions, a page at a time: a page holds as many as one
+    DeleteObjects takes."""
     with aws_call():
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
             failed = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
             for error in failed.get("Errors", ()):
                 raise AwsError(error["Code"], f"{bucket}/{error['Key']}: {error['Message']}")

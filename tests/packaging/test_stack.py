@@ -48,7 +48,7 @@ class FakeAws:
             list_stack_resources=self._resources,
         )
         self.s3 = FakeClient(
-            "s3", head_bucket=self._head_bucket, put_object={}, list_objects_v2=self._objects, delete_objects={}
+            "s3", head_bucket=self._head_bucket, put_object={}, list_object_versions=self._objects, delete_objects={}
         )
         self.s3.meta = SimpleNamespace(region_name="eu-west-1")  # type: ignore[attr-defined]
         identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:iam::123456789012:user/a"}
@@ -113,10 +113,11 @@ class FakeAws:
         return {}
 
     def _objects(self, request: Request) -> Mapping[str, Any]:
-        """Two pages of an object each."""
-        last = "ContinuationToken" in request
-        more = {"IsTruncated": False} if last else {"IsTruncated": True, "NextContinuationToken": "two"}
-        return {"Contents": [{"Key": "second" if last else "first"}], **more}
+        """Two pages: an object, and the marker of a deleted one."""
+        if "KeyMarker" in request:
+            return {"DeleteMarkers": [{"Key": "second", "VersionId": "2"}], "IsTruncated": False}
+        more = {"IsTruncated": True, "NextKeyMarker": "two", "NextVersionIdMarker": "1"}
+        return {"Versions": [{"Key": "first", "VersionId": "1"}], **more}
 
 
 def stack(aws: FakeAws) -> Stack:
@@ -300,7 +301,9 @@ def test_an_object_that_cannot_be_deleted_stops_the_removal() -> None:
     aws = FakeAws("CREATE_COMPLETE", ends="DELETE_COMPLETE")
     refusal = {"Key": "first", "Code": "AccessDenied", "Message": "no"}
     aws.s3 = aws._services["s3"] = FakeClient(
-        "s3", list_objects_v2={"Contents": [{"Key": "first"}]}, delete_objects={"Errors": [refusal]}
+        "s3",
+        list_object_versions={"Versions": [{"Key": "first", "VersionId": "1"}]},
+        delete_objects={"Errors": [refusal]},
     )
     with pytest.raises(AwsError, match="AccessDenied: b-1/first: no"):
         destroy(stack(aws), aws, lambda question: True, lambda line: None, empty=True)
