@@ -24,6 +24,7 @@ from stepguard.guard.stages import STAGES
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import expectation, mock_config
 from stepguard.session.chat import find, wait
+from stepguard.session.embedded import MACHINES
 from stepguard.session.model import Session
 from stepguard.trace import Trace, masked, outcome_of, read_history
 from stepguard.trace.diff import mapping, masked_texts
@@ -31,7 +32,6 @@ from stepguard.trace.evidence import no_answer_of
 from stepguard.trace.model import parsed
 from stepguard.trace.replay import replayed
 
-MACHINE = "chat"
 SETTINGS = ("LLM_API", "LLM_MODEL_ID")
 
 _TEST = '''"""Recorded by `stepguard record`: {title}."""
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     case = {"name": name, "live": live, "settings": settings, "input": request, "expected": expected}
     files = {
         f"{name}.json": _json(case),
-        f"{name}.mocks.json": _json(mock_config(trace, MACHINE, name, replace)),
+        f"{name}.mocks.json": _json(mock_config(trace, MACHINES[0], name, replace)),
         f"test_{name}.py": _TEST.format(name=name, title=name.replace("_", " ")) + (_LIVE if live else ""),
     }
     _write(arguments.out, files)

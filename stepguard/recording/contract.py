@@ -33,18 +33,20 @@ class Recorded:
 
     def with_mocks(self, folder: Path) -> list[str]:
         """The differences between the recording and the current definition, with each task's recorded answer."""
+        mocks = self._file.with_suffix(".mocks.json")
+        (machine_name,) = json.loads(mocks.read_text(encoding="utf-8"))["StateMachines"]
         names = [entry.name for entry in find_project().lambdas()]
         arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
         states = StepFunctions(
             folder / "states.sqlite3",
             _no_lambda,
             clock=VirtualClock(),
-            mock_config=self._file.with_suffix(".mocks.json"),
+            mock_config=mocks,
         )
         try:
             machine = states.create_state_machine(
                 {
-                    "name": "chat",
+                    "name": machine_name,
                     "definition": find_project().chat_definition(arns),
                     "roleArn": "arn:aws:iam::1:role/test",
                 }
