@@ -32,7 +32,7 @@ def test_blocked_question_is_a_result(server: Server) -> None:
     status, body = server.chat("My card number is 4111 1111 1111 1111.")
     assert status == 200
     assert (body["answer"]["outcome"], body["answer"]["source"]) == ("blocked", "PREPROCESS GUARDRAIL")
-    assert body["answer"]["text"].startswith("Sorry, the model cannot answer this question")
+    assert body["answer"]["text"].startswith("I cannot help with this question here.")
     assert "CREDIT_DEBIT_CARD_NUMBER" in json.dumps(body["answer"]["verdicts"])
     assert "4111" not in json.dumps(body)
 

@@ -42,7 +42,7 @@ def test_chat_shows_answer_path_and_verdicts(server: Server) -> None:
     """Without --json: the answer, then each state with its verdict; a block is a result, exit code 0."""
     ran = stepguard(server, "chat", "My card number is 4111 1111 1111 1111.")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("Sorry, the model cannot answer this question")
+    assert ran.out.startswith("I cannot help with this question here.")
     assert "blocked, from PREPROCESS GUARDRAIL" in ran.out
     assert re.search(r"GuardInput +\d+ ms +blocked +CREDIT_DEBIT_CARD_NUMBER BLOCKED", ran.out)
     assert "AnswerDontKnow" in ran.out
