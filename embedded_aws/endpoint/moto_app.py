@@ -72,7 +72,9 @@ class MotoApp:
         missing = f"The embedded AWS does not implement {operation.label}."
         try:
             app = self._loaded().get_application(environ)
-            if operation.known and not _has(app.service, operation.name):
+            # moto's S3 takes the requests of every service whose name begins with s3.
+            foreign = app.service == "s3" and operation.service not in ("", "s3")
+            if foreign or (operation.known and not _has(app.service, operation.name)):
                 return operation.refuse("NotImplemented", missing, 501)
             response = _call(app, environ)
         except NotImplementedError:

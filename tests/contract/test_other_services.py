@@ -67,6 +67,7 @@ def _send(
         ("glue", "list_blueprints", {}),
         ("apigateway", "get_sdk_types", {}),  # rest-json
         ("mailmanager", "create_archive", {"ArchiveName": "a"}),  # signed like ses
+        ("s3files", "list_file_systems", {}),  # moto takes it for S3
         ("kafka", "list_nodes", {"ClusterArn": "a"}),
         ("polly", "start_speech_synthesis_task", {}),  # its methods in moto have other names
         ("xray", "get_insight_summaries", {}),
