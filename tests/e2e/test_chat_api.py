@@ -70,7 +70,7 @@ def test_failed_execution_is_never_a_200(server: Server) -> None:
     status, body = server.request("/chat/fails-at-once")
     assert (status, body["status"]) == (503, "FAILED")
     assert (body["answer"]["outcome"], body["answer"]["source"], body["answer"]["got_hits"]) == ("unavailable", None, 0)
-    assert "Please ask me again later" in body["answer"]["text"]
+    assert "Please try again in a few minutes" in body["answer"]["text"]
 
 
 def test_execution_of_somebody_else_is_not_there(server: Server) -> None:
