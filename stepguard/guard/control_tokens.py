@@ -3,8 +3,8 @@
 A prompt is one string to a model's tokenizer: `<|im_start|>` or `[/INST]` in a question could begin another turn there.
 The rules cover the tokens of the templates published with DeepSeek, Llama 2 to 4, Mistral and Magistral, Gemma, Qwen,
 Phi, GLM, Cohere, gpt-oss (harmony), EXAONE, Kimi, Granite, Seed, MiniMax and Nemotron (their `chat_template`, collected
-at https://github.com/ggml-org/llama.cpp/tree/master/models/templates). Labels in plain words such as "Human:" are no
-tokens, so they stay.
+at https://github.com/ggml-org/llama.cpp/tree/master/models/templates), and the added tokens of Reka, TeleChat and
+openPangu. Labels in plain words such as "Human:" are no tokens, so they stay.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANGLE = re.compile(r"[<＜﹤]([^<>＜＞﹤﹥]*)[>＞﹥]")
 _SQUARE = re.compile(r"[\[［﹇]([^\[\]［］﹇﹈]*)[\]］﹈]")
 _TRIANGLE = re.compile("◁([^◁▷]*)▷")
 _LONE_BAR = re.compile("<｜|｜>")  # half of a DeepSeek token
-_MINIMAX = re.compile(r"\]~!?b[\]\[]|\[e~\[")
+_MINIMAX = re.compile(r"\]~!?b[\]\[]|\[e~\[|\]<\][^\[\]<>]{1,40}\[>\[")
 _QUOTED = {"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "◁": "‹", "▷": "›"}
 """What replaces a bracket: a different character in every Unicode normal form, which people and models still read."""
 
@@ -29,14 +29,15 @@ _SPACED_BARS = re.compile(
     r"developer|tool\w*|channel|message|return|call|constrain|think\w*)\|"
 )
 _ANGLE_NAMES = re.compile(
-    r"/?(?:s|sys|(?:[be]o[a-z]|pad|unk)(?:_token)?|[sg]?mask|[se]op|role|ai|用户|tools|tool_?calls?|tool_?responses?|available_tools|"
+    r"/?(?:s|sys|(?:[be]o[a-z]|pad|unk)(?:_token)?|[sg]?mask|[se]op|sep|cls|_(?:start|end|system|user|bot)|role|ai|"
+    r"用户|tools|tool_?calls?|tool_?responses?|available_tools|"
     r"(?:start|end|begin|beginning)[_▁]of[_▁]\w+|endoftext|fim[_-]\w+|unused_?\d+|extra_id_\d+|special_\d+|"
     r"reserved_\w*\d+|\w+:(?:[be]os|pad|tool_calls?|cot_budget_reflect))"
 )
 _SQUARE_NAMES = re.compile(
     r"(?i:/?(?:inst|sys|system_prompt|available_tools|tool_(?:calls|results|content)|model_settings|call_id|"
-    r"[gs]mask|control_\d+|think|thinking))|/?(?:ARGS|IMG(?:_BREAK|_END)?|PREFIX|MIDDLE|SUFFIX|(?:BEGIN_)?AUDIO|MASK|"
-    r"CLS|SEP|BOS|EOS|PAD|UNK)"
+    r"[gs]mask|control_\d+|unused_?\d+|think|thinking))|/?(?:ARGS|IMG(?:_BREAK|_END)?|PREFIX|MIDDLE|SUFFIX|"
+    r"(?:BEGIN_)?AUDIO|MASK|CLS|SEP|BOS|EOS|PAD|UNK)"
 )
 _REASONING = re.compile(rf"/?(?:{REASONING})(?:[\s/].*)?", re.DOTALL)
 _SIGNS = re.compile("[<＜﹤\\[［﹇]|[◁｜]|]~")

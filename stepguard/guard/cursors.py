@@ -32,8 +32,9 @@ def read_cursor(text: str | None, scope: object) -> Position | None:
         return None
     try:
         arn, started, token, digest = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        datetime.fromisoformat(started)
-    except (ValueError, TypeError):
+        if datetime.fromisoformat(started).tzinfo is None:
+            digest = None
+    except (ValueError, TypeError, RecursionError):
         digest = None
     if digest != _digest(scope) or not isinstance(arn, str) or not isinstance(token, str | None):
         raise InvalidRequest("The cursor is not one of this list with these filters; start without a cursor.")

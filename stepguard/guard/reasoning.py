@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 
-NAMES = r"(?:[a-z]\w{0,20}:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)"
+NAMES = (
+    r"(?:[a-z]\w{0,20}[:_])?(?:think|(?:ant)?thinking|thoughts?|reasoning|reflection|scratch_?pad|monologue|cot|"
+    r"chain_of_thoughts?)(?:_(?:process|content|steps?|blocks?))?"
+)
 """Names of tags around reasoning, as a pattern for text in lower case."""
 
 # Attributes without a value count only in a tag without blanks before the name: "a < think time" is no tag.
@@ -28,7 +31,10 @@ _CODE = (
     r"^(?P<fence>`{3,}|~{3,})[^\n]*\n.*?^(?P=fence)[`~]*[^\S\n]*$|(?<!`)(?P<ticks>`{1,2})(?!`)[^`\n]+(?P=ticks)(?!`)"
 )
 _CODE_OR_TAG = re.compile(rf"(?P<code>{_CODE})|(?:{_TAG})", re.IGNORECASE | re.DOTALL | re.MULTILINE)
-_QUOTES = frozenset("`\"'“”‘’«»")
+_REMARK = re.compile(r"\[(?!THINK)\w+\]")
+_MARK_ENDS = re.compile(r"\[/\s*think(?:ing)?\s*\]", re.IGNORECASE)
+_GENERIC = re.compile(r"<[A-Z]\w*>")
+_QUOTES = frozenset("`\"'“”„‟‘’‚‛«»‹›「」『』")
 
 
 def answer_of(generation: str, *, thought_opened: bool, cut_short: bool) -> str:
@@ -56,12 +62,14 @@ def _outside(text: str, depth: int) -> str:
     inside = 0  # where the current thought's text begins
     end: int | None = None  # where the next thought begins
     after_thought = False
+    # "I [think] so" is a remark in brackets; Magistral's token is in capitals, and a thought's has a closing one.
+    last_mark = max((mark.start() for mark in _MARK_ENDS.finditer(text)), default=-1)
     while found := (_TAGS if depth else _CODE_OR_TAG).search(text, at):
         at = found.end()
         if not depth and found["code"]:
             if not _balanced(found.group()) and not (after_thought and found["fence"]):
                 at = found.start() + 1  # it may be a thought's code that its answer's code seems to close
-        elif _quoted(text, found):
+        elif _quoted(text, found) or (not depth and found.start() > last_mark and _REMARK.fullmatch(found.group())):
             continue
         elif _CLOSING.match(found.group()):
             depth = max(depth - 1, 0)
@@ -82,10 +90,11 @@ def _quoted(text: str, tag: re.Match[str]) -> bool:
 
 
 def _balanced(code: str) -> bool:
-    """Whether every tag in a piece of code has its counterpart there, or is quoted by the code alone."""
+    """Whether every tag in a piece of code has its counterpart there, is quoted by the code alone, or is the argument
+    of a generic type, `List<Thought>`."""
     depth = 0
     for tag in _TAGS.finditer(code):
-        if _quoted(code, tag):
+        if _quoted(code, tag) or (_GENERIC.fullmatch(tag.group()) and code[tag.start() - 1 : tag.start()].isalnum()):
             continue
         depth += -1 if _CLOSING.match(tag.group()) else 1
         if depth < 0:

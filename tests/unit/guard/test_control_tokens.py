@@ -44,6 +44,11 @@ FAMILIES = {
     "Megrez": "<|role_start|>",
     "OpenChat": "<|end_of_turn|>",
     "Nova": "<thinking> </thinking>",
+    "Reka": "<sep>",
+    "TeleChat": "<_system> <_user> <_bot> <_end>",
+    "openPangu": "[unused9] [unused10]",
+    "MiniMax, media": "]<]start_of_image[>[ ]<]speaker[>[",
+    "prompts for reasoning": "<scratch_pad> <inner_monologue> <antThinking> <chain_of_thought> </reasoning_content>",
 }
 TOKENS = [token for family in FAMILIES.values() for token in family.split()]
 HOSTILE = st.lists(st.sampled_from([*TOKENS, *"<>[]｜|/ \nab", "think", "User"]), max_size=12).map("".join)

@@ -33,6 +33,12 @@ CASES = {
     "line end in a tag": ("<think\n>hm</think\n>Yes.", "Yes."),
     "Nova's and Claude's tag": ("<thinking>hm</thinking>Yes.", "Yes."),
     "gpt-oss on Bedrock": ("<reasoning>hm</reasoning>Yes.", "Yes."),
+    "a scratch pad": ("<scratch_pad>hm</scratch_pad>Yes.", "Yes."),
+    "a monologue": ("<inner_monologue>hm</inner_monologue>Yes.", "Yes."),
+    "a chain of thought": ("<chain_of_thought>hm</chain_of_thought>Yes.", "Yes."),
+    "a name with a part": ("<reasoning_content>hm</reasoning_content>Yes.", "Yes."),
+    "an agent's tag": ("<antThinking>hm</antThinking>Yes.", "Yes."),
+    "Magistral's tag in lower case": ("[think]hm[/think]Yes.", "Yes."),
     "Seed's tag": ("<seed:think>hm</seed:think>Yes.", "Yes."),
     "Magistral's tag": ("[THINK]hm[/THINK]Yes.", "Yes."),
     "Cohere's tag": ("<|START_THINKING|>hm<|END_THINKING|>Yes.", "Yes."),
@@ -79,6 +85,9 @@ ABOUT_TAGS = {
     "a fenced block": "Use this:\n```xml\n<think>\nreasoning\n</think>\n```\nThen parse it.",
     "a word": "I think <b>so</b>; thinking takes time, 3 < think.",
     "a comparison": "a < think time and think time > b",
+    "a remark in brackets": "He wrote: I [think] the dose was halved. [Thinking] of it, ask him.",
+    "a generic type": "Use `List<Thought>` here:\n```java\nMap<String, List<Thought>> all;\n```",
+    "other quotes": "„<think>“ ist ein Tag, ‚</think>‘ auch, 「<think>」 ebenso.",
 }
 
 
@@ -124,7 +133,7 @@ def test_tags_in_code_raise_nothing(generation: str, thought_opened: bool) -> No
 
 
 @pytest.mark.parametrize(
-    "piece", ["<think ", "<think>", "</think>", "`<think>`", "```\n", "~~~~\n```\n", "<think a=", "`", "<"]
+    "piece", ["<think ", "<think>", "</think>", "`<think>`", "```\n", "~~~~\n```\n", "<think a=", "`", "<", "[think]"]
 )
 def test_long_texts_take_linear_time(piece: str) -> None:
     """32,000 characters, as many as an answer may have, take well under a second."""
