@@ -8,6 +8,7 @@ from stepguard.deploy import smoke as questions
 from stepguard.deploy import stage
 from stepguard.deploy.stack import StackError
 from stepguard.guard.settings import read_guardrails
+from stepguard.guard.stages import GUARD_INPUT
 from stepguard.verification.place import NotPossible, Place, expect
 
 RETAINED_BUCKET = "stepguard-packages-"
@@ -34,7 +35,7 @@ def smoke(place: Place) -> str:
 
 def guardrails(place: Place) -> str:
     """Each layer uses a published version, which is ready and judges a text."""
-    function = place.aws("lambda").get_function_configuration(FunctionName=place.physical("GuardInput"))
+    function = place.aws("lambda").get_function_configuration(FunctionName=place.physical(GUARD_INPUT.state))
     layers = read_guardrails(function["Environment"]["Variables"])
     expect(bool(layers), "No layer has a guardrail.")
     for layer, ref in layers.items():
