@@ -14,7 +14,9 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from functions.chat_answers import EXPRESS_SECONDS, ChatAnswers, Found
 from functions.routes import Reply, Work, check_token, guarded, read_body
+from stepguard.aws.answer_table import RUNNING, AnswerTable, Row
 from stepguard.aws.environment import operators
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
@@ -22,7 +24,7 @@ from stepguard.aws.express import ExpressExecutions
 from stepguard.aws.grounding import grounding_of
 from stepguard.guard import answer as answers
 from stepguard.guard.callers import Caller
-from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, Throttled, UnknownExecution
+from stepguard.guard.errors import InvalidRequest, UnknownExecution
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import GuardrailRef, Settings
 from stepguard.guard.verdict import Layer
@@ -47,14 +49,14 @@ class ChatApi:
         operators: Callable[[], frozenset[str]] = operators,
         express: ExpressExecutions | None = None,
         grounding: Callable[[GuardrailRef | None], bool | None] = grounding_of,
+        table: AnswerTable | None = None,
     ) -> None:
         self._executions = executions or Executions()
+        self._answers = ChatAnswers(self._executions, table or AnswerTable(), clock, sleep)
         self._operators = operators
         self._express = express or ExpressExecutions()
         self._settings = settings
         self._grounding = grounding
-        self._clock = clock
-        self._sleep = sleep
 
     def post_chat(self, body: bytes, caller: Caller) -> Work:
         """A question: 200 with the answer, 202 with the execution if it has not ended in time.
@@ -69,7 +71,7 @@ class ChatApi:
         wait_seconds = question.get("wait_seconds", WAIT_SECONDS)
         if token is None and self._express.deployed:
             # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
-            return Work(lambda: self._reply(self._express.run(name, {"request": request.to_document()})))
+            return Work(lambda: self._run(name, request))
         return Work(lambda: self._ask(name, request, wait_seconds), None if token is None else name)
 
     def get_chat(self, execution: str, caller: Caller) -> Reply:
@@ -79,11 +81,19 @@ class ChatApi:
         """
 
         def read_result() -> Reply:
-            found = self._executions.describe(self._executions.arn_of(unquote(execution)))
-            if not caller.may_read(found.input, self._operators()):
+            wanted = unquote(execution)
+            name, arn = self._express.name_of(wanted), None
+            if name is None:
+                arn = self._executions.arn_of(wanted)
+                name = arn.rpartition(":")[2]
+            found = self._answers.find(name, arn)
+            document = found.input if isinstance(found, Execution) else {"request": {"caller": found.caller}}
+            if not caller.may_read(document, self._operators()):
                 # The same message as for an unknown name, so that the caller cannot learn whether it exists.
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.")
-            return self._reply(found)
+            if isinstance(found, Row) and not found.ended and not found.express and arn is not None:
+                found = self._answers.looked(found, arn) or found
+            return self._reply(found, arn or wanted)
 
         return guarded(read_result)
 
@@ -109,41 +119,38 @@ class ChatApi:
 
         return guarded(health)
 
+    def _run(self, name: str, request: Request) -> Reply:
+        """Answer at once; the row is for a later GET."""
+        self._answers.begin(name, request.caller, self._settings().answer_hours, express=True)
+        return self._reply(self._express.run(name, {"request": request.to_document()}), name)
+
     def _ask(self, name: str, request: Request, wait_seconds: float) -> Reply:
-        arn = self._executions.start(name, {"request": request.to_document()})
-        execution = self._wait(arn, wait_seconds)
-        return self._accepted(arn, "RUNNING") if execution is None else self._reply(execution)
+        begun = self._answers.begin(name, request.caller, self._settings().answer_hours)
+        started = self._executions.start_or_find(name, {"request": request.to_document()})
+        if isinstance(started, Execution) and started.finished:
+            return self._reply(started, started.arn)
+        arn = started if isinstance(started, str) else started.arn
+        found = self._answers.wait(name, arn, wait_seconds, begun=begun)
+        return self._accepted(arn, RUNNING) if found is None else self._reply(found, arn)
 
-    def _wait(self, arn: str, seconds: float) -> Execution | None:
-        """The execution when it has ended or the time is up; None if it could not be read until then."""
-        deadline = self._clock() + seconds
-        pause = 0.05
-        while True:
-            execution = self._describe(arn)
-            left = deadline - self._clock()
-            if left <= 0 or (execution is not None and execution.finished):
-                return execution
-            self._sleep(min(pause, left))
-            pause = min(pause * 1.5, 1.0)
-
-    def _describe(self, arn: str) -> Execution | None:
-        # DescribeExecution is eventually consistent and has its own quotas: keep waiting for a started execution.
-        try:
-            return self._executions.describe(arn)
-        except (UnknownExecution, Throttled, ServiceUnavailable):
-            return None
-
-    def _reply(self, execution: Execution) -> Reply:
-        if not execution.finished:
-            return self._accepted(execution.arn, execution.status)
-        body: dict[str, Any] = {"execution": execution.arn, "status": execution.status}
-        if execution.status == "SUCCEEDED" and execution.output is not None and "answer" in execution.output:
-            return 200, body | {"answer": answers.from_document(execution.output, execution.arn).to_dict()}, {}
-        gone = answers.unavailable(self._settings().error_message, execution.arn)
-        return 503, body | {"answer": gone.to_dict()}, {}
+    def _reply(self, found: Found, arn: str) -> Reply:
+        """What the caller gets; `arn` is for a row that does not have it yet."""
+        if isinstance(found, Execution):
+            arn, ended = found.arn, found.finished
+            answer = answers.from_document(found.output or {}, arn) if found.answered else None
+        else:
+            arn, answer = found.execution or arn, found.answer
+            ended = found.ended or (found.express and found.age > EXPRESS_SECONDS)
+        if not ended:
+            return self._accepted(arn, found.status)
+        if answer is not None:
+            return 200, {"execution": arn, "status": found.status, "answer": answer.to_dict()}, {}
+        gone = answers.unavailable(self._settings().error_message, arn)
+        status = found.status if found.status != RUNNING else "TIMED_OUT"
+        return 503, {"execution": arn, "status": status, "answer": gone.to_dict()}, {}
 
     def _accepted(self, arn: str, status: str) -> Reply:
-        location = f"/chat/{arn.rpartition(':')[2]}"
+        location = f"/chat/{self._express.name_of(arn) or arn.rpartition(':')[2]}"
         return 202, {"execution": arn, "status": status}, {"Location": location, "Retry-After": "1"}
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.answer import Source, refused
+from stepguard.guard.answer import Source, expiry, refused
 from stepguard.guard.request import Kind, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer
 
 
 def guard_input(
-    event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
+    event: Mapping[str, Any],
+    settings: Settings | None = None,
+    guardrails: Guardrails | None = None,
+    now: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
-    """`{request}` -> the document's `input_guard`. Raises StepguardError."""
+    """`{request}` -> the document's `input_guard`. Raises StepguardError.
+
+    `record` is for the row of the answer: a definition cannot calculate when it expires.
+    """
     settings = settings or environment()
     request = from_document(event.get("request"))
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails)
@@ -31,4 +38,5 @@ def guard_input(
         "needs_model": request.kind is not Kind.DOCUMENT,
         "text": verdict.text,
         "answer": refusal.to_document() if verdict.blocked else None,
+        "record": {"caller": request.caller, "expires": str(expiry(now(), settings.answer_hours))},
     }

@@ -37,6 +37,8 @@ MEANINGS = {
     "STATE_MACHINE_ARN": "the chat state machine, for the API and `--aws`",
     "EXPRESS_STATE_MACHINE_ARN": "its EXPRESS twin: `POST /chat` then answers synchronously",
     "CHAT_OPERATORS": "Cognito groups and whole IAM ARNs, separated by commas, that may read every execution",
+    "ANSWER_HOURS": "hours that `ANSWER_TABLE` keeps an answer",
+    "ANSWER_TABLE": "DynamoDB table from which the API reads answers; without it the API asks DescribeExecution",
     "CALLER_TABLE": "DynamoDB table that counts what each caller starts; without it there is no quota",
     "CALLER_QUESTIONS_PER_MINUTE": "a caller's quota of a minute, with `CALLER_TABLE`",
     "CALLER_ITEMS_PER_DAY": "a caller's quota of questions and items of evaluations in a day, with `CALLER_TABLE`",

@@ -145,21 +145,26 @@ def _key(table: Table, key: Mapping[str, Any]) -> str:
 
 
 def _check_item(item: Item) -> None:
-    for value in item.values():
-        if len(value) != 1:
-            problem = "Supplied AttributeValue has more than one datatypes set, must contain exactly one"
-            raise ServiceError("ValidationException", f"{problem} of the supported datatypes", 400)
-        ((kind, content),) = value.items()
-        if kind not in ("S", "N", "BOOL", "NULL"):
-            raise ServiceError("ValidationException", f"The embedded DynamoDB does not keep the type {kind}.", 400)
-        if kind == "N":
-            _check_number(content)
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-    if (
-        sum(len(name.encode()) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
-        > ITEM_BYTES
-    ):
+    if sum(len(name.encode()) + _size(value) for name, value in item.items()) > ITEM_BYTES:
         raise ServiceError("ValidationException", "Item size has exceeded the maximum allowed size", 400)
+
+
+def _size(value: Mapping[str, Any]) -> int:
+    """The bytes of a value, which is checked."""
+    if len(value) != 1:
+        problem = "Supplied AttributeValue has more than one datatypes set, must contain exactly one"
+        raise ServiceError("ValidationException", f"{problem} of the supported datatypes", 400)
+    ((kind, content),) = value.items()
+    if kind == "L":
+        return 3 + sum(1 + _size(item) for item in content)
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + _size(item) for name, item in content.items())
+    if kind == "N":
+        _check_number(content)
+    elif kind not in ("S", "BOOL", "NULL"):
+        raise ServiceError("ValidationException", f"The embedded DynamoDB does not keep the type {kind}.", 400)
+    return len(str(content).encode())
 
 
 def _check_number(text: str) -> None:

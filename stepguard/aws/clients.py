@@ -109,6 +109,8 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "KmsThrottlingException",
             "Throttling",
             "SlowDown",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
         }
     ),
     ModelNotReady: frozenset({"ModelNotReadyException"}),
@@ -128,6 +130,7 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ServiceUnavailableException",
             "ServiceUnavailable",
             "InternalServerException",
+            "InternalServerError",
             "InternalFailure",
             "InternalDependencyException",
             "ModelTimeoutException",

@@ -45,6 +45,11 @@ class Execution:
         """Whether the execution has ended, successfully or not."""
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
 
+    @property
+    def answered(self) -> bool:
+        """Whether the execution has succeeded, with an answer."""
+        return self.status == "SUCCEEDED" and self.output is not None and "answer" in self.output
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -108,6 +113,14 @@ class Executions:
 
         Raises Conflict if the name was used for another document, and StepguardError.
         """
+        started = self.start_or_find(name, document)
+        return started if isinstance(started, str) else started.arn
+
+    def start_or_find(self, name: str, document: Mapping[str, Any]) -> str | Execution:
+        """The ARN of the execution that this call started, or the execution that an earlier call started and ended.
+
+        Raises Conflict if the name was used for another document, and StepguardError.
+        """
         with aws_errors("StartExecution", self._about):
             try:
                 response = self._states.start_execution(
@@ -120,7 +133,7 @@ class Executions:
         existing = self.describe(self.arn_of(name))
         if existing.input != document:
             raise Conflict("This client_token was used for another request.")
-        return existing.arn
+        return existing
 
     def arn_of(self, execution: str) -> str:
         """The ARN of an execution named by itself or by its ARN.

@@ -31,6 +31,13 @@ class ExpressExecutions:
     def _state_machine(self) -> str:
         return self._arn or os.environ.get("EXPRESS_STATE_MACHINE_ARN", "")
 
+    def name_of(self, arn: str) -> str | None:
+        """The name in the ARN of an execution of this state machine: `...:express:MACHINE:NAME:ID`."""
+        if not self.deployed:
+            return None
+        prefix = self._state_machine.replace(":stateMachine:", ":express:") + ":"
+        return arn.removeprefix(prefix).rpartition(":")[0] or None if arn.startswith(prefix) else None
+
     def run(self, name: str, document: Mapping[str, Any]) -> Execution:
         """The ended execution. Raises StepguardError, ServiceUnavailable if it takes longer than the client's
         timeout."""

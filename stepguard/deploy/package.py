@@ -25,7 +25,7 @@ from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, LambdaPar
 from stepguard.deploy.resources import ResourcesError, load_resources
 from stepguard.guard.errors import ConfigurationError
 from stepguard.project.definitions import DefinitionError, check_evaluation
-from stepguard.project.folder import Project
+from stepguard.project.folder import Project, answers_recorded
 from stepguard.project.guardrail_files import read_guardrail_files
 
 STAGE = "dev"
@@ -148,10 +148,19 @@ def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
                 resource["Properties"]["Definition"] = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
+    if not answers_recorded(json.dumps(resources["ChatStateMachine"]["Properties"]["Definition"])):
+        _ask_step_functions(resources)
     try:
         check_evaluation(folder)
     except DefinitionError as error:
         raise PackagingError(str(error)) from None
+
+
+def _ask_step_functions(resources: Mapping[str, Any]) -> None:
+    """An ejected definition of an older version writes no answer: the API asks Step Functions for it, as before."""
+    del resources["APIHandler"]["Properties"]["Environment"]["Variables"]["ANSWER_TABLE"]
+    for name in ("ChatStateMachine", "ChatExpressStateMachine"):
+        del resources[name]["Properties"]["DefinitionSubstitutions"]["AnswerTableName"]
 
 
 def _close_api(resources: Mapping[str, Any]) -> None:

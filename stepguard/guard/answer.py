@@ -6,7 +6,7 @@ Outcomes and sources: the table in docs/use/chat.md; sources are QnABot's names
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -94,8 +94,7 @@ def from_document(document: Mapping[str, Any], execution: str) -> Answer:
 
     Raises KeyError when the document holds no answer, which a succeeded execution always does.
     """
-    answer = document["answer"]
-    verdicts = tuple(
+    verdicts = [
         {
             "state": stage.state,
             "outcome": document[stage.key]["outcome"],
@@ -103,12 +102,26 @@ def from_document(document: Mapping[str, Any], execution: str) -> Answer:
         }
         for stage in STAGES
         if stage.key in document
-    )
+    ]
+    return read_answer(document["answer"], verdicts, execution)
+
+
+def read_answer(answer: Mapping[str, Any], verdicts: Iterable[Mapping[str, Any]], execution: str) -> Answer:
+    """The answer in the form of `to_document`, with its verdicts in any order.
+
+    Raises KeyError, TypeError or ValueError for what is no answer.
+    """
+    order = [stage.state for stage in STAGES]
     return Answer(
         str(answer["text"]),
         AnswerOutcome(answer["outcome"]),
         None if answer["source"] is None else Source(answer["source"]),
         int(answer["got_hits"]),
         execution,
-        verdicts,
+        tuple(sorted(verdicts, key=lambda verdict: order.index(verdict["state"]))),
     )
+
+
+def expiry(now: float, hours: int) -> int:
+    """When the row of an answer expires, in seconds since 1970."""
+    return int(now) + hours * 3600

@@ -36,6 +36,12 @@ LLM_QA_NO_HITS_REGEX = (
     "|the model cannot answer this question)"
 )
 
+ANSWER_HOURS = 24
+"""The hours that the API's table keeps an answer."""
+
+MOST_ANSWER_HOURS = 90 * 24
+"""As long as Step Functions keeps a history."""
+
 VARIABLES: dict[Layer, tuple[str, str]] = {
     Layer.PREPROCESS: ("PREPROCESS_GUARDRAIL_IDENTIFIER", "PREPROCESS_GUARDRAIL_VERSION"),
     Layer.MODEL: ("BEDROCK_GUARDRAIL_IDENTIFIER", "BEDROCK_GUARDRAIL_VERSION"),
@@ -120,6 +126,7 @@ class Settings:
     empty_message: str = EMPTYMESSAGE
     error_message: str = ERRORMESSAGE
     unguarded: bool = False
+    answer_hours: int = ANSWER_HOURS
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -172,6 +179,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
+        answer_hours=_hours("ANSWER_HOURS", _text(environment, "ANSWER_HOURS", str(ANSWER_HOURS))),
     )
 
 
@@ -213,6 +221,12 @@ def _unguarded(environment: Mapping[str, str], guardrails: Mapping[Layer, Guardr
 
 def _text(environment: Mapping[str, str], name: str, default: str) -> str:
     return environment.get(name, "").strip() or default
+
+
+def _hours(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_ANSWER_HOURS):
+        raise ConfigurationError(f"{name} must be a whole number from 1 to {MOST_ANSWER_HOURS}.")
+    return int(text)
 
 
 def _pattern(name: str, source: str) -> re.Pattern[str]:

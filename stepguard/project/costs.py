@@ -19,6 +19,7 @@ from stepguard.evaluation.prices import PRICES, Policies, count_units, policies_
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGES, Stage
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.waiting import reads
 from stepguard.project import state_paths as paths
 
 ANSWERED, BLOCKED_BY_INPUT, BLOCKED_BY_MODEL, BLOCKED_BY_ANSWER, DONT_KNOW = (
@@ -52,6 +53,12 @@ DEFAULT_MEGABYTES = 128
 
 QUOTA_WRITES = 4
 """A question is counted in its minute and its day in one transaction, which costs twice the units of two writes."""
+
+ANSWER_WRITES = 3
+"""The row of an answer: one unit when the chat starts, two with the answer, which is larger than 1 KB."""
+
+RECORDS = ("RecordAnswer", "RecordDontKnow")
+"""The states that write the answer."""
 
 PLATFORM_LOG = (
     "START RequestId: 00000000-0000-0000-0000-000000000000 Version: $LATEST\n",
@@ -157,6 +164,9 @@ def chat_usage(deployment: Deployment, outcome: str, assumed: Assumed) -> Usage:
     counts["log_bytes"] += _log_bytes([_route_line()])
     counts["api_requests"] = 1
     counts["writes"] = QUOTA_WRITES
+    if any(name in RECORDS for name in entered):
+        counts["writes"] += ANSWER_WRITES
+        counts["reads"] = 0 if deployment.express else reads(sum(seconds.values()) + assumed.between_seconds)
     tokens = {"input": assumed.input_tokens, "output": assumed.output_tokens} if asked else {}
     return Usage(dict(units), tokens, counts, assumed.model)
 
@@ -176,7 +186,8 @@ def document_usage(deployment: Deployment, units_each: int, assumed: Assumed) ->
     units: Counter[str] = Counter()
     units.update(count_units(deployment.policies(Layer.PREPROCESS, Direction.INPUT), units_each))
     units.update(count_units(deployment.policies(Layer.POSTPROCESS, Direction.OUTPUT), units_each))
-    entered = paths.path(deployment.definition, paths.SCREENED)
+    # An evaluation leaves out the states that record an answer for the API.
+    entered = [state for state in paths.path(deployment.definition, paths.SCREENED) if state not in RECORDS]
     counts = _work(deployment, entered, stages, assumed)
     counts["transitions"] += 1
     return Usage(dict(units), {}, counts)

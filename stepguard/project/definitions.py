@@ -4,7 +4,8 @@
 
 The Map state EvaluateItems of statemachine/evaluate.asl.json has the states of chat.asl.json as its item processor. All
 other parts of the file are written by hand. This module replaces only that copy, so that it never differs from its
-source; every reader of a definition takes the complete file.
+source; every reader of a definition takes the complete file. The copy leaves out the states that write an answer to the
+table of the API: an item's answer is in the results of its evaluation.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ ITEM_ATTEMPTS = 10
 """How often a throttled stage of an item is tried again: an item is EXPRESS and ends within five minutes, and its error
 must be in the results by then."""
 
+RECORDS = "arn:aws:states:::dynamodb:"
+"""The beginning of the Resource of a state that writes to the API's table."""
+
+_RECORDED = ("verdict", "record.$")
+"""What a stage keeps only for these states."""
+
 
 class DefinitionError(Exception):
     """A definition cannot be read, or evaluate.asl.json does not hold the states of chat.asl.json."""
@@ -45,15 +52,35 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
     """
     definition: dict[str, Any] = json.loads(evaluate)
     source = json.loads(chat)
-    states = copy.deepcopy(source["States"])
+    states = _without_records(source["States"])
     for state in states.values():
         if state["Type"] == "Task":
             state["ResultSelector"] |= _KEPT
             for retrier in state["Retry"]:
                 if Throttled.__name__ in retrier["ErrorEquals"]:
                     retrier["MaxAttempts"] = ITEM_ATTEMPTS
+            for name in _RECORDED:
+                state["ResultSelector"].pop(name, None)
     definition["States"][ITEMS]["ItemProcessor"] |= {"StartAt": source["StartAt"], "States": states}
     return json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_records(states: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the states without those that record; what leads to one of these leads to the state after it."""
+    after = {name: state["Next"] for name, state in states.items() if str(state.get("Resource")).startswith(RECORDS)}
+
+    def led(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: _past(item, after) if key in ("Next", "Default") else led(item) for key, item in value.items()}
+        return [led(item) for item in value] if isinstance(value, list) else value
+
+    return {name: led(copy.deepcopy(state)) for name, state in states.items() if name not in after}
+
+
+def _past(state: str, after: dict[str, str]) -> str:
+    while state in after:
+        state = after[state]
+    return state
 
 
 def check_evaluation(folder: Path) -> None:

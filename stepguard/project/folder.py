@@ -25,6 +25,11 @@ PACKED = PACKAGE / "_project"
 
 CONFIG = ".chalice/config.json"
 
+ANSWERS = "stepguard-local-answers"
+"""The table of answers of the embedded AWS."""
+
+_TABLE = "AnswerTableName"
+
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
@@ -90,29 +95,45 @@ class Project:
                 "needed, its lambda_memory_size, both numbers."
             ) from None
 
-    def chat_definition(self, function_arns: Mapping[str, str]) -> str:
+    def chat_definition(self, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
         """statemachine/chat.asl.json with each `${GuardInputFunctionArn}` replaced, as CloudFormation does it.
 
-        `function_arns` maps a Lambda's name (guard_input) to its ARN. Raises ConfigurationError for a missing one.
+        `function_arns` maps a Lambda's name (guard_input) to its ARN; `table` is the name of the table of answers.
+        Raises ConfigurationError for a missing Lambda.
         """
-        return self._definition("chat", function_arns)
+        return self._definition("chat", function_arns, table)
+
+    @property
+    def records_answers(self) -> bool:
+        """Whether the chat's definition writes answers to the table; an ejected one of an older version does not."""
+        return answers_recorded(self._text("chat"))
 
     def evaluation_definition(self, function_arns: Mapping[str, str]) -> str:
         """statemachine/evaluate.asl.json with the Lambdas' ARNs. Raises ConfigurationError."""
         return self._definition("evaluate", function_arns)
 
-    def _definition(self, name: str, function_arns: Mapping[str, str]) -> str:
-        file = self.path(f"statemachine/{name}.asl.json")
-        text = read_text(file)
-        substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
+    def _definition(self, name: str, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
+        text = self._text(name)
+        substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()} | {_TABLE: table}
 
         def replace(placeholder: re.Match[str]) -> str:
             try:
                 return substitutions[placeholder.group(1)]
             except KeyError:
-                raise ConfigurationError(f"{file}: there is no Lambda for {placeholder[0]}.") from None
+                raise ConfigurationError(f"{self._file(name)}: there is no Lambda for {placeholder[0]}.") from None
 
         return re.sub(r"\$\{(\w+)\}", replace, text)
+
+    def _text(self, name: str) -> str:
+        return read_text(self._file(name))
+
+    def _file(self, name: str) -> Path:
+        return self.path(f"statemachine/{name}.asl.json")
+
+
+def answers_recorded(definition: str) -> bool:
+    """Whether a definition of the chat writes its answers to the table of the API."""
+    return f"${{{_TABLE}}}" in definition
 
 
 def _lambda(name: str, entry: Mapping[str, Any], memory: int) -> LambdaSettings:

@@ -15,6 +15,9 @@ from stepguard.trace.diff import mapping
 from stepguard.trace.model import Trace, parsed
 from stepguard.trace.reason import outcome_of
 
+_CALL = ("SdkHttpMetadata", "SdkResponseMetadata")
+"""What an integration adds to a service's own response."""
+
 
 def mock_config(trace: Trace, machine: str, case: str, replace: Replacements) -> dict[str, Any]:
     """MockConfigFile.json with one test case: the answer of every attempt of every task, in their order.
@@ -47,9 +50,11 @@ def _answer(
     document = parsed(output)
     if document is None:
         raise InvalidRequest("The history lacks the output of a task, or holds it cut: it cannot be recorded.")
+    # Values that identify one call are not part of the test.
     if isinstance(document, Mapping) and "Payload" in document:
-        # Values that identify one Lambda call are not part of the test.
         document = {key: document[key] for key in ("StatusCode", "Payload", "ExecutedVersion") if key in document}
+    elif isinstance(document, Mapping):
+        document = {key: value for key, value in document.items() if key not in _CALL}
     return {"Return": replace.value(document)}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from embedded_aws.cloud import EmbeddedCloud, FolderInUseError, announced
+from embedded_aws.dynamodb import Table
 from embedded_aws.endpoint import HttpApi
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.wire import Rate
@@ -24,7 +25,7 @@ from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails, read_settings
 from stepguard.guard.verdict import Layer
-from stepguard.project.folder import find_project
+from stepguard.project.folder import ANSWERS, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
 from stepguard.project.settings_file import use_settings_file
@@ -39,7 +40,7 @@ EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""
 
-SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "EVALUATION_MAX_", UNGUARDED)
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "ANSWER_HOURS", "EVALUATION_MAX_", UNGUARDED)
 """The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
 
@@ -127,6 +128,7 @@ def _start(
             site=site,
             patience=patience,
             buckets=(EVALUATION_BUCKET,),
+            tables=(Table(ANSWERS, "id", "expires"),),
             recover=recover,
             moto_api=moto_api,
             rates=rates,
@@ -149,8 +151,10 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     instead of the project's file; the other layers keep theirs, so that one pair never switches the others off.
     """
     layers = {} if read_settings(os.environ).unguarded else _apply_layers() | read_guardrails(os.environ)
-    environment = _lambda_environment(cloud.url, layers)
     project = find_project()
+    environment = _lambda_environment(cloud.url, layers)
+    if project.records_answers:
+        environment["ANSWER_TABLE"] = ANSWERS
     settings = project.lambdas()
     cloud.register(
         FunctionConfig(

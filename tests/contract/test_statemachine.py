@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import moto.dynamodb
 import pytest
 from statelint.config import Config
 from statelint.linter import Linter
@@ -24,7 +25,9 @@ FILE = FOLDER / "chat.asl.json"
 TEXT = FILE.read_text(encoding="utf-8")
 DEFINITION: dict[str, Any] = json.loads(TEXT)
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
-TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+LAMBDA, DYNAMODB = "arn:aws:states:::lambda:invoke", "arn:aws:states:::dynamodb:updateItem"
+TASKS = {name: state for name, state in STATES.items() if state.get("Resource") == LAMBDA}
+RECORDS = {name: state for name, state in STATES.items() if state.get("Resource") == DYNAMODB}
 CHOICES = {name: state for name, state in STATES.items() if state["Type"] == "Choice"}
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html; the Lambda.* names stand in its
@@ -91,7 +94,7 @@ def test_the_workflow_has_a_time_limit_and_says_what_it_is() -> None:
 
 def test_the_definition_is_portable() -> None:
     """No ARN of an account or region: only placeholders and the integration's own name."""
-    without_integration = TEXT.replace("arn:aws:states:::lambda:invoke", "")
+    without_integration = TEXT.replace(LAMBDA, "").replace(DYNAMODB, "")
 
     assert "arn:" not in without_integration
     assert not re.search(r"\d{12}", TEXT)
@@ -119,6 +122,7 @@ def test_there_are_the_three_guarded_stages() -> None:
     assert {name: state["ResultPath"] for name, state in TASKS.items()} == {
         stage.state: f"$.{stage.key}" for stage in STAGES
     }
+    assert {name for name, state in STATES.items() if state["Type"] == "Task"} == {*TASKS, *RECORDS}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -136,8 +140,15 @@ def test_a_task_names_what_it_sends(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_names_what_it_keeps(name: str) -> None:
     """The ResultSelector takes named members of the Payload; nothing of Lambda's envelope stays."""
-    selector = TASKS[name]["ResultSelector"]
+    selector = dict(TASKS[name]["ResultSelector"])
+    verdict = selector.pop("verdict")
 
+    outcome, findings = selector["outcome.$"], selector["findings.$"]
+    assert verdict["M"] == {
+        "state": {"S": name},
+        "outcome": {"S.$": outcome},
+        "findings": {"S.$": f"States.JsonToString({findings})"},
+    }
     assert {"outcome.$", "findings.$", "text_units.$", "answer.$"} <= set(selector)
     assert all(path == f"$.Payload.{key.removesuffix('.$')}" for key, path in selector.items())
 
@@ -241,9 +252,70 @@ def test_every_error_name_exists() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_whatever_survives_its_retries_is_unavailable(name: str) -> None:
     """One Catch for all errors, which keeps the document and goes to the Fail state."""
-    assert TASKS[name]["Catch"] == [
-        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "AnswerUnavailable"}
-    ]
+    assert TASKS[name]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"}]
+    assert RECORDS["RecordFailure"]["Next"] == "AnswerUnavailable"
+
+
+# --- the table of answers -------------------------------------------------------------------------------------------
+
+DYNAMODB_ERRORS = {
+    "DynamoDB.InternalServerError",
+    "DynamoDB.InternalServerErrorException",
+    "DynamoDB.ProvisionedThroughputExceededException",
+    "DynamoDB.RequestLimitExceededException",
+    "DynamoDB.SdkClientException",
+    "DynamoDB.ThrottlingException",
+}
+"""What a later attempt can cure. The optimised integration's prefix is `DynamoDB`, that of `aws-sdk:` is `DynamoDb`."""
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_recording_never_stops_an_answer(name: str) -> None:
+    """Whatever the table does, the next state is the same one, and the document stays as it is."""
+    state = RECORDS[name]
+
+    assert state["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": state["Next"]}]
+    assert state["ResultPath"] is None
+    assert not {"InputPath", "OutputPath", "ResultSelector"} & set(state)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_recording_is_short(name: str) -> None:
+    """One Retry for all, of DynamoDB's own curable errors, that a caller can wait for."""
+    (retrier,) = RECORDS[name]["Retry"]
+
+    assert RECORDS[name]["Retry"] == RECORDS["RecordAnswer"]["Retry"]
+    assert set(retrier["ErrorEquals"]) == DYNAMODB_ERRORS
+    assert (retrier["JitterStrategy"], retrier["MaxAttempts"]) == ("FULL", 2)
+    assert retrier["IntervalSeconds"] < retrier["MaxDelaySeconds"] <= 5
+    assert RECORDS[name]["TimeoutSeconds"] <= 10
+
+
+def test_every_end_is_recorded() -> None:
+    """Nothing else leads to the three ends; the two answers differ in where the document holds them."""
+    into = {
+        end: {name for name, state in STATES.items() if state.get("Next") == end}
+        for end in ("AnswerDelivered", "AnswerDontKnow", "AnswerUnavailable")
+    }
+    assert into == {
+        "AnswerDelivered": {"RecordAnswer"},
+        "AnswerDontKnow": {"RecordDontKnow"},
+        "AnswerUnavailable": {"RecordFailure"},
+    }
+    delivered, dont_know = (json.dumps(RECORDS[name]["Parameters"]) for name in ("RecordAnswer", "RecordDontKnow"))
+    assert delivered.replace("$.answer_guard.answer.", "$.answer.") == dont_know
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_has_no_reserved_word(name: str) -> None:
+    """Every name in an expression that DynamoDB reserves has an alias. moto has DynamoDB's list."""
+    folder = Path(moto.dynamodb.__file__).parent
+    reserved = set((folder / "parsing" / "reserved_keywords.txt").read_text(encoding="utf-8").split())
+    parameters = RECORDS[name]["Parameters"]
+    expressions = parameters["UpdateExpression"].removeprefix("SET ") + parameters.get("ConditionExpression", "")
+
+    assert "STATUS" in reserved
+    assert {word.upper() for word in re.findall(r"(?<![#:\w])\w+", expressions)} & reserved == set()
 
 
 # --- choices -------------------------------------------------------------------------------------------------------
@@ -272,12 +344,13 @@ def test_a_choice_fails_closed(name: str) -> None:
     """Without the boolean nothing goes on: the Default ends in the Fail state without passing any other Choice."""
     state = CHOICES[name]["Default"]
     seen = [state]
-    while STATES[state]["Type"] == "Pass":
+    while STATES[state]["Type"] != "Fail":
+        assert STATES[state]["Type"] == "Pass" or state == "RecordFailure"
         state = STATES[state]["Next"]
         seen.append(state)
 
     assert seen[-1] == "AnswerUnavailable"
-    assert all("answer" not in STATES[name].get("ResultPath", "") for name in seen)
+    assert all("answer" not in (STATES[name].get("ResultPath") or "") for name in seen)
 
 
 def test_a_blocked_verdict_never_leads_on() -> None:
@@ -285,7 +358,8 @@ def test_a_blocked_verdict_never_leads_on() -> None:
     for name, side in {"InputIntervened?": True, "ModelIntervened?": False, "AnswerIntervened?": True}.items():
         (target,) = (rule["Next"] for rule in CHOICES[name]["Choices"] if rule["And"][1]["BooleanEquals"] is side)
         assert STATES[target]["Type"] == "Pass"
-        assert STATES[target]["Next"] == "AnswerDontKnow"
+        assert STATES[target]["Next"] == "RecordDontKnow"
+        assert STATES["RecordDontKnow"]["Next"] == "AnswerDontKnow"
 
 
 # --- the ends ------------------------------------------------------------------------------------------------------
@@ -309,13 +383,13 @@ def test_every_way_to_an_end_writes_the_answer() -> None:
         "AnswerRefused": "$.answer_guard.answer",
         "AnswerDelivered": "$.answer_guard.answer",
     }
-    into_dont_know = {name for name, state in STATES.items() if state.get("Next") == "AnswerDontKnow"}
+    into_dont_know = {name for name, state in STATES.items() if state.get("Next") == "RecordDontKnow"}
     assert into_dont_know == set(answers) - {"AnswerDelivered"}
 
 
 def test_nobody_rewrites_anothers_key() -> None:
     """Each state adds its own key to the document."""
-    paths = [state["ResultPath"] for state in STATES.values() if "ResultPath" in state]
+    paths = [state["ResultPath"] for state in STATES.values() if state.get("ResultPath") is not None]
     paths += [catcher["ResultPath"] for task in TASKS.values() for catcher in task["Catch"]]
 
     assert set(paths) == {"$.input_guard", "$.model", "$.answer_guard", "$.answer", "$.error"}

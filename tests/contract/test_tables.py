@@ -67,6 +67,7 @@ VALUES = st.one_of(
     st.sampled_from(["", "x", "ü", "\N{GRINNING FACE}", "y" * 500]).map(lambda text: {"S": text}),
     st.integers(-3, 3).map(lambda number: {"N": str(number)}),
     st.booleans().map(lambda flag: {"BOOL": flag}),
+    st.just({"L": [{"M": {"state": {"S": "ü"}, "more": {"L": []}}}, {"N": "1"}]}),
 )
 NUMBERS = st.integers(-3, 3).map(lambda number: {"N": str(number)})
 CONDITIONS = st.sampled_from(
@@ -144,7 +145,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "large item": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"S": "ü" * 205_000}}}, "Item size"),
     "no number": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"N": "many"}}}, "numeric value"),
     "infinite": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"N": "Infinity"}}}, "numeric value"),
-    "list": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"L": []}}}, "type L"),
+    "set": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"SS": ["a"]}}}, "type SS"),
+    "set in a list": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"L": [{"SS": ["a"]}]}}}, "type SS"),
+    "large list": ("put_item", {"Item": {"id": {"S": "x"}, "answer": {"L": [{"S": "x" * 205_000}] * 2}}}, "Item size"),
     "old condition": ("put_item", {"Item": {"id": {"S": "x"}}, "Expected": {}}, "implement Expected"),
     "key changed": (
         "update_item",

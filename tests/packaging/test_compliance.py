@@ -94,7 +94,7 @@ def test_the_rows_have_the_retention_and_the_key_of_the_template(built: Built) -
             row = _row(name)
             assert row is not None, name
             text = json.dumps(properties)
-            for parameter in ("LogRetentionDays", "ResultsDays"):
+            for parameter in ("LogRetentionDays", "ResultsDays", "AnswerHours"):
                 assert f'"{parameter}"' not in text or f"`{parameter}`" in row["how long"], name
             assert ("`KmsKeyArn`" in row["key"]) == ('"KmsKeyArn"' in text), name
 

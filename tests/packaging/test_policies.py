@@ -34,6 +34,7 @@ ACTIONS = {
     | KEY
     | {
         "bedrock:GetGuardrail",  # the names of the guardrails in a trace
+        "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "s3:GetObject",  # a run's results, also through the links that it signs
@@ -61,7 +62,7 @@ ACTIONS = {
         "s3:PutObject",
     },
     "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
-    "ChatStateMachineRole": MACHINE,
+    "ChatStateMachineRole": MACHINE | {"dynamodb:UpdateItem"},
     "EvaluateStateMachineRole": MACHINE
     | {
         "s3:AbortMultipartUpload",
@@ -274,10 +275,26 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
     assert parts["Others"]["Fn::If"][0] == "OtherGuardrailsAllowed"
 
 
+def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
+    """RecordAnswer and its siblings update rows of the table of answers; nobody may read the table but the API."""
+    allowed = {
+        (role, action)
+        for role, statement in statements(built)
+        if "AnswerTable.Arn" in set(resources(statement["Resource"]))
+        for action in statement["Action"]
+    }
+    writes = {("ApiHandlerRole", f"dynamodb:{action}") for action in ("GetItem", "PutItem", "UpdateItem")}
+    assert allowed == writes | {("ChatStateMachineRole", "dynamodb:UpdateItem")}
+    assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
+        "AnswerTable.Arn",
+        "CallerTable.Arn",
+    }
+
+
 def test_a_key_is_used_only_through_its_services(built: Built) -> None:
     """No role can decrypt with the key directly."""
     using = [(role, item) for role, item in statements(built) if KEY & set(item["Action"])]
-    assert len(using) == 5
+    assert len(using) == 6
     for _, statement in using:
         assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
         assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]

@@ -53,9 +53,11 @@ def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> Non
     lambdas, called = built.resources("AWS::Serverless::Function"), set()
     for machine in built.resources("AWS::StepFunctions::StateMachine").values():
         placeholders = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine["Definition"])))
-        expected = {name: {"Fn::GetAtt": [name.removesuffix("FunctionArn"), "Arn"]} for name in placeholders}
-        assert machine["DefinitionSubstitutions"] == expected
-        called |= {target["Fn::GetAtt"][0] for target in expected.values()}
+        tables = {"AnswerTableName": {"Ref": "AnswerTable"}} if "AnswerTableName" in placeholders else {}
+        lambdas_called = {name.removesuffix("FunctionArn") for name in placeholders - set(tables)}
+        expected = {f"{name}FunctionArn": {"Fn::GetAtt": [name, "Arn"]} for name in lambdas_called}
+        assert machine["DefinitionSubstitutions"] == expected | tables
+        called |= lambdas_called
     assert called == set(lambdas) - {"APIHandler"}
 
 
@@ -233,6 +235,7 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
         "APIHandler": {
             "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
+            "ANSWER_TABLE": {"Ref": "AnswerTable"},
             "CHAT_OPERATORS": {"Ref": "Operators"},
             "CALLER_TABLE": table,
             "CALLER_QUESTIONS_PER_MINUTE": {

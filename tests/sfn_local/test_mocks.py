@@ -28,6 +28,7 @@ from stepguard.trace import read_history
 
 ROOT = Path(__file__).parents[2]
 MOCKS = ROOT / "statemachine" / "mocks" / "chat.json"
+EXECUTIONS = "arn:aws:states:us-east-1:123456789012:execution:chat"
 ROLE = "arn:aws:iam::123456789012:role/test"
 REQUEST = {"request": {"kind": "prompt", "text": "What are some of the causes for Diabetes?", "caller": "test"}}
 NAMES = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
@@ -38,22 +39,27 @@ CHAT, EVALUATE = MACHINES
 
 ANSWER = ["GuardInput", "InputIntervened?", "NeedsModel?", "InvokeModel", "ModelIntervened?"]
 GUARDED = ["GuardAnswer", "AnswerIntervened?"]
+FAILED = ["RecordFailure", "AnswerUnavailable"]
 CASES: dict[str, tuple[str, str | None, list[str]]] = {
-    "Answered": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "AnswerDelivered"]),
-    "AnswerMasked": ("SUCCEEDED", "masked", [*ANSWER, *GUARDED, "AnswerDelivered"]),
-    "QuestionBlocked": ("SUCCEEDED", "blocked", [*ANSWER[:2], "QuestionRefused", "AnswerDontKnow"]),
-    "ModelBlocked": ("SUCCEEDED", "blocked", [*ANSWER, "NoAnswerFound", "AnswerDontKnow"]),
-    "ModelDoesNotKnow": ("SUCCEEDED", "dont_know", [*ANSWER, "NoAnswerFound", "AnswerDontKnow"]),
-    "AnswerBlocked": ("SUCCEEDED", "blocked", [*ANSWER, *GUARDED, "AnswerRefused", "AnswerDontKnow"]),
-    "Document": ("SUCCEEDED", "passed", [*ANSWER[:3], *GUARDED, "AnswerDelivered"]),
-    "RetriedToAnAnswer": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "AnswerDelivered"]),
-    "Denied": ("FAILED", None, ["GuardInput", "AnswerUnavailable"]),
-    "ModelDenied": ("FAILED", None, [*ANSWER[:4], "AnswerUnavailable"]),
-    "AnswerDenied": ("FAILED", None, [*ANSWER, "GuardAnswer", "AnswerUnavailable"]),
-    "VerdictMissing": ("FAILED", None, [*ANSWER[:2], "VerdictMissing", "AnswerUnavailable"]),
-    "NeedMissing": ("FAILED", None, [*ANSWER[:3], "VerdictMissing", "AnswerUnavailable"]),
-    "ModelVerdictMissing": ("FAILED", None, [*ANSWER, "VerdictMissing", "AnswerUnavailable"]),
-    "AnswerVerdictMissing": ("FAILED", None, [*ANSWER, *GUARDED, "VerdictMissing", "AnswerUnavailable"]),
+    "Answered": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "RecordAnswer", "AnswerDelivered"]),
+    "AnswerMasked": ("SUCCEEDED", "masked", [*ANSWER, *GUARDED, "RecordAnswer", "AnswerDelivered"]),
+    "QuestionBlocked": ("SUCCEEDED", "blocked", [*ANSWER[:2], "QuestionRefused", "RecordDontKnow", "AnswerDontKnow"]),
+    "ModelBlocked": ("SUCCEEDED", "blocked", [*ANSWER, "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"]),
+    "ModelDoesNotKnow": ("SUCCEEDED", "dont_know", [*ANSWER, "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"]),
+    "AnswerBlocked": ("SUCCEEDED", "blocked", [*ANSWER, *GUARDED, "AnswerRefused", "RecordDontKnow", "AnswerDontKnow"]),
+    "Document": ("SUCCEEDED", "passed", [*ANSWER[:3], *GUARDED, "RecordAnswer", "AnswerDelivered"]),
+    "RetriedToAnAnswer": ("SUCCEEDED", "answered", [*ANSWER, *GUARDED, "RecordAnswer", "AnswerDelivered"]),
+    "Denied": ("FAILED", None, ["GuardInput", *FAILED]),
+    "ModelDenied": ("FAILED", None, [*ANSWER[:4], *FAILED]),
+    "AnswerDenied": ("FAILED", None, [*ANSWER, "GuardAnswer", *FAILED]),
+    "VerdictMissing": ("FAILED", None, [*ANSWER[:2], "VerdictMissing", *FAILED]),
+    "NeedMissing": ("FAILED", None, [*ANSWER[:3], "VerdictMissing", *FAILED]),
+    "ModelVerdictMissing": ("FAILED", None, [*ANSWER, "VerdictMissing", *FAILED]),
+    "AnswerVerdictMissing": (
+        "FAILED",
+        None,
+        [*ANSWER, *GUARDED, "VerdictMissing", "RecordFailure", "AnswerUnavailable"],
+    ),
 }
 """Status, outcome and path of every case."""
 
@@ -258,14 +264,18 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
         if error is None
         else {"errorOutput": {"error": error, "cause": first["Throw"]["Cause"]}}
     )
-    document = REQUEST | {"input_guard": {"text": "x"}}
+    answer = {"text": "x", "outcome": "answered", "source": "LLM", "got_hits": 1}
+    verdict = {"M": {"state": {"S": "GuardInput"}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}}
+    record = {"caller": "test", "expires": "1796000000"}
+    document: dict[str, Any] = {**REQUEST, "input_guard": {"text": "x", "record": record, "verdict": verdict}}
+    document |= {"answer_guard": {"answer": answer}, "answer": answer, "error": {"Error": "x"}}
     told = test_state(
         definition=DEFINITION,
         stateName=state,
         input=json.dumps(document),
         mock=mock,
         inspectionLevel="DEBUG",
-        context=json.dumps({"Execution": {"Id": "arn:aws:states:us-east-1:123456789012:execution:chat:test"}}),
+        context=json.dumps({"Execution": {"Id": f"{EXECUTIONS}:test", "Name": "test"}}),
     )
     definition = json.loads(DEFINITION)["States"][state]
     if error is None:
@@ -273,7 +283,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
     elif any(error in retrier["ErrorEquals"] for retrier in definition["Retry"]):
         assert told["status"] == "RETRIABLE"
     else:
-        assert (told["status"], told["nextState"]) == ("CAUGHT_ERROR", "AnswerUnavailable")
+        assert (told["status"], told["nextState"]) == ("CAUGHT_ERROR", definition["Catch"][0]["Next"])
 
 
 @pytest.mark.parametrize("name", RESPONSES)

@@ -15,11 +15,13 @@ from moto import mock_aws
 
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
-from stepguard.project.folder import builtin_project
+from stepguard.project.folder import ANSWERS, builtin_project
+from tests.fakes.tables import FakeTable
 
 Stage = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
-"""Runs `{"request": ...}` with these stages; gives status, output, error and the events of the history."""
+"""Runs `{"request": ...}` with these stages; gives status, output, error, the events of the history, and the row of
+the table of answers."""
 
 NAMES = ("guard_input", "invoke_model", "guard_answer")
 DEFINITION = builtin_project().chat_definition(
@@ -40,7 +42,10 @@ def embedded(folder: Path) -> Iterator[Run]:
         error = "Unhandled" if "errorType" in result else None
         return LambdaResult(json.dumps(result).encode(), function_error=error)
 
-    states = StepFunctions(folder / "states.sqlite3", invoke, clock=VirtualClock())
+    table = FakeTable()
+    states = StepFunctions(
+        folder / "states.sqlite3", invoke, clock=VirtualClock(), clients=lambda service: table.fake.client
+    )
     machine = states.create_state_machine({"name": "chat", "definition": DEFINITION, "roleArn": ROLE})[
         "stateMachineArn"
     ]
@@ -52,7 +57,7 @@ def embedded(folder: Path) -> Iterator[Run]:
         states.start_execution({"stateMachineArn": machine, "name": name, "input": json.dumps(document)})
         described = _wait(lambda: states.describe_execution({"executionArn": arn}))
         events = states.get_execution_history({"executionArn": arn, "maxResults": 1000})["events"]
-        return {**described, "events": events}
+        return {**described, "events": events, "row": table.item(name)}
 
     try:
         yield run
@@ -95,7 +100,13 @@ def by_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
     monkeypatch.setattr(retrier_decl, "time", NoWait)
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):
-        states = boto3.client("stepfunctions")
+        states, tables = boto3.client("stepfunctions"), boto3.client("dynamodb")
+        tables.create_table(
+            TableName=ANSWERS,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
         machine = states.create_state_machine(name="chat", definition=DEFINITION, roleArn=ROLE)["stateMachineArn"]
 
         def run(document: Mapping[str, Any], stage: Stage) -> Mapping[str, Any]:
@@ -104,7 +115,9 @@ def by_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             stages[arn] = stage
             states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
             described = _wait(lambda: states.describe_execution(executionArn=arn))
-            return {**described, "events": states.get_execution_history(executionArn=arn)["events"]}
+            item = tables.get_item(TableName=ANSWERS, Key={"id": {"S": name}}).get("Item", {})
+            row = {key: next(iter(value.values())) for key, value in item.items()} or None
+            return {**described, "events": states.get_execution_history(executionArn=arn)["events"], "row": row}
 
         yield run
 

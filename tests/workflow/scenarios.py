@@ -32,6 +32,7 @@ DELIVERED = [
     "ModelIntervened?",
     "GuardAnswer",
     "AnswerIntervened?",
+    "RecordAnswer",
     "AnswerDelivered",
 ]
 SCREENED = [*DELIVERED[:3], *DELIVERED[5:]]
@@ -92,7 +93,7 @@ class Stages:
 
 
 def _unavailable(*states: str, error: str) -> dict[str, Any]:
-    return {"path": [*states, "AnswerUnavailable"], "status": "FAILED", "cause": error}
+    return {"path": [*states, "RecordFailure", "AnswerUnavailable"], "status": "FAILED", "cause": error}
 
 
 def said(name: str, text: str) -> dict[str, Any]:
@@ -114,6 +115,7 @@ INPUT = {
     "findings": [],
     "text_units": {},
     "answer": None,
+    "record": {"caller": "test", "expires": "1796000000"},
 }
 MODEL = {
     "outcome": "passed",
@@ -150,41 +152,41 @@ SCENARIOS = [
     ),
     Scenario(
         "question blocked",
-        ["GuardInput", "InputIntervened?", "QuestionRefused", "AnswerDontKnow"],
+        ["GuardInput", "InputIntervened?", "QuestionRefused", "RecordDontKnow", "AnswerDontKnow"],
         [blocked()],
         answer=REFUSAL | {"source": "PREPROCESS GUARDRAIL"},
     ),
     Scenario(
         "model layer blocked",
-        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [*DELIVERED[:5], "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"],
         [passed()],
         [golden("converse/blocked_output")],
         answer=EMPTY | {"outcome": "blocked", "source": "BEDROCK GUARDRAIL"},
     ),
     Scenario(
         "model layer blocked with a message of its own",
-        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [*DELIVERED[:5], "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"],
         [passed()],
         [said("converse/blocked_input", "Please call the clinic.")],
         answer=REFUSAL | {"text": "Please call the clinic.", "source": "BEDROCK GUARDRAIL"},
     ),
     Scenario(
         "model does not know",
-        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [*DELIVERED[:5], "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"],
         [passed()],
         [said("converse/answered", "Sorry, I don't know.")],
         answer=EMPTY | {"outcome": "dont_know", "source": "LLM"},
     ),
     Scenario(
         "given response blocked",
-        [*DELIVERED[:5], "NoAnswerFound", "AnswerDontKnow"],
+        [*DELIVERED[:5], "NoAnswerFound", "RecordDontKnow", "AnswerDontKnow"],
         [passed(), blocked()],
         request=RESPONSE,
         answer=REFUSAL | {"source": "BEDROCK GUARDRAIL"},
     ),
     Scenario(
         "document blocked",
-        ["GuardInput", "InputIntervened?", "QuestionRefused", "AnswerDontKnow"],
+        ["GuardInput", "InputIntervened?", "QuestionRefused", "RecordDontKnow", "AnswerDontKnow"],
         [blocked()],
         request=DOCUMENT,
         answer=REFUSAL | {"source": "PREPROCESS GUARDRAIL"},
@@ -198,7 +200,7 @@ SCENARIOS = [
     ),
     Scenario(
         "answer blocked",
-        [*DELIVERED[:7], "AnswerRefused", "AnswerDontKnow"],
+        [*DELIVERED[:7], "AnswerRefused", "RecordDontKnow", "AnswerDontKnow"],
         [passed(), blocked()],
         [ANSWERED],
         answer=REFUSAL | {"source": "POSTPROCESS GUARDRAIL"},

@@ -1,0 +1,181 @@
+"""The table from which the API reads answers: one row for each chat, kept for some hours.
+
+The API writes a row when it starts an execution; the states RecordAnswer, RecordDontKnow and RecordFailure of
+statemachine/chat.asl.json write how it ended. An execution that timed out or was aborted has no state left to write it:
+for these, and while the table fails, the API asks DescribeExecution, whose quota is narrow, a few times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stepguard.aws.clients import aws_errors, client
+from stepguard.aws.executions import Execution
+from stepguard.guard import answer as answers
+from stepguard.guard.answer import Answer
+
+RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `answer` is there when the execution has succeeded; `age` is in seconds.
+
+    `looks` is how often the API has asked DescribeExecution.
+    """
+
+    name: str
+    caller: str
+    status: str
+    execution: str | None = None
+    answer: Answer | None = None
+    age: float = 0.0
+    express: bool = False
+    looks: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the execution has ended, with an answer or without."""
+        return self.status != RUNNING
+
+
+class AnswerTable:
+    """The rows of the table ANSWER_TABLE; a deployment without it has none. `now` is in seconds since 1970."""
+
+    def __init__(self, dynamodb: Any = None, now: Callable[[], float] = time.time, table: str | None = None) -> None:
+        self._client = dynamodb
+        self._now = now
+        self._table = table
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there is a table."""
+        return bool(self._name)
+
+    @property
+    def _name(self) -> str:
+        return self._table if self._table is not None else os.environ.get("ANSWER_TABLE", "")
+
+    @property
+    def _dynamodb(self) -> Any:
+        return self._client or client("dynamodb")
+
+    def begin(self, name: str, caller: str, hours: int, *, express: bool = False) -> None:
+        """Write the row of an execution that is about to start; a row that is there stays. Raises StepguardError."""
+        now = self._now()
+        item = {
+            "id": {"S": name},
+            "caller": {"S": caller},
+            "status": {"S": RUNNING},
+            "started": {"N": str(int(now))},
+            "expires": {"N": str(answers.expiry(now, hours))},
+            "express": {"BOOL": express},
+        }
+        self._write(
+            "put_item",
+            Item=item,
+            ConditionExpression="attribute_not_exists(id) OR expires < :now",
+            ExpressionAttributeValues={":now": {"N": str(int(now))}},
+        )
+
+    def read(self, name: str) -> Row | None:
+        """The row of an execution, as last written; None if there is none or it has expired. Raises StepguardError."""
+        with aws_errors("GetItem"):
+            item = self._dynamodb.get_item(TableName=self._name, Key={"id": {"S": name}}, ConsistentRead=True).get(
+                "Item"
+            )
+        if item is None:
+            return None
+        values = {key: next(iter(value.values())) for key, value in item.items()}
+        now = self._now()
+        # DynamoDB deletes expired rows within days.
+        return None if float(values.get("expires", 0)) <= now else _row(name, values, now)
+
+    def look(self, row: Row) -> bool:
+        """Count a call of DescribeExecution; False if another request has just counted one. Raises StepguardError."""
+        return self._update(
+            row.name,
+            "SET looks = :next",
+            "attribute_exists(id) AND (attribute_not_exists(looks) OR looks = :looks)",
+            {":next": {"N": str(row.looks + 1)}, ":looks": {"N": str(row.looks)}},
+        )
+
+    def end(self, row: Row, execution: Execution) -> None:
+        """Write an end that the execution itself could not write. Raises StepguardError."""
+        values: dict[str, Any] = {":status": {"S": execution.status}, ":execution": {"S": execution.arn}}
+        names = {"#status": "status"}
+        update = "SET #status = :status, execution = :execution"
+        if execution.answered:
+            answer = answers.from_document(execution.output or {}, execution.arn)
+            values |= {f":{key}": {"S": str(value)} for key, value in answer.to_document().items()}
+            values |= {
+                ":got_hits": {"N": str(answer.got_hits)},
+                ":verdicts": {"L": [_verdict_item(verdict) for verdict in answer.verdicts]},
+            }
+            names |= {"#text": "text", "#source": "source"}
+            update += ", #text = :text, outcome = :outcome, #source = :source, got_hits = :got_hits"
+            update += ", verdicts = :verdicts"
+        self._update(row.name, update, "attribute_exists(id)", values, names)
+
+    def _update(
+        self, name: str, update: str, condition: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
+    ) -> bool:
+        aliases = {"ExpressionAttributeNames": names} if names else {}
+        return self._write(
+            "update_item",
+            Key={"id": {"S": name}},
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            **aliases,
+        )
+
+    def _write(self, operation: str, **request: Any) -> bool:
+        with aws_errors("UpdateItem" if operation == "update_item" else "PutItem"):
+            try:
+                getattr(self._dynamodb, operation)(TableName=self._name, **request)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                return False
+        return True
+
+
+def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
+    execution = values.get("execution")
+    row = Row(
+        name=name,
+        caller=str(values.get("caller", "")),
+        status=str(values.get("status", RUNNING)),
+        execution=execution,
+        age=now - float(values.get("started", now)),
+        express=bool(values.get("express", False)),
+        looks=int(values.get("looks", 0)),
+    )
+    if row.status != SUCCEEDED:
+        return row
+    try:
+        verdicts = [_verdict(item["M"]) for item in values["verdicts"]]
+        answer = answers.read_answer(values, verdicts, str(execution))
+    except (KeyError, TypeError, ValueError):
+        # Not an answer: the execution has to be asked.
+        return replace(row, status=RUNNING)
+    return replace(row, answer=answer)
+
+
+def _verdict_item(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict as the ResultSelector of its state writes it, for `"L.$": "$.*.verdict"`."""
+    findings = {"S": json.dumps(verdict["findings"])}
+    return {"M": {"state": {"S": verdict["state"]}, "outcome": {"S": verdict["outcome"]}, "findings": findings}}
+
+
+def _verdict(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    findings = json.loads(item["findings"]["S"])
+    return {"state": item["state"]["S"], "outcome": item["outcome"]["S"], "findings": findings}
