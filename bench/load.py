@@ -34,9 +34,10 @@ MACHINE = "stepguard-local-chat"
 
 @dataclass(slots=True)
 class Load:
-    """What the callers saw. `seconds` has one entry for each answer, in the order of the answers."""
+    """What the callers saw. `seconds` has for each answered question, by its number, the time since it was first asked
+    and since the API took it."""
 
-    seconds: list[float] = field(default_factory=list)
+    seconds: dict[int, tuple[float, float]] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     replies: Counter[str] = field(default_factory=Counter)
     executions: list[str] = field(default_factory=list)
@@ -44,10 +45,10 @@ class Load:
     took: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answered(self, seconds: float, body: Mapping[str, Any]) -> None:
-        """An answer, or the message that there is none."""
+    def answered(self, number: int, seconds: tuple[float, float], body: Mapping[str, Any]) -> None:
+        """An answer."""
         with self.lock:
-            self.seconds.append(seconds)
+            self.seconds[number] = seconds
             self.outcomes[str(body["answer"]["outcome"])] += 1
             self.executions.append(str(body["execution"]))
 
@@ -62,10 +63,21 @@ class Load:
             self.lost.append(why)
 
     def quarters(self) -> dict[str, dict[str, float]]:
-        """The median and the 95th percentile of the first and the last quarter of the answers, in seconds."""
+        """Medians and 95th percentiles of the first and the last quarter of the questions, in seconds.
+
+        `asked` includes the waits of callers that the gateway sent back, `taken` does not.
+        """
         count = max(len(self.seconds) // 4, 1)
-        parts = {"first": self.seconds[:count], "last": self.seconds[-count:]}
-        return {name: {"p50": percentile(part, 50), "p95": percentile(part, 95)} for name, part in parts.items()}
+        in_order = [self.seconds[number] for number in sorted(self.seconds)]
+        parts = {"first": in_order[:count], "last": in_order[-count:]}
+        return {
+            name: {
+                f"{since} p{percent}": percentile([entry[index] for entry in part], percent)
+                for index, since in enumerate(("asked", "taken"))
+                for percent in (50, 95)
+            }
+            for name, part in parts.items()
+        }
 
 
 def percentile(values: list[float], percent: int) -> float:
@@ -108,6 +120,7 @@ def question(number: int) -> str:
 
 def _ask(connection: _Connection, number: int, load: Load, until: float) -> None:
     begun = time.monotonic()
+    taken: float | None = None
     path = "/chat"
     body: dict[str, Any] | None = {
         "question": question(number),
@@ -118,10 +131,14 @@ def _ask(connection: _Connection, number: int, load: Load, until: float) -> None
         if time.monotonic() > until:
             load.lose(f"question {number}: no answer in time")
             return
+        sent = time.monotonic()
         status, headers, reply = connection.send(path, body)
+        if taken is None and status != 429:
+            taken = sent
         load.replied(f"{status} {_what(reply)}".strip())
         if status == 200:
-            load.answered(time.monotonic() - begun, reply)
+            now = time.monotonic()
+            load.answered(number, (now - begun, now - (taken or sent)), reply)
             return
         wait = headers.get("retry-after")
         if status == 202 and wait is not None:

@@ -1,4 +1,4 @@
-"""The generated pages: those of docs/reference, and docs/operate/cost.md.
+"""The generated pages: those of docs/reference, docs/operate/cost.md and docs/operate/capacity.md.
 
 `python -m docs.generate` writes them; tests/contract/test_reference.py compares them with the code.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import cli, cost, openapi, settings
+from docs.generate import capacity, cli, cost, openapi, settings
 
 FOLDER = Path(__file__).parents[1] / "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -13,4 +13,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli.page,
     "openapi.yaml": openapi.page,
     "../operate/cost.md": cost.page,
+    "../operate/capacity.md": capacity.page,
 }

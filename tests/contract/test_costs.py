@@ -7,6 +7,8 @@ import re
 import pytest
 
 from stepguard.project import state_paths as paths
+from stepguard.project.calls import CHAT_CALLS
+from stepguard.project.capacity import chat_limits
 from stepguard.project.costs import ANSWERED, BLOCKED_BY_INPUT, Assumed, chat_usage, total
 from stepguard.project.deployment_costs import deployment_of
 from stepguard.project.folder import builtin_project
@@ -37,6 +39,15 @@ def test_readme_has_the_computed_cost_of_a_chat() -> None:
     assert stated
     computed = (1000 * total(chat_usage(STANDARD, outcome, Assumed())) for outcome in (ANSWERED, BLOCKED_BY_INPUT))
     assert stated.groups() == tuple(f"{value:.2f}" for value in computed)
+
+
+def test_readme_has_the_calls_and_the_first_limit_of_a_chat() -> None:
+    """Those of docs/operate/capacity.md."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    stated = re.search(r"makes (\d+) AWS calls, (\d+) of them reads .*? permits ([\d.]+) chats a second", readme)
+    assert stated
+    first = chat_limits(STANDARD)[0].rate(large=True)
+    assert stated.groups() == (str(sum(CHAT_CALLS.values())), str(CHAT_CALLS["dynamodb:GetItem"]), f"{first:.1f}")
 
 
 def test_prices_are_typed_in_one_module_only() -> None:

@@ -71,6 +71,7 @@ class Stages:
 
     def __init__(self, scenario: Scenario) -> None:
         runtime = FakeClient("bedrock-runtime", apply_guardrail=list(scenario.apply), converse=list(scenario.converse))
+        self.runtime = runtime
         self._written = scenario.written
         settings = with_layers(*ALL_LAYERS)
         guardrails = Guardrails(runtime.client)
