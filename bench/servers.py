@@ -62,7 +62,7 @@ def stepguard(core: int | None = None, quotas: str | None = None) -> Iterator[Ru
         command = [sys.executable, "-m", "stepguard", "serve", "--port", "0", "--home", folder]
         if quotas:
             command += ["--quotas", quotas]
-        with _started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
+        with started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
             yield Running(_said(process, log, r"listens at (http://\S+)"), process.pid)
 
 
@@ -79,16 +79,17 @@ def ministack(core: int | None = None) -> Iterator[Running]:
     variables = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1"}
     with tempfile.TemporaryDirectory() as folder:
         command = [str(MINISTACK), "-m", "ministack"]
-        with _started(command, {**variables, "TMPDIR": folder}, core) as (process, log):
+        with started(command, {**variables, "TMPDIR": folder}, core) as (process, log):
             url = f"http://127.0.0.1:{port}"
-            _answers(process, log, f"{url}/_ministack/health")
+            answers(process, log, f"{url}/_ministack/health")
             yield Running(url, process.pid)
 
 
 @contextmanager
-def _started(
+def started(
     command: Sequence[str], variables: Mapping[str, str], core: int | None
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A server's process and the file of its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPGUARD_"))}
     pinned = ["taskset", "-c", str(core)] if core is not None else []
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +120,7 @@ def _said(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
     raise NotMeasuredError(f"the server did not start: {log.read_text(errors='replace')[-500:]}")
 
 
-def _answers(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+def answers(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < deadline and process.poll() is None:

@@ -52,7 +52,7 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
     """
     definition: dict[str, Any] = json.loads(evaluate)
     source = json.loads(chat)
-    states = _without_records(source["States"])
+    states = without_records(source["States"])
     for state in states.values():
         if state["Type"] == "Task":
             state["ResultSelector"] |= _KEPT
@@ -65,7 +65,7 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
     return json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
 
 
-def _without_records(states: dict[str, Any]) -> dict[str, Any]:
+def without_records(states: dict[str, Any]) -> dict[str, Any]:
     """A copy of the states without those that record; what leads to one of these leads to the state after it."""
     after = {name: state["Next"] for name, state in states.items() if str(state.get("Resource")).startswith(RECORDS)}
 
