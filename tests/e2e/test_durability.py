@@ -51,6 +51,8 @@ def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
         assert (status, body["status"]) == (202, "RUNNING")
         name = body["execution"].rpartition(":")[2]
         assert first.request(f"/chat/{name}") == (202, body)
+        blocked = first.chat("My card is 4111 1111 1111 1111.")
+        assert blocked[1]["answer"]["outcome"] == "blocked"
 
         def retrying() -> bool:
             story = first.aws_json("stepfunctions", "get-execution-history", "--execution-arn", body["execution"])
@@ -69,6 +71,7 @@ def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
     with serve(tmp_path / "second", home=home) as second:
         assert _eventually(lambda: second.request(f"/chat/{name}")[0] == 200)
         assert second.request(f"/chat/{name}")[1]["answer"]["text"] == "Which vitamins are in an apple?"
+        assert second.request(f"/chat/{blocked[1]['execution'].rpartition(':')[2]}") == blocked
         assert second.chat(QUESTION)[0] == 200
         workers = children(second.process.pid)
         second.process.send_signal(signal.SIGTERM)
