@@ -58,6 +58,9 @@ def _chats() -> Iterator[str]:
         "the table; only one that times out or is aborted needs DescribeExecution, four times at most "
         f"({QUOTAS['stepfunctions:DescribeExecution'].large:.0f} calls a second).",
         "",
+        "Only one refusal names no time: above Lambda's concurrency API Gateway answers 5xx; repeat the POST with the "
+        "same `client_token`.",
+        "",
         "EXPRESS chats need no state transitions and no StartExecution of STANDARD, and end after 25 seconds, "
         "throttled or not; the limits of Bedrock are the same.",
         "",
@@ -75,7 +78,8 @@ def _items() -> Iterator[str]:
         "",
         *_table(limits, "document"),
         "",
-        "Reading a trace needs one GetExecutionHistory for each thousand events: "
+        f"A million of them takes {1e6 / limits[0].rate(large=True) / 3600:.0f} hours at that rate. Reading a trace "
+        "needs one GetExecutionHistory for each thousand events: "
         f"{QUOTAS['stepfunctions:GetExecutionHistory'].large:.0f} traces a second.",
         "",
     )
@@ -143,8 +147,9 @@ def _quotas() -> Iterator[str]:
     yield from (
         "## Quotas",
         "",
-        "[quotas.py](../../stepguard/evaluation/quotas.py) is the only table of quotas; `stepguard serve --quotas default` "
-        "throttles by it. *Copy of* is the month of the copy or quotation of the source that was read.",
+        "[quotas.py](../../stepguard/evaluation/quotas.py) is the only table of quotas; `stepguard serve "
+        "--quotas default` throttles by it. *Copy of* is the month of the copy or quotation of the source that was "
+        "read.",
         "",
         "| quota | unit | a second, large Region | others | bucket | others | adjustable | checked | copy of | from |",
         "|---|---|--:|--:|--:|--:|---|---|---|---|",

@@ -1,7 +1,7 @@
 """How many chats and items of evaluations a second AWS's quotas permit, from quotas.py and the calls of each.
 
-Calls are counted by tests (tests/unit/project/test_calls.py); text units, tokens, state transitions and seconds are those
-of costs.py.
+Calls are counted by tests (tests/unit/project/test_calls.py); text units, tokens, state transitions and seconds are
+those of costs.py.
 """
 
 from __future__ import annotations

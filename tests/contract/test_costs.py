@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from stepguard.evaluation.prices import PRICES
 from stepguard.project import state_paths as paths
 from stepguard.project.calls import CHAT_CALLS
 from stepguard.project.capacity import chat_limits
@@ -48,6 +49,14 @@ def test_readme_has_the_calls_and_the_first_limit_of_a_chat() -> None:
     assert stated
     first = chat_limits(STANDARD)[0].rate(large=True)
     assert stated.groups() == (str(sum(CHAT_CALLS.values())), str(CHAT_CALLS["dynamodb:GetItem"]), f"{first:.1f}")
+
+
+def test_dashboard_has_the_price_of_a_text_unit() -> None:
+    """Its parameter's default, in dollars for one unit."""
+    dashboard = (ROOT / "statemachine/cloudformation/dashboard.yaml").read_text(encoding="utf-8")
+    stated = re.search(r"ContentUnitPrice:\n    Type: Number\n    Default: ([\d.]+)", dashboard)
+    assert stated
+    assert float(stated[1]) == pytest.approx(PRICES["contentPolicyUnits"].of(1))
 
 
 def test_prices_are_typed_in_one_module_only() -> None:
