@@ -21,7 +21,7 @@ from embedded_aws.bedrock.detectors.pii import (
     numbers,
 )
 from embedded_aws.bedrock.detectors.pii.resolve import resolve
-from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings
+from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings, separated
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
@@ -42,6 +42,10 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     for reading in others:
         surer = _original(reading, _candidates(reading.text, types))
         candidates = [*_outside(candidates, surer), *surer]
+    if apart := separated(text):
+        # Names and addresses have words on both sides: "Müller\u00adstraße" is one word.
+        bordered = _original(apart, _candidates(apart.text, ()))
+        candidates = [*_outside(candidates, bordered), *_outside(bordered, candidates)]
     spans = resolve(text, candidates, frozenset(types))
     for inside in encoded(text):
         spans += _original(inside, resolve(inside.text, _candidates(inside.text, types), frozenset(types)))

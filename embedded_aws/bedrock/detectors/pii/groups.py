@@ -82,6 +82,11 @@ _SHAPES = tuple(
 _UNIFORM = re.compile(
     rf"{_LEFT}(?=(?P<number>\d{{1,6}}(?P<gap>{_JOINER.pattern})\d{{1,6}}(?:(?P=gap)\d{{1,6}}){{1,17}}){_RIGHT})"
 )
+# Digits one by one with any small gaps, "1 2 3 - 4 5 - 6 7 8 9", or groups of other sizes with the same gap.
+_SPACED = re.compile(
+    rf"{_LEFT}(?P<number>\d(?:[\W_]{{1,3}}\d){{8,18}}"
+    rf"|\d{{1,9}}(?P<gap>[\W_]{{1,3}})\d{{1,9}}(?:(?P=gap)\d{{1,9}}){{0,17}}){_RIGHT}"
+)
 _SSN = re.compile(rf"{_LEFT}(?P<number>\d{{3}}(?P<gap>[/_.])\d\d(?P=gap)\d{{4}}){_RIGHT}")
 _NINO = re.compile(
     rf"(?<![^\W_])(?!BG|GB|NK|KN|TN|NT|ZZ)(?P<number>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:{_JOINER.pattern}\d\d){{3}}"
@@ -140,6 +145,24 @@ def _shapes(text: str) -> Iterator[Span]:
                 yield Span(start, end, shape.label, shape.score)
 
 
+def _spaced(text: str) -> Iterator[Span]:
+    """Numbers in no usual groups that a word near them calls by their name."""
+    for match in _SPACED.finditer(text):
+        start, end = match.span("number")
+        digits = _compact(match["number"])
+        if len(digits) == 9 and checksums.ssn(digits) and near(text, start, end, SSN_WORDS, 40, 12):
+            yield Span(start, end, "US_SOCIAL_SECURITY_NUMBER", 0.9)
+        elif 13 <= len(digits) <= 19 and checksums.card(digits) and near(text, start, end, CARD_WORDS):
+            yield Span(start, end, _CARD, 0.98)
+        elif (
+            len(digits) in (10, 11)
+            and len(_gaps(match["number"])) == len(digits) - 1
+            and near(text, start, end, PHONE_WORDS, 40, 12)
+            and not near(text, start, end, NOT_PHONE, 30, 0)
+        ):
+            yield Span(start, end, "PHONE", 0.9)
+
+
 def _phones(text: str) -> Iterator[Span]:
     for match in _PHONE.finditer(text):
         start, end = match.start(), match.start()
@@ -167,7 +190,7 @@ def find(text: str) -> list[Span]:
     """Candidates of numbers in groups; they may overlap one another."""
     if not _WORTH_A_LOOK.search(text):
         return []
-    spans = [*_cards(text), *_shapes(text), *_phones(text)]
+    spans = [*_cards(text), *_shapes(text), *_spaced(text), *_phones(text)]
     spans += [
         Span(*match.span("number"), "US_SOCIAL_SECURITY_NUMBER", 0.6)
         for match in _SSN.finditer(text)

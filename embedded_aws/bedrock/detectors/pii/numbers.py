@@ -55,7 +55,12 @@ def _no_date(text: str) -> bool:
 
 
 _RULES = (
-    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6](?:[ .\-]?\d){12,18}"), 0.9, checksums.card, CARD_WORDS, 0.99),
+    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"(?!\d\.\d{12,18}(?!\d))[2-6](?:[ .\-]?\d){12,18}"), 0.9, checksums.card,
+         CARD_WORDS, 0.99),
+    # In one piece, whatever digits are next to it: "4111111111111111 7 times".
+    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6]\d{12,18}"), 0.9, checksums.card, CARD_WORDS, 0.99),
+    # A decimal number, 2.718281828459045, is one only if the text calls it so.
+    Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"[2-6]\.\d{12,18}"), 0.0, checksums.card, CARD_WORDS, 0.99),
     # A mistyped card number is still one when the text calls it so.
     Rule("CREDIT_DEBIT_CARD_NUMBER", _pattern(r"(?:\d{4}([ .\-]?)\d{4}\1\d{4}\1\d{3,4}|3[47]\d\d[ -]?\d{6}[ -]?\d{5})"),
          0.0, None, CARD_WORDS, 0.7),

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from embedded_aws.bedrock.detectors.text.normalize import hidden, legible
+from embedded_aws.bedrock.detectors.text.normalize import hidden, legible, unseen
 
 _VOCABULARY = Path(__file__).parents[1] / "tokenizer" / "vocab.txt"
 _LEET = {
@@ -37,6 +37,8 @@ def undisguised(text: str) -> str:
         found = _ESCAPED.sub(_unescaped, found)
     for inside in reversed(hidden(found)):
         found = f"{found[: inside.starts[0]]} {inside.text} {found[inside.ends[-1] :]}"
+    for inside in unseen(text):
+        found = f"{found} {inside.text}"
     if _STRETCHED.search(found):
         found = _STRETCHED.sub(r"\1", found)
     if _SPELT.search(found):

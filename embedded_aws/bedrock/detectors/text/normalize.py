@@ -31,11 +31,14 @@ _RARE_BLANKS = r"\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
 _INVISIBLE = rf"[[\p{{Default_Ignorable_Code_Point}}\p{{Cc}}\p{{Cf}}]--[\t\n\r{_RARE_BLANKS}]]"
 _ADDED = rf"(?:{_INVISIBLE}|\p{{M}})"
 # What reads differently in compatibility form, as a dash, blank or digit.
-_ODD = rf"[[\p{{NFKC_QC=N}}\p{{Dash}}\p{{Zs}}\p{{N}}\u2800{_RARE_BLANKS}]--[\x20-\x7e]]"
+_WHITE_ON_BLACK = "\U0001f150-\U0001f169\U0001f170-\U0001f189"  # letters in black circles and squares
+_ODD = rf"[[\p{{NFKC_QC=N}}\p{{Dash}}\p{{Zs}}\p{{N}}\u2800{_RARE_BLANKS}{_WHITE_ON_BLACK}]--[\x20-\x7e]]"
 _CLUSTER = regex.compile(rf"{_ODD}{_ADDED}*|.{_ADDED}+|{_ADDED}", regex.V1 | regex.S)
 _SHOWS_NOTHING = regex.compile(_INVISIBLE, regex.V1)
 _TRAILING = regex.compile(rf"(?<=.){_INVISIBLE}+\Z", regex.V1 | regex.S)
 _MARK = regex.compile(r"\p{M}")
+_LETTER_ON_BLACK = re.compile(f"[{_WHITE_ON_BLACK}]")
+_INVISIBLES = regex.compile(rf"{_INVISIBLE}+", regex.V1)
 _DASH = regex.compile(r"\p{Dash}")
 _REMOVABLE = regex.compile(rf"[\p{{M}}{_RARE_BLANKS}]", regex.V1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -71,18 +74,24 @@ class Folded:
 
 @lru_cache(maxsize=4096)
 def _single(char: str) -> str:
-    """One character in compatibility form; blanks, dashes and decimal digits of any script as those of ASCII."""
+    """One character in compatibility form; blanks, dashes and digits of any script, in circles or with a full stop, as
+    those of ASCII."""
     if char == "\u2800" or char.isspace():  # the blank of Braille is a symbol
         return " " if unicodedata.category(char) in ("Zs", "So") else "\n"
     plain = unicodedata.normalize("NFKC", char)
     if _DASH.fullmatch(char):
         return "-" if len(plain) == 1 else plain
-    return "".join(_digit(part) for part in plain)
+    if _LETTER_ON_BLACK.fullmatch(char):
+        return unicodedata.name(char)[-1]
+    return _digit(char) or "".join(_digit(part) or part for part in plain)
 
 
 def _digit(char: str) -> str:
-    value = None if char.isascii() else unicodedata.digit(char, None)
-    return char if value is None else str(value)
+    """The digit that a character other than a letter stands for; empty if it is none."""
+    if char.isascii() or char.isalpha():
+        return ""
+    value = unicodedata.numeric(char, -1.0)
+    return str(int(value)) if value in range(10) else ""
 
 
 @lru_cache(maxsize=8192)
@@ -202,10 +211,48 @@ def readings(text: str) -> tuple[Folded, ...]:
     return (first,) if other.text == first.text else (first, other)
 
 
+def separated(text: str) -> Folded | None:
+    """The text with invisible and control characters as blanks, not as nothing; None if it has none.
+
+    A NUL between two fields of a record joins them for `legible`; here the values at such a border are whole.
+    """
+    if not _INVISIBLES.search(text):
+        return None
+    return legible(_INVISIBLES.sub(lambda match: " " * len(match.group()), text))
+
+
 def encoded(text: str) -> tuple[Folded, ...]:
-    """The texts hidden in the text as it reads, in base 64 or hexadecimal, with their places in the original."""
+    """The texts hidden in the text as it reads, in base 64, hexadecimal or invisible characters, with their places in
+    the original."""
     found = legible(text)
-    return tuple(found.then(inside) for inside in hidden(found.text))
+    return (*(found.then(inside) for inside in hidden(found.text)), *unseen(text))
+
+
+_TAGS = re.compile("[\U000e0020-\U000e007e]")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_FEWEST_UNSEEN = 4  # flags of regions have more: "gbeng"
+
+
+def unseen(text: str) -> tuple[Folded, ...]:
+    """The texts written in characters that nobody sees and a model may read: ASCII in tags, bytes in variation
+    selectors (16 and 240 of them), each with its places."""
+    if text.isascii():
+        return ()
+    texts = []
+    tags = [match.start() for match in _TAGS.finditer(text)]
+    if len(tags) >= _FEWEST_UNSEEN:
+        texts.append(Folded("".join(chr(ord(text[at]) & 0x7F) for at in tags), tuple(tags), _after(tags)))
+    selectors = [match.start() for match in _SELECTORS.finditer(text)]
+    if len(selectors) >= _FEWEST_UNSEEN:
+        codes = [ord(text[at]) for at in selectors]
+        octets = bytes(code - 0xFE00 if code < 0xE0000 else code - 0xE0100 + 16 for code in codes)
+        if octets.isascii() and (plain := octets.decode()).isprintable():
+            texts.append(Folded(plain, tuple(selectors), _after(selectors)))
+    return tuple(texts)
+
+
+def _after(places: list[int]) -> tuple[int, ...]:
+    return tuple(place + 1 for place in places)
 
 
 def _latin(folded: Folded) -> Folded:
