@@ -27,6 +27,8 @@ _SAMPLES: Mapping[str, Any] = {
     "tokens": {},
     "stop_reason": "end_turn",
     "answer": _ANSWER,
+    "record": {"caller": "verify", "expires": "1796000000"},
+    "verdict": {"M": {"state": {"S": "GuardInput"}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}},
 }
 
 
