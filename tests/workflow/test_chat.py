@@ -9,11 +9,20 @@ from typing import Any
 
 import pytest
 
+from stepguard.guard.request import (
+    ANSWER_BYTES,
+    PASSAGE_CHARACTERS,
+    REQUEST_BYTES,
+    check_size,
+    from_document,
+    json_bytes,
+)
 from stepguard.guard.stages import STAGES
 from stepguard.trace import read_history
+from tests.fakes.bedrock import passed
 from tests.paths import ROOT
 from tests.workflow.engines import Run, by_moto, embedded
-from tests.workflow.scenarios import SCENARIOS, Scenario
+from tests.workflow.scenarios import DELIVERED, MODEL, PROMPT, SCENARIOS, Scenario
 
 STATES: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text())["States"]
 
@@ -125,3 +134,22 @@ def test_each_state_adds_one_key_and_rewrites_none(engine: Run) -> None:
         assert before.items() <= after.items()
         assert len(after) - len(before) <= 1
     assert list(documents[-1]) == ["request", "input_guard", "model", "answer_guard", "answer"]
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\n", "x", "\N{GRINNING FACE}"])
+def test_the_largest_answer_is_recorded(engine: Run, character: str) -> None:
+    """With the largest request, whatever has to be escaped: within the bytes of a state and of an item."""
+    text = character * ((ANSWER_BYTES - 2) // (json_bytes(character) - 2))
+    passages = [{"id": str(number), "text": "p"} for number in range(8)]
+    request = dict(PROMPT) | {"passages": passages}
+    left = REQUEST_BYTES - json_bytes(request) - json_bytes(request["text"])
+    for passage in passages:
+        passage["text"] += "p" * min(left, PASSAGE_CHARACTERS - 1)
+        left -= len(passage["text"]) - 1
+    check_size(from_document(request))
+    scenario = Scenario("largest", DELIVERED, [passed()] * 27, written={"invoke_model": MODEL | {"text": text}})
+    ended = engine({"request": request}, scenario.stages())
+    assert ended["status"] == "SUCCEEDED"
+    assert ended["row"]["text"] == text
+    assert read_history(ended["events"]).path == DELIVERED
+    assert json_bytes(ended["row"]) < 400 * 1024
