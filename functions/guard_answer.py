@@ -12,7 +12,7 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import GUARD_INPUT, INVOKE_MODEL
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+from stepguard.guard.verdict import Direction, Layer, Outcome
 
 
 def guard_answer(
@@ -29,7 +29,7 @@ def guard_answer(
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
     if verdict.blocked:
-        answer = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.POSTPROCESS)
+        answer = refused(verdict.message or settings.empty_message, Source.POSTPROCESS)
     else:
         outcomes = [Outcome(stage["outcome"]) for stage in before]
         answer = delivered(verdict.text, SOURCES[request.kind], *outcomes, verdict.outcome)

@@ -11,7 +11,7 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, expiry, refused
 from stepguard.guard.request import Kind, from_document
 from stepguard.guard.settings import Settings
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer
+from stepguard.guard.verdict import Direction, Layer
 
 
 def guard_input(
@@ -30,7 +30,7 @@ def guard_input(
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(
         ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
     )
-    refusal = refused(verdict.message or DEFAULT_BLOCKED_MESSAGE, Source.PREPROCESS)
+    refusal = refused(verdict.message or settings.empty_message, Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),

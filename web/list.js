@@ -9,7 +9,7 @@ import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords, STAG
 const FILTERS = {
   outcome: ["answered", "passed", "masked", "blocked", "dont_know", "unavailable", "running"],
   stage: STAGES,
-  policy: ["content", "topic", "word", "sensitive_information", "contextual_grounding"],
+  policy: ["content", "topic", "word", "sensitive_information", "contextual_grounding", "automated_reasoning"],
 };
 const SECONDS = 3;
 

@@ -1,7 +1,7 @@
 // Parts that several pages use: badges, findings, JSON, differences.
 
 import { el } from "./dom.js";
-import { findingWords, outcomeWords, policyWords, sureness } from "./words.js";
+import { findingWords, isListed, outcomeWords, policyWords, sureness } from "./words.js";
 
 export function badge(outcome) {
   const [tone, sign, words] = outcomeWords(outcome);
@@ -96,7 +96,7 @@ export function segmentsText(segments) {
 }
 
 export function findingsLine(findings) {
-  return [...new Set((findings ?? []).filter((item) => item.action !== "NONE").map(findingWords))].join("; ");
+  return [...new Set((findings ?? []).filter(isListed).map(findingWords))].join("; ");
 }
 
 export function facts(pairs) {

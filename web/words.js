@@ -28,6 +28,7 @@ const POLICIES = {
   word: "word filter",
   sensitive_information: "sensitive information",
   contextual_grounding: "grounding check",
+  automated_reasoning: "automated reasoning",
 };
 
 /** [tone, sign, words] of an outcome or status; an unknown one stays unchanged. */
@@ -78,13 +79,20 @@ export function moment(text) {
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
 
-/** The policy's confidence: "confidence HIGH", "score 0.42 of 0.70". */
+/** The policy's confidence, "confidence HIGH", "score 0.42 of 0.70"; for automated reasoning also rules and warning. */
 export function sureness(finding) {
-  if (finding.confidence) return `confidence ${finding.confidence}`;
+  const rules = finding.rules?.length ? `${finding.rules.length === 1 ? "rule" : "rules"} ${finding.rules.join(", ")}` : "";
+  const parts = [finding.confidence && `confidence ${finding.confidence}`, rules, finding.warning].filter(Boolean);
+  if (parts.length) return parts.join(", ");
   if (typeof finding.score === "number") {
     return `score ${finding.score.toFixed(2)} of ${(finding.threshold ?? 0).toFixed(2)}`;
   }
   return "";
+}
+
+/** Whether lists name a finding: it acted, or it is of automated reasoning, which acts only by a setting. */
+export function isListed(finding) {
+  return finding.action !== "NONE" || finding.policy === "automated_reasoning";
 }
 
 export function findingWords(finding) {

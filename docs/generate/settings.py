@@ -11,6 +11,7 @@ import yaml
 
 from stepguard.evaluation.limits import VARIABLES, Limits
 from stepguard.guard import settings
+from stepguard.guard.bedrock_names import REASONING_FINDINGS
 
 TEMPLATES = Path(__file__).parents[2] / "statemachine" / "cloudformation"
 
@@ -22,6 +23,10 @@ MEANINGS = {
     "POSTPROCESS_GUARDRAIL_IDENTIFIER": "guardrail of the answer layer",
     "POSTPROCESS_GUARDRAIL_VERSION": "its version, a number or `DRAFT`",
     "UNGUARDED": "`yes`: without any layer, questions are answered unguarded; `no`: they are refused",
+    "AUTOMATED_REASONING_BLOCKS": "findings of automated reasoning that block, separated by commas, in every layer "
+    "whose guardrail has such a policy: "
+    + ", ".join(f"`{kind}`" for kind in REASONING_FINDINGS)
+    + "; with any of them, also a kind that this release does not know; empty: all are only reported",
     "LLM_API": "`CONVERSE`: Bedrock models and imported Llama-type models; `IMPORTED_MODEL`: InvokeModel on an "
     "imported model (Qwen-type ones support nothing else); `DEEPSEEK`: InvokeModel on Bedrock's DeepSeek-R1; "
     "`SAGEMAKER`: a Marketplace or JumpStart endpoint, with ApplyGuardrail around it",

@@ -12,7 +12,16 @@ from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef, about_guardrail
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome, Verdict, merge, skipped
+from stepguard.guard.verdict import (
+    DEFAULT_BLOCKED_MESSAGE,
+    Direction,
+    Layer,
+    Outcome,
+    Verdict,
+    block_reasoning,
+    merge,
+    skipped,
+)
 from stepguard.guard.vocabularies import read_apply_guardrail
 
 
@@ -43,8 +52,7 @@ class Guardrails:
         chunks = cut(text)
         verdicts: list[Verdict] = []
         for chunk in chunks:
-            response = self._apply(ref, [{"text": {"text": chunk.text}}], layer, direction)
-            verdict = read_apply_guardrail(response, chunk.text, layer, direction)
+            verdict = self._judge(ref, [{"text": {"text": chunk.text}}], chunk.text, layer, direction)
             if verdict.blocked:
                 return merge([*verdicts, verdict], "")
             verdicts.append(verdict)
@@ -80,20 +88,21 @@ class Guardrails:
             *([_block(question.text, "query")] if question.text.strip() else []),  # Bedrock refuses an empty text
             _block(text, "guard_content"),
         ]
-        return read_apply_guardrail(self._apply(ref, content, layer, Direction.OUTPUT), text, layer, Direction.OUTPUT)
+        return self._judge(ref, content, text, layer, Direction.OUTPUT)
 
-    def _apply(
-        self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], layer: Layer, source: Direction
-    ) -> Mapping[str, Any]:
+    def _judge(
+        self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], text: str, layer: Layer, source: Direction
+    ) -> Verdict:
         runtime = self._runtime or client("bedrock-runtime")
         with aws_errors("ApplyGuardrail", about_guardrail(layer, ref)):
-            return runtime.apply_guardrail(
+            response = runtime.apply_guardrail(
                 guardrailIdentifier=ref.id,
                 guardrailVersion=ref.version,
                 source=str(source),
                 content=list(content),
                 **self._scope,
             )
+        return block_reasoning(read_apply_guardrail(response, text, layer, source), ref.reasoning_blocks)
 
 
 def _block(text: str, qualifier: str) -> dict[str, Any]:

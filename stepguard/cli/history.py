@@ -51,7 +51,9 @@ def add_parser(commands: Commands) -> None:
         help=f"where a layer intervened: {', '.join(stage.state for stage in STAGES)}",
     )
     several.add_argument(
-        "--policy", help=f"that acted: {', '.join(POLICIES)}; or a filter, INSULTS, content/INSULTS, topic/NAME"
+        "--policy",
+        help=f"that acted: {', '.join(POLICIES)}; or a filter, INSULTS, content/INSULTS, topic/NAME; findings of "
+        "automated reasoning, e.g. invalid, also if they only report",
     )
     several.add_argument("--text", help="contained in the question, name or error")
     several.add_argument("--since", metavar="TIME", help="30m, 12h, 7d ago, or a time such as 2026-11-22T10:00")

@@ -10,7 +10,7 @@ from typing import Any
 from stepguard.guard.bedrock_names import BLOCKED, NONE
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of
-from stepguard.trace.reason import guardrail_label, reason
+from stepguard.trace.reason import guardrail_label, reason, reasoning_details
 
 
 def plain(text: str) -> str:
@@ -35,6 +35,7 @@ def finding(found: Mapping[str, Any]) -> str:
         detail.append(str(found["confidence"]))
     if found.get("score") is not None:
         detail.append(f"score {found['score']:.2f} of {found.get('threshold', 0):.2f}")
+    detail += reasoning_details(found)
     seen = "seen" if found["action"] == "NONE" else str(found["action"])
     return plain(f"{found['name']} {seen} ({', '.join(detail)})")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stepguard.evaluation.results import Result
+from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.stages import STAGES
 
 COLUMNS = (
@@ -44,7 +45,7 @@ def cell_text(cell: str) -> str:
 def row_of(result: Result) -> list[str]:
     """The cells of one item, in the order of COLUMNS."""
     spent = {stage["state"]: str(stage["milliseconds"]) for stage in result.stages}
-    acting = [item for item in result.findings if item["action"] != "NONE"]
+    listed = [item for item in result.findings if is_listed(item)]
     cells = [
         result.id,
         str(result.number),
@@ -54,7 +55,7 @@ def row_of(result: Result) -> list[str]:
         "" if result.correct is None else str(result.correct).lower(),
         result.outcome,
         result.source or "",
-        "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']} {item['action']}" for item in acting)),
+        "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']} {item['action']}" for item in listed)),
         str(sum(result.text_units.values())),
         str(result.milliseconds),
         *(spent.get(stage.state, "") for stage in STAGES),

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from stepguard.guard.bedrock_names import CONTENT_FILTERS, GROUNDING_FILTERS, MANAGED_WORDS, PII_TYPES
+from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
+from stepguard.guard.bedrock_names import (
+    CONTENT_FILTERS,
+    GROUNDING_FILTERS,
+    MANAGED_WORDS,
+    PII_TYPES,
+    REASONING_FINDINGS,
+)
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import (
@@ -72,11 +79,12 @@ _FIXED = {
     "sensitive_information": PII_TYPES,
     "word": (*MANAGED_WORDS, "custom word"),
     "contextual_grounding": GROUNDING_FILTERS,
+    AUTOMATED_REASONING: REASONING_FINDINGS,
 }
 POLICIES = ("topic", *_FIXED)
 _ALONE = {name: f"{policy}/{name}" for policy, names in _FIXED.items() for name in names}
 FIXED_NAMES = tuple(_ALONE)
-"""The names of filters, PII types and word lists that Bedrock fixes."""
+"""The names of filters, PII types, word lists and findings of automated reasoning that Bedrock fixes."""
 
 
 @dataclass(frozen=True, slots=True)

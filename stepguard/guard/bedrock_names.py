@@ -28,6 +28,20 @@ GUARDRAIL_INTERVENED = "GUARDRAIL_INTERVENED"
 RESPONSE_ACTIONS = (NONE, GUARDRAIL_INTERVENED)
 """What ApplyGuardrail did with a text."""
 
+REASONING_FINDINGS = (
+    "valid",
+    "invalid",
+    "satisfiable",
+    "impossible",
+    "translationAmbiguous",
+    "tooComplex",
+    "noTranslations",
+)
+"""What automated reasoning found out about a text. It has no action: the caller decides."""
+
+LOGIC_WARNINGS = ("ALWAYS_TRUE", "ALWAYS_FALSE")
+"""Why a finding of automated reasoning says little: its premises or claims are so in any case."""
+
 PII_TYPES = (
     "ADDRESS",
     "AGE",

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from stepguard.guard.bedrock_names import REASONING_FINDINGS
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.verdict import Layer
 
@@ -52,6 +53,9 @@ VARIABLES: dict[Layer, tuple[str, str]] = {
 UNGUARDED = "UNGUARDED"
 """`yes` permits to answer without any guard layer."""
 
+REASONING_BLOCKS = "AUTOMATED_REASONING_BLOCKS"
+"""The kinds of findings of automated reasoning that block, separated by commas; empty: all are only reported."""
+
 _KNOWN = frozenset(name for names in VARIABLES.values() for name in names)
 _SUFFIXES = ("_GUARDRAIL_IDENTIFIER", "_GUARDRAIL_VERSION")
 _IDENTIFIER = re.compile(r"[a-z0-9]{1,64}|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
@@ -81,10 +85,14 @@ class ImportedBody(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuardrailRef:
-    """A guardrail and its version, e.g. `4ojm24q0yada` and `1` or `DRAFT`."""
+    """A guardrail and its version, e.g. `4ojm24q0yada` and `1` or `DRAFT`.
+
+    `reasoning_blocks` are the kinds of findings of automated reasoning that block, since Bedrock never does.
+    """
 
     id: str
     version: str
+    reasoning_blocks: frozenset[str] = frozenset()
 
     @property
     def problem(self) -> str | None:
@@ -127,6 +135,7 @@ class Settings:
     error_message: str = ERRORMESSAGE
     unguarded: bool = False
     answer_hours: int = ANSWER_HOURS
+    reasoning_blocks: frozenset[str] = frozenset()
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -144,11 +153,12 @@ class Settings:
         """
         if chosen is None:
             self.check_guarded()
-            return self.guardrails.get(layer)
+            deployed = self.guardrails.get(layer)
+            return None if deployed is None else replace(deployed, reasoning_blocks=self.reasoning_blocks)
         if not chosen:
             raise UnguardedRefused("The request's guardrails are empty: they must name that of at least one layer.")
         ref = chosen.get(str(layer))
-        return None if ref is None else GuardrailRef(str(ref["id"]), str(ref["version"]))
+        return None if ref is None else GuardrailRef(str(ref["id"]), str(ref["version"]), self.reasoning_blocks)
 
 
 def about_guardrail(layer: Layer, ref: GuardrailRef) -> str:
@@ -180,6 +190,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
         answer_hours=_hours("ANSWER_HOURS", _text(environment, "ANSWER_HOURS", str(ANSWER_HOURS))),
+        reasoning_blocks=_reasoning_blocks(environment),
     )
 
 
@@ -217,6 +228,19 @@ def _unguarded(environment: Mapping[str, str], guardrails: Mapping[Layer, Guardr
         given = ", ".join(VARIABLES[layer][0] for layer in guardrails)
         raise ConfigurationError(f"{UNGUARDED}=yes contradicts {given}: remove one of them.")
     return value == "yes"
+
+
+def _reasoning_blocks(environment: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of AUTOMATED_REASONING_BLOCKS, in any letter case."""
+    known = {kind.casefold(): kind for kind in REASONING_FINDINGS}
+    names = [name.strip() for name in _text(environment, REASONING_BLOCKS, "").split(",") if name.strip()]
+    unknown = [name for name in names if name.casefold() not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"{REASONING_BLOCKS} has {', '.join(unknown)}; known are {', '.join(REASONING_FINDINGS)}, separated by "
+            "commas."
+        )
+    return frozenset(known[name.casefold()] for name in names)
 
 
 def _text(environment: Mapping[str, str], name: str, default: str) -> str:

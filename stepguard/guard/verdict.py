@@ -10,12 +10,13 @@ Wire shapes: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from stepguard.guard.bedrock_names import ANONYMIZED, NONE
+from stepguard.guard.automated_reasoning import AUTOMATED_REASONING, blocks, entries_of
+from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED, NONE
 
 DEFAULT_BLOCKED_MESSAGE = "Sorry, the model cannot answer this question."
 """Bedrock's own default message, for a block without a message."""
@@ -49,7 +50,8 @@ class Direction(StrEnum):
 class Finding:
     """One detection of a policy. It never contains the matched text.
 
-    `action` is BLOCKED, ANONYMIZED or NONE (detected, but the guardrail only reports it).
+    `action` is BLOCKED, ANONYMIZED or NONE (detected, but the guardrail only reports it). `rules` are the identifiers
+    of the rules that automated reasoning used, `warning` its logic warning, and `confidence` that of its translation.
     """
 
     policy: str
@@ -60,10 +62,18 @@ class Finding:
     confidence: str | None = None
     score: float | None = None
     threshold: float | None = None
+    rules: tuple[str, ...] = ()
+    warning: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON, without the members that do not apply to its policy."""
-        optional = {"confidence": self.confidence, "score": self.score, "threshold": self.threshold}
+        optional = {
+            "confidence": self.confidence,
+            "score": self.score,
+            "threshold": self.threshold,
+            "rules": list(self.rules) or None,
+            "warning": self.warning,
+        }
         return {
             "policy": self.policy,
             "name": self.name,
@@ -124,6 +134,23 @@ def decide(*, intervened: bool, findings: Sequence[Finding], masked_text: str | 
     return Outcome.BLOCKED
 
 
+def block_reasoning(verdict: Verdict, kinds: Collection[str]) -> Verdict:
+    """The verdict if findings of automated reasoning of these kinds block.
+
+    Bedrock did not block then, so there is no message of the guardrail: its text is the text that was judged.
+    """
+    findings = tuple(
+        replace(finding, action=BLOCKED)
+        if finding.policy == AUTOMATED_REASONING and blocks(finding.name, kinds)
+        else finding
+        for finding in verdict.findings
+    )
+    if findings == verdict.findings:
+        return verdict
+    message = verdict.message if verdict.blocked else None
+    return replace(verdict, outcome=Outcome.BLOCKED, text="", message=message, findings=findings)
+
+
 def merge(verdicts: Sequence[Verdict], text: str) -> Verdict:
     """Several verdicts on the parts of one text, or of several guards in a row: the worst outcome wins.
 
@@ -172,6 +199,8 @@ def _listed(
                     confidence=entry.get("confidence"),
                     score=entry.get("score"),
                     threshold=entry.get("threshold"),
+                    rules=entry.get("rules", ()),
+                    warning=entry.get("warning"),
                 )
             )
     return tuple(dict.fromkeys(found))
@@ -192,6 +221,8 @@ def _entries(assessment: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
     for key, section in assessment.items():
         if key in _NO_ENTRIES:
             continue
+        if key == "automatedReasoningPolicy":
+            yield from ((AUTOMATED_REASONING, name, entry) for name, entry in entries_of(section))
         if key not in _POLICIES:
             yield from ((key, key, entry) for entry in _acting_entries(section))
             continue

@@ -103,7 +103,9 @@ def _verdict(
 ) -> Verdict:
     outcome = decide(intervened=intervened, findings=findings, masked_text=masked_text)
     if outcome is Outcome.BLOCKED:
-        return Verdict(outcome, "", message or DEFAULT_BLOCKED_MESSAGE, findings, units)
+        # Without an intervention the response's text is what the model wrote, not the guardrail's message.
+        said = message if intervened else None
+        return Verdict(outcome, "", said or DEFAULT_BLOCKED_MESSAGE, findings, units)
     if outcome is Outcome.MASKED:
         return Verdict(outcome, masked_text or "", None, findings, units)
     return Verdict(outcome, text, None, findings, units)
@@ -114,10 +116,15 @@ def _metrics(assessments: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, 
 
 
 def _units(usages: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
-    """Text units by policy, e.g. {"contentPolicyUnits": 2}; policies that cost nothing are left out."""
+    """Text units by policy, e.g. {"contentPolicyUnits": 2}; policies that cost nothing are left out.
+
+    AWS charges automated reasoning by text unit and policy, and reports the number of its policies beside its units.
+    """
     total: dict[str, int] = {}
     for usage in usages:
         for name, count in (usage or {}).items():
             if name.endswith("Units") and isinstance(count, int) and count:
-                total[name] = total.get(name, 0) + count
+                policies = (usage or {}).get("automatedReasoningPolicies")
+                each = policies or 1 if name == "automatedReasoningPolicyUnits" and isinstance(policies, int) else 1
+                total[name] = total.get(name, 0) + count * each
     return total

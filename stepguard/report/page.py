@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.plots import plots_of
 from stepguard.report.summary import format_rate
@@ -74,7 +75,7 @@ def _rows(results: Path, total: int) -> list[dict[str, Any]]:
 
 
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
-    acting = [item for stage in result["stages"] for item in stage["findings"] if item["action"] != "NONE"]
+    listed = [item for stage in result["stages"] for item in stage["findings"] if is_listed(item)]
     return {
         "number": result["number"],
         "id": result["id"],
@@ -82,7 +83,7 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
         "expected": result.get("expected", ""),
         "action": result["action"],
         "correct": result["correct"],
-        "findings": "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']}" for item in acting)),
+        "findings": "; ".join(dict.fromkeys(f"{item['policy']}/{item['name']}" for item in listed)),
         "milliseconds": result["milliseconds"],
         "text": result["excerpt"],
         "execution": result["execution"],

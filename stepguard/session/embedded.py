@@ -23,7 +23,14 @@ from stepguard.evaluation.limits import UNLIMITED
 from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails, read_settings
+from stepguard.guard.settings import (
+    REASONING_BLOCKS,
+    UNGUARDED,
+    VARIABLES,
+    GuardrailRef,
+    read_guardrails,
+    read_settings,
+)
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import ANSWERS, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -40,7 +47,7 @@ EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""
 
-SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "ANSWER_HOURS", "EVALUATION_MAX_", UNGUARDED)
+SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "ANSWER_HOURS", "EVALUATION_MAX_", UNGUARDED, REASONING_BLOCKS)
 """The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from stepguard.evaluation.items import FIXED_NAMES, POLICIES, UnknownLabel, policy_name
 from stepguard.guard.answer import AnswerOutcome
+from stepguard.guard.automated_reasoning import AUTOMATED_REASONING, is_listed
+from stepguard.guard.bedrock_names import NONE, REASONING_FINDINGS
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import mapping
@@ -43,14 +45,14 @@ class Filters:
             return False
         if self.stage is not None and self.stage not in summary["stages"]:
             return False
-        if self.policy is not None and not any(self._acted(item) for item in summary["findings"]):
+        if self.policy is not None and not any(self._named(item) for item in summary["findings"]):
             return False
         wanted = (self.text or "").casefold()
         return not wanted or any(
             wanted in str(summary[key] or "").casefold() for key in ("name", "question", "error", "outcome")
         )
 
-    def _acted(self, finding: Mapping[str, Any]) -> bool:
+    def _named(self, finding: Mapping[str, Any]) -> bool:
         kind, slash, name = str(self.policy).partition("/")
         same = not slash or str(finding["name"]).casefold() == name.casefold()
         return same and kind in ("", finding["policy"])
@@ -116,9 +118,17 @@ def _policy(name: str, naming: str) -> str:
             return policy_name(spelling)
         except UnknownLabel:
             continue
+    fixed = _FOLDED.get((own if kind == AUTOMATED_REASONING else name).strip().casefold())
+    if fixed is not None:
+        return f"{AUTOMATED_REASONING}/{fixed}"
+    if kind == AUTOMATED_REASONING and own.strip():
+        return f"{kind}/{own.strip()}"  # a kind that is newer than this release
     if slash or not name.strip():
         raise _unknown_policy(name, naming)
     return f"/{name.strip()}"
+
+
+_FOLDED = {name.casefold(): name for name in REASONING_FINDINGS}
 
 
 def _unknown_policy(name: str, naming: str) -> InvalidRequest:
@@ -142,7 +152,7 @@ def summarize(
     error}`.
 
     `unguarded` is true if no layer judged the text. `stages` are those that intervened, `findings` those that acted
-    there. `document` is the execution's input.
+    there, and those of automated reasoning, which acts only by a setting. `document` is the execution's input.
     """
     held = mapping(output)
     request = mapping(document.get("request"))
@@ -150,14 +160,14 @@ def summarize(
     for stage in STAGES:
         result = mapping(held.get(stage.key))
         outcomes += [result["outcome"]] if "outcome" in result else []
-        acted = [
+        listed = [
             {name: item.get(name) for name in ("policy", "name", "action", "confidence")}
             for item in result.get("findings") or ()
-            if isinstance(item, Mapping) and item.get("action") != "NONE"
+            if isinstance(item, Mapping) and is_listed(item)
         ]
-        if acted or result.get("outcome") in ("blocked", "masked"):
+        findings += listed
+        if any(item["action"] != NONE for item in listed) or result.get("outcome") in ("blocked", "masked"):
             stages.append(stage.state)
-            findings += acted
     text = request.get("query") or request.get("text")
     return {
         "execution": arn,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stepguard.guard.answer import Source
-from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
+from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
+from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED, NONE
 from stepguard.guard.grounding import UNGROUNDED, is_ungrounded
+from stepguard.guard.settings import REASONING_BLOCKS
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
 from stepguard.trace.diff import mapping
 from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
@@ -21,6 +23,7 @@ _POLICIES = {
     "word": "word filter",
     "sensitive_information": "sensitive information filter",
     "contextual_grounding": "grounding check",
+    AUTOMATED_REASONING: "automated reasoning",
 }
 
 _SCREENED: Mapping[object, tuple[str, str]] = {
@@ -59,7 +62,8 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
     if answer.get("outcome") == "dont_know":
         return _not_answered(stages.get(INVOKE_MODEL.state))
     sentence = _ended(answer, stages, trace)
-    return f"{sentence[:-1]}; {UNGROUNDED}." if is_ungrounded(mapping(parsed(trace.output))) else sentence
+    notes = [_reported(stages.values())] + [UNGROUNDED] * is_ungrounded(mapping(parsed(trace.output)))
+    return "; ".join([sentence.removesuffix("."), *filter(None, notes)]) + "."
 
 
 def _ended(answer: Mapping[str, Any], stages: Mapping[str, Visit], trace: Trace) -> str:
@@ -77,6 +81,13 @@ def _ended(answer: Mapping[str, Any], stages: Mapping[str, Visit], trace: Trace)
     return f"{ended}: all {len(stages)} layers passed it."
 
 
+def _reported(stages: Iterable[Visit]) -> str:
+    """What automated reasoning found out without acting."""
+    found = [item for visit in stages for item in visit.findings if item["policy"] == AUTOMATED_REASONING]
+    seen = [item for item in found if item["action"] == NONE]
+    return f"{name_findings(seen)} only reported" if seen else ""
+
+
 def name_findings(found: Sequence[Mapping[str, Any]]) -> str:
     """E.g. `content filter INSULTS (LOW) and PROMPT_ATTACK (HIGH)`, `grounding check GROUNDING (0.42 of 0.70)`."""
     by_policy: dict[str, list[str]] = {}
@@ -86,11 +97,19 @@ def name_findings(found: Sequence[Mapping[str, Any]]) -> str:
     return ", and ".join(f"{policy} {_listed(names)}" for policy, names in named.items())
 
 
+def reasoning_details(found: Mapping[str, Any]) -> list[str]:
+    """The rules and the logic warning of a finding of automated reasoning, e.g. `rules a1b2c3 and d4e5f6`."""
+    rules = [str(rule) for rule in found.get("rules") or ()]
+    said = [f"{'rule' if len(rules) == 1 else 'rules'} {_listed(rules)}"] if rules else []
+    return said + ([str(found["warning"])] if found.get("warning") else [])
+
+
 def _sure(found: Mapping[str, Any]) -> str:
     name = str(found["name"])
     score, threshold = found.get("score"), found.get("threshold")
-    if isinstance(found.get("confidence"), str):
-        return f"{name} ({found['confidence']})"
+    details = [str(found["confidence"])] if isinstance(found.get("confidence"), str) else []
+    if details := details + reasoning_details(found):
+        return f"{name} ({', '.join(details)})"
     if isinstance(score, int | float) and isinstance(threshold, int | float):
         return f"{name} ({score:.2f} of {threshold:.2f})"
     return name
@@ -106,7 +125,8 @@ def _blocked(trace: Trace, visit: Visit, names: Mapping[str, str]) -> str:
         else "by the model's layer, in the question,",
     }[visit.state]
     by = name_findings(acting) or "an intervention that names no policy"
-    return f"Blocked {where} by {by}{_guardrail(trace, visit, names)}."
+    setting = f", as {REASONING_BLOCKS} orders" if {item["policy"] for item in acting} == {AUTOMATED_REASONING} else ""
+    return f"Blocked {where} by {by}{_guardrail(trace, visit, names)}{setting}."
 
 
 def _guardrail(trace: Trace, visit: Visit, names: Mapping[str, str]) -> str:

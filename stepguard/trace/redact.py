@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stepguard.trace.diff import mapping
-
 _KEPT = frozenset({"outcome", "source", "kind", "stop_reason", "Error"})
 """Members of execution documents whose strings are names defined by stepguard or AWS."""
 
@@ -121,5 +119,10 @@ def _of_member(key: str, value: Any) -> Any:
 
 def _is_finding(value: Mapping[str, Any]) -> bool:
     """Findings contain policies, never matched texts, but only in the form that this project writes."""
-    texts = [item for item in mapping(value).values() if isinstance(item, str)]
-    return {"policy", "name", "action", "layer"} <= set(value) and all(len(item) <= 100 for item in texts)
+    if not {"policy", "name", "action", "layer"} <= set(value):
+        return False
+    rules = value.get("rules", [])
+    if not isinstance(rules, list):
+        return False
+    members = [*(item for name, item in value.items() if name != "rules"), *rules]
+    return all(len(item) <= 100 if isinstance(item, str) else not isinstance(item, list | dict) for item in members)

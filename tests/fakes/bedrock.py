@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,7 @@ def guard(*replies: Reply, modelled: bool = True) -> tuple[Guardrails, FakeClien
 
 def with_layers(*layers: Layer, **environment: str) -> Settings:
     """Default settings with a guardrail on these layers."""
-    settings = read_settings(environment)
-    return Settings(
-        dict.fromkeys(layers, REF), settings.model, settings.no_hits, settings.empty_message, settings.error_message
-    )
+    return replace(read_settings(environment), guardrails=dict.fromkeys(layers, REF))
 
 
 ALL_LAYERS = tuple(Layer)

@@ -72,6 +72,7 @@ FILES = [
     "stepguard/evaluation/sweep.py",
     "stepguard/guard/__init__.py",
     "stepguard/guard/answer.py",
+    "stepguard/guard/automated_reasoning.py",
     "stepguard/guard/bedrock_names.py",
     "stepguard/guard/callers.py",
     "stepguard/guard/chunking.py",

@@ -15,7 +15,7 @@ from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.prompts import FROM_PASSAGES, Question
 from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
-from stepguard.guard.verdict import skipped
+from stepguard.guard.verdict import block_reasoning, skipped
 from stepguard.guard.vocabularies import converse_text, read_converse
 
 
@@ -43,7 +43,10 @@ def ask(
     with aws_errors("Converse", about_model(model, guardrail)):
         response = (runtime or client("bedrock-runtime")).converse(**request)
     stop_reason = str(response.get("stopReason", ""))
-    verdict = skipped(converse_text(response)) if guardrail is None else read_converse(response)
+    if guardrail is None:
+        verdict = skipped(converse_text(response))
+    else:
+        verdict = block_reasoning(read_converse(response), guardrail.reasoning_blocks)
     if not verdict.blocked:
         # A model without reasoning blocks may still have reasoning in its text.
         text = answer_of(verdict.text, thought_opened=False, cut_short=stop_reason == "max_tokens")

@@ -20,7 +20,7 @@ from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings, about_model
-from stepguard.guard.verdict import skipped
+from stepguard.guard.verdict import block_reasoning, skipped
 from stepguard.guard.vocabularies import INVOKE_ACTION, read_invoke_model
 
 
@@ -43,7 +43,10 @@ def ask(
         raw = response["body"].read()
     reply = _object(raw)
     generation = _generation(reply)
-    verdict = skipped(generation.text) if guardrail is None else read_invoke_model(reply, generation.text)
+    if guardrail is None:
+        verdict = skipped(generation.text)
+    else:
+        verdict = block_reasoning(read_invoke_model(reply, generation.text), guardrail.reasoning_blocks)
     if not verdict.blocked:
         opened = model.imported_body is not ImportedBody.OPENAI_CHAT or model.api is ModelApi.DEEPSEEK
         text = answer_of(verdict.text, thought_opened=opened, cut_short=generation.stop_reason == "length")

@@ -21,6 +21,7 @@ from embedded_aws.wire.models import service_model
 from stepguard.evaluation.items import POLICIES
 from stepguard.guard import bedrock_names
 from stepguard.guard import verdict as verdicts
+from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
 from stepguard.recording.placeholders import Replacements
 from training import examples, fit
 
@@ -46,6 +47,8 @@ ENUMS = {
     "CONFIDENCES": [enum("GuardrailContentFilterConfidence", RUNTIME)],
     "FINDING_ACTIONS": [enum("GuardrailSensitiveInformationPolicyAction", RUNTIME)],
     "RESPONSE_ACTIONS": [enum("GuardrailAction", RUNTIME)],
+    "REASONING_FINDINGS": [list(service_model(RUNTIME).shape_for("GuardrailAutomatedReasoningFinding").members)],
+    "LOGIC_WARNINGS": [enum("GuardrailAutomatedReasoningLogicWarningType", RUNTIME)],
     "PII_TYPES": [enum("GuardrailPiiEntityType"), enum("GuardrailPiiEntityType", RUNTIME)],
 }
 PII = set(ENUMS["PII_TYPES"][0])
@@ -75,9 +78,9 @@ def test_levels_are_in_order() -> None:
 def test_policies_that_report_findings_are_those_of_an_assessment() -> None:
     """Each policy of the runtime's assessment has a reader, and corpora can name it."""
     members = service_model(RUNTIME).shape_for("GuardrailAssessment").members
-    known = {name for name in members if name.endswith("Policy")} - {"automatedReasoningPolicy"}
-    assert set(verdicts._POLICIES) == known
-    assert sorted(policy for policy, _ in verdicts._POLICIES.values()) == sorted(POLICIES)
+    known = {name for name in members if name.endswith("Policy")}
+    assert {*verdicts._POLICIES, "automatedReasoningPolicy"} == known
+    assert sorted([*(policy for policy, _ in verdicts._POLICIES.values()), AUTOMATED_REASONING]) == sorted(POLICIES)
 
 
 def test_content_filters_have_a_detector_and_weights() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stepguard.evaluation.csv_text import COLUMNS, row_of
 from stepguard.evaluation.items import Expected, Labels, Span
 from stepguard.evaluation.prices import model_cost
 from stepguard.evaluation.results import Action, Parts, Result, result_of
@@ -143,6 +144,18 @@ def test_the_order_of_results_changes_nothing() -> None:
     results = many()
     shuffled = random.Random(1).sample(results, len(results))
     assert json.dumps(scorecard_of(results).to_dict()) == json.dumps(scorecard_of(shuffled).to_dict())
+
+
+def test_findings_of_automated_reasoning_are_counted_and_listed() -> None:
+    """They act only by a setting: seen without it, an intervention with it; the table of items names both."""
+    seen = finding("automated_reasoning", "invalid", "NONE", rules=["a1b2c3d4e5f6"], confidence="0.90")
+    results = [result(1, findings=[seen]), result(2, findings=[seen | {"action": "BLOCKED"}])]
+    rows = {row["policy"]: row for row in scorecard_of(results).to_dict()["policies"]}
+
+    for name in ("automated_reasoning", "automated_reasoning/invalid"):
+        assert (rows[name]["only_seen"], rows[name]["intervened"]) == (1, 1)
+    cells = [dict(zip(COLUMNS, row_of(item), strict=True))["findings"] for item in results]
+    assert cells == ["automated_reasoning/invalid NONE", "automated_reasoning/invalid BLOCKED"]
 
 
 def test_policies_are_scored_as_scikit_learn_scores_them() -> None:

@@ -199,3 +199,28 @@ def test_a_requests_guardrails_decide_alone() -> None:
     assert settings.guardrail(Layer.MODEL, chosen) == GuardrailRef("chosen", "2")
     with pytest.raises(UnguardedRefused):
         settings.guardrail(Layer.PREPROCESS, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "kinds"),
+    [
+        ("", set()),
+        (" , ", set()),
+        ("invalid", {"invalid"}),
+        ("Invalid,IMPOSSIBLE, translationambiguous ", {"invalid", "impossible", "translationAmbiguous"}),
+    ],
+)
+def test_findings_of_automated_reasoning_block_by_kind(value: str, kinds: set[str]) -> None:
+    """Each layer's guardrail knows the kinds, whoever named it."""
+    pair = {"BEDROCK_GUARDRAIL_IDENTIFIER": "abc", "BEDROCK_GUARDRAIL_VERSION": "1"}
+    settings = read_settings(pair | {"AUTOMATED_REASONING_BLOCKS": value})
+
+    for chosen in (None, {"model": {"id": "abc", "version": "1"}}):
+        assert settings.guardrail(Layer.MODEL, chosen) == GuardrailRef("abc", "1", frozenset(kinds))
+
+
+@pytest.mark.parametrize("value", ["invalids", "invalid;impossible", "all", "yes", "invalid,wrong"])
+def test_an_unknown_kind_of_automated_reasoning_is_refused(value: str) -> None:
+    """A typing error must not leave a kind without effect."""
+    with pytest.raises(ConfigurationError, match=r"AUTOMATED_REASONING_BLOCKS has .*; known are valid, invalid, sat"):
+        read_settings({"AUTOMATED_REASONING_BLOCKS": value})

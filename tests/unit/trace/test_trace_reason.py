@@ -9,8 +9,17 @@ import pytest
 
 from stepguard.cli import render
 from stepguard.trace import read_history, reason, to_document
-from stepguard.trace.redact import redact
+from stepguard.trace.redact import redact, redact_value
 from tests.fakes.history import ATTACK, EMAIL, GROUNDING, REF, SECRET, History, blocked_in_front, masked_question
+
+INVALID = {
+    "policy": "automated_reasoning", "name": "invalid", "action": "NONE", "confidence": "0.90",
+    "rules": ["a1b2c3d4e5f6", "g7h8i9j0k1l2"], "layer": "model", "direction": "OUTPUT",
+}  # fmt: skip
+VALID = {
+    "policy": "automated_reasoning", "name": "valid", "action": "NONE", "warning": "ALWAYS_TRUE", "layer": "model",
+    "direction": "OUTPUT",
+}  # fmt: skip
 
 
 def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
@@ -43,6 +52,20 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
             "Answered: no layer intervened; no guardrail is set for GuardInput.",
         ),
         (masked_question(), "Answered, with EMAIL masked in the question."),
+        (
+            History()
+            .stage("InvokeModel", "model", outcome="passed", findings=[INVALID, VALID])
+            .ends(outcome="answered"),
+            "Answered: all 1 layers passed it; automated reasoning invalid (0.90, rules a1b2c3d4e5f6 and g7h8i9j0k1l2) "
+            "and valid (ALWAYS_TRUE) only reported.",
+        ),
+        (
+            History()
+            .stage("InvokeModel", "model", outcome="blocked", findings=[INVALID | {"action": "BLOCKED"}, VALID])
+            .ends(outcome="blocked"),
+            "Blocked by the model's layer, in its answer, by automated reasoning invalid (0.90, rules a1b2c3d4e5f6 and "
+            "g7h8i9j0k1l2), as AUTOMATED_REASONING_BLOCKS orders.",
+        ),
         (
             History().stage("InvokeModel", "model", outcome="blocked", findings=[GROUNDING]).ends(outcome="blocked"),
             "Blocked by the model's layer, in its answer, by grounding check GROUNDING (0.42 of 0.70).",
@@ -192,3 +215,20 @@ def test_unreadable_evidence_is_left_out(evidence: object) -> None:
     history = History().stage("InvokeModel", "model", outcome="passed", no_answer=evidence).ends(outcome="dont_know")
 
     assert "no_answer" not in to_document(read_history(history.events))["visits"][0]
+
+
+def test_a_finding_of_automated_reasoning_is_a_line_of_the_story() -> None:
+    """Kind, confidence of the translation, rules and warning."""
+    assert render.findings([VALID, INVALID | {"action": "BLOCKED"}]) == (
+        "invalid BLOCKED (automated reasoning, 0.90, rules a1b2c3d4e5f6 and g7h8i9j0k1l2); "
+        "valid seen (automated reasoning, ALWAYS_TRUE)"
+    )
+
+
+@pytest.mark.parametrize(
+    "member", [{"rules": [SECRET * 6]}, {"rules": SECRET}, {"rules": [[SECRET]]}, {"more": [SECRET]}]
+)
+def test_what_only_looks_like_a_finding_is_redacted(member: dict[str, Any]) -> None:
+    """A finding's rules are short identifiers; nothing else has a list."""
+    assert redact_value(INVALID) == INVALID
+    assert SECRET not in json.dumps(redact_value(INVALID | member))

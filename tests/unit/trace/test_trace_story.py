@@ -15,7 +15,7 @@ from stepguard.trace import document as documents
 from stepguard.trace import masked, outcome_of, read_history, to_document, totals
 from stepguard.trace.compare import STATES, compare
 from stepguard.trace.graph import END, START, condition, graph
-from stepguard.trace.listing import Filters, summarize
+from stepguard.trace.listing import Filters, read_filters, summarize
 from stepguard.trace.redact import redact
 from stepguard.trace.replay import replayed
 from tests.fakes.history import (
@@ -142,6 +142,36 @@ BLOCKED = {"input_guard": {"outcome": "blocked", "findings": [ATTACK]}, "answer"
 def test_filters_look_at_what_acted(filters: Filters, matches: bool) -> None:
     """Outcome, stage, policy and text of the question."""
     assert filters.match(_summary(output=BLOCKED)) is matches
+
+
+REPORTED = {"policy": "automated_reasoning", "name": "translationAmbiguous", "action": "NONE", "rules": []}
+ANSWERED = {"model": {"outcome": "passed", "findings": [REPORTED]}, "answer": {"outcome": "answered"}}
+NEWER = {"model": {"outcome": "passed", "findings": [REPORTED | {"name": "likelyWrong"}]}}
+NEWER_NAMES = ("automated_reasoning", "automated_reasoning/likelywrong")
+
+
+@pytest.mark.parametrize(
+    ("policy", "matches"),
+    [
+        ("automated_reasoning", True),
+        ("automated reasoning", True),
+        ("translationAmbiguous", True),
+        ("TRANSLATIONAMBIGUOUS", True),
+        ("automated_reasoning/translationambiguous", True),
+        ("invalid", False),
+        ("automated_reasoning/likelyWrong", False),
+        ("content", False),
+    ],
+)
+def test_findings_of_automated_reasoning_are_listed_though_they_do_not_act(policy: str, matches: bool) -> None:
+    """The list names them and finds executions by them; no stage intervened."""
+    summary = _summary(output=ANSWERED)
+    filters = read_filters({"policy": policy}, datetime.now(UTC))
+
+    assert [(item["name"], item["action"]) for item in summary["findings"]] == [("translationAmbiguous", "NONE")]
+    assert summary["stages"] == []
+    assert filters.match(summary) is matches
+    assert filters.match(_summary(output=NEWER)) is (policy.casefold().replace(" ", "_") in NEWER_NAMES)
 
 
 @pytest.mark.parametrize(
