@@ -11,6 +11,7 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,10 @@ _ROUTES_OF_THEIR_OWN = frozenset({"batch", "elb", "elbv2", "es", "polly", "s3", 
 """moto's modules whose methods do not have the operations' names."""
 
 
+_IN_TURN = frozenset({"dynamodb"})
+"""moto's modules whose requests run one at a time: its conditional writes and transactions are not atomic."""
+
+
 class MotoApp:
     """The services that only moto emulates; their state is in memory."""
 
@@ -43,6 +48,7 @@ class MotoApp:
         self._account_id = account_id
         self._own_pages = own_pages
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._dispatcher: Any = None
 
     def owns(self, environ: Mapping[str, Any]) -> bool:
@@ -76,7 +82,8 @@ class MotoApp:
             foreign = app.service == "s3" and operation.service not in ("", "s3")
             if foreign or (operation.known and not _has(app.service, operation.name)):
                 return operation.refuse("NotImplemented", missing, 501)
-            response = _call(app, environ)
+            with self._turn if app.service in _IN_TURN else nullcontext():
+                response = _call(app, environ)
         except NotImplementedError:
             return operation.refuse("NotImplemented", missing, 501)
         except Exception as error:  # noqa: BLE001 - moto's gaps raise every kind of error

@@ -58,6 +58,7 @@ REASONING_BLOCKS = "AUTOMATED_REASONING_BLOCKS"
 
 _KNOWN = frozenset(name for names in VARIABLES.values() for name in names)
 _SUFFIXES = ("_GUARDRAIL_IDENTIFIER", "_GUARDRAIL_VERSION")
+_PREFIXES = ("PREPROCESS_GUARDRAIL", "BEDROCK_GUARDRAIL", "POSTPROCESS_GUARDRAIL")
 _IDENTIFIER = re.compile(r"[a-z0-9]{1,64}|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
 _VERSION = re.compile(r"DRAFT|[1-9][0-9]{0,7}")
 _NOTHING = frozenset({"none", "null", "nil", "undefined", "false"})
@@ -200,7 +201,7 @@ def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]
     Raises ConfigurationError that names the variable: one of a pair is missing, a value is no identifier or version, or
     the layer is unknown.
     """
-    unknown = sorted(name for name in environment if name.endswith(_SUFFIXES) and name not in _KNOWN)
+    unknown = sorted(name for name in environment if name not in _KNOWN and _names_a_layer(name.upper()))
     if unknown:
         raise ConfigurationError(
             f"{', '.join(unknown)}: there is no such layer; known are {', '.join(sorted(_KNOWN))}."
@@ -218,6 +219,11 @@ def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]
             if problem := layers[layer].problem:
                 raise ConfigurationError(f"{id_variable} and {version_variable}: {problem}.")
     return layers
+
+
+def _names_a_layer(name: str) -> bool:
+    """Whether a variable can only be meant for a guard layer, as misspelt ones are."""
+    return name.endswith(_SUFFIXES) or name.startswith(_PREFIXES)
 
 
 def _unguarded(environment: Mapping[str, str], guardrails: Mapping[Layer, GuardrailRef]) -> bool:

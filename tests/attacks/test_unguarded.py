@@ -32,6 +32,11 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "identifiers without versions": {name: "abc123" for name in NAMES if name.endswith("IDENTIFIER")},
     "versions without identifiers": {name: "1" for name in NAMES if name.endswith("VERSION")},
     "an unknown layer": {"PRE_GUARDRAIL_IDENTIFIER": "abc123", "PRE_GUARDRAIL_VERSION": "1"},
+    "a misspelt name beside a layer": {
+        "PREPROCESS_GUARDRAIL_IDENTIFIER": "abc123",
+        "PREPROCESS_GUARDRAIL_VERSION": "1",
+        "POSTPROCESS_GUARDRAIL_IDENTIFER": "abc123",
+    },
     "almost unguarded": {"UNGUARDED": "true"},
     "guarded and not": {"UNGUARDED": "yes", NAMES[0]: "abc123", NAMES[1]: "1"},
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import logging
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -12,9 +15,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded_aws.endpoint import Endpoint
+from embedded_aws.endpoint import Endpoint, moto_app
 from embedded_aws.endpoint.pretended import is_pretended
-from embedded_aws.wire import JsonService
+from embedded_aws.wire import HttpRequest, HttpResponse, JsonService
+from embedded_aws.wire.caller import Caller
 from embedded_aws.wire.services import known_services
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=AKID/20261122/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00"
@@ -243,3 +247,27 @@ def test_every_service_of_botocore_is_known() -> None:
     assert {service.name for service in known.values() if service.signing_name == "bedrock"} >= {
         "bedrock", "bedrock-runtime", "bedrock-agent",
     }  # fmt: skip
+
+
+def test_requests_of_motos_dynamodb_run_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its conditional writes and transactions are not atomic: two at once would pass the same condition."""
+    running = most = 0
+
+    def call(_: object, __: object) -> HttpResponse:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.02)
+        running -= 1
+        return HttpResponse(200, {}, b"{}")
+
+    monkeypatch.setattr(moto_app, "_call", call)
+    moto = moto_app.MotoApp("123456789012")
+    application = SimpleNamespace(service="dynamodb")
+    monkeypatch.setattr(moto, "_loaded", lambda: SimpleNamespace(get_application=lambda _: application))
+    request = HttpRequest("POST", "/", "", {"x-amz-target": "DynamoDB_20120810.TransactWriteItems"}, b"{}")
+
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda _: moto.handle({"PATH_INFO": "/"}, request, Caller()), range(4)))
+
+    assert ([reply.status for reply in replies], most) == ([200] * 4, 1)

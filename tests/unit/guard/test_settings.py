@@ -83,7 +83,18 @@ def test_an_arn_is_an_identifier() -> None:
     assert read_guardrails(pair) == {Layer.MODEL: GuardrailRef(arn, "DRAFT")}
 
 
-@pytest.mark.parametrize("name", ["MODEL_GUARDRAIL_IDENTIFIER", "PRE_GUARDRAIL_VERSION"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MODEL_GUARDRAIL_IDENTIFIER",
+        "PRE_GUARDRAIL_VERSION",
+        "BEDROCK_GUARDRAIL_ID",
+        "BEDROCK_GUARDRAIL_IDENTIFER",
+        "POSTPROCESS_GUARDRAIL_IDENTIFIER ",
+        "POSTPROCESS_GUARDRAILS_VERSION",
+        "preprocess_guardrail_version",
+    ],
+)
 def test_an_unknown_layer_is_refused(name: str) -> None:
     """A misspelt variable would leave its layer off without a word."""
     with pytest.raises(ConfigurationError, match=f"^{name}: there is no such layer; known are BEDROCK_"):
