@@ -110,7 +110,8 @@ def _kill(application: Application, monkeypatch: pytest.MonkeyPatch, method: str
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("stepguard.aws.executions.Executions.start", killed)
+        for start in ("start", "start_or_find"):
+            patched.setattr(f"stepguard.aws.executions.Executions.{start}", killed)
         try:
             application.call(method, path, body)
         except Killed:
