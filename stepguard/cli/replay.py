@@ -13,7 +13,7 @@ from stepguard.admin.deployed import deployed_layers, newest_layers
 from stepguard.aws.traces import document_of
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, add_timeout, in_session, print_notes
-from stepguard.cli.guardrail.choice import layers_of
+from stepguard.cli.guardrail.choice import layers_with
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
@@ -77,7 +77,7 @@ def _chosen(choice: str, session: Session) -> Mapping[Layer, GuardrailRef] | Non
     path = Path(choice)
     if not path.exists():
         raise InvalidRequest(f"--guardrails {choice}: there is no such file or folder; or write newest or deployed.")
-    return deployed_layers(session.executions) | layers_of(path)  # a layer without a file keeps its guardrail
+    return layers_with(path, lambda: deployed_layers(session.executions))
 
 
 def _offer(session: Session) -> None:

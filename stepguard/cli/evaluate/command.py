@@ -23,7 +23,7 @@ from stepguard.cli.commands import Commands, add_command, in_session, print_note
 from stepguard.cli.evaluate import again, comparison, cost, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, upload
 from stepguard.cli.evaluate.gate import Gate, gates_of
-from stepguard.cli.guardrail.choice import layers_of
+from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
@@ -47,7 +47,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "corpus", nargs="?", help="a .jsonl, .csv or .json file (or .gz), a folder of documents, s3://…"
     )
-    parser.add_argument("--guardrails", type=Path, metavar="DIR", help="guardrails to evaluate: a folder, or a file")
+    parser.add_argument(
+        "--guardrails",
+        type=Path,
+        metavar="DIR",
+        help="guardrails to evaluate: a folder, or a file; a layer without a file keeps the deployed one",
+    )
     parser.add_argument("--out", metavar="DIR", help="folder for results and report; default HOME/evaluations/RUN")
     parser.add_argument("--sample", type=whole_number(10**9), metavar="N", help="evaluate N items only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
@@ -204,7 +209,7 @@ def _put(
 def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, dict[str, str]]:
     """The guardrail of each layer: those of --guardrails, else the deployment's."""
     if arguments.guardrails is not None:
-        layers = layers_of(arguments.guardrails)
+        layers = layers_with(arguments.guardrails, lambda: session.layers)
     else:
         try:
             layers = dict(session.layers)

@@ -68,17 +68,20 @@ def costs(session: Session) -> bool:
 
 
 def policies(guardrails: Path | None, session: Session) -> dict[str, Policies]:
-    """The charged policies of each layer, from the files of --guardrails or from AWS; every policy if the credentials
-    may not read a guardrail. A layer that is off is missing. Raises StepguardError."""
-    if guardrails is not None:
-        files = {file.stem: policies_of(entry) for file, entry in read_guardrail_files([guardrails]).items()}
-        return files if set(files) <= set(Layer) else dict.fromkeys(map(str, Layer), next(iter(files.values())))
+    """The charged policies of each layer, from the files of --guardrails or else from AWS; every policy if the
+    credentials may not read a guardrail. A layer that is off is missing. Raises StepguardError."""
     found: dict[str, Policies] = {}
+    if guardrails is not None:
+        found = {file.stem: policies_of(entry) for file, entry in read_guardrail_files([guardrails]).items()}
+        if not set(found) <= set(Layer):
+            return dict.fromkeys(map(str, Layer), next(iter(found.values())))
     try:
-        layers = session.layers
+        layers = {} if set(found) == set(Layer) else session.layers
     except AccessDenied:
         layers = {}
     for layer, ref in layers.items():
+        if layer in found:
+            continue
         try:
             found[str(layer)] = policies_of(GuardrailAdmin().show(ref.id, ref.version))
         except StepguardError:

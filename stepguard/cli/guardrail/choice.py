@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stepguard.admin.guardrails import apply_files
-from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.errors import AccessDenied, InvalidRequest
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -23,3 +25,31 @@ def layers_of(path: Path) -> dict[Layer, GuardrailRef]:
     if set(applied) <= set(Layer):
         return {Layer(stem): ref for stem, ref in applied.items()}
     return dict.fromkeys(Layer, next(iter(applied.values())))  # as in comparable projects' samples
+
+
+def layers_with(path: Path, deployed: Callable[[], Mapping[Layer, GuardrailRef]]) -> dict[Layer, GuardrailRef]:
+    """`layers_of`, and the deployed guardrail of each layer without a file.
+
+    Reports on standard error which layers keep the deployed guardrail and which are off. Raises InvalidRequest,
+    StepguardError.
+    """
+    chosen = layers_of(path)
+    missing = [layer for layer in Layer if layer not in chosen]
+    if not missing:
+        return chosen
+    try:
+        found, why = deployed(), "the deployment has none"
+    except AccessDenied:
+        found, why = {}, "these credentials may not read the deployment's"
+    kept = [layer for layer in missing if layer in found]
+    off = [layer for layer in missing if layer not in found]
+    if kept:
+        _report(path, kept, "on with the deployed guardrail")
+    if off:
+        _report(path, off, f"OFF: {why}")
+    return {**{layer: found[layer] for layer in kept}, **chosen}
+
+
+def _report(path: Path, layers: list[Layer], how: str) -> None:
+    which = "this layer is" if len(layers) == 1 else "these layers are"
+    sys.stderr.write(f"stepguard: {path} has no file for {', '.join(layers)}: {which} {how}.\n")
