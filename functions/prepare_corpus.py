@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.aws.caller_quota import CallerQuota
+from stepguard.aws.corpora import limits as default_limits
 from stepguard.aws.corpora import read_corpus
-from stepguard.aws.environment import limits as default_limits
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.objects import Address, Objects
 from stepguard.aws.retries import ITEMS, failed_lines

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from functools import cache
 
 from stepguard.aws.objects import Address, Objects
 from stepguard.evaluation.corpus import TEXTS, BadRow, Entry, read_file, suffix_of
-from stepguard.evaluation.limits import Meter
+from stepguard.evaluation.limits import Limits, Meter, read_limits
 from stepguard.guard.request import Kind
 
 
@@ -23,3 +25,9 @@ def read_corpus(objects: Objects, address: Address, kind: Kind, meter: Meter) ->
             continue
         with objects.open(found) as stream:
             yield from read_file(name, stream, kind, meter)
+
+
+@cache
+def limits() -> Limits:
+    """The largest corpus that this deployment evaluates. Raises ConfigurationError that names the variable."""
+    return read_limits(os.environ)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from stepguard.evaluation.limits import Limits, read_limits
 from stepguard.guard.callers import operators_of
 from stepguard.guard.settings import Settings, read_settings
 
@@ -20,9 +19,3 @@ def settings() -> Settings:
 def operators() -> frozenset[str]:
     """The callers who may read all executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""
     return operators_of(os.environ.get("CHAT_OPERATORS", ""))
-
-
-@cache
-def limits() -> Limits:
-    """The largest corpus that this deployment evaluates. Raises ConfigurationError that names the variable."""
-    return read_limits(os.environ)
