@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stepguard.guard.stages import GUARD_INPUT
 from stepguard.project.folder import Project
 from stepguard.verification.place import Place, expect, text_of
 
@@ -28,7 +29,7 @@ _SAMPLES: Mapping[str, Any] = {
     "stop_reason": "end_turn",
     "answer": _ANSWER,
     "record": {"caller": "verify", "expires": "1796000000"},
-    "verdict": {"M": {"state": {"S": "GuardInput"}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}},
+    "verdict": {"M": {"state": {"S": GUARD_INPUT.state}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}},
 }
 
 
