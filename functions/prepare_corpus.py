@@ -75,9 +75,11 @@ def _write(
     chosen = Selection(name, read, limits, estimator, guardrails, run.id, run.sample, run.seed)
     with items.open("w", encoding="utf-8") as target:
         target.writelines(json.dumps(line) + "\n" for line in chosen.map_lines())
-    rows = [*_left_out(run, objects), *chosen.bad_rows]
+    left_out = _left_out(run, objects)
+    rows = [*left_out, *chosen.bad_rows]
     bad.write_text("".join(json.dumps(row.to_dict()) + "\n" for row in rows), encoding="utf-8")
     return {
+        "rows": len(left_out) + chosen.rows,
         "items": chosen.items,
         "lines": chosen.lines,
         "bad_rows": len(rows),
@@ -101,7 +103,7 @@ def _write_failed(
             count += 1
     if not numbers:
         raise InvalidRequest(f"The run {run.retry_of} has no failed items.")
-    return {"items": len(numbers), "lines": count, "bad_rows": 0, "text_units": meter.text_units}
+    return {"rows": len(numbers), "items": len(numbers), "lines": count, "bad_rows": 0, "text_units": meter.text_units}
 
 
 def _left_out(run: Run, objects: Objects) -> list[BadRow]:

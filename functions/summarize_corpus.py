@@ -39,7 +39,7 @@ def summarize_corpus(
                 card.add(result)
                 lines.write(json.dumps(result.to_dict() | ({"earlier": earlier} if earlier else {})) + "\n")
                 writer.writerow(row_of(result))
-        document = {"bad_rows": found.bad_rows, "not_evaluated": found.items - card.items}
+        document = {"rows": found.rows, "bad_rows": found.bad_rows, "not_evaluated": found.items - card.items}
         if run.retry_of is not None:
             document["retries"] = len(run.attempts) - 1
         # A retry completes the results of its run, so they are in that run's folder.

@@ -18,7 +18,8 @@ from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
 class Results:
     """Iterate once: each item's result, and what earlier attempts made of it; then `doubled` is known.
 
-    `items` and `bad_rows` are those of the whole run. An item that a later attempt evaluated again counts there only.
+    `rows`, `items` and `bad_rows` are those of the whole run. An item that a later attempt evaluated again counts there
+    only.
     """
 
     def __init__(self, run: Run, corpus: Mapping[str, Any], objects: Objects) -> None:
@@ -36,6 +37,7 @@ class Results:
             self._attempts = self._of_attempts(first, others)
         self.items = int(about["items"])
         self.bad_rows = int(about["bad_rows"])
+        self.rows = int(about.get("rows", self.items + self.bad_rows))
 
     def _of_attempts(self, first: str, others: list[str]) -> list[tuple[str, frozenset[int]]]:
         """The folder of each attempt's records, with the numbers of the items that later attempts replace."""

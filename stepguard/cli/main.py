@@ -1,4 +1,7 @@
-"""The `stepguard` command. Exit codes: 0 answered or blocked, 2 bad usage or input, 1 failure."""
+"""The `stepguard` command.
+
+Exit codes: 0 answered or blocked, 1 failure, 2 bad usage or input, 3 an evaluation does not keep a limit.
+"""
 
 from __future__ import annotations
 

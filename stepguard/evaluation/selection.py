@@ -31,6 +31,7 @@ class Selection:
     sample: int | None = None
     seed: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
+    rows: int = 0
     items: int = 0
     lines: int = 0
     text_units: int = 0
@@ -61,10 +62,20 @@ class Selection:
 
     def _chosen(self) -> Iterator[Item]:
         if self.sample is None:
-            yield from self._all(self.bad_rows.append)
+            yield from self._counted()
             return
-        chosen = sampled((item.id for item in self._all(self.bad_rows.append)), self.sample, self.seed)
+        chosen = sampled((item.id for item in self._counted()), self.sample, self.seed)
         yield from (item for item in self._all(_known) if item.id in chosen)
+
+    def _counted(self) -> Iterator[Item]:
+        """The first reading: counts every row, and keeps those that are bad."""
+        for item in self._all(self._report):
+            self.rows += 1
+            yield item
+
+    def _report(self, row: BadRow) -> None:
+        self.rows += 1
+        self.bad_rows.append(row)
 
     def _all(self, report: Callable[[BadRow], None]) -> Iterator[Item]:
         meter = Meter(self.limits)

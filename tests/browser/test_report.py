@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.cli.test_evaluate_gate import HOSTILE, card, folder
+from tests.unit.cli.test_evaluate_report import HOSTILE, card, folder
 from tests.unit.evaluation.test_scorecard import VIOLENCE, failed, finding, record
 
 if TYPE_CHECKING:

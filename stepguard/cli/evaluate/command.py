@@ -22,7 +22,6 @@ from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
 from stepguard.cli.evaluate import again, comparison, cost, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, upload
-from stepguard.cli.evaluate.gate import Gate, gates_of
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
@@ -30,6 +29,7 @@ from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequ
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import GuardrailRef, read_guardrails
 from stepguard.guard.verdict import Layer
+from stepguard.report.gates import Checked, change_gates, gates_of, run_gates
 from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of
 
@@ -64,7 +64,14 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--tolerate", type=read_percentage, default=5.0, metavar="PERCENT", help="failed items; default 5"
     )
-    parser.add_argument("--fail-under", metavar="METRIC=LIMIT,…", help="exit code 1 under a limit, e.g. recall=0.9")
+    parser.add_argument(
+        "--fail-under", metavar="METRIC=LIMIT,…", help="exit code 3 below a limit, e.g. recall=0.9,VIOLENCE:recall=0.8"
+    )
+    parser.add_argument(
+        "--fail-on",
+        metavar="METRIC=LIMIT,…",
+        help="exit code 3 above a limit, e.g. bad-rows=0,failed=2%%,newly-wrong=0",
+    )
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
     cost.add_options(parser)
@@ -78,7 +85,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or resume a run. Returns the exit code."""
-    gates = gates_of(arguments.fail_under)
+    gates = gates_of(arguments.fail_under, arguments.fail_on)
+    if changes := change_gates(gates):
+        raise InvalidRequest(f"{changes[0].metric} is a limit of a comparison: use it with --compare A B.")
     if arguments.aws or arguments.endpoint_url:
         # The chat's state machine need not be named here; PrepareCorpus knows the deployment's guardrails.
         session = replace(session, find_layers=_known(session.find_layers))
@@ -100,11 +109,11 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
             return 130
     except AccessDenied as error:
         raise InvalidRequest(str(error)) from None  # the caller must correct it
-    missed = [gate for gate in gates if not gate.passes(done.scorecard)]
-    _show(arguments, done, missed)
+    checked = [gate.check(done.scorecard) for gate in run_gates(gates)]
+    _show(arguments, done, checked)
     if done.broken is not None:
         raise done.broken
-    return 1 if missed else 0
+    return output.code_of(checked)
 
 
 def _known(find_layers: Callable[[], Mapping[Layer, GuardrailRef]]) -> Callable[[], Mapping[Layer, GuardrailRef]]:
@@ -255,17 +264,15 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str, att
     return Evaluated(about, scorecard, target, broken)
 
 
-def _show(arguments: argparse.Namespace, done: Evaluated, missed: list[Gate]) -> None:
-    under = [gate.describe(done.scorecard) for gate in missed]
+def _show(arguments: argparse.Namespace, done: Evaluated, checked: list[Checked]) -> None:
     if arguments.json:
-        document = {"run": done.about, "out": str(done.folder), "under": under, "scorecard": done.scorecard}
+        document = {"run": done.about, "out": str(done.folder), **output.limits(checked), "scorecard": done.scorecard}
         print(render.as_json(document))
         return
     for line in lines_of(done.scorecard):
         print(render.plain(line))
     print(f"Results and report: {done.folder}")
-    for line in under:
-        print(f"under its limit: {line}", file=sys.stderr)
+    output.print_limits(checked)
 
 
 def _command(arguments: argparse.Namespace, identifier: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Execution
+from stepguard.cli import render
 from stepguard.guard.errors import AccessDenied, InvalidRequest
+from stepguard.report.gates import Checked
 from stepguard.trace.diff import mapping
 
 RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
@@ -25,6 +28,29 @@ RESULTS, SCORECARD, TABLE, REPORT, RUN, BAD_ROWS = (
     "run.json",
     "bad_rows.jsonl",
 )
+
+BELOW_LIMIT = 3
+"""The exit code of a run that does not keep a limit."""
+
+
+def code_of(checked: Sequence[Checked]) -> int:
+    """The exit code by the limits."""
+    return 0 if all(limit.passed for limit in checked) else BELOW_LIMIT
+
+
+def limits(checked: Sequence[Checked]) -> dict[str, Any]:
+    """The limits as members of the JSON output; `under` are those that are not kept, in words."""
+    return {
+        "under": [limit.text for limit in checked if not limit.passed],
+        "limits": [limit.to_dict() for limit in checked],
+    }
+
+
+def print_limits(checked: Sequence[Checked]) -> None:
+    """Print each limit; those that are not kept on the standard error."""
+    for limit in checked:
+        words, stream = ("limit kept", sys.stdout) if limit.passed else ("limit not kept", sys.stderr)
+        print(render.plain(f"{words}: {limit.text}"), file=stream)
 
 
 def check_target(folder: Path, run: str) -> None:

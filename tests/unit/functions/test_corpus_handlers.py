@@ -39,6 +39,7 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
         "bucket": "bucket",
         "key": "runs/run-1/items.jsonl",
         "prefix": "runs/run-1/map",
+        "rows": 3,
         "items": 2,
         "lines": 2,
         "bad_rows": 1,

@@ -1,4 +1,4 @@
-"""--fail-under, comparisons of runs, and what the report does with hostile text."""
+"""Comparisons of runs, their limits, and what the report does with hostile text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from stepguard.cli.evaluate import comparison
 from stepguard.cli.evaluate.corpus import entries
-from stepguard.cli.evaluate.gate import gates_of
 from stepguard.evaluation.corpus import BadRow
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.prices import model_cost
@@ -21,7 +20,7 @@ from stepguard.guard.request import Kind
 from stepguard.report.page import write_report
 from stepguard.report.summary import lines_of
 from tests.fakes.scorecards import scorecard_of
-from tests.unit.evaluation.test_scorecard import VIOLENCE, finding, record
+from tests.unit.evaluation.test_scorecard import VIOLENCE, failed, finding, record
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x07\u202e$x$ {{7*7}}"
 
@@ -38,28 +37,6 @@ SOME = (
 )
 
 
-def test_a_gate_passes_from_its_limit_on() -> None:
-    """Half of the expected interventions came."""
-    half, more, policy = gates_of("recall=0.5, recall=0.51,content/VIOLENCE:recall=1")
-    assert half.passes(card(*SOME))
-    assert not more.passes(card(*SOME))
-    assert "recall is 0.5000, not at least 0.51" in more.describe(card(*SOME))
-    assert policy.metric == "recall"
-
-
-def test_a_gate_without_a_value_does_not_pass() -> None:
-    """Nothing was labelled: that is no proof of anything."""
-    (gate,) = gates_of("topic/None:precision=0.0")
-    assert not gate.passes(card(record(0)))
-
-
-@pytest.mark.parametrize("text", ["recall", "recall=2", "speed=0.5", "recall=x", "a:correct=0.5", "=0.5"])
-def test_a_gate_that_means_nothing_is_refused(text: str) -> None:
-    """Before the run, not after it."""
-    with pytest.raises(InvalidRequest, match="--fail-under"):
-        gates_of(text)
-
-
 def folder(path: Path, *records: dict[str, Any]) -> Path:
     """A folder of results."""
     path.mkdir()
@@ -68,11 +45,61 @@ def folder(path: Path, *records: dict[str, Any]) -> Path:
     return path
 
 
+def comparing(home: Path, first: Path, second: Path, **options: Any) -> argparse.Namespace:
+    """The arguments of a comparison."""
+    given = {"json": True, "home": str(home), "fail_under": None, "fail_on": None} | options
+    return argparse.Namespace(compare=[str(first), str(second)], **given)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "under"),
+    [
+        ("newly-wrong=1", 0, []),
+        ("newly-wrong=0", 3, ["newly-wrong is 1 of 3, not at most 0"]),
+        ("newly_wrong=10%", 3, ["newly-wrong is 1 of 3, not at most 10%"]),
+        ("newly-missed=0", 3, ["newly-missed is 1 of 3, not at most 0"]),
+        ("newly-needless=0,newly-right=0,missing=0", 0, []),
+        ("changed=0,missing=0", 3, ["changed is 1 of 3, not at most 0"]),
+    ],
+)
+def test_a_comparison_keeps_limits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], limits: str, code: int, under: list[str]
+) -> None:
+    """A guardrail that no longer blocks an item makes it newly wrong: exit code 3."""
+    first = folder(tmp_path / "a", *SOME)
+    second = folder(tmp_path / "b", record(0, labels={"expected": "blocked"}), *SOME[1:])
+    assert comparison.run(comparing(tmp_path, first, second, fail_on=limits)) == code
+    assert json.loads(capsys.readouterr().out)["under"] == under
+
+
+def test_an_item_that_lost_its_verdict_is_newly_wrong(tmp_path: Path) -> None:
+    """A run whose items fail passes no limit."""
+    first = folder(tmp_path / "a", record(0, labels={"expected": "passed"}))
+    second = folder(tmp_path / "b", failed(0))
+    assert comparison.run(comparing(tmp_path, first, second, fail_on="newly-wrong=0")) == 3
+
+
+def test_a_comparison_without_labels_keeps_no_limit(tmp_path: Path) -> None:
+    """Nothing can be newly wrong: that is no proof."""
+    first, second = folder(tmp_path / "a", record(0)), folder(tmp_path / "b", record(0))
+    assert comparison.run(comparing(tmp_path, first, second, fail_on="newly-wrong=0")) == 3
+    assert comparison.run(comparing(tmp_path, first, second, fail_on="changed=0")) == 0
+
+
+def test_runs_without_a_common_item_are_an_error(tmp_path: Path) -> None:
+    """They cannot be compared; limits of a run mean nothing here."""
+    first, second = folder(tmp_path / "a", record(0)), folder(tmp_path / "b", record(1))
+    with pytest.raises(InvalidRequest, match="no item in common"):
+        comparison.run(comparing(tmp_path, first, second))
+    with pytest.raises(InvalidRequest, match="recall is a limit of a run"):
+        comparison.run(comparing(tmp_path, first, second, fail_under="recall=0.5"))
+
+
 def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Item by item, with the filters that came and went, and McNemar's test on who was right."""
     first = folder(tmp_path / "a", *SOME)
     second = folder(tmp_path / "b", SOME[0], record(1, labels={"expected": "blocked"}, findings=[VIOLENCE]), SOME[2])
-    arguments = argparse.Namespace(compare=[str(first), str(second)], json=True, home=str(tmp_path))
+    arguments = comparing(tmp_path, first, second)
     assert comparison.run(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["both"], told["changes"]) == (3, {"passed -> blocked": 1})
@@ -86,7 +113,7 @@ def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_comparison_needs_two_runs(tmp_path: Path) -> None:
     """A folder without results is named."""
     with pytest.raises(InvalidRequest, match="nothing-here"):
-        comparison.run(argparse.Namespace(compare=["nothing-here", "x"], json=True, home=str(tmp_path)))
+        comparison.run(comparing(tmp_path, Path("nothing-here"), Path("x")))
 
 
 def test_the_report_holds_no_markup_of_others(tmp_path: Path) -> None:
