@@ -105,13 +105,20 @@ def _open_session(
         from stepguard.session.account import on_aws
 
         return on_aws(arguments.endpoint_url, arguments.state_machine)
-    from stepguard.guard.errors import InvalidRequest
     from stepguard.session.embedded import embedded
     from stepguard.session.model import home_of
 
-    if arguments.state_machine and not other_machines:
-        raise InvalidRequest("--state-machine needs --aws or --endpoint-url: the embedded AWS has one chat.")
+    if not other_machines:
+        check_one_chat(arguments)
     return embedded(home_of(arguments.home), recover=recover)
+
+
+def check_one_chat(arguments: argparse.Namespace) -> None:
+    """Raise InvalidRequest if --state-machine is given, for a command on the embedded AWS."""
+    from stepguard.guard.errors import InvalidRequest
+
+    if arguments.state_machine:
+        raise InvalidRequest("--state-machine needs --aws or --endpoint-url: the embedded AWS has one chat.")
 
 
 def print_notes(session: Session) -> bool:

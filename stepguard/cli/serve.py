@@ -40,6 +40,10 @@ def add_parser(commands: Commands) -> None:
     add_home(parser)
 
 
+EXAMPLE = "statemachine/mocks/chat.json"
+"""The cases that come with the state machines."""
+
+
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.aws:
         if arguments.mock is not None:
@@ -69,6 +73,8 @@ def check_mocks(file: Path) -> None:
     from embedded_aws.states.interpret.mock_config import MockConfig
     from stepguard.session.embedded import MACHINES
 
+    if not file.is_file():
+        raise InvalidRequest(f"--mock {file}: there is no such file. `stepguard eject statemachine` writes {EXAMPLE}.")
     try:
         found = MockConfig(file).machines
     except ValueError as error:

@@ -21,6 +21,9 @@ OWN_TYPES = frozenset(
 )
 """stepguard's errors; their messages contain no text of a user, of a document or of a model."""
 
+VERDICT_MISSING = "VerdictMissing"
+"""The error that the chat's definition writes itself, with a constant cause."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<name>[^\n]+)\n?\s*(?P<code>[^\n]*)')
 _PACKAGE = re.compile(r"(?:^|/)((?:functions|stepguard|chalicelib)/.+)$")
@@ -32,8 +35,8 @@ _LIBRARY = re.compile(r"/(?:site-packages|dist-packages|python\d[^/]*|runtime|la
 class Failure:
     """`type` and `message` of an error; `stack` are its frames as lines, the application's last.
 
-    `safe` means that one of stepguard's errors was raised in a Lambda: its message never contains a text of a person
-    or a model.
+    `safe` means that one of stepguard's errors was raised in a Lambda, or that the definition wrote the message: it
+    never contains a text of a person or a model.
     """
 
     type: str
@@ -57,7 +60,7 @@ def read_failure(error: str | None, cause: str | None) -> Failure | None:
     document = mapping(parsed(cause))
     kind, message = document.get("errorType"), document.get("errorMessage")
     if not isinstance(kind, str) or not isinstance(message, str):
-        return Failure(error, _short(cause or ""))
+        return Failure(error, _short(cause or ""), safe=error == VERDICT_MISSING)
     stack = document.get("stackTrace")
     frames = _stack(stack if isinstance(stack, list) else [])
     return Failure(kind, _message(kind, message), frames, kind in OWN_TYPES)
@@ -69,12 +72,30 @@ def error_name(error: str | None, cause: str | None) -> str | None:
 
 
 def failure_of(trace: Trace) -> tuple[Visit | None, Failure] | None:
-    """The failure that ended an execution, and the visit of the state that reported it; None if it did not fail."""
+    """The failure that ended an execution, and the visit of the state that reported it; None if it did not fail.
+
+    The document's `error` at the Fail state names it, and the Fail state's cause if the history has no documents.
+    Otherwise it is the last error. A state that only records the failure may fail too, and decides nothing.
+    """
     if trace.status in ("SUCCEEDED", "RUNNING"):
         return None
-    last = next((visit for visit in reversed(trace.visits) if visit.error and visit.type != "Fail"), None)
-    found = read_failure(last.error, last.cause) if last else read_failure(trace.error, trace.cause)
+    failed = [visit for visit in reversed(trace.visits) if visit.error and visit.type != "Fail"]
+    noted = _noted(trace)
+    if noted is None and trace.cause in {visit.error for visit in failed}:
+        noted = str(trace.cause), None
+    last = next((visit for visit in failed if noted is None or visit.error == noted[0]), None)
+    found = read_failure(last.error, last.cause) if last else read_failure(*(noted or (trace.error, trace.cause)))
     return None if found is None else (last, found)
+
+
+def _noted(trace: Trace) -> tuple[str, str | None] | None:
+    """The error and cause that the Fail state found in the document."""
+    last = trace.visits[-1] if trace.visits else None
+    if last is None or last.type != "Fail":
+        return None
+    error = mapping(mapping(parsed(last.input)).get("error"))
+    name, cause = error.get("Error"), error.get("Cause")
+    return (name, cause if isinstance(cause, str) else None) if isinstance(name, str) else None
 
 
 def _message(kind: str, message: str) -> str:

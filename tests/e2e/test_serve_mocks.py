@@ -31,7 +31,7 @@ def test_serve_runs_mocked_cases(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "is not a mock configuration of Step Functions Local"),
+        (None, "there is no such file. `stepguard eject statemachine` writes statemachine/mocks/chat.json."),
         ("{}", "is not a mock configuration of Step Functions Local"),
         (
             '{"StateMachines": {"chat": {"TestCases": {"A": {}}}}, "MockedResponses": {}}',

@@ -29,7 +29,9 @@ class MockConfig:
                 for case, states in body["TestCases"].items()
             }
             self._responses = {name: _ranges(body) for name, body in document["MockedResponses"].items()}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"{path} is not a mock configuration of Step Functions Local: {error}") from None
         self._otherwise = otherwise
         self._lock = threading.Lock()

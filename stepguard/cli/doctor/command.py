@@ -13,7 +13,7 @@ from stepguard.admin.deployed import StageFunction, differences, functions_of
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.aws.grounding import read_grounding
 from stepguard.cli import render
-from stepguard.cli.commands import Commands, add_command
+from stepguard.cli.commands import Commands, add_command, check_one_chat
 from stepguard.cli.doctor import workflow
 from stepguard.cli.doctor.checks import Check, Cost, LayerRow, document, section, table
 from stepguard.cli.doctor.installation import embedded_parts, installation
@@ -43,6 +43,8 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the report. Returns 1 if something is broken, 0 otherwise."""
     remote = bool(arguments.aws or arguments.endpoint_url)
+    if not remote:
+        check_one_chat(arguments)
     installed = [*installation(), *([] if remote else embedded_parts())]
     deployed: list[Check] = []
     rows: list[LayerRow] = []
@@ -87,7 +89,7 @@ def _place(session: Session, arguments: argparse.Namespace) -> Check:
 def _examine(session: Session, checks: list[Check], rows: list[LayerRow], cost: Cost) -> None:
     checks += workflow.machines(session)
     functions = functions_of(session.executions)
-    checks.append(workflow.model(functions, cost))
+    checks += [workflow.model(functions, cost), workflow.execution(session, cost)]
     try:
         files = project_files()
     except StepguardError as error:

@@ -6,21 +6,33 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from uuid import uuid4
 
 from stepguard.admin.deployed import StageFunction
 from stepguard.admin.permissions import may_apply, may_invoke
+from stepguard.admin.probe import HARMLESS
 from stepguard.admin.state_machine import differing_states
 from stepguard.aws.executions import Executions
 from stepguard.aws.models import Models
 from stepguard.aws.objects import Address
+from stepguard.cli import render
 from stepguard.cli.doctor.checks import Check, Cost, checked
+from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import AccessDenied, ConfigurationError, StepguardError
 from stepguard.guard.prompts import Question
+from stepguard.guard.request import Kind, Request
 from stepguard.guard.settings import VARIABLES, read_settings
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import find_project
+from stepguard.session.chat import wait
 from stepguard.session.guardrails import remedy
 from stepguard.session.model import Session
+from stepguard.trace.diff import mapping
+from stepguard.trace.failure import failure_of
+from stepguard.trace.reason import reason
+
+EXECUTION = "execution"
+SECONDS = 60.0
 
 ENDPOINT = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 """botocore's variable, with which the template sends a Lambda's model calls elsewhere."""
@@ -56,6 +68,29 @@ def model(functions: Mapping[Layer, StageFunction], cost: Cost) -> Check:
         return Check("model", False, f"{error} (LLM_MODEL_ID and LLM_API of Lambda {function.name})")
     cost.tokens, cost.model = done.tokens, settings.id
     return Check("model", True, f"{named} answered a request for one token")
+
+
+def execution(session: Session, cost: Cost) -> Check:
+    """One execution of the chat: a harmless question and answer pass through the Lambdas of all three layers.
+
+    The answer is given, so that no model is called.
+    """
+    name = f"doctor-{uuid4().hex}"
+    request = Request(text=HARMLESS, caller="doctor", kind=Kind.RESPONSE, query=HARMLESS, completion=HARMLESS)
+    try:
+        result = wait(session.executions, session.executions.start(name, {"request": request.to_document()}), SECONDS)
+    except AccessDenied as error:
+        return Check(EXECUTION, None, f"not tried with your credentials: {error}")
+    except StepguardError as error:
+        return Check(EXECUTION, False, str(error))
+    for visit in result.trace.visits:
+        units = mapping((visit.result or {}).get("text_units"))
+        cost.add(1 if units else 0, {policy: int(count) for policy, count in units.items()})
+    if result.trace.status != "SUCCEEDED" or result.answer.outcome is AnswerOutcome.BLOCKED:
+        failure = failure_of(result.trace)
+        why = render.headline(reason(result.trace, result.names), failure[1].to_dict() if failure else None)
+        return Check(EXECUTION, False, f"a harmless question and answer were not delivered. {why} ({name})")
+    return Check(EXECUTION, True, f"the Lambdas of all three layers delivered a harmless question and answer ({name})")
 
 
 def permissions(session: Session, functions: Mapping[Layer, StageFunction], arns: Mapping[Layer, str]) -> list[Check]:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from stepguard.trace import read_history, to_document
-from stepguard.trace.failure import Failure, error_name, read_failure
+from stepguard.trace import Trace, read_history, to_document
+from stepguard.trace.failure import Failure, error_name, failure_of, read_failure
 from stepguard.trace.reason import guardrails_of, reason
 from stepguard.trace.redact import redact
 from tests.fakes.history import SECRET, History
@@ -81,6 +81,40 @@ def test_the_reason_has_the_message_of_our_own_errors_with_the_guardrails_name()
         "No answer: GuardInput failed with InvalidRequest: "
         + REFUSED.replace("guardrail abc123abc123", "guardrail ours (abc123abc123)")
     )
+
+
+def ended_after(task: str, error: str, text: str, *, kept: bool = True) -> Trace:
+    """A chat that `task` or a Pass state failed; RecordFailure, which tells the API, then failed too."""
+    history = failed(error, text) if task else History().add("PassStateEntered", name="VerdictMissing", input="{}")
+    if task:
+        history.events[:] = history.events[:-2]
+    else:
+        history.add("PassStateExited", name="VerdictMissing", output="{}")
+    history.add("TaskStateEntered", name="RecordFailure", input="{}")
+    history.add("TaskScheduled", resourceType="dynamodb", resource="updateItem").add("TaskStarted")
+    history.add("TaskFailed", error="DynamoDB.ConditionalCheckFailedException", cause="The conditional request failed")
+    history.add("TaskStateExited", name="RecordFailure", output="{}")
+    document = {"error": {"Error": error, "Cause": cause(error, text) if task else text}}
+    history.add("FailStateEntered", name="AnswerUnavailable", input=json.dumps(document if kept else {}))
+    return read_history(history.add("ExecutionFailed", error="AnswerUnavailable", cause=error).events)
+
+
+def test_the_error_that_ended_the_chat_is_the_reason_not_that_of_its_record() -> None:
+    """The document at the Fail state names it."""
+    trace = ended_after("GuardInput", "InvalidRequest", REFUSED)
+
+    assert reason(trace) == f"No answer: GuardInput failed with InvalidRequest: {REFUSED}"
+    missing = ended_after("", "VerdictMissing", "A stage ended without the verdict.")
+    assert reason(missing) == "No answer: the execution failed with VerdictMissing: A stage ended without the verdict."
+
+
+def test_a_history_without_texts_has_the_last_error() -> None:
+    """Log lines of an EXPRESS execution may leave out every input."""
+    found = failure_of(ended_after("GuardInput", "InvalidRequest", REFUSED, kept=False))
+
+    assert found is not None
+    assert found[0] is not None
+    assert found[0].state == "GuardInput"
 
 
 def test_a_foreign_message_is_outside_the_reason_and_redacted() -> None:
