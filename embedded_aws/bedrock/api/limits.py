@@ -20,6 +20,23 @@ _DEFINITION_LENGTH = {"CLASSIC": 200, "STANDARD": 1000}
 
 
 def check_configuration(config: Mapping[str, Any]) -> None:
+    """Raise ServiceError(ValidationException) unless the embedded Bedrock accepts this guardrail."""
+    if (message := unevaluated(config)) is not None:
+        raise _refuse(message)  # accepting what is never evaluated would let everything through
+    check_rules(config)
+
+
+def unevaluated(config: Mapping[str, Any]) -> str | None:
+    """Why the embedded Bedrock refuses a guardrail that Bedrock may accept."""
+    if not config.get("automatedReasoningPolicyConfig"):
+        return None
+    return (
+        "automatedReasoningPolicyConfig: the embedded Bedrock cannot evaluate automated reasoning policies. "
+        "Remove the policy, or try this guardrail on AWS."
+    )
+
+
+def check_rules(config: Mapping[str, Any]) -> None:
     """Raise ServiceError(ValidationException) unless Bedrock would accept this guardrail."""
     _check_policies(config)
     _check_tiers(config)
@@ -35,12 +52,6 @@ def _refuse(message: str) -> ServiceError:
 
 
 def _check_policies(config: Mapping[str, Any]) -> None:
-    if config.get("automatedReasoningPolicyConfig"):
-        # Accepting what is never evaluated would let everything through.
-        raise _refuse(
-            "automatedReasoningPolicyConfig: the embedded Bedrock cannot evaluate automated reasoning policies. "
-            "Remove the policy, or try this guardrail on AWS."
-        )
     policies = (value for name, value in config.items() if name.endswith("PolicyConfig") and value)
     if not any(any(isinstance(members, list) and members for members in policy.values()) for policy in policies):
         raise _refuse("At least one policy must be configured for the guardrail.")

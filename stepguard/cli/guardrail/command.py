@@ -48,6 +48,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
     parser.add_argument("--scores", action="store_true", help="every policy's score and what each strength would do")
     parser = add_action(actions, "lint", "find known mistakes in guardrail files", lint.run, session_options=False)
+    parser.add_argument("--strict", action="store_true", help="exit code 1 also for warnings and notes")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 

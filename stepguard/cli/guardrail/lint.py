@@ -2,7 +2,7 @@
 
 Errors are what CreateGuardrail refuses: botocore's service model and the rules beyond it
 (embedded_aws/bedrock/api/limits.py). Warnings are for what is accepted but has no effect or an unexpected one; each
-names the rule of the user guide.
+names the rule of the user guide. Notes are for what is right, but only AWS can evaluate it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from botocore.model import Shape
 
-from embedded_aws.bedrock.api.limits import check_configuration
+from embedded_aws.bedrock.api.limits import check_rules, unevaluated
+from embedded_aws.bedrock.detection import IMAGE_TYPES
 from embedded_aws.wire import ServiceError, service_model
 from embedded_aws.wire.limits import check
 from stepguard.cli import render
@@ -50,6 +51,7 @@ _WIDE = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+_REASONING = "automatedReasoningPolicyConfig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +59,26 @@ class Problem:
     """`where` is the member's path in the file; a file with an error cannot be applied."""
 
     file: str
-    level: Literal["error", "warning"]
+    level: Literal["error", "warning", "note"]
     where: str
     message: str
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every problem of the files. Exit code 1 if one is an error."""
+    """Print every problem of the files. Exit code 1 if one is an error; with --strict, if there is one of any level."""
     paths = [Path(path) for path in arguments.paths] or [find_project().path("guardrails")]
     files = read_guardrail_files(paths)
     problems = [problem for file, configuration in files.items() for problem in lint(file, configuration)]
-    errors = sum(problem.level == "error" for problem in problems)
+    errors, warnings, notes = (
+        sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")
+    )
     if arguments.json:
         print(render.as_json({"files": [str(file) for file in files], "problems": [asdict(item) for item in problems]}))
     else:
         for item in problems:
             print(render.plain(f"{item.file}: {item.level}: {item.where}: {item.message}"))
-        print(f"{len(files)} files, {errors} errors, {len(problems) - errors} warnings")
-    return 1 if errors else 0
+        print(f"{len(files)} files, {errors} errors, {warnings} warnings, {notes} notes")
+    return 1 if errors or (arguments.strict and problems) else 0
 
 
 def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
@@ -86,6 +90,8 @@ def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
     directions = DIRECTIONS.get(file.stem, ("input", "output"))
     for where, message in _warnings(configuration, directions, file.stem):
         yield Problem(str(file), "warning", where, message)
+    for where, message in _notes(configuration):
+        yield Problem(str(file), "note", where, message)
 
 
 def unknown_members(configuration: Entry) -> list[str]:
@@ -138,7 +144,7 @@ def _refusal(configuration: Entry) -> str | None:
         return f"CreateGuardrail has no member {', '.join(unknown)}"
     try:
         check(_shape(), configuration)
-        check_configuration(configuration)
+        check_rules(configuration)
     except ServiceError as refused:
         return refused.message
     return None
@@ -146,7 +152,12 @@ def _refusal(configuration: Entry) -> str | None:
 
 def _readable(configuration: Entry) -> bool:
     """Whether policies are mappings whose lists hold mappings, so that they can be looked into."""
-    policies = [value for name, value in configuration.items() if str(name).endswith("PolicyConfig")]
+    policies = [
+        # The policies of automated reasoning are ARNs: no other check reads them.
+        {} if name == _REASONING and isinstance(value, Mapping) else value
+        for name, value in configuration.items()
+        if str(name).endswith("PolicyConfig")
+    ]
     return all(
         isinstance(policy, Mapping)
         and all(
@@ -158,6 +169,7 @@ def _readable(configuration: Entry) -> bool:
 
 def _warnings(configuration: Entry, directions: tuple[str, ...], layer: str) -> Iterator[tuple[str, str]]:
     yield from _grounding(configuration, layer)
+    yield from _reasoning(configuration, layer)
     yield from _topics(configuration)
     for policy, members, label in (
         ("contentPolicyConfig", "filtersConfig", "type"),
@@ -185,6 +197,43 @@ def _grounding(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
             "no GROUNDING filter: answers from passages are not checked against them; guardrails/grounded/model.yaml "
             "has one",
         )
+
+
+def _reasoning(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
+    if not configuration.get(_REASONING):
+        return
+    if layer == Layer.PREPROCESS:
+        yield (
+            _REASONING,
+            "automated reasoning proves an answer, but the preprocess layer sends the question; put it into model.yaml "
+            "or postprocess.yaml",
+        )
+    if not configuration.get("crossRegionConfig"):
+        # aws-samples/amazon-bedrock-samples, responsible_ai/bedrock-automated-reasoning-checks
+        yield _REASONING, "AWS requires crossRegionConfig with automated reasoning, for example us.guardrail.v1:0"
+
+
+def _notes(configuration: Entry) -> Iterator[tuple[str, str]]:
+    """What only AWS evaluates: the file is right, and the embedded Bedrock refuses it or judges it differently."""
+    if (message := unevaluated(configuration)) is not None:
+        where, _, reason = message.partition(": ")
+        yield where, reason
+    for policy in ("topicPolicyConfig", "contentPolicyConfig"):
+        if ((configuration.get(policy) or {}).get("tierConfig") or {}).get("tierName") == "STANDARD":
+            yield (
+                f"{policy}.tierConfig",
+                "the embedded Bedrock has one set of detectors, for English; the languages and the accuracy of the "
+                "STANDARD tier cannot be evaluated here, only on AWS",
+            )
+    for entry in _entries(configuration, "contentPolicyConfig", "filtersConfig"):
+        kind = entry.get("type", "?")
+        images = [way for way in ("input", "output") if "IMAGE" in (entry.get(f"{way}Modalities") or ())]
+        if images and kind not in IMAGE_TYPES:
+            yield (
+                f"contentPolicyConfig.filtersConfig {kind}",
+                f"the embedded Bedrock judges images for {', '.join(sorted(IMAGE_TYPES))} only: it refuses an image "
+                "that this filter must judge",
+            )
 
 
 def _topics(configuration: Entry) -> Iterator[tuple[str, str]]:

@@ -193,8 +193,74 @@ def test_exit_code_tells_errors_only(
     """Warnings leave the exit code 0; the JSON names file, level, place and message."""
     file = tmp_path / "one.yaml"
     file.write_text(json.dumps(_topic(definition)), encoding="utf-8")
-    assert lint.run(argparse.Namespace(paths=[str(file)], json=True)) == code
+    assert lint.run(argparse.Namespace(paths=[str(file)], json=True, strict=False)) == code
     (problem, *_) = json.loads(capsys.readouterr().out)["problems"]
     assert problem["file"] == str(file)
     assert problem["level"] == ("error" if code else "warning")
     assert set(problem) == {"file", "level", "where", "message"}
+
+
+REASONING: dict[str, Any] = {
+    "automatedReasoningPolicyConfig": {
+        "policies": ["arn:aws:bedrock:us-east-1:123456789012:automated-reasoning-policy/abcdefghijkl:1"],
+        "confidenceThreshold": 0.9,
+    }
+}
+PROFILE = {"crossRegionConfig": {"guardrailProfileIdentifier": "us.guardrail.v1:0"}}
+ALONE = {name: value for name, value in GOOD.items() if not name.endswith("PolicyConfig")} | REASONING | PROFILE
+
+
+def _standard(policy: str) -> dict[str, Any]:
+    given = {"contentPolicyConfig": {"filtersConfig": _attack("NONE")["filtersConfig"]}, **_with()}
+    return given | PROFILE | {policy: {**given[policy], "tierConfig": {"tierName": "STANDARD"}}}
+
+
+def _images(kind: str) -> dict[str, Any]:
+    modalities = {"inputModalities": ["TEXT", "IMAGE"]}
+    entry = {"type": kind, "inputStrength": "HIGH", "outputStrength": "HIGH", **modalities}
+    return _with(contentPolicyConfig={"filtersConfig": [entry]})
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        (_with(**REASONING, **PROFILE), "cannot evaluate automated reasoning policies"),
+        (ALONE, "cannot evaluate automated reasoning policies"),
+        (_standard("topicPolicyConfig"), "STANDARD tier cannot be evaluated here"),
+        (_standard("contentPolicyConfig"), "STANDARD tier cannot be evaluated here"),
+        (_images("VIOLENCE"), "judges images for SEXUAL only"),
+    ],
+)
+def test_what_only_aws_evaluates_is_a_note(
+    configuration: dict[str, Any], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is right: exit code 0, and 1 with --strict."""
+    ((level, message),) = _problems(configuration)
+    assert (level, words in message) == ("note", True)
+
+    file = tmp_path / "other.yaml"
+    file.write_text(json.dumps(configuration), encoding="utf-8")
+    for strict in (False, True):
+        assert lint.run(argparse.Namespace(paths=[str(file)], json=False, strict=strict)) == int(strict)
+        assert capsys.readouterr().out.endswith("1 files, 0 errors, 0 warnings, 1 notes\n")
+
+
+@pytest.mark.parametrize(
+    ("policies", "words"),
+    [
+        ([], "policies"),
+        (["arn:aws:bedrock:us-east-1:123456789012:guardrail/abcdefghijkl"], "pattern"),
+        (REASONING["automatedReasoningPolicyConfig"]["policies"] * 3, "less than or equal to 2"),
+    ],
+)
+def test_wrong_automated_reasoning_is_an_error(policies: Any, words: str) -> None:
+    """Only what AWS accepts is a note alone."""
+    configuration = _with(**PROFILE, automatedReasoningPolicyConfig={"policies": policies})
+    (message,) = [message for level, message in _problems(configuration) if level == "error"]
+    assert words in message
+
+
+def test_automated_reasoning_is_warned_of_where_it_does_not_fit() -> None:
+    """It proves answers, and AWS requires a profile."""
+    found = [message for level, message in _problems(_with(**REASONING), "preprocess.yaml") if level == "warning"]
+    assert all(words in message for words, message in zip(("the question", "crossRegionConfig"), found, strict=True))
