@@ -21,19 +21,16 @@ _DEFINITION_LENGTH = {"CLASSIC": 200, "STANDARD": 1000}
 
 def check_configuration(config: Mapping[str, Any]) -> None:
     """Raise ServiceError(ValidationException) unless the embedded Bedrock accepts this guardrail."""
-    if (message := unevaluated(config)) is not None:
-        raise _refuse(message)  # accepting what is never evaluated would let everything through
+    if reasons := unevaluated(config):  # accepting what is never evaluated would let everything through
+        where, reason = next(iter(reasons.items()))
+        raise _refuse(f"{where}: {reason}. Remove the policy, or try this guardrail on AWS.")
     check_rules(config)
 
 
-def unevaluated(config: Mapping[str, Any]) -> str | None:
-    """Why the embedded Bedrock refuses a guardrail that Bedrock may accept."""
-    if not config.get("automatedReasoningPolicyConfig"):
-        return None
-    return (
-        "automatedReasoningPolicyConfig: the embedded Bedrock cannot evaluate automated reasoning policies. "
-        "Remove the policy, or try this guardrail on AWS."
-    )
+def unevaluated(config: Mapping[str, Any]) -> dict[str, str]:
+    """The members for which the embedded Bedrock refuses a guardrail that Bedrock may accept, each with the reason."""
+    reasons = {"automatedReasoningPolicyConfig": "the embedded Bedrock cannot evaluate automated reasoning policies"}
+    return {name: reason for name, reason in reasons.items() if config.get(name)}
 
 
 def check_rules(config: Mapping[str, Any]) -> None:

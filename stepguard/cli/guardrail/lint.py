@@ -215,9 +215,8 @@ def _reasoning(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
 
 def _notes(configuration: Entry) -> Iterator[tuple[str, str]]:
     """What only AWS evaluates: the file is right, and the embedded Bedrock refuses it or judges it differently."""
-    if (message := unevaluated(configuration)) is not None:
-        where, _, reason = message.partition(": ")
-        yield where, reason
+    for where, reason in unevaluated(configuration).items():
+        yield where, f"{reason} and refuses this guardrail; use it on AWS"
     for policy in ("topicPolicyConfig", "contentPolicyConfig"):
         if ((configuration.get(policy) or {}).get("tierConfig") or {}).get("tierName") == "STANDARD":
             yield (
