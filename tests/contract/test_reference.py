@@ -12,6 +12,7 @@ from docs.generate import openapi, schemas, settings
 from docs.generate.pages import FOLDER, PAGES
 from functions import chat_api, evaluations_api
 from stepguard.cli.commands import COMMANDS
+from stepguard.guard.settings import _PREFIXES
 from tests.paths import ROOT
 
 HINT = "run make docs"
@@ -53,6 +54,7 @@ def test_every_variable_of_the_template_and_the_settings_has_a_meaning() -> None
     source = (ROOT / "stepguard/guard/settings.py").read_text(encoding="utf-8")
     read = set(re.findall(r'"((?:LLM|EMPTY|ERROR|PREPROCESS|BEDROCK|POSTPROCESS)[A-Z_]+)"', source)) - {
         "EMPTY",
+        *_PREFIXES,
     }
     assert read <= set(settings.MEANINGS)
     assert set(settings.parameters_of_variables()) == set(settings.MEANINGS)
