@@ -144,13 +144,14 @@ def test_no_text_is_in_any_log(deployed: Deployed, logs: Callable[[], dict[str, 
 
 
 def test_an_update_adds_the_express_twin(deployed: Deployed) -> None:
-    """A question is then answered in one call; with a client_token it still is an execution to look up."""
+    """A question is then answered in one call, and again from the table; with a client_token it is a STANDARD one."""
     deployed.deploy(Express="yes")
     once, exactly_once = deployed.ask(HARMLESS), deployed.ask(HARMLESS, client_token="express")
 
     assert (once.status, once.body["status"]) == (200, "SUCCEEDED")
     assert "ChatExpressStateMachine" in once.body["execution"]  # MiniStack names it like a STANDARD one
-    assert deployed.api().get(f"/chat/{once.body['execution'].rpartition(':')[2]}").status == 404
+    again = deployed.api().get(f"/chat/{once.body['execution'].rpartition(':')[2]}")
+    assert (again.status, again.body["answer"]["text"]) == (200, once.body["answer"]["text"])
     assert "ChatExpressStateMachine" not in exactly_once.body["execution"]
     deployed.deploy(Express="no")
 
