@@ -19,6 +19,9 @@ AUTOMATED_REASONING = "automated_reasoning"
 UNREADABLE = "unreadable"
 """The name of a finding without a readable kind."""
 
+MOST_RULES = 20
+"""A finding names no more rules, and counts the others: Bedrock's model has no limit, a state's data has."""
+
 _UNKNOWN_TO_BOTOCORE = "SDK_UNKNOWN_MEMBER"
 _RULES = ("supportingRules", "contradictingRules")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -62,7 +65,9 @@ def _rules(content: Mapping[str, Any]) -> tuple[str, ...]:
     lists = [content.get(name) for name in _RULES]
     rules = [rule for items in lists if isinstance(items, list) for rule in items if isinstance(rule, Mapping)]
     names = [str(rule.get("identifier", "")) for rule in rules]
-    return tuple(dict.fromkeys(name if _RULE.fullmatch(name) else UNREADABLE for name in names))
+    distinct = tuple(dict.fromkeys(name if _RULE.fullmatch(name) else UNREADABLE for name in names))
+    more = len(distinct) - MOST_RULES
+    return distinct if more <= 0 else (*distinct[:MOST_RULES], f"{more} more")
 
 
 def _warning(content: Mapping[str, Any]) -> str | None:

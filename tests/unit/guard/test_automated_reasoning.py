@@ -121,6 +121,16 @@ def test_an_unreadable_policy_is_a_finding(section: Any) -> None:
     assert finding.name == "unreadable"
 
 
+def test_a_finding_names_a_limited_number_of_rules() -> None:
+    """A policy may have hundreds; the others are counted."""
+    rules = [{"identifier": f"rule{number:08}"} for number in range(50)]
+    section = reasoned({"impossible": {"contradictingRules": [*rules, *rules]}})
+    (finding,) = findings_of([section], Layer.MODEL, Direction.OUTPUT)
+
+    assert len(finding.rules) == 21
+    assert finding.rules[-2:] == ("rule00000019", "30 more")
+
+
 def test_members_of_a_raw_body_that_say_nothing_are_left_out() -> None:
     """InvokeModel's trace is not parsed by botocore, which drops nulls and type names."""
     sent = {"__type": "GuardrailAutomatedReasoningFinding", "valid": None, "tooComplex": dict[str, Any]()}
