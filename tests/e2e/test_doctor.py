@@ -121,3 +121,15 @@ def test_another_state_machine_needs_an_account(tmp_path: Path) -> None:
 
     assert ran.code == 2
     assert "--state-machine needs --aws" in ran.err
+
+
+def test_a_grounding_policy_passes_the_execution(tmp_path: Path) -> None:
+    """It refuses an answer without a source, so doctor's execution has a passage."""
+    env = environment(tmp_path)
+    project = tmp_path / "clinic"
+    assert run("stepguard", "init", str(project), env=env).code == 0
+    (project / "guardrails" / "grounded" / "model.yaml").replace(project / "guardrails" / "model.yaml")
+    ran = run("stepguard", "doctor", "--json", env=env, cwd=project)
+
+    assert ran.code == 0, ran.out
+    assert {check["ok"] for check in ran.document["checks"] if check["name"] == "execution"} == {True}

@@ -19,7 +19,7 @@ from stepguard.cli import render
 from stepguard.cli.doctor.checks import Check, Cost, checked
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import AccessDenied, ConfigurationError, StepguardError
-from stepguard.guard.prompts import Question
+from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.request import Kind, Request
 from stepguard.guard.settings import VARIABLES, read_settings
 from stepguard.guard.verdict import Layer
@@ -76,7 +76,14 @@ def execution(session: Session, cost: Cost) -> Check:
     The answer is given, so that no model is called.
     """
     name = f"doctor-{uuid4().hex}"
-    request = Request(text=HARMLESS, caller="doctor", kind=Kind.RESPONSE, query=HARMLESS, completion=HARMLESS)
+    request = Request(
+        text=HARMLESS,
+        caller="doctor",
+        kind=Kind.RESPONSE,
+        passages=(Passage("doctor", HARMLESS),),  # a grounding policy needs one
+        query=HARMLESS,
+        completion=HARMLESS,
+    )
     try:
         result = wait(session.executions, session.executions.start(name, {"request": request.to_document()}), SECONDS)
     except AccessDenied as error:
