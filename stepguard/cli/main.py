@@ -33,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BAD_INPUT as error:
-        print(f"stepguard: {error}", file=sys.stderr)
+        _print_error(str(error))
         return 2
     except StepguardError as error:
-        print(f"stepguard: {type(error).__name__}: {error}", file=sys.stderr)
+        _print_error(f"{type(error).__name__}: {error}")
         return 1
     except ModuleNotFoundError as error:
         extra = _extra_of(error)
@@ -61,6 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"stepguard: {error}", file=sys.stderr)
         return 1
+
+
+def _print_error(message: str) -> None:
+    """Messages name files and causes, which have the characters that other people chose."""
+    from stepguard.cli.render import plain
+
+    print(f"stepguard: {plain(message)}", file=sys.stderr)
 
 
 def _extra_of(error: ModuleNotFoundError) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,13 +16,23 @@ from stepguard.trace.reason import guardrail_label, reason, reasoning_details
 
 
 def plain(text: str) -> str:
-    """Text without the control characters that could drive a terminal; line ends and tabs stay."""
-    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """Text without the control characters that could drive a terminal; line ends and tabs stay.
+
+    In GitHub Actions it holds no workflow command either: a blank parts the marks that begin one.
+    """
+    safe = "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return without_commands(safe) if os.environ.get("GITHUB_ACTIONS") else safe
+
+
+def without_commands(text: str) -> str:
+    """Text without the marks of workflow commands: `::` at the start of a line, `##[` anywhere."""
+    return re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text).replace("##[", "## [")
 
 
 def as_json(value: object) -> str:
     """One JSON object on one line, in ASCII, so that any pipe can carry it."""
-    return json.dumps(value, separators=(", ", ": "), default=_plain_value)
+    written = json.dumps(value, separators=(", ", ": "), default=_plain_value)
+    return written.replace("##[", "##\\u005b")  # within a string only; GitHub Actions would read a workflow command
 
 
 def _plain_value(value: object) -> str:

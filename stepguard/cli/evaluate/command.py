@@ -20,7 +20,7 @@ from stepguard.aws.objects import Address
 from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
-from stepguard.cli.evaluate import again, comparison, cost, output, progress
+from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, upload
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
@@ -72,6 +72,7 @@ def add_parser(commands: Commands) -> None:
         metavar="METRIC=LIMIT,…",
         help="exit code 3 above a limit, e.g. bad-rows=0,failed=2%%,newly-wrong=0",
     )
+    ci.add_options(parser)
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
     cost.add_options(parser)
@@ -88,6 +89,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     gates = gates_of(arguments.fail_under, arguments.fail_on)
     if changes := change_gates(gates):
         raise InvalidRequest(f"{changes[0].metric} is a limit of a comparison: use it with --compare A B.")
+    ci.check_files(arguments)
     if arguments.aws or arguments.endpoint_url:
         # The chat's state machine need not be named here; PrepareCorpus knows the deployment's guardrails.
         session = replace(session, find_layers=_known(session.find_layers))
@@ -111,6 +113,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         raise InvalidRequest(str(error)) from None  # the caller must correct it
     checked = [gate.check(done.scorecard) for gate in run_gates(gates)]
     _show(arguments, done, checked)
+    ci.write(arguments, done.about, done.scorecard, done.folder, checked, tolerate=bool(gates))
     if done.broken is not None:
         raise done.broken
     return output.code_of(checked)

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,6 +20,8 @@ from stepguard.session.model import Session
 PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 2.0
 """Short pauses for short runs, longer ones for long runs."""
+LINE_SECONDS = 10.0
+"""Between two lines of progress."""
 _INPUT_ERRORS = {"InvalidRequest", "UnknownLabel", "ConfigurationError", "AccessDenied"}
 _BLOCKED = b'"blocked": true'
 
@@ -114,10 +116,35 @@ class _Bar(Show):
         )
 
 
+class Lines(Show):
+    """Prints a line from time to time where no terminal can display a bar: logs of continuous integration."""
+
+    def __init__(self, watch: Watch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._watch = watch
+        self._clock = clock
+        self._start = self._printed = clock()
+
+    def __call__(self, execution: Execution) -> None:
+        now = self._clock()
+        if now - self._printed < LINE_SECONDS:
+            return
+        self._printed = now
+        try:
+            progress = self._watch.progress(execution)
+        except AccessDenied:
+            return  # these credentials may not read the progress; continue without it
+        count = "reading the corpus" if progress.total is None else f"{progress.done} of {progress.total} evaluated"
+        failed = f", {progress.failed} failed" if progress.failed else ""
+        print(f"{now - self._start:.0f} s: {count}{failed}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def _bar(session: Session, run: str, *, quiet: bool) -> Iterator[Show]:
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield Show()
+        return
+    if not sys.stderr.isatty():
+        yield Lines(Watch(session.evaluations, run))
         return
     columns = (
         TextColumn("{task.description}"),
