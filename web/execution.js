@@ -40,6 +40,9 @@ async function followed(main, name, alive) {
 function decisive(trace) {
   const model = trace.visits.find((visit) => visit.state === MODEL_STAGE);
   if (trace.outcome === "dont_know" && model) return model.index;
+  // The definition's own error is named as the state that raised it: no task failed, and a later record of it may have.
+  const raised = trace.visits.find((visit) => visit.state === trace.failure?.type);
+  if (raised) return raised.index;
   for (const outcomes of [["blocked"], ["failed", "timed_out", "aborted", "caught"], ["masked"], ["running"]]) {
     const found = trace.visits.find((visit) => outcomes.includes(visitOutcome(visit)) && visit.type !== "Fail");
     if (found) return found.index;

@@ -11,7 +11,8 @@ import pytest
 
 from tests.browser.conftest import serve_account, start
 from tests.browser.hostile import hostile_page
-from tests.e2e.product import Server, run
+from tests.e2e.product import MACHINE, Server, run, serve
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -332,3 +333,13 @@ def test_hostile_text_in_every_field_stays_text(page: Page, tmp_path: Path) -> N
     assert shown.count("<img src=x") > 10
     assert "owned" not in page.title().replace(text, "")
     assert page.locator("main img, main script, main iframe").count() == 0
+
+
+def test_a_missing_verdict_opens_at_the_state_that_found_it(page: Page, tmp_path: Path) -> None:
+    """No task failed; RecordFailure, which fails later without a row of the API, decided nothing."""
+    mocks = ROOT / "statemachine" / "mocks" / "chat.json"
+    with serve(tmp_path, "--mock", str(mocks)) as server:
+        start(server, "missing", {"request": {"text": "What is insulin?"}}, f"{MACHINE}#VerdictMissing")
+        page.goto(f"{server.url}/ui/#/executions/missing")
+        page.wait_for_selector("#visit")
+        assert page.inner_text("#visit").startswith("VerdictMissing")
