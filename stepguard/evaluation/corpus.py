@@ -3,9 +3,6 @@
 JSON lines, a JSON array, CSV (also with the columns of AWS's two guardrail test samples), or a single document as text,
 Markdown or HTML; each also compressed with gzip, by its name. An invalid row is reported and the others are read; an
 error that puts the whole file in doubt (not UTF-8, an endless row, an unknown label) stops the reading.
-
-AWS's samples: https://github.com/aws-samples/amazon-bedrock-samples, responsible_ai/tdd-guardrail and
-bedrock-guardrails-optimizer.
 """
 
 from __future__ import annotations
@@ -17,18 +14,18 @@ import heapq
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import PurePath
 from typing import IO, Any
 
+from stepguard.evaluation.aws_samples import optimizer_row, tdd_row
 from stepguard.evaluation.csv_text import COLUMNS, cell_text
 from stepguard.evaluation.items import KNOWN, Item, UnknownLabel, item_of
 from stepguard.evaluation.json_array import JsonArrayError, elements
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import Layer
 
 LINE_BYTES = 8 * 1024 * 1024
 """The longest row; a file with a longer one is not of the type that its name has."""
@@ -89,13 +86,12 @@ def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT, meter: M
 
 
 def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], kind: Kind) -> Iterator[Entry]:
-    stem = text_of(PurePath(name).name.split(".")[0])
     for line, row in rows:
         if isinstance(row, BadRow):
             yield row
             continue
         try:
-            yield item_of(row, f"{stem}-{line}", line, kind)
+            yield item_of(row, line, kind)
         except UnknownLabel as error:
             raise UnknownLabel(f"{name}, line {line}: {error}.") from None
         except InvalidRequest as error:
@@ -105,11 +101,13 @@ def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], ki
 def all_items(
     entries: Iterable[Entry], name: str, report: Callable[[BadRow], None], meter: Meter | None = None
 ) -> Iterator[Item]:
-    """The items of a corpus, each id once; bad rows go to `report`, and `meter` counts both.
+    """The items of a corpus, each id once; bad rows go to `report`, and `meter` counts both. Of equal items without an
+    id, the second has the suffix `-2`.
 
     Raises InvalidRequest for a duplicate id, for a corpus without an item and for one with too many rows.
     """
     seen: set[bytes] = set()
+    repeated: dict[bytes, int] = {}
     first: BadRow | None = None
     meter = meter or Meter(Limits())
     for entry in entries:
@@ -118,14 +116,22 @@ def all_items(
             first = first or entry
             report(entry)
             continue
-        key = hashlib.blake2b(entry.id.encode(), digest_size=12).digest()
+        key = _key(entry.id)
         if key in seen:
-            raise InvalidRequest(f"{name}, line {entry.line}: this id is in the corpus twice.")
+            if entry.named:
+                raise InvalidRequest(f"{name}, line {entry.line}: this id is in the corpus twice.")
+            repeated[key] = repeated.get(key, 1) + 1
+            entry = replace(entry, id=f"{entry.id}-{repeated[key]}")
+            key = _key(entry.id)
         seen.add(key)
         yield entry
     if not seen:
         why = "" if first is None else f" The first row left out: {first}."
         raise InvalidRequest(f"{name}: this corpus has no readable item.{why}")
+
+
+def _key(identifier: str) -> bytes:
+    return hashlib.blake2b(identifier.encode(), digest_size=12).digest()
 
 
 def sampled(ids: Iterable[str], size: int, seed: int) -> frozenset[str]:
@@ -217,9 +223,9 @@ def _converter(name: str, header: list[str]) -> Callable[[Row], Row]:
     if len(columns) != len(header):
         raise InvalidRequest(f"{name}, line 1: names a column twice.")
     if {"test_type", "test_content_query", "expected_action"} <= columns:
-        return _tdd_row
+        return tdd_row
     if columns == {"input", "expected"}:
-        return _optimizer_row
+        return optimizer_row
     if columns >= set(COLUMNS):
         return _table_row
     if not columns & (KNOWN - {"id", "kind", "expected", "policies", "pii", "layers"}):
@@ -230,26 +236,6 @@ def _converter(name: str, header: list[str]) -> Callable[[Row], Row]:
 def _table_row(row: Row) -> Row:
     """A row of `items.csv`, the table of an earlier run: its texts without the apostrophes that spreadsheets need."""
     return _own_row({name: cell_text(cell) for name, cell in row.items()})
-
-
-def _tdd_row(row: Row) -> Row:
-    """tdd-guardrail: an INPUT test sends the query alone, an OUTPUT test sends the answer with source and query."""
-    output = row["test_type"].strip().upper() == "OUTPUT"
-    common = {"id": row.get("test_number"), "expected": row["expected_action"]}
-    if output:
-        passages = [text] if (text := row.get("test_content_grounding_source")) else None
-        query, completion = row["test_content_query"], row.get("test_content_guard_content")
-        return common | {"kind": "response", "query": query, "completion": completion, "passages": passages} | _MODEL
-    return common | {"kind": "document", "text": row["test_content_query"]} | _INPUT
-
-
-def _optimizer_row(row: Row) -> Row:
-    """bedrock-guardrails-optimizer: each input goes to ApplyGuardrail as INPUT."""
-    return {"kind": "document", "text": row["input"], "expected": row["expected"]} | _INPUT
-
-
-_INPUT = {"layers": [str(Layer.PREPROCESS)]}
-_MODEL = {"layers": [str(Layer.MODEL)]}
 
 
 def _own_row(row: Row) -> Row:

@@ -7,6 +7,8 @@ Labels are stored next to the request; guards never read them. Policies are name
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +36,9 @@ from stepguard.guard.request import (
 from stepguard.guard.verdict import Layer
 
 ID_CHARACTERS = 200
+
+_ID_DIGITS = 16
+"""Hexadecimal digits of an id that is made from texts: with 100,000 items, one collision in four thousand million."""
 
 PART_CHARACTERS = 20_000
 """A longer document runs through the workflow in parts."""
@@ -74,6 +79,9 @@ _EXPECTED = {
     "block": Expected.BLOCKED,
 }
 
+LABEL_WORDS = frozenset(name.replace("_", "") for name in _EXPECTED)
+"""The words of `expected`, without underscores."""
+
 _FIXED = {
     "content": CONTENT_FILTERS,
     "sensitive_information": PII_TYPES,
@@ -98,11 +106,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The expected result of an item; None if the row has no label. `policies` are those that should act."""
+    """The expected result of an item; None if the row has no label. `policies` are those that should act; `category` is
+    the corpus's own group of the item."""
 
     expected: Expected | None = None
     policies: frozenset[str] | None = None
     pii: tuple[Span, ...] | None = None
+    category: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, only the known members; `from_dict` reads it."""
@@ -113,6 +123,8 @@ class Labels:
             known["policies"] = sorted(self.policies)
         if self.pii is not None:
             known["pii"] = [[span.start, span.end, span.type] for span in self.pii]
+        if self.category is not None:
+            known["category"] = self.category
         return known
 
 
@@ -120,7 +132,7 @@ class Labels:
 class Item:
     """One line of a corpus. `layers` limits the guard layers that check it; None is all of the run's layers.
 
-    `line` is its line in the file.
+    `line` is its line in the file; `named` says that the row has an id, not only one made from its texts.
     """
 
     id: str
@@ -128,6 +140,7 @@ class Item:
     labels: Labels = Labels()
     layers: tuple[Layer, ...] | None = None
     line: int = 0
+    named: bool = True
 
     def to_row(self) -> dict[str, Any]:
         """The item as a row of a JSON-lines corpus, for `item_of` to read."""
@@ -140,21 +153,27 @@ class Item:
 
 _TEXTS = {"text": None, "document": Kind.DOCUMENT, "prompt": Kind.PROMPT, "question": Kind.PROMPT, "input": None}
 KNOWN = {
-    "id", "kind", "query", "completion", "passages", "expected", "policies", "pii", "layers", *_TEXTS,
+    "id", "kind", "query", "completion", "passages", "expected", "policies", "pii", "layers", "category",
+    *_TEXTS,
 }  # fmt: skip
 """The members of a row that are read."""
 
 
-def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Kind = Kind.DOCUMENT) -> Item:
-    """Read one row. Raises InvalidRequest for an invalid row, UnknownLabel for an unknown label."""
+def item_of(row: Mapping[str, Any], line: int, default_kind: Kind = Kind.DOCUMENT) -> Item:
+    """Read one row; a row without an id has one made from its texts. Raises InvalidRequest for an invalid row,
+    UnknownLabel for an unknown label."""
     text_name = next((name for name in _TEXTS if row.get(name) not in (None, "")), "text")
     kind = _kind(row, text_name, default_kind)
+    text, query = _text(row, text_name), _text(row, "query")
+    labels = _labels(row, len(text))
+    if kind is Kind.RESPONSE and not query:
+        text, query = "", text  # the text of a response is its question
     request = Request(
-        text=_text(row, text_name),
+        text=text,
         caller="evaluation",
         kind=kind,
         passages=_passages(row.get("passages")),
-        query=_text(row, "query") or None,
+        query=query or None,
         completion=_text(row, "completion") or None,
     )
     if kind is Kind.RESPONSE and request.completion is None:
@@ -166,7 +185,14 @@ def item_of(row: Mapping[str, Any], default_id: str, line: int, default_kind: Ki
             check_size(request)
         except InvalidRequest as error:
             raise InvalidRequest(f"it is too long, and only documents are cut into parts: {error}") from None
-    return Item(_id(row.get("id"), default_id), request, _labels(row, len(request.text)), _layers(row), line)
+    given = _id(row.get("id"))
+    return Item(given or id_of(request), request, labels, _layers(row), line, given is not None)
+
+
+def id_of(request: Request) -> str:
+    """An id made from the item's kind and texts: the same in every file, whatever the order of its rows."""
+    texts = [str(request.kind), request.text, request.query, request.completion, [p.text for p in request.passages]]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:_ID_DIGITS]
 
 
 def _kind(row: Mapping[str, Any], text_name: str, default: Kind) -> Kind:
@@ -194,9 +220,9 @@ def _passages(value: Any) -> tuple[Passage, ...]:
     return passages_of([value] if isinstance(value, str) and value else value or None)
 
 
-def _id(value: Any, default: str) -> str:
+def _id(value: Any) -> str | None:
     if value is None or value == "":
-        return default
+        return None
     if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= ID_CHARACTERS:
         raise InvalidRequest(f"'id' must be a string of 1 to {ID_CHARACTERS} characters, or a number")
     check_unicode(str(value), "'id'")
@@ -228,7 +254,15 @@ def _labels(row: Mapping[str, Any], characters: int) -> Labels:
     if policies is not None and (not isinstance(policies, list) or not all(isinstance(item, str) for item in policies)):
         raise UnknownLabel("'policies' must be a list of names")
     names = None if policies is None else frozenset(policy_name(name) for name in policies)
-    return Labels(read, names, _spans(row.get("pii"), characters))
+    return Labels(read, names, _spans(row.get("pii"), characters), _category(row.get("category")))
+
+
+def _category(value: Any) -> str | None:
+    """A group's name; a list of names is one group."""
+    parts = value if isinstance(value, list) else [value]
+    text = "; ".join(str(part) for part in parts if isinstance(part, str | int | float) and part != "")
+    check_unicode(text, "'category'")
+    return text[:ID_CHARACTERS].strip() or None
 
 
 def _hint(expected: object) -> str:
@@ -275,4 +309,5 @@ def labels_of(value: Mapping[str, Any]) -> Labels:
         Expected(value["expected"]) if "expected" in value else None,
         None if policies is None else frozenset(policies),
         None if pii is None else tuple(Span(*span) for span in pii),
+        value.get("category"),
     )

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-PURE_PACKAGES = ("stepguard.guard", "stepguard.evaluation", "stepguard.trace")
+PURE_PACKAGES = ("stepguard.guard", "stepguard.evaluation", "stepguard.formats", "stepguard.trace")
 MODULES = frozenset(
     """
-    __future__ abc base64 binascii bisect collections contextlib copy csv dataclasses datetime decimal difflib enum
-    fractions functools gzip hashlib heapq hmac html itertools json math numbers operator pathlib re statistics string
-    textwrap types typing unicodedata zlib
+    __future__ abc ast base64 binascii bisect codecs collections contextlib copy csv dataclasses datetime decimal
+    difflib enum fractions functools gzip hashlib heapq hmac html itertools json math numbers operator pathlib re
+    statistics string textwrap types typing unicodedata zlib
     """.split()  # noqa: SIM905 - words are easier to read in lines
 )
 """Modules of the standard library that a pure module may import."""
@@ -30,6 +30,7 @@ FUNCTIONS = frozenset(
         "datetime.datetime.utcnow",
         "datetime.datetime.today",
         "datetime.date.today",
+        "codecs.open",
         "gzip.open",
         "hashlib.file_digest",
     }

@@ -54,6 +54,7 @@ FILES = [
     "stepguard/aws/telemetry.py",
     "stepguard/aws/traces.py",
     "stepguard/evaluation/__init__.py",
+    "stepguard/evaluation/aws_samples.py",
     "stepguard/evaluation/concurrency.py",
     "stepguard/evaluation/corpus.py",
     "stepguard/evaluation/csv_text.py",

@@ -21,7 +21,7 @@ from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
 from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress
-from stepguard.cli.evaluate.corpus import LocalCorpus, upload
+from stepguard.cli.evaluate.corpus import LocalCorpus, add_options, save_beside, upload
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
@@ -44,9 +44,7 @@ BAD_INPUT = (AccessDenied, ConfigurationError, InvalidRequest)
 def add_parser(commands: Commands) -> None:
     """Add `stepguard evaluate`."""
     parser = add_command(commands, "evaluate", _run)
-    parser.add_argument(
-        "corpus", nargs="?", help="a .jsonl, .csv or .json file (or .gz), a folder of documents, s3://…"
-    )
+    parser.add_argument("corpus", nargs="?", help="a file of any common format, a folder of documents, s3://…")
     parser.add_argument(
         "--guardrails",
         type=Path,
@@ -58,6 +56,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
     kinds = ("document", "prompt", "response")
     parser.add_argument("--kind", choices=kinds, default="document", help="for rows without a kind; default document")
+    add_options(parser)
     parser.add_argument(
         "--concurrency", type=whole_number(10**9), metavar="N", help="items at a time; default by the quotas"
     )
@@ -151,6 +150,10 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
     charged = cost.policies(arguments.guardrails, session)
     corpus, estimate = cost.select(arguments, session, limits, charged)
     if not isinstance(corpus, Address):
+        for line in corpus.intake.describe():
+            _print_unless_json(arguments, render.plain(line))
+        if corpus.mapped:
+            _print_unless_json(arguments, save_beside(corpus.path, corpus.mapped))
         _print_unless_json(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
         for row in corpus.bad_rows[:5]:
             _print_unless_json(arguments, f"  {render.plain(str(row))}")
@@ -191,7 +194,7 @@ def _put(
     if isinstance(corpus, Address):
         address, name = corpus, str(corpus)
     else:
-        address, name = upload(corpus, evaluations, identifier, kind, limits), corpus.path.name
+        address, name = upload(corpus, evaluations, identifier, limits), corpus.path.name
     guardrails = _guardrails(arguments, session)
     names = NAMES.find(ref["id"] for ref in guardrails.values())
     about = {
@@ -204,6 +207,8 @@ def _put(
         "seed": arguments.seed,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if isinstance(corpus, LocalCorpus):
+        about |= corpus.intake.to_dict() | ({"mapping": corpus.mapped.to_document()} if corpus.mapped else {})
     evaluations.objects.put(evaluations.object(identifier, output.RUN), json.dumps(about).encode())
     return Run(
         id=identifier,
@@ -269,7 +274,9 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str, att
 
 def _show(arguments: argparse.Namespace, done: Evaluated, checked: list[Checked]) -> None:
     if arguments.json:
-        document = {"run": done.about, "out": str(done.folder), **output.limits(checked), "scorecard": done.scorecard}
+        read = {name: done.about.get(name) for name in ("format", "columns")}
+        document = {"run": done.about, "out": str(done.folder), **read, **output.limits(checked)}
+        document["scorecard"] = done.scorecard
         print(render.as_json(document))
         return
     for line in lines_of(done.scorecard):

@@ -1,39 +1,34 @@
 """Corpora on this machine: checked before a run starts, then copied to S3 for this run.
 
-A file is copied unchanged; a folder of documents becomes one file of JSON lines, since only this machine reads PDF.
+A file in our own words is copied unchanged; every other format becomes one file of JSON lines in our words, since
+PrepareCorpus reads no others.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from stepguard.aws.corpora import read_corpus
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address, Objects, address_of
-from stepguard.evaluation.corpus import (
-    ROWS,
-    TEXTS,
-    BadRow,
-    Entry,
-    all_items,
-    document_row,
-    read_file,
-    suffix_of,
-    text_of,
-)
-from stepguard.evaluation.items import item_of
+from stepguard.cli.evaluate.intake import DOCUMENTS, OTHERS, Intake, Options, intake
+from stepguard.evaluation.corpus import BadRow, Entry, all_items, suffix_of, text_of
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.evaluation.runs import LOCAL_BAD_ROWS
-from stepguard.evaluation.selection import Reader
+from stepguard.formats.encoding import check_encoding
+from stepguard.formats.mapping import Mapped, mapped_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
+from stepguard.project.files import read_yaml
 
-FOLDER_FILE = "documents.jsonl"
+CONVERTED_FILE = "corpus.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,18 @@ class LocalCorpus:
     """A corpus on this machine, read once: the number of `items`, and the rows that cannot be read."""
 
     path: Path
+    intake: Intake
+    mapped: Mapped
     items: int
     bad_rows: list[BadRow] = field(default_factory=list)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a corpus is read."""
+    parser.add_argument("--encoding", metavar="NAME", help="of text files; default UTF-8, or by the file's mark")
+    parser.add_argument("--map", metavar="MEMBER=COLUMN,…", help="columns by name, e.g. text=Question,expected=Verdict")
+    parser.add_argument("--label", metavar="WORD=ACTION,…", help="labels, e.g. unsafe=intervened,safe=passed")
+    parser.add_argument("--strict", action="store_true", help="refuse columns not understood, guesses and bad rows")
 
 
 def find(corpus: str) -> Path | Address:
@@ -55,69 +60,87 @@ def find(corpus: str) -> Path | Address:
     return path
 
 
-def reader(place: Path | Address, kind: Kind, objects: Objects) -> Reader:
-    """Reads a corpus here or in S3."""
+def read_options(arguments: argparse.Namespace, place: Path | Address) -> Options:
+    """What the command's options, and the YAML file beside the corpus, say about it. Raises StepguardError."""
+    encoding = getattr(arguments, "encoding", None)
+    mapped = mapped_of(getattr(arguments, "map", None), getattr(arguments, "label", None))
     if isinstance(place, Address):
-        return lambda meter: read_corpus(objects, place, kind, meter)
-    return lambda meter: entries(place, kind, meter)
+        if mapped or encoding:
+            raise InvalidRequest("--map, --label and --encoding are for local files: download the corpus first.")
+        return Options(Kind(arguments.kind))
+    beside = beside_of(place)
+    if place.is_file() and beside.is_file():
+        mapped = mapped.over(_read_beside(beside))
+    return Options(Kind(arguments.kind), check_encoding(encoding) if encoding else None, mapped)
 
 
-def entries(path: Path, kind: Kind, meter: Meter | None = None) -> Iterator[Entry]:
-    """The items of a file, or of a folder's documents by name; `meter` counts the bytes of all of them."""
-    meter = meter or Meter(Limits())
-    if path.is_file() and suffix_of(path.name) != ".pdf":
-        with path.open("rb") as stream:
-            yield from read_file(path.name, stream, kind, meter)
-        return
-    root = path if path.is_dir() else path.parent
-    files = sorted(root.rglob("*")) if path.is_dir() else [path]
-    for file in files:
+def beside_of(corpus: Path) -> Path:
+    """The YAML file that holds the mapping of a corpus."""
+    return corpus.with_name(f"{corpus.name}.map.yaml")
+
+
+def _read_beside(file: Path) -> Mapped:
+    value = read_yaml(file)
+    if not isinstance(value, dict) or not set(value) <= {"map", "label"}:
+        raise InvalidRequest(f"{file}: must have 'map' and 'label' only, as --map and --label.")
+    return mapped_of(value.get("map"), value.get("label"), str(file))
+
+
+def save_beside(corpus: Path, mapped: Mapped) -> str:
+    """Write the mapping beside the corpus, for the next run. Returns a line that says so."""
+    file = beside_of(corpus)
+    text = yaml.safe_dump(mapped.to_document(), sort_keys=False, allow_unicode=True)
+    try:
+        if file.exists() and file.read_text(encoding="utf-8") == text:
+            return f"mapping: {file}"
+        file.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return f"mapping: {file} cannot be written ({type(error).__name__}); name the options again in the next run"
+    return f"mapping saved in {file}, for the next run of this corpus"
+
+
+def recognise(place: Path | Address, options: Options, limits: Limits, objects: Objects) -> Intake:
+    """What a corpus is. Raises StepguardError."""
+    if isinstance(place, Address):
+        return Intake("rows of stepguard", lambda meter: read_corpus(objects, place, options.kind, meter), True)
+    if place.is_dir():
+        if options.mapped:
+            raise InvalidRequest(f"{place}: is a folder of documents: --map and --label are for tables.")
+        return Intake("folder of documents", lambda meter: _folder(place, options, meter))
+    return intake(place, place.name, options, limits)
+
+
+def _folder(root: Path, options: Options, meter: Meter) -> Iterator[Entry]:
+    """The documents of a folder by name; `meter` counts the bytes of all of them."""
+    for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
         if file.is_dir() or any(part.startswith(".") for part in Path(name).parts):
             continue
         suffix = suffix_of(name)
-        if suffix == ".pdf":
-            yield _pdf(file, name, meter)
-        elif suffix in TEXTS:
-            with file.open("rb") as stream:
-                yield from read_file(name, stream, kind, meter)
-        else:
-            yield BadRow(name, 0, f"is none of {', '.join((*TEXTS, '.pdf'))}, which a folder of documents holds")
+        if suffix not in DOCUMENTS:
+            more = f"; {hint}" if (hint := OTHERS.get(suffix)) else ""
+            yield BadRow(name, 0, f"is none of {', '.join(DOCUMENTS)}, which a folder of documents holds{more}")
+            continue
+        try:
+            found = intake(file, name, options, Limits())
+        except (InvalidRequest, OSError) as error:
+            reason = str(error) if isinstance(error, InvalidRequest) else f"cannot be read ({type(error).__name__})"
+            yield BadRow(name, 1, reason.removeprefix(f"{name}: ").rstrip("."))
+            continue
+        yield from found.read(meter)
 
 
-def _pdf(file: Path, name: str, meter: Meter) -> Entry:
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
-
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # pypdf warns of every small defect of a file
-    meter.add_bytes(name, file.stat().st_size)
-    pages: list[str] = []
-    try:
-        for page in PdfReader(file).pages:
-            text = page.extract_text().encode("utf-8", "replace")
-            meter.add_bytes(name, len(text))
-            pages.append(text.decode())
-    except InvalidRequest:
-        raise
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        return BadRow(name, 1, f"is no PDF that can be read ({type(error).__name__})")
-    try:
-        return item_of(document_row(name, "\n".join(pages)), name, 1)
-    except InvalidRequest:
-        return BadRow(name, 1, "holds no text; a scanned page needs character recognition first")
-
-
-def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, kind: Kind, limits: Limits) -> Address:
+def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, limits: Limits) -> Address:
     """The run's copy in S3."""
     objects = evaluations.objects
     with tempfile.TemporaryDirectory() as folder:
-        if corpus.path.is_file() and suffix_of(corpus.path.name) in (*ROWS, *TEXTS):
+        if corpus.intake.as_is:
             address, file = evaluations.object(run, f"corpus/{text_of(corpus.path.name)}"), corpus.path
         else:
-            address, file = evaluations.object(run, f"corpus/{FOLDER_FILE}"), Path(folder, FOLDER_FILE)
+            address, file = evaluations.object(run, f"corpus/{CONVERTED_FILE}"), Path(folder, CONVERTED_FILE)
             with file.open("w", encoding="utf-8") as target:
                 meter = Meter(limits)
-                for item in all_items(entries(corpus.path, kind, meter), str(corpus.path), _known, meter):
+                for item in all_items(corpus.intake.read(meter), str(corpus.path), _known, meter):
                     target.write(json.dumps(item.to_row()) + "\n")
             if corpus.bad_rows:
                 text = "".join(json.dumps(row.to_dict()) + "\n" for row in corpus.bad_rows)

@@ -12,14 +12,13 @@ from typing import Any
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.aws.objects import Address
 from stepguard.cli.commands import read_dollars, whole_number
-from stepguard.cli.evaluate.corpus import LocalCorpus, find, reader
+from stepguard.cli.evaluate.corpus import LocalCorpus, find, read_options, recognise
 from stepguard.evaluation.estimate import EVERY_POLICY, Estimate, Estimator
 from stepguard.evaluation.limits import UNLIMITED, VARIABLES, Limits, read_limits
 from stepguard.evaluation.prices import Policies, policies_of
 from stepguard.evaluation.runs import Run
 from stepguard.evaluation.selection import Selection
-from stepguard.guard.errors import AccessDenied, StepguardError
-from stepguard.guard.request import Kind
+from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError
 from stepguard.guard.settings import read_settings
 from stepguard.guard.verdict import Layer
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -96,9 +95,13 @@ def select(
     """Read the corpus within the limits. Returns it with the estimate; no estimate for an object that these credentials
     may not read, which PrepareCorpus checks. Raises InvalidRequest that names the limit."""
     place = find(arguments.corpus)
+    options = read_options(arguments, place)
+    found = recognise(place, options, limits, session.evaluations.objects)
+    if getattr(arguments, "strict", False):
+        found.check_strict()
     chosen = Selection(
         name=str(place),
-        read=reader(place, Kind(arguments.kind), session.evaluations.objects),
+        read=found.read,
         limits=limits,
         estimator=estimator(charged),
         guardrails={layer: {"id": layer, "version": "1"} for layer in charged},
@@ -117,7 +120,9 @@ def select(
     limits.check_cost(estimate.dollars)
     if isinstance(place, Address):
         return place, estimate
-    return LocalCorpus(place, chosen.items, chosen.bad_rows), estimate
+    if getattr(arguments, "strict", False) and chosen.bad_rows:
+        raise InvalidRequest(f"--strict: {len(chosen.bad_rows)} bad rows. The first: {chosen.bad_rows[0]}.")
+    return LocalCorpus(place, found, options.mapped, chosen.items, chosen.bad_rows), estimate
 
 
 def estimator(charged: Mapping[str, Policies]) -> Estimator:

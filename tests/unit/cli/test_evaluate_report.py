@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 
 from stepguard.cli.evaluate import comparison
-from stepguard.cli.evaluate.corpus import entries
-from stepguard.evaluation.corpus import BadRow
-from stepguard.evaluation.items import Item
 from stepguard.evaluation.prices import model_cost
 from stepguard.evaluation.results import result_of
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.request import Kind
 from stepguard.report.page import write_report
 from stepguard.report.summary import lines_of
 from tests.fakes.scorecards import scorecard_of
@@ -163,32 +159,3 @@ def test_tokens_are_told_with_their_price(tmp_path: Path, model: str, price: str
     write_report(tmp_path / "report.html", {"run": "r"}, told, folder(tmp_path / "a", *SOME) / "results.jsonl")
     row = f"<td>tokens of {model}</td><td>2,000 input, 2,000 output</td>{cell}"
     assert row in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_a_folder_of_documents_is_read_by_name(tmp_path: Path) -> None:
-    """Text, Markdown and HTML; what is none of them is reported, hidden files are left alone."""
-    (tmp_path / "sub").mkdir()
-    for name, text in {"b.md": "# B", "a.txt": "A", "sub/c.html": "<p>C</p>", "d.xlsx": "?", ".git": "x"}.items():
-        (tmp_path / name).write_text(text)
-    (tmp_path / "e.pdf").write_bytes(b"%PDF-1.4 broken")
-    found = list(entries(tmp_path, Kind.DOCUMENT))
-    assert [(item.id, item.request.text) for item in found if isinstance(item, Item)] == [
-        ("a.txt", "A"),
-        ("b.md", "# B"),
-        ("sub/c.html", "C"),
-    ]
-    assert [bad.file for bad in found if isinstance(bad, BadRow)] == ["d.xlsx", "e.pdf"]
-
-
-def test_a_pdf_is_read_as_its_text(tmp_path: Path) -> None:
-    """By a maintained library; matplotlib makes one here."""
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    FigureCanvasPdf(figure)
-    figure.text(0.1, 0.5, "Discharge letter of the ward")
-    figure.savefig(tmp_path / "letter.pdf")
-    (item,) = entries(tmp_path / "letter.pdf", Kind.DOCUMENT)
-    assert isinstance(item, Item)
-    assert "Discharge letter" in item.request.text

@@ -67,10 +67,10 @@ def test_labels_are_no_part_of_the_request() -> None:
 def test_an_item_reads_back_what_it_writes(text: str, expected: Expected) -> None:
     """The command writes folders as rows for the Lambda to read."""
     try:
-        item = item_of({"id": "x", "text": text, "expected": str(expected)}, "x", 1)
+        item = item_of({"id": "x", "text": text, "expected": str(expected)}, 1)
     except InvalidRequest:
         return  # half a surrogate pair
-    assert item_of(item.to_row(), "y", 1) == item
+    assert item_of(item.to_row(), 1) == item
 
 
 def test_kinds_follow_the_members() -> None:
@@ -176,7 +176,24 @@ def test_a_file_whose_name_is_no_text_is_read() -> None:
     name = os.fsdecode(b"caf\xe9")
     (row,) = items(f"{name}.jsonl", '{"text": "a"}')
     (document,) = items(f"{name}.txt", "a")
-    assert (row.id, document.id) == ("caf?-1", "caf?.txt")
+    assert (row.request.text, document.id) == ("a", "caf?.txt")
+
+
+def test_an_id_is_made_from_the_texts() -> None:
+    """The same text has the same id in every file, in any order; a repeated text has a suffix."""
+    first = items("a.jsonl", '{"text": "a"}\n{"text": "b"}\n')
+    second = items("b.csv", "expected,text\npassed,b\npassed,c\n")
+    assert first[1].id == second[0].id
+    assert len({first[0].id, first[1].id, second[1].id}) == 3
+    repeated = list(all_items(items("c.jsonl", '{"text": "a"}\n' * 3), "c", lambda row: None))
+    assert [item.id for item in repeated] == [first[0].id, f"{first[0].id}-2", f"{first[0].id}-3"]
+
+
+def test_the_question_of_a_response_is_its_query() -> None:
+    """Whatever its column is called; before, a prompt next to a completion was looked at by no layer."""
+    (item,) = items("a.jsonl", '{"prompt": "When?", "completion": "At nine."}\n')
+    assert (item.request.kind, item.request.query, item.request.completion) == (Kind.RESPONSE, "When?", "At nine.")
+    assert item.request.text == ""
 
 
 def test_a_row_of_another_length_is_reported() -> None:

@@ -51,7 +51,7 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
         "item": {"id": "a", "number": 0, "line": 1, "labels": {"expected": "passed"}},
         "request": {"kind": "document", "text": "T", "caller": "evaluation/run-1", "guardrails": REFS},
     }
-    assert (second["item"]["id"], second["item"]["number"]) == ("corpus-3", 1)
+    assert (second["item"]["line"], second["item"]["number"]) == (3, 1)
     assert s3.lines("runs/run-1/bad_rows.jsonl") == [{"file": "corpus.jsonl", "line": 2, "reason": "is not valid JSON"}]
 
 
