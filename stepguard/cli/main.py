@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(f"{type(error).__name__}: {error}")
         return 1
     except ModuleNotFoundError as error:
-        extra = _extra_of(error)
-        if extra is None:
+        message = missing_package(error)
+        if message is None:
             raise
-        print(f"stepguard: {error.name} is not installed. {_remedy(extra)}", file=sys.stderr)
+        print(message, file=sys.stderr)
         return 2
     except BrokenPipeError:  # `stepguard ... | head`: the reader has closed the pipe
         finish_output()
@@ -68,6 +68,12 @@ def _print_error(message: str) -> None:
     from stepguard.cli.render import plain
 
     print(f"stepguard: {plain(message)}", file=sys.stderr)
+
+
+def missing_package(error: ModuleNotFoundError) -> str | None:
+    """The package and the command that installs it; None when the missing module is part of stepguard or Python."""
+    extra = _extra_of(error)
+    return None if extra is None else f"stepguard: {error.name} is not installed. {_remedy(extra)}"
 
 
 def _extra_of(error: ModuleNotFoundError) -> str | None:

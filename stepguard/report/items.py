@@ -27,10 +27,11 @@ def checkable(results: Path) -> Iterator[Checkable]:
     """The items that are right or wrong, in the file's order; items without a label and with a verdict are neither."""
     for line in read_results(results):
         if line["action"] == "failed" or line["correct"] is not None:
-            yield _checkable(line)
+            yield check_line(line)
 
 
-def _checkable(line: Mapping[str, Any]) -> Checkable:
+def check_line(line: Mapping[str, Any]) -> Checkable:
+    """What is wrong with the item of a line of results.jsonl, if anything is."""
     problem, kind = "", ""
     if line["action"] == "failed":
         problem, kind = f"no verdict: {line.get('error') or 'unknown error'}", "failed"

@@ -22,14 +22,16 @@ POLICIES = 25
 CHARACTERS = 200
 """The most of a name; GitHub takes 1 MiB of a summary."""
 
-_PLAIN = frozenset("-,/()")
+_PLAIN = frozenset("-,./()%")
 _MARKS = {ord(char): f"&#{ord(char)};" for char in string.punctuation if char not in _PLAIN}
 
 
 def escape(text: object) -> str:
     """Text as Markdown that shows it and does nothing else: no markup, link, mention or line end."""
     words = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in str(text))).strip()
-    return (f"{words[:CHARACTERS]}…" if len(words) > CHARACTERS else words).translate(_MARKS)
+    return (
+        (f"{words[:CHARACTERS]}…" if len(words) > CHARACTERS else words).translate(_MARKS).replace("www.", "www&#46;")
+    )
 
 
 def summary_of(about: Mapping[str, Any], card: Mapping[str, Any], checked: Sequence[Checked], results: Path) -> str:

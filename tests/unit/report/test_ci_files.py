@@ -95,8 +95,8 @@ def test_a_library_reads_the_file(tmp_path: Path) -> None:
 def test_the_summary_has_limits_metrics_and_items(tmp_path: Path) -> None:
     """What people read on the page of a pull request."""
     text = Path(write(tmp_path, "recall=0.9", *RECORDS).summary).read_text(encoding="utf-8")
-    assert text.startswith("## ❌ limits not kept: evaluation of letters&#46;jsonl\n")
-    assert "| recall | ❌ | recall is 0&#46;5000, not at least 0&#46;9 |" in text
+    assert text.startswith("## ❌ limits not kept: evaluation of letters.jsonl\n")
+    assert "| recall | ❌ | recall is 0.5000, not at least 0.9 |" in text
     assert "| item-1 | 2 | expected blocked, found passed |" in text
     assert "| content/VIOLENCE | 2 | 0 | 1 |" in text
     assert text.count("\n\n\n") == 0
