@@ -78,6 +78,6 @@ def column_of(name: str, columns: Mapping[str, str]) -> str:
     InvalidRequest with the nearest one."""
     if fold(name) in columns:
         return fold(name)
-    near = difflib.get_close_matches(fold(name), list(columns), 1)
+    near = difflib.get_close_matches(fold(name), list(columns), 1, 0.5)
     hint = f" Did you mean '{columns[near[0]]}'?" if near else ""
     raise InvalidRequest(f"there is no column '{name}'.{hint} Its columns: {', '.join(columns.values())}")

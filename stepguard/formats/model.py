@@ -59,7 +59,9 @@ class Column:
             return "lists or objects"
         if self.numbers == self.cells:
             return "numbers"
-        return f"{len(self.words)} different words" if len(self.words) <= WORDS else "words"
+        if len(self.words) > WORDS:
+            return "words"
+        return "one word" if len(self.words) == 1 else f"{len(self.words)} different words"
 
 
 def _is_number(text: str) -> bool:

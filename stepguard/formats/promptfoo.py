@@ -28,9 +28,10 @@ def plan(profile: Profile) -> Plan | None:
     table = any(_EXPECTED.fullmatch(name) or name.startswith("__metadata:") for name in profile.names)
     if not table and not (profile.any("vars", dict) or ("assert" in profile.names and "vars" in profile.names)):
         return None
-    only = _template_variable(profile.around.get("prompts"))
-    default = members(profile.around.get("defaulttest"))
-    inject = members(profile.around.get("redteam")).get("injectvar")
+    around = members(profile.around)
+    only = _template_variable(around.get("prompts"))
+    default = members(around.get("defaulttest"))
+    inject = members(around.get("redteam")).get("injectvar")
     chosen = [fold(name) for name in (only, inject) if isinstance(name, str)]
     if table:
         variables = frozenset(name for name in profile.names if not name.startswith("__"))

@@ -22,6 +22,7 @@ WRAPPERS = names.folded("""
     data rows items examples tests test_cases instances questions prompts conversations goldens dataset samples results
     records entries
 """)
+_LISTS_OF_A_ROW = names.folded("conversation_turns model_responses tools assert")
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 20
 
@@ -132,6 +133,8 @@ def _is_wrapper(value: Mapping[str, Any]) -> bool:
     found = {names.fold(name): entry for name, entry in value.items()}
     if any(is_conversation(entry) for entry in value.values()):
         return False
+    if {"sourceBucket", "fileSchema"} <= set(value):
+        return True
     held = [
         name for name, entry in found.items() if isinstance(entry, list) and entry and isinstance(entry[0], dict | str)
     ]
@@ -156,6 +159,11 @@ def unwrapped(value: Any) -> Rows:
         return _fixed("array", value)
     if not isinstance(value, dict):
         raise InvalidRequest("has no list of items")
+    if "sourceBucket" in value and "fileSchema" in value:
+        raise InvalidRequest(
+            f"is the manifest of an S3 inventory of the bucket {str(value['sourceBucket'])[:63]}: it lists objects and "
+            "has no texts. Evaluate the objects themselves: s3://BUCKET/PREFIX/"
+        )
     if _is_columns(value):
         columns = {
             name: list(column.values() if isinstance(column, dict) else column) for name, column in value.items()
@@ -167,8 +175,10 @@ def unwrapped(value: Any) -> Rows:
         name: entry
         for name, entry in value.items()
         if isinstance(entry, list) and entry and all(isinstance(item, dict | str) for item in entry)
-        and not is_conversation(entry)
+        and not is_conversation(entry) and names.fold(name) not in _LISTS_OF_A_ROW
     }  # fmt: skip
+    if set(map(names.fold, value)) & {*names.QUESTIONS, *names.ANSWERS, "text"}:  # the object is itself a row
+        lists = {name: entry for name, entry in lists.items() if names.fold(name) in WRAPPERS}
     if "tests" in lists:
         return _fixed("object", lists["tests"], {**value, "tests": None})
     if "tests" in value and isinstance(value["tests"], str):
@@ -258,14 +268,13 @@ _KNOWN = frozenset(
 
 def _is_header(header: list[str], rows: list[list[str]]) -> bool:
     """Whether the first line names columns: it has a known name, or no cell that looks like those below."""
-    if any(names.fold(name) in _KNOWN or name.startswith("__") for name in header):
+    if any(names.fold(name) in _KNOWN - set(names.CLASSES) or name.startswith("__") for name in header):
         return True
     if not rows:
         return True
-    sentences = any(len(cell.split()) > 5 or cell.strip().endswith((".", "?", "!")) for cell in header)
+    sentences = any(len(cell.split()) > (3 if cell.strip().endswith((".", "?", "!")) else 5) for cell in header)
     values = any(re.fullmatch(r"[\d.,:TZ+-]+", cell) for cell in header if cell)
-    labels = any(names.fold(cell) in names.CLASSES for cell in header if cell)
-    return not (sentences or values or labels)
+    return not (sentences or values)
 
 
 def _table(

@@ -204,7 +204,7 @@ def _check_words(column: Column, words: Mapping[str, Expected]) -> None:
         example = unknown[0] if unknown[0] else "WORD"
         raise UnknownLabel(
             f"column '{column.name}' has labels that are unknown. Its words: {found}. Known are {', '.join(Expected)}, "
-            f"pass, allow, block, mask, reject, safe, unsafe and others; name yours with --label {example}=intervened,…"
+            f"pass, allow, block, mask, reject, safe, unsafe and others; name yours with --label {example}=intervened"
         )
 
 

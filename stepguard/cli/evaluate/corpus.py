@@ -18,8 +18,8 @@ import yaml
 from stepguard.aws.corpora import read_corpus
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address, Objects, address_of
-from stepguard.cli.evaluate.intake import DOCUMENTS, OTHERS, Intake, Options, intake
-from stepguard.evaluation.corpus import BadRow, Entry, all_items, suffix_of, text_of
+from stepguard.cli.evaluate.intake import DOCUMENTS, OTHERS, Intake, Options, inner_suffix, intake
+from stepguard.evaluation.corpus import BadRow, Entry, all_items, text_of
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.evaluation.runs import LOCAL_BAD_ROWS
 from stepguard.formats.encoding import check_encoding
@@ -116,7 +116,7 @@ def _folder(root: Path, options: Options, meter: Meter) -> Iterator[Entry]:
         name = file.relative_to(root).as_posix()
         if file.is_dir() or any(part.startswith(".") for part in Path(name).parts):
             continue
-        suffix = suffix_of(name)
+        suffix = inner_suffix(name)
         if suffix not in DOCUMENTS:
             more = f"; {hint}" if (hint := OTHERS.get(suffix)) else ""
             yield BadRow(name, 0, f"is none of {', '.join(DOCUMENTS)}, which a folder of documents holds{more}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -23,7 +23,6 @@ from stepguard.evaluation.corpus import (
     document_row,
     html_text,
     read_file,
-    suffix_of,
 )
 from stepguard.evaluation.csv_text import COLUMNS
 from stepguard.evaluation.items import KNOWN, LABEL_WORDS, UnknownLabel, item_of
@@ -94,7 +93,7 @@ def intake(file: Path, name: str, options: Options, limits: Limits) -> Intake:
     """Find a file's format. Raises StepguardError that names the file."""
     try:
         kind = files.type_of(file)
-        suffix = suffix_of(name)
+        suffix = inner_suffix(name)
         if kind in ("pdf", "docx") or suffix in DOCUMENTS:
             return _document(file, name, kind, suffix, options)
         if kind == "parquet":
@@ -114,6 +113,15 @@ def intake(file: Path, name: str, options: Options, limits: Limits) -> Intake:
         raise UnknownLabel(_named(name, error)) from None
     except InvalidRequest as error:
         raise InvalidRequest(_named(name, error)) from None
+
+
+COMPRESSED = (".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip")
+
+
+def inner_suffix(name: str) -> str:
+    """`.csv` for `tests.CSV.zst`; `.jsonl` for the `x.jsonl.out` of a batch."""
+    path = PurePath(name.lower())
+    return PurePath(path.stem).suffix if path.suffix in (*COMPRESSED, ".out") else path.suffix
 
 
 def _named(name: str, error: Exception) -> str:
@@ -194,10 +202,20 @@ def _text(file: Path, name: str, suffix: str, options: Options, limits: Limits) 
         with opened(meter) as source:
             yield from rows.read(source)
 
-    plain = encoding in ("utf-8", "utf-8-sig") and name.lower().endswith((*ROWS, *(f"{end}.gz" for end in ROWS)))
+    plain = encoding in ("utf-8", "utf-8-sig") and _is_plain(file, name)
     found = _from_rows(name, rows, options, limits, read, _by_name(rows, suffix) and plain, file)
     return Intake(found.format, found.read, found.as_is, found.columns, found.unknown,
                   (*((_GUESS,) if guess else ()), *found.notes))  # fmt: skip
+
+
+def _is_plain(file: Path, name: str) -> bool:
+    """Whether PrepareCorpus can read the bytes: its compression has its name, and its lines end with a line feed."""
+    kind, gzipped = files.type_of(file), name.lower().endswith(".gz")
+    with file.open("rb") as stream:
+        head = stream.read(LINE_BYTES // 64)
+    return inner_suffix(name) in ROWS and (
+        (kind == "gzip" and gzipped) or (kind == "text" and not gzipped and (b"\n" in head or b"\r" not in head))
+    )
 
 
 def _by_name(rows: Rows, suffix: str) -> bool:

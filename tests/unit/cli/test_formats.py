@@ -42,6 +42,19 @@ def lines(*rows: dict[str, Any]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def check(file: Path, expect: dict[str, Any]) -> None:
+    """Read the file, and compare it with its description; `refused` is what its refusal says."""
+    if "refused" in expect:
+        with pytest.raises(InvalidRequest, match="|".join(expect["refused"])):
+            intake_of(file)
+        return
+    bad: list[BadRow] = []
+    items = list(all_items(entries(file), file.name, bad.append))
+    choices = [expect, *({**expect, **other} for other in expect.get("alternatives", []))]
+    found = [differences(choice, items, bad) for choice in choices]
+    assert [] in found, found[0]
+
+
 def folded(text: str | None) -> str:
     """Without the line breaks of a document."""
     return " ".join((text or "").split())
@@ -67,7 +80,7 @@ def differences(expect: dict[str, Any], items: list[Item], bad: list[BadRow]) ->
     text, begin = folded(first.completion or first.text), folded(expect.get("first_text"))
     if not (begin in text if expect.get("match") == "contains" else not begin or text == begin):
         wrong.append(f"first text: {text}")
-    if expect.get("first_id", items[0].id) != items[0].id.removesuffix("-1"):
+    if not items[0].id.startswith(expect.get("first_id", "")):
         wrong.append(f"first id: {items[0].id}")
     return wrong
 
@@ -76,15 +89,7 @@ def differences(expect: dict[str, Any], items: list[Item], bad: list[BadRow]) ->
 def test_a_sample_of_each_format_is_read_as_its_description_says(name: str) -> None:
     """57 files; a refusal names what the file is."""
     expect = json.loads((CORPORA / f"{name}.expect.json").read_text(encoding="utf-8"))
-    if "refused" in expect:
-        with pytest.raises(InvalidRequest, match="|".join(expect["refused"])):
-            intake_of(CORPORA / name)
-        return
-    bad: list[BadRow] = []
-    items = list(all_items(entries(CORPORA / name), name, bad.append))
-    choices = [expect, *({**expect, **other} for other in expect.get("alternatives", []))]
-    found = [differences(choice, items, bad) for choice in choices]
-    assert [] in found, found[0]
+    check(CORPORA / name, expect)
 
 
 def test_a_folder_of_documents_is_read_by_name(tmp_path: Path) -> None:
