@@ -21,6 +21,9 @@ from stepguard.evaluation.sweep import Sweep
 from stepguard.guard.stages import STAGES
 
 LOOK_FIRST = 50
+MOST_GROUPS = 1000
+"""A corpus with more categories has a category for each item, or nearly so: they are no groups."""
+
 LOW_MARGIN = 0.05
 """An item is listed for review if a grounding score is closer than this to its threshold."""
 
@@ -61,6 +64,19 @@ class _Spans:
 
 
 @dataclass(slots=True)
+class _Group:
+    """The items of one category of the corpus that have a label and a verdict."""
+
+    decision: Confusion = field(default_factory=Confusion)
+    right: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the scorecard's `intervention`, with the share of items that were as expected."""
+        total = self.decision.total
+        return {"labelled": total, "correct": rate(self.right, total), **self.decision.to_dict()}
+
+
+@dataclass(slots=True)
 class Scorecard:
     """Add every result, then read `to_dict`."""
 
@@ -73,6 +89,7 @@ class Scorecard:
     matrix: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     decision: Confusion = field(default_factory=Confusion)
     correct: Counter[bool] = field(default_factory=Counter)
+    groups: dict[str, _Group] | None = field(default_factory=lambda: defaultdict(_Group))
     policies: dict[str, _Policy] = field(default_factory=lambda: defaultdict(_Policy))
     policy_labelled: int = 0
     policy_stated: int = 0
@@ -112,6 +129,7 @@ class Scorecard:
             intervened = result.action is not Action.PASSED
             self.decision.add(expected=expected is not Expected.PASSED, found=intervened)
             self.correct[bool(result.correct)] += 1
+            self._group(result, expected=expected is not Expected.PASSED, found=intervened)
         truth = truth_of(result)
         acted = {name for finding in result.findings for name in _names(finding) if finding["action"] != "NONE"}
         seen = {name for finding in result.findings for name in _names(finding)} - acted
@@ -125,6 +143,15 @@ class Scorecard:
         self.sweep.add(result, truth)
         if result.labels.pii is not None and result.found is not None:
             self._judge_spans(result.labels.pii, result.found)
+
+    def _group(self, result: Result, *, expected: bool, found: bool) -> None:
+        if result.labels.category is None or self.groups is None:
+            return
+        group = self.groups[result.labels.category]
+        group.decision.add(expected=expected, found=found)
+        group.right += bool(result.correct)
+        if len(self.groups) > MOST_GROUPS:
+            self.groups = None
 
     def _judge_policies(self, truth: frozenset[str], acted: set[str]) -> None:
         self.policy_labelled += 1
@@ -196,6 +223,7 @@ class Scorecard:
             },
             "intervention": self.decision.to_dict(),
             "correct": rate(self.correct[True], self.correct.total()),
+            "groups": {name: group.to_dict() for name, group in sorted((self.groups or {}).items())},
             "policies": [self._policy(name) for name in sorted(self.policies)],
             "pii_spans": {name: self.pii[name].to_dict() for name in sorted(self.pii)},
             "sweep": self.sweep.to_dict(),

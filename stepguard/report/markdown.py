@@ -59,6 +59,13 @@ def summary_of(about: Mapping[str, Any], card: Mapping[str, Any], checked: Seque
     if wrong:
         lines += [f"### Items to check (the first {len(wrong)})", ""]
         lines += _table(("item", "line", "problem"), ((item.id, item.line, item.problem) for item in wrong))
+    groups = list(card.get("groups", {}).items())[:POLICIES]
+    if groups:
+        lines += ["### Categories", ""]
+        lines += _table(
+            ("category", "labelled", "as expected", "missed", "needless"),
+            ((name, row["labelled"], format_rate(row["correct"]), row["fn"], row["fp"]) for name, row in groups),
+        )
     policies = [row for row in card["policies"] if "/" in row["policy"]]
     if policies:
         chosen = sorted(policies, key=lambda row: (-row["intervened"], row["policy"]))[:POLICIES]

@@ -41,6 +41,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         f"<title>Evaluation {_text(about.get('run'))}</title><style>{style}</style></head><body><main>",
         _head(about, card),
         *(f"<figure><figcaption>{_text(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
+        _groups(card),
         _policies(card),
         _sweep(card),
         _check_first(card),
@@ -118,6 +119,18 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
         f"<h1>Evaluation {_text(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
         "<p class=note>Rates have 95 % Wilson intervals.</p>"
     )
+
+
+def _groups(card: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            name, row["labelled"], format_rate(row["correct"]), row["fn"], row["fp"],
+            format_rate(row["precision"]), format_rate(row["recall"]),
+        )
+        for name, row in card.get("groups", {}).items()
+    ]  # fmt: skip
+    head = ("category", "labelled", "as expected", "missed", "needlessly", "precision", "recall")
+    return _table("Categories of the corpus", head, rows)
 
 
 def _policies(card: Mapping[str, Any]) -> str:

@@ -308,3 +308,14 @@ def test_labels_that_nobody_gave_stay_unknown() -> None:
     """None is not an empty list."""
     assert result().labels == Labels()
     assert result(labels={"policies": []}).labels == Labels(policies=frozenset())
+
+
+def test_categories_are_scored_apart() -> None:
+    """Items with a label and a verdict; a category for each item is no group."""
+    labels = {"expected": "blocked", "category": "fraud"}
+    some = [result(0, labels=labels, findings=[VIOLENCE]), result(1, labels=labels), result_of(failed(2))[0]]
+    group = scorecard_of(some).to_dict()["groups"]["fraud"]
+    assert (group["labelled"], group["tp"], group["fn"]) == (2, 1, 1)
+    assert group["correct"]["value"] == 0.5
+    many_ = [result(number, labels={"expected": "passed", "category": str(number)}) for number in range(1001)]
+    assert scorecard_of(many_).to_dict()["groups"] == {}

@@ -130,3 +130,14 @@ def test_names_may_have_commas_and_signs() -> None:
     """Topics have names that people chose."""
     first, second = gates_of("topic/Loans, credit: all:recall=0.5, recall=0.9")
     assert (first.scope, first.metric, second.name) == ("topic/Loans, credit: all", "recall", "recall")
+
+
+def test_a_group_has_limits_like_the_whole() -> None:
+    """A category of the corpus; `correct`, too."""
+    labels = {"expected": "blocked", "category": "Fraud: cards, a"}
+    of = card(record(0, labels=labels, findings=[VIOLENCE]), record(1, labels=labels), *SOME[2:])
+    assert check("group/Fraud: cards, a:recall=0.5", of).passed
+    assert not check("group/Fraud: cards, a:correct=0.6", of).passed
+    assert check("group/Fraud: cards, a:false-positive-rate=0", of).value is None
+    with pytest.raises(InvalidRequest, match=r"It has: content, content/VIOLENCE, group/Fraud: cards, a\."):
+        check("group/fraud:recall=0.5", of)
