@@ -74,7 +74,7 @@ def lines(name: str, stream: IO[bytes], encoding: str, longest: int) -> Iterator
             for line in found:
                 yield line + "\n"
             if len(rest) > longest:
-                raise InvalidRequest(f"{name}: has a line of more than {longest // 1024**2} MB.")
+                raise InvalidRequest(f"{name}: has a line that is longer than {longest // 1024**2} MB.")
     except UnicodeDecodeError:
         raise InvalidRequest(f"{name}: is not {encoding} text; choose another --encoding.") from None
     if rest:

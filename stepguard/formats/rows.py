@@ -46,15 +46,15 @@ def json_rows(open_lines: Callable[[], Iterable[str]], longest: int, most: int) 
     start = first.lstrip()[:1]
     value = _value(first)
     if isinstance(value, dict | str) and (more or (isinstance(value, dict) and not _is_wrapper(value))):
-        return Rows("JSON lines", _json_lines)
+        return Rows("JSON lines", lambda lines: _json_lines(lines, longest))
     if not isinstance(value, dict | list) and start == "{" and isinstance(_value(more), dict):
-        return Rows("JSON lines", _json_lines)  # the first line is a bad row
+        return Rows("JSON lines", lambda lines: _json_lines(lines, longest))  # the first line is a bad row
     if isinstance(value, list) and isinstance(_value(more), list):
-        return Rows("JSON lines", _json_lines)
+        return Rows("JSON lines", lambda lines: _json_lines(lines, longest))
     if start == "[":
         return Rows("JSON array", lambda lines: _array(_whole(lines, most), longest))
     if start != "{":
-        return Rows("JSON lines", _json_lines)
+        return Rows("JSON lines", lambda lines: _json_lines(lines, longest))
     text = _whole(open_lines(), most)
     try:
         whole = json.loads(text)
@@ -90,8 +90,10 @@ def _whole(lines: Iterable[str], most: int) -> str:
     return "".join(parts)
 
 
-def _json_lines(lines: Iterable[str]) -> Iterator[Numbered]:
+def _json_lines(lines: Iterable[str], longest: int) -> Iterator[Numbered]:
     for number, line in enumerate(lines, 1):
+        if len(line) > longest:
+            raise InvalidRequest(f"line {number}: is longer than {longest // 1024**2} MB")
         if not line.strip():
             continue
         try:

@@ -143,17 +143,17 @@ def test_the_peers_files_run_as_they_are(tmp_path: Path) -> None:
 def test_bad_input_is_one_clear_line(server: Server, tmp_path: Path) -> None:
     """Exit code 2, and nothing half-written."""
     (tmp_path / "empty.jsonl").write_text("")
-    (tmp_path / "latin.jsonl").write_bytes('{"text": "é"}'.encode("latin-1"))
+    (tmp_path / "binary.jsonl").write_bytes(b"\x00\x01\x02")
     (tmp_path / "twice.jsonl").write_text('{"text": "a", "id": "x"}\n{"text": "b", "id": "x"}\n')
     (tmp_path / "label.jsonl").write_text('{"text": "a", "expected": "perhaps"}\n')
     (tmp_path / "long.jsonl").write_bytes(b'{"text": "' + b"a" * 100_000_000 + b'"}')
     (tmp_path / "words.jsonl").write_text("no JSON\n")
     cases = {
         "empty.jsonl": "no readable item",
-        "latin.jsonl": "not UTF-8",
+        "binary.jsonl": "is a binary file",
         "twice.jsonl": "line 2: this id",
-        "label.jsonl": "line 1: 'expected' must be",
-        "long.jsonl": "longer than 8 MB",
+        "label.jsonl": "column 'expected' has labels that are unknown. Its words: perhaps",
+        "long.jsonl": "longer than 64 MB",
         "words.jsonl": "The first row left out: words.jsonl, line 1: is not valid JSON",
         "nowhere": "no such file",
         "s3://no-such-bucket/x.jsonl": "no bucket",

@@ -6,6 +6,7 @@ The extra `documents` has the packages. Every reader counts what it gets after d
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import importlib
 import logging
@@ -51,9 +52,12 @@ def type_of(file: Path) -> str:
     """`pdf`, `docx`, `xlsx`, `parquet`, a compression, or `text`. Raises InvalidRequest for what cannot be read."""
     with file.open("rb") as stream:
         head = stream.read(64)
+    known = [magic for magic, _ in _MAGIC]
     for magic, meaning in _FOREIGN:
         if head.startswith(magic):
             raise InvalidRequest(f"is {meaning}")
+    if b"\x00" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, *known)):
+        raise InvalidRequest("is a binary file of an unknown type")
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "text")
     return _zip_type(file) if kind == "zip" else kind
 

@@ -304,7 +304,7 @@ def _from_rows(
     if file is not None and plain and not options.mapped and _is_own(profile, rows.shape):
         return _own(file, name, options, profile, rows.shape)
     if not profile.columns and not profile.strings:
-        raise InvalidRequest(f"this corpus has no readable item{_first_fault(read, limits)}")
+        raise InvalidRequest(f"this corpus has no readable item{_first_fault(name, read, limits)}")
     plan = plan_of(profile, options.mapped)
     columns = columns_of(plan, profile)
     return Intake(
@@ -316,9 +316,9 @@ def _from_rows(
     )
 
 
-def _first_fault(read: Callable[[Meter], Iterator[Numbered]], limits: Limits) -> str:
+def _first_fault(name: str, read: Callable[[Meter], Iterator[Numbered]], limits: Limits) -> str:
     fault = next(((line, value) for line, value in read(Meter(limits)) if isinstance(value, InvalidRequest)), None)
-    return f". The first row left out: line {fault[0]}: {fault[1]}" if fault else ""
+    return f". The first row left out: {name}, line {fault[0]}: {fault[1]}" if fault else ""
 
 
 _TEXTS = ("text", "document", "prompt", "question", "input", "query", "completion")
