@@ -72,11 +72,12 @@ class _Evaluation:
     def __post_init__(self) -> None:
         from stepguard.cli.evaluate.corpus import find
         from stepguard.guard.errors import InvalidRequest
-        from stepguard.report.gates import gates_of, run_gates
+        from stepguard.report.gates import change_gates, gates_of, run_gates
 
         place = find(self.corpus)
         if self.fail_under or self.fail_on:
-            self.gates = run_gates(gates_of(self.fail_under, self.fail_on))
+            given = gates_of(self.fail_under, self.fail_on)
+            self.gates = [*run_gates(given), *change_gates(given)]
             return
         if not isinstance(place, Path):
             raise InvalidRequest(f"{self.corpus}: a corpus in S3 needs --stepguard-fail-under or --stepguard-fail-on.")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from stepguard.evaluation.items import Item, part_characters
+from stepguard.evaluation.items import Item, id_of, part_characters
 from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size
@@ -29,6 +29,7 @@ def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iter
     text = item.request.text
     parts = cut(text, part_characters(text)) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
+    digest = id_of(item.request)
     for index, chunk in enumerate(parts if several else [None]):
         request = replace(
             item.request,
@@ -36,7 +37,7 @@ def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iter
             caller=f"evaluation/{run}",
             guardrails=_layers(guardrails, item.layers),
         )
-        about: dict[str, Any] = {"id": item.id, "number": number, "line": item.line}
+        about: dict[str, Any] = {"id": item.id, "number": number, "line": item.line, "digest": digest}
         if chunk is not None:
             about |= {"part": index, "parts": len(parts), "start": chunk.start}
         labels = item.labels.to_dict()

@@ -40,7 +40,8 @@ class Action(StrEnum):
 class Result:
     """One item's result. `stages` as the API returns them; `scores` are those below their threshold.
 
-    `found` are the spans that the input layer masked; None if unknown.
+    `found` are the spans that the input layer masked; None if unknown. `digest` is made from the item's kind and whole
+    texts; None in the records of older releases.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Result:
     found: tuple[Span, ...] | None = None
     error: str | None = None
     parts: int = 1
+    digest: str | None = None
 
     @property
     def correct(self) -> bool | None:
@@ -102,6 +104,8 @@ class Result:
             line |= {"parts": self.parts, "executions": list(self.executions)}
         if self.found is not None:
             line["found"] = [[span.start, span.end, span.type] for span in self.found]
+        if self.digest is not None:
+            line["digest"] = self.digest
         return line | ({"error": self.error} if self.error else {})
 
 
@@ -137,6 +141,7 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         found=_found(request, document, about.get("start", 0)),
         error=None if answer else str(record.get("Cause") or record.get("Error") or record.get("Status")),
         parts=about.get("parts", 1),
+        digest=about.get("digest"),
     )
     return result, about.get("part", 0)
 
@@ -169,6 +174,7 @@ def merge(parts: Sequence[Result]) -> Result:
         found=None if unknown else tuple(sorted(found, key=lambda span: (span.start, span.end, span.type))),
         error=worst.error,
         parts=len(parts),
+        digest=worst.digest,
     )
 
 

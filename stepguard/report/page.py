@@ -38,9 +38,9 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Evaluation {_text(about.get('run'))}</title><style>{style}</style></head><body><main>",
+        f"<title>Evaluation {text_of(about.get('run'))}</title><style>{style}</style></head><body><main>",
         _head(about, card),
-        *(f"<figure><figcaption>{_text(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
+        *(f"<figure><figcaption>{text_of(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
         _groups(card),
         _policies(card),
         _sweep(card),
@@ -54,7 +54,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
     file.write_text("".join(parts), encoding="utf-8")
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Text as HTML text, without characters that HTML forbids."""
     return html.escape("".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in str(value)))
 
@@ -102,7 +102,7 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
     tiles = [("items", card["items"]), *((name, count) for name, count in card["actions"].items())]
     if card["bad_rows"]:
         tiles.append(("bad rows", card["bad_rows"]))
-    boxes = "".join(f'<div class="tile {_text(name)}"><b>{count:,}</b>{_text(name)}</div>' for name, count in tiles)
+    boxes = "".join(f'<div class="tile {text_of(name)}"><b>{count:,}</b>{text_of(name)}</div>' for name, count in tiles)
     facts = [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
     facts += [(f"{layer} guardrail", _guardrail(ref)) for layer, ref in (about.get("guardrails") or {}).items()]
     if about.get("sample"):
@@ -114,9 +114,9 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
             ("recall of intervening", format_rate(found["recall"])),
             ("F1", "–" if found["f1"] is None else f"{found['f1']:.3f}"),
         ]
-    listed = "".join(f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts if value is not None)
+    listed = "".join(f"<dt>{text_of(name)}</dt><dd>{text_of(value)}</dd>" for name, value in facts if value is not None)
     return (
-        f"<h1>Evaluation {_text(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
+        f"<h1>Evaluation {text_of(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
         "<p class=note>Rates have 95 % Wilson intervals.</p>"
     )
 
@@ -130,7 +130,7 @@ def _groups(card: Mapping[str, Any]) -> str:
         for name, row in card.get("groups", {}).items()
     ]  # fmt: skip
     head = ("category", "labelled", "as expected", "missed", "needlessly", "precision", "recall")
-    return _table("Categories of the corpus", head, rows)
+    return table_of("Categories of the corpus", head, rows)
 
 
 def _policies(card: Mapping[str, Any]) -> str:
@@ -143,7 +143,7 @@ def _policies(card: Mapping[str, Any]) -> str:
         for row in card["policies"]
     ]  # fmt: skip
     head = ("policy", "acted on", "rightly", "missed", "needlessly", "precision", "recall", "F1")
-    return _table("Policies and filters", head, rows)
+    return table_of("Policies and filters", head, rows)
 
 
 def _sweep(card: Mapping[str, Any]) -> str:
@@ -156,7 +156,7 @@ def _sweep(card: Mapping[str, Any]) -> str:
     for name, several in card["sweep"]["content"].items():
         by_strength = {row["strength"]: row for row in several}
         rows.append((name, *(cell(by_strength[strength]) for strength in acting)))
-    return _table("Items that other strengths would have acted on", ("filter", *acting), rows)
+    return table_of("Items that other strengths would have acted on", ("filter", *acting), rows)
 
 
 def _check_first(card: Mapping[str, Any]) -> str:
@@ -164,7 +164,7 @@ def _check_first(card: Mapping[str, Any]) -> str:
         (row["id"], row["reason"], row["expected"] or "", row["action"], ", ".join(row["findings"]))
         for row in card["look_first"]
     ]
-    return _table("Check these first", ("item", "why", "expected", "found", "findings"), rows)
+    return table_of("Check these first", ("item", "why", "expected", "found", "findings"), rows)
 
 
 def _spans(card: Mapping[str, Any]) -> str:
@@ -180,7 +180,7 @@ def _spans(card: Mapping[str, Any]) -> str:
         for name, row in card["pii_spans"].items()
     ]
     head = ("type", "labelled", "masked", "precision", "recall", "met by any mask")
-    return _table("Personal data, span by span", head, rows)
+    return table_of("Personal data, span by span", head, rows)
 
 
 def _cost(card: Mapping[str, Any]) -> str:
@@ -199,16 +199,17 @@ def _cost(card: Mapping[str, Any]) -> str:
     rows.append(("state transitions, as STANDARD children", transitions, f"{workflow['standard_dollars']:.4f}"))
     rows.append(("requests, as EXPRESS children", "", f"{workflow['express_requests_dollars']:.4f}"))
     title = f"Cost on AWS, by the prices of {cost['guardrails']['prices_as_of']}"
-    return _table(title, ("what", "how many", "US dollars"), rows)
+    return table_of(title, ("what", "how many", "US dollars"), rows)
 
 
-def _table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+def table_of(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """A section with a table; nothing without rows."""
     if not rows:
         return ""
-    cells = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    cells = "".join(f"<th>{text_of(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{text_of(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     table = f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<section><h2>{_text(title)}</h2><div class=wide>{table}</div></section>"
+    return f"<section><h2>{text_of(title)}</h2><div class=wide>{table}</div></section>"
 
 
 def _items(shown: int, total: int) -> str:

@@ -65,6 +65,10 @@ def test_a_guardrail_made_worse_fails_with_a_readable_summary(project: Path) -> 
     first, second = sorted(ids)
     compared = evaluate(project, f"evaluate --compare {first} {second} --fail-on newly-wrong=0 --json")
     assert (compared.code, compared.document["under"]) == (3, ["newly-wrong is 1 of 2, not at most 0"])
+    words = f"evaluate corpus.jsonl --guardrails guardrails --baseline {first} --fail-on newly-wrong=0 --json"
+    against = evaluate(project, words)
+    assert (against.code, against.document["comparison"]["changes"]) == (3, {"blocked -> passed": 1})
+    assert Path(against.document["out"], "comparison.html").is_file()
 
 
 def test_the_workflow_of_the_page_runs_the_pages_command() -> None:

@@ -71,6 +71,7 @@ def add_parser(commands: Commands) -> None:
         metavar="METRIC=LIMIT,…",
         help="exit code 3 above a limit, e.g. bad-rows=0,failed=2%%,newly-wrong=0",
     )
+    parser.add_argument("--baseline", metavar="RUN|FILE", help="compare with a run, its folder or its results.jsonl")
     ci.add_options(parser)
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
@@ -86,8 +87,12 @@ def _run(arguments: argparse.Namespace) -> int:
 def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or resume a run. Returns the exit code."""
     gates = gates_of(arguments.fail_under, arguments.fail_on)
-    if changes := change_gates(gates):
-        raise InvalidRequest(f"{changes[0].metric} is a limit of a comparison: use it with --compare A B.")
+    changes = change_gates(gates)
+    if changes and not arguments.baseline:
+        metric = changes[0].metric
+        raise InvalidRequest(f"{metric} is a limit of a comparison: use it with --baseline RUN or --compare A B.")
+    baseline = comparison.find(arguments.baseline, arguments.home) if arguments.baseline else None
+    before = None if baseline is None else comparison.read(baseline)
     ci.check_files(arguments)
     if arguments.aws or arguments.endpoint_url:
         # The chat's state machine need not be named here; PrepareCorpus knows the deployment's guardrails.
@@ -111,7 +116,13 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     except AccessDenied as error:
         raise InvalidRequest(str(error)) from None  # the caller must correct it
     checked = [gate.check(done.scorecard) for gate in run_gates(gates)]
-    _show(arguments, done, checked)
+    report = None
+    if baseline is not None and before is not None:
+        after = done.folder / output.RESULTS
+        report, rows = comparison.compare(before, comparison.read(after))
+        comparison.write_page(done.folder, report, rows, baseline, after)
+        checked += [gate.check_changes(report) for gate in changes]
+    _show(arguments, done, checked, report)
     ci.write(arguments, done.about, done.scorecard, done.folder, checked, tolerate=bool(gates))
     if done.broken is not None:
         raise done.broken
@@ -272,15 +283,22 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str, att
     return Evaluated(about, scorecard, target, broken)
 
 
-def _show(arguments: argparse.Namespace, done: Evaluated, checked: list[Checked]) -> None:
+def _show(
+    arguments: argparse.Namespace, done: Evaluated, checked: list[Checked], report: dict[str, Any] | None
+) -> None:
     if arguments.json:
         read = {name: done.about.get(name) for name in ("format", "columns")}
         document = {"run": done.about, "out": str(done.folder), **read, **output.limits(checked)}
         document["scorecard"] = done.scorecard
+        if report is not None:
+            document["comparison"] = report
         print(render.as_json(document))
         return
     for line in lines_of(done.scorecard):
         print(render.plain(line))
+    if report is not None:
+        print("compared with the baseline (A):")
+        comparison.print_changes(report)
     print(f"Results and report: {done.folder}")
     output.print_limits(checked)
 

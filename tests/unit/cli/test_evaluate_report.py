@@ -43,7 +43,7 @@ def folder(path: Path, *records: dict[str, Any]) -> Path:
 
 def comparing(home: Path, first: Path, second: Path, **options: Any) -> argparse.Namespace:
     """The arguments of a comparison."""
-    given = {"json": True, "home": str(home), "fail_under": None, "fail_on": None} | options
+    given = {"json": True, "home": str(home), "fail_under": None, "fail_on": None, "out": None} | options
     return argparse.Namespace(compare=[str(first), str(second)], **given)
 
 
@@ -82,6 +82,43 @@ def test_a_comparison_without_labels_keeps_no_limit(tmp_path: Path) -> None:
     assert comparison.run(comparing(tmp_path, first, second, fail_on="changed=0")) == 0
 
 
+def texts(number: int, digest: str, identifier: str | None = None, **more: Any) -> dict[str, Any]:
+    """A record whose item has this digest of its texts."""
+    made = record(number, labels={"expected": "blocked"}, digest=digest, **more)
+    given = json.loads(made["Input"])
+    given["item"]["id"] = identifier or given["item"]["id"]
+    return made | {"Input": json.dumps(given)}
+
+
+def test_items_are_compared_by_their_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A moved row is found by its texts; an id with another text is reported and not compared."""
+    first = folder(tmp_path / "a", texts(0, "x"), texts(1, "y"), texts(2, "z"))
+    second = folder(tmp_path / "b", texts(0, "x"), texts(1, "other"), texts(2, "z", "moved", findings=[VIOLENCE]))
+    assert comparison.run(comparing(tmp_path, first, second)) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["both"], report["other_text"], report["counts"]["newly-right"]) == (2, ["item-1"], 1)
+    assert [item["id"] for item in report["items"]] == ["moved"]
+    others = folder(tmp_path / "c", texts(1, "other"))
+    with pytest.raises(InvalidRequest, match="1 ids have another text"):
+        comparison.run(comparing(tmp_path, first, others))
+
+
+def test_the_page_of_a_comparison_has_what_changed_first(tmp_path: Path) -> None:
+    """Both verdicts and both scores; hostile text is text, and no script can run."""
+    hostile = finding("topic", HOSTILE)
+    first = folder(tmp_path / "a", record(0, HOSTILE, {"expected": "blocked"}, [hostile]), *SOME[1:])
+    second = folder(tmp_path / "b", record(0, HOSTILE, {"expected": "blocked"}), *SOME[1:])
+    assert comparison.run(comparing(tmp_path, first, second, out=str(tmp_path / "page"))) == 0
+    page = (tmp_path / "page" / "comparison.html").read_text(encoding="utf-8")
+    assert (
+        page.index("<h2>Changed</h2>") < page.index("item-0") < page.index("<h2>Unchanged</h2>") < page.index("item-1")
+    )
+    assert "<td>blocked</td><td>blocked</td><td>passed</td>" in page
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "default-src 'none'" in page
+
+
 def test_runs_without_a_common_item_are_an_error(tmp_path: Path) -> None:
     """They cannot be compared; limits of a run mean nothing here."""
     first, second = folder(tmp_path / "a", record(0)), folder(tmp_path / "b", record(1))
@@ -89,6 +126,8 @@ def test_runs_without_a_common_item_are_an_error(tmp_path: Path) -> None:
         comparison.run(comparing(tmp_path, first, second))
     with pytest.raises(InvalidRequest, match="recall is a limit of a run"):
         comparison.run(comparing(tmp_path, first, second, fail_under="recall=0.5"))
+    with pytest.raises(InvalidRequest, match="--junit is for a run"):
+        comparison.run(comparing(tmp_path, first, second, junit="j.xml"))
 
 
 def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     }
     first, second = s3.lines("runs/run-1/items.jsonl")
     assert first == {
-        "item": {"id": "a", "number": 0, "line": 1, "labels": {"expected": "passed"}},
+        "item": {"id": "a", "number": 0, "line": 1, "digest": "77aefb2751cd9b4d", "labels": {"expected": "passed"}},
         "request": {"kind": "document", "text": "T", "caller": "evaluation/run-1", "guardrails": REFS},
     }
     assert (second["item"]["line"], second["item"]["number"]) == (3, 1)
