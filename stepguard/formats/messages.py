@@ -184,3 +184,15 @@ def question_in(value: Any, names: Iterable[str]) -> str:
         f"its input has no question: it has {'no text' if not texts else f'{len(texts)} texts'}, and none is named "
         "question, input, prompt, query, text or messages"
     )
+
+
+_SPEAKERS = re.compile(r"(?:\A|\n\n)\s*(Human|User|Assistant):", re.IGNORECASE)
+
+
+def transcript(text: str) -> dict[str, Any] | None:
+    """The last exchange of a text such as `Human: … Assistant: …`; None for any other text."""
+    parts = _SPEAKERS.split(text)
+    if len(parts) < 5 or parts[0].strip():
+        return None
+    turns = [{"role": role, "content": said.strip()} for role, said in zip(parts[1::2], parts[2::2], strict=True)]
+    return exchange(turns) if turns[-1]["content"] else None

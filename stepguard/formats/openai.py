@@ -79,7 +79,8 @@ def _has_messages(profile: Profile) -> bool:
 
 
 def _has_input_messages(profile: Profile) -> bool:
-    return any("messages" in members(row.get("input")) for row in profile.sample)
+    outputs = {"preferredoutput", "nonpreferredoutput"} & profile.names
+    return bool(outputs) and any("messages" in members(row.get("input")) for row in profile.sample)
 
 
 def _prompt_and_answers(row: Row) -> Iterator[dict[str, Any]]:

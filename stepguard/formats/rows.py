@@ -181,10 +181,8 @@ def unwrapped(value: Any) -> Rows:
     }  # fmt: skip
     if set(map(names.fold, value)) & {*names.QUESTIONS, *names.ANSWERS, "text"}:  # the object is itself a row
         lists = {name: entry for name, entry in lists.items() if names.fold(name) in WRAPPERS}
-    if "tests" in lists:
-        return _fixed("object", lists["tests"], {**value, "tests": None})
-    if "tests" in value and isinstance(value["tests"], str):
-        raise InvalidRequest(f"takes its tests from another file ({value['tests'][:80]}): evaluate that file")
+    if found := _tests(value, lists):
+        return found
     lists = {name: entry for name, entry in lists.items() if name not in ("features", "columns")} or lists
     objects = {name: entry for name, entry in lists.items() if isinstance(entry[0], dict)} or lists
     known = {name: entry for name, entry in objects.items() if names.fold(name) in WRAPPERS} or objects
@@ -198,6 +196,32 @@ def unwrapped(value: Any) -> Rows:
     if all(isinstance(entry, dict) and isinstance(entry.get("row"), dict) for entry in entries):
         entries = [entry["row"] for entry in entries]  # the rows API of Hugging Face
     return _fixed(f"object around '{name}'", entries, {**value, name: None})
+
+
+def _tests(value: dict[str, Any], lists: Mapping[str, list[Any]]) -> Rows | None:
+    """The tests of a configuration of promptfoo. Raises InvalidRequest if they are in other files."""
+    if isinstance(scenarios := value.get("scenarios"), list) and "tests" not in value:
+        return _fixed("object", _scenarios(scenarios), {**value, "scenarios": None})
+    given = value.get("tests")
+    files = [given] if isinstance(given, str) else lists.get("tests", [])
+    if any(isinstance(entry, str) and (entry is given or entry.startswith("file://")) for entry in files):
+        raise InvalidRequest("takes its tests from other files (file://…): evaluate those files")
+    return _fixed("object", lists["tests"], {**value, "tests": None}) if "tests" in lists else None
+
+
+def _scenarios(scenarios: list[Any]) -> list[Any]:
+    """promptfoo's scenarios: each test with the variables of each configuration."""
+    found: list[Any] = []
+    for scenario in scenarios:
+        cells = scenario if isinstance(scenario, dict) else {}
+        for config in cells.get("config") or [{}]:
+            for test in cells.get("tests") or [{}]:
+                if not isinstance(config, dict) or not isinstance(test, dict):
+                    raise InvalidRequest("has a scenario whose configurations or tests are no objects")
+                variables = {**(config.get("vars") or {}), **(test.get("vars") or {})}
+                asserts = [*(config.get("assert") or []), *(test.get("assert") or [])]
+                found.append({"vars": variables, "assert": asserts})
+    return found
 
 
 def _fixed(shape: str, values: list[Any], around: Mapping[str, Any] | None = None) -> Rows:

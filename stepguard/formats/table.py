@@ -13,7 +13,7 @@ from typing import Any
 from stepguard.evaluation.items import Expected, UnknownLabel
 from stepguard.formats import names
 from stepguard.formats.mapping import Mapped, column_of
-from stepguard.formats.messages import decoded, texts_of
+from stepguard.formats.messages import decoded, texts_of, transcript
 from stepguard.formats.model import WORDS, Column, Plan, Profile
 from stepguard.formats.names import Row
 from stepguard.guard.errors import InvalidRequest
@@ -51,7 +51,9 @@ class Table:
             answer = answer[0]
         if self.kind and row.get(self.kind):
             cells["kind"] = str(row[self.kind]).strip().lower()
-        if answer not in (None, "", []):
+        if text in (None, "") and isinstance(answer, str) and (found := transcript(answer)):
+            cells |= found
+        elif answer not in (None, "", []):
             cells |= {"query": text, "completion": answer}
         else:
             cells["prompt" if self.is_prompt else "text"] = text

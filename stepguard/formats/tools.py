@@ -15,7 +15,7 @@ from stepguard.formats.messages import (
     texts_of,
 )
 from stepguard.formats.model import Format, Profile
-from stepguard.formats.names import ACTIONS, Row, first, folded, members, word_of
+from stepguard.formats.names import ACTIONS, ANSWERS, Row, first, folded, members, word_of
 from stepguard.guard.errors import InvalidRequest
 
 QUESTIONS = folded("question input prompt query user_input text messages message instruction content")
@@ -124,12 +124,22 @@ def _is_langsmith(profile: Profile) -> bool:
 
 
 def _langfuse(row: Row) -> Iterator[dict[str, Any]]:
-    yield {"kind": "prompt", "prompt": question_in(row.get("input"), QUESTIONS), "id": row.get("id")}
+    question = question_in(row.get("input"), QUESTIONS)
+    output = decoded(row.get("output"))
+    if is_conversation([output]):
+        output = [output]
+    if output in (None, "", [], {}):
+        yield {"kind": "prompt", "prompt": question, "id": row.get("id")}
+        return
+    answer = exchange(output).get("completion") if is_conversation(output) else question_in(output, ANSWERS)
+    yield {"kind": "response", "query": question, "completion": answer, "id": row.get("id")}
 
 
 def _is_langfuse(profile: Profile) -> bool:
     marks = folded("dataset_id dataset_name source_trace_id source_observation_id")
-    return "input" in profile.names and bool(set(marks) & profile.names)
+    beside = {"expected", "ideal", "actualoutput", "expectedtriggers"} & profile.names
+    objects = profile.any("input", dict) and not beside
+    return "input" in profile.names and (bool(set(marks) & profile.names) or objects)
 
 
 def _braintrust(row: Row) -> Iterator[dict[str, Any]]:
@@ -205,10 +215,10 @@ FORMATS = (
 
 AFTER_MESSAGES = (
     Format(
-        "Langfuse dataset",
+        "Langfuse items",
         _is_langfuse,
         _langfuse,
-        folded("id input"),
+        folded("id input output"),
         folded(
             """expected_output metadata status dataset_id dataset_name source_trace_id source_observation_id created_at
             updated_at project_id"""

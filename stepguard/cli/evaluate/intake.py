@@ -279,6 +279,9 @@ def _check_aliases(text: str, loader: Any) -> None:
 def _sheet(cells: list[list[str]]) -> Rows:
     """A sheet as rows; its first row with cells names the columns."""
     filled = [(number, row) for number, row in enumerate(cells, 1) if any(row)]
+    wide = sum(sum(map(bool, row)) > 1 for _, row in filled) * 2 > len(filled)
+    while wide and len(filled) > 1 and sum(map(bool, filled[0][1])) < 2:
+        filled = filled[1:]  # a title above the table
     header = filled[0][1]
     names = [cell or f"column {number}" for number, cell in enumerate(header, 1)]
     if len(set(names)) != len(names):

@@ -1,4 +1,4 @@
-"""Siblings of the samples: tables, arrays and documents with other columns, shapes, encodings and compressions."""
+"""Siblings of the samples: tables, arrays, documents, scenarios and traces in other shapes, encodings, compressions."""
 
 from __future__ import annotations
 
@@ -188,6 +188,31 @@ w(
     json.dumps({"conversationTurns": [{"prompt": {"content": [{"text": "q"}]}}]}, indent=1),
     items=1,
     kinds={P: 1},
+)
+w(
+    "scenarios.yaml",
+    "prompts: ['{{q}}']\nscenarios:\n- config: [{vars: {q: a}}, {vars: {q: b}}]\n"
+    "  tests: [{assert: [{type: guardrails}]}]\n",
+    items=2,
+    kinds={P: 2},
+    expected_passed=2,
+)
+w("other_files.yaml", "tests:\n- file://a.yaml\n", refused=["other files"])
+w(
+    "trace.jsonl",
+    lines({"id": "e1", "input": {"messages": [{"role": "user", "content": "q"}]}, "output": "a"}),
+    items=1,
+    kinds={R: 1},
+    first_query="q",
+    first_text="a",
+)
+w(
+    "transcripts.jsonl",
+    lines({"chosen": "\n\nHuman: hi\n\nAssistant: yo", "rejected": "x"}),
+    items=1,
+    kinds={R: 1},
+    first_query="hi",
+    first_text="yo",
 )
 
 
