@@ -65,17 +65,21 @@ def blocks(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 def lines(name: str, stream: IO[bytes], encoding: str, longest: int) -> Iterator[str]:
     """The lines, each with its end; a file without a line feed has lines that end with CR. Raises InvalidRequest."""
-    rest, end = "", ""
+    parts: list[str] = []  # of the line that has not ended: joined once, since a line may have many blocks
+    length, end = 0, ""
     try:
         for block in blocks(stream, encoding):
             end = end or ("\n" if "\n" in block or "\r" not in block else "\r")
-            found = (rest + block).split(end)
-            rest = found.pop()
-            for line in found:
-                yield line + "\n"
-            if len(rest) > longest:
+            first, *others = block.split(end)
+            parts.append(first)
+            length += len(first)
+            if length > longest:
                 raise InvalidRequest(f"{name}: has a line that is longer than {longest // 1024**2} MB.")
+            if others:
+                yield "".join(parts) + "\n"
+                yield from (line + "\n" for line in others[:-1])
+                parts, length = [others[-1]], len(others[-1])
     except UnicodeDecodeError:
         raise InvalidRequest(f"{name}: is not {encoding} text; choose another --encoding.") from None
-    if rest:
-        yield rest
+    if length:
+        yield "".join(parts)
