@@ -46,7 +46,7 @@ def mapped_of(columns: object, labels: object, where: str = "--map") -> Mapped:
     for word, action in words.items():
         if action not in known:
             raise InvalidRequest(f"--label: {word}={action}: the action must be one of {', '.join(known)}.")
-    return Mapped(chosen, {fold(word): action for word, action in words.items()})
+    return Mapped(chosen, words)
 
 
 def _pairs(value: object, where: str) -> dict[str, str]:

@@ -139,7 +139,7 @@ Labels = tuple[tuple[str, Mapping[str, Expected]], ...]
 
 
 def _labels(profile: Profile, mapped: Mapped, chosen: str | None) -> tuple[Labels, tuple[str, ...]]:
-    own = {word: Expected(action) for word, action in mapped.labels.items()}
+    own = {names.fold(word): Expected(action) for word, action in mapped.labels.items()}
     shown = {name: column.name for name, column in profile.columns.items()}
     if chosen is not None or own:
         return _chosen_labels(profile, own, chosen), ()
@@ -218,7 +218,11 @@ def _refusal(profile: Profile, sentences: list[str], labels: list[str]) -> str:
     hint = ""
     if near:
         pairs = [f"text={columns[near[0]].name}"]
-        rest = [name for name, column in columns.items() if 1 < len(column.words) <= 3 and name not in near]
+        rest = [
+            name
+            for name, column in columns.items()
+            if 1 < len(column.words) <= 3 and not column.numbers and name not in near
+        ]
         if label := (labels or rest)[:1]:
             pairs.append(f"expected={columns[label[0]].name}")
         hint = f". Choose them by name, for example --map '{','.join(pairs)}'"

@@ -36,7 +36,9 @@ def items(found: list[Entry]) -> list[Item]:
 def test_columns_and_labels_are_chosen_by_name(tmp_path: Path) -> None:
     """Two columns could be the text, and no word of the labels is known."""
     file = written(tmp_path, "t.csv", TABLE)
-    with pytest.raises(InvalidRequest, match=r"2 columns could be the text.*'Nr' \(numbers\).*--map 'text=Said"):
+    with pytest.raises(
+        InvalidRequest, match=r"2 columns could be the text.*'Nr' \(numbers\).*--map 'text=Said,expected=Result'"
+    ):
         intake_of(file)
     first, second = items(entries(file, Options(mapped=mapped_of(MAP, LABEL))))
     assert [
@@ -79,7 +81,8 @@ def test_a_mapping_is_kept_beside_the_corpus(tmp_path: Path) -> None:
     """The next run reads it; an option has priority."""
     file = written(tmp_path, "t.csv", TABLE)
     assert "saved in" in save_beside(file, mapped_of(MAP, LABEL))
-    assert yaml.safe_load(beside_of(file).read_text())["map"]["text"] == "Said"
+    kept = yaml.safe_load(beside_of(file).read_text())
+    assert (kept["map"]["text"], kept["label"]) == ("Said", {"ok-ish": "passed", "nope": "intervened"})
     options = argparse.Namespace(kind="prompt", map="category=Nr", label=None, encoding=None)
     read = read_options(options, file)
     assert (read.mapped.columns["text"], read.mapped.columns["category"]) == ("Said", "Nr")
