@@ -11,6 +11,7 @@ import pytest
 from stepguard.deploy.aws import clients
 from stepguard.deploy.stack import Stack
 from stepguard.project.folder import find_project
+from stepguard.recording.contract import _environment
 from stepguard.session.chat import ask
 from stepguard.session.embedded import embedded
 from stepguard.verification.place import Place
@@ -40,7 +41,7 @@ class CloudFormation:
 def _verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder of a verification, and its results by step."""
     home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("verified")
-    with embedded(home) as session:
+    with _environment({}), embedded(home) as session:
         for question in QUESTIONS:
             ask(session.executions, question)
         evaluations = session.evaluations

@@ -21,6 +21,7 @@ from tests.packaging.conftest import ROOT, Built
 CHALICE = [sys.executable, "-B", "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
+    "UNGUARDED": "yes",  # no guardrail is set here
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
