@@ -1,3 +1,3 @@
 """Three guard layers around a large language model, as an AWS Step Functions workflow."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
