@@ -11,7 +11,6 @@ from chalice.app import Chalice, Request, Response
 from functions import chat_api
 from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
-from functions.invoke_model import invoke_model
 from functions.routes import DENIED, answered, check_audience, check_texts, started
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.environment import operators
@@ -129,7 +128,9 @@ def guard_input_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
 
 @_state(INVOKE_MODEL.state)
 def invoke_model_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The state InvokeModel."""
+    """The state InvokeModel. The API and the guards do not load the models' clients."""
+    from functions.invoke_model import invoke_model
+
     return invoke_model(event)
 
 

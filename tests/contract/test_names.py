@@ -27,8 +27,8 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-
 LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
 
 
-LATE = {"prepare_corpus", "summarize_corpus"}
-"""Imported at their first event: no chat waits for them."""
+LATE = {"invoke_model", "prepare_corpus", "summarize_corpus"}
+"""Imported at their first event: neither the API nor the guards wait for them."""
 
 
 def snake(name: str) -> str:
