@@ -106,7 +106,7 @@ def test_the_api_runs_from_the_zip(ran: dict[str, Any]) -> None:
 COLD = """
 import importlib, json, sys, time
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-import boto3, botocore.session, botocore.config, botocore.exceptions
+import boto3, botocore.session, botocore.config, botocore.exceptions, chalice.app
 before = time.process_time()
 module, _, attribute = sys.argv[3].partition(".")
 assert callable(getattr(importlib.import_module(module), attribute))
@@ -116,7 +116,7 @@ print(json.dumps({"milliseconds": milliseconds, "modules": sorted(sys.modules)})
 
 
 def cold(unpacked: tuple[Path, Path]) -> dict[str, Any]:
-    """One cold start: CPU milliseconds of importing app beyond boto3, and all modules after it.
+    """One cold start: CPU milliseconds of importing app beyond boto3 and Chalice, and all modules after it.
 
     Uncompiled (-B), as in Lambda: the zip holds no compiled files, and its folder there cannot be written.
     """
@@ -127,9 +127,9 @@ def cold(unpacked: tuple[Path, Path]) -> dict[str, Any]:
     return reply
 
 
-def test_a_cold_import_takes_under_60_ms_beyond_boto3(unpacked: tuple[Path, Path]) -> None:
-    """The best of ten, in CPU time: what our own modules cost at a cold start."""
-    assert min(cold(unpacked)["milliseconds"] for _ in range(10)) < 60
+def test_a_cold_import_of_our_own_modules_takes_under_30_ms(unpacked: tuple[Path, Path]) -> None:
+    """The best of ten, in CPU time. Chalice, half of a cold start, is not in it."""
+    assert min(cold(unpacked)["milliseconds"] for _ in range(10)) < 30
 
 
 def test_a_cold_start_imports_nothing_of_operators_and_evaluations(unpacked: tuple[Path, Path]) -> None:
