@@ -127,9 +127,9 @@ def cold(unpacked: tuple[Path, Path]) -> dict[str, Any]:
     return reply
 
 
-def test_a_cold_import_of_our_own_modules_takes_under_30_ms(unpacked: tuple[Path, Path]) -> None:
+def test_a_cold_import_of_our_own_modules_takes_under_50_ms(unpacked: tuple[Path, Path]) -> None:
     """The best of ten, in CPU time. Chalice, half of a cold start, is not in it."""
-    assert min(cold(unpacked)["milliseconds"] for _ in range(10)) < 30
+    assert min(cold(unpacked)["milliseconds"] for _ in range(10)) < 50
 
 
 def test_a_cold_start_imports_nothing_of_operators_and_evaluations(unpacked: tuple[Path, Path]) -> None:
