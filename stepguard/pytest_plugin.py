@@ -1,7 +1,7 @@
 """The pytest plugin: `pytest --stepguard-corpus FILE` evaluates a corpus next to a team's own tests.
 
 Without limits, each row of the corpus is a test; with `--stepguard-fail-under` or `--stepguard-fail-on`, each limit is.
-pytest loads this module in every run, so that it imports the product only when a corpus is given.
+pytest loads this module in every run, so it imports the product only when a corpus is given.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if given := [name for name, value in options.items() if value]:
             raise pytest.UsageError(f"--stepguard-{given[0].replace('_', '-')} needs --stepguard-corpus FILE.")
         return
-    from stepguard.cli.main import missing_package
+    from stepguard.cli.packages import missing_package
     from stepguard.guard.errors import StepguardError
 
     try:
@@ -83,7 +83,7 @@ class _Evaluation:
             raise InvalidRequest(f"{self.corpus}: a corpus in S3 needs --stepguard-fail-under or --stepguard-fail-on.")
         self.rows = self._read(place)
         if not any(getattr(row, "labels", None) and row.labels.expected for row in self.rows):
-            raise InvalidRequest(f"{self.corpus}: no row has a label (expected), so that no test could fail.")
+            raise InvalidRequest(f"{self.corpus}: no row has a label (expected), so no test could fail.")
 
     def _read(self, place: Path) -> list[Any]:
         """The rows as the command reads them with the same options, those that cannot be read included."""

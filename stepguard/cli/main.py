@@ -6,17 +6,16 @@ Exit codes: 0 answered or blocked, 1 failure, 2 bad usage or input, 3 an evaluat
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from stepguard import __version__
 from stepguard.cli.commands import COMMANDS
+from stepguard.cli.packages import missing_package
 from stepguard.cli.streams import finish_output, open_streams
 from stepguard.guard.errors import ConfigurationError, Conflict, InvalidRequest, StepguardError, UnknownExecution
 
@@ -64,42 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_error(message: str) -> None:
-    """Messages name files and causes, which have the characters that other people chose."""
+    """Print an error without control characters: it can name files and causes that other people wrote."""
     from stepguard.cli.render import plain
 
     print(f"stepguard: {plain(message)}", file=sys.stderr)
-
-
-def missing_package(error: ModuleNotFoundError) -> str | None:
-    """The package and the command that installs it; None when the missing module is part of stepguard or Python."""
-    extra = _extra_of(error)
-    return None if extra is None else f"stepguard: {error.name} is not installed. {_remedy(extra)}"
-
-
-def _extra_of(error: ModuleNotFoundError) -> str | None:
-    """The extra that brings a missing package; None when the missing module is part of stepguard or Python."""
-    name = (error.name or "").partition(".")[0]
-    if not name or name in _OWN or name in sys.stdlib_module_names:
-        return None
-    return _EXTRAS.get(name, "local")
-
-
-def _remedy(extra: str) -> str:
-    """The command that brings an extra, from where stepguard itself was installed (PEP 610)."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        origin = json.loads(distribution("stepguard").read_text("direct_url.json") or "{}")
-    except (PackageNotFoundError, ValueError):
-        origin = {}
-    if origin.get("dir_info", {}).get("editable"):
-        return f"Run: pip install -e '{urlsplit(origin['url']).path}[{extra}]'"
-    source = f" @ {origin['url']}" if "url" in origin else ""
-    return f"Run: pip install 'stepguard[{extra}]{source}'"
-
-
-_OWN = ("stepguard", "embedded_aws", "functions", "app")
-_EXTRAS = {"pypdf": "documents", "PIL": "images"}
 
 
 def _cloud_errors() -> tuple[type[Exception], ...]:

@@ -11,13 +11,16 @@ import gzip
 import importlib
 import logging
 import lzma
+import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import IO, Any
 
+from stepguard.cli.packages import remedy
 from stepguard.evaluation.corpus import WHOLE_BYTES
 from stepguard.evaluation.limits import Meter
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
@@ -30,7 +33,7 @@ _MAGIC = (
     (b"PAR1", "parquet"),
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bz2"),
+    *((b"BZh%d" % level, "bz2") for level in range(1, 10)),
     (b"\xfd7zXZ\x00", "xz"),
     (b"PK\x03\x04", "zip"),
 )
@@ -41,9 +44,10 @@ _FOREIGN = (
     (b"\xff\xd8\xff", "an image; its text needs character recognition first"),
     (b"GIF8", "an image; its text needs character recognition first"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file: run `git lfs pull`"),
-    (b"ORC", "an ORC file; convert it to Parquet"),
     (b"Obj\x01", "an Avro file; convert it to Parquet"),
 )
+_ORC = b"ORC"
+"""At the start of an ORC file, and before its last byte; the start alone can be a word of a text."""
 BROKEN = (OSError, EOFError, ValueError, KeyError, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 """What the readers of damaged files raise."""
 
@@ -52,10 +56,14 @@ def type_of(file: Path) -> str:
     """`pdf`, `docx`, `xlsx`, `parquet`, a compression, or `text`. Raises InvalidRequest for what cannot be read."""
     with file.open("rb") as stream:
         head = stream.read(64)
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 4))
+        tail = stream.read(3)
     known = [magic for magic, _ in _MAGIC]
     for magic, meaning in _FOREIGN:
         if head.startswith(magic):
             raise InvalidRequest(f"is {meaning}")
+    if head.startswith(_ORC) and tail == _ORC:
+        raise InvalidRequest("is an ORC file; convert it to Parquet")
     if b"\x00" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, *known)):
         raise InvalidRequest("is a binary file of an unknown type")
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "text")
@@ -94,8 +102,6 @@ def _errors(kind: str) -> tuple[type[Exception], ...]:
     if kind == "zstd":
         error: type[Exception] = package("zstandard").ZstdError
         return (OSError, EOFError, error)
-    import zlib
-
     return (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 
 
@@ -123,7 +129,7 @@ def package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise ConfigurationError(
-            f"This file needs the package {name.partition('.')[0]}: pip install 'stepguard[documents]'"
+            f"This file needs the package {name.partition('.')[0]}. {remedy('documents')}"
         ) from None
 
 

@@ -42,6 +42,11 @@ def lines(*rows: dict[str, Any]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def sibling(name: str, content: str | bytes, **expect: Any) -> Any:
+    """Parameters of a test: a file with what a careful user expects of it."""
+    return pytest.param(name, content, expect, id=name)
+
+
 def check(file: Path, expect: dict[str, Any]) -> None:
     """Read the file, and compare it with its description; `refused` is what its refusal says."""
     if "refused" in expect:

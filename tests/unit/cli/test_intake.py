@@ -111,8 +111,8 @@ def test_an_encoding_is_chosen_by_name(tmp_path: Path) -> None:
         intake_of(file, Options(encoding="ascii"))
 
 
-def test_labels_that_contradict_a_row_are_found(tmp_path: Path) -> None:
-    """A text among objects is a bad row, and so is an object among texts."""
+def test_values_that_are_no_objects_are_bad_rows(tmp_path: Path) -> None:
+    """A text among objects, and a number."""
     found = entries(written(tmp_path, "t.json", json.dumps([{"prompt": "a"}, "b", 7])))
     assert [type(entry) for entry in found] == [Item, BadRow, BadRow]
 
@@ -148,7 +148,7 @@ def test_an_archive_that_grows_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_aliases_of_yaml_do_not_multiply(tmp_path: Path) -> None:
-    """A few lines that stand for gigabytes are a refusal."""
+    """A few lines that become gigabytes are refused."""
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     file = written(tmp_path, "bomb.yaml", "\n".join([*levels, f"tests: [{', '.join(['*a11'] * 1000)}]"]))
@@ -175,5 +175,5 @@ def test_a_missing_package_is_one_sentence(name: str, monkeypatch: pytest.Monkey
         raise ImportError(module)
 
     monkeypatch.setattr(importlib, "import_module", refuse)
-    with pytest.raises(ConfigurationError, match=r"needs the package \w+: pip install 'stepguard\[documents\]'"):
+    with pytest.raises(ConfigurationError, match=r"needs the package \w+\. Run: pip install .*\[documents\]"):
         entries(CORPORA / name)
