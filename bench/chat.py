@@ -18,11 +18,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.servers import ROOT, NotMeasuredError, Running, answers, started, stepguard
+from bench.servers import NotMeasuredError, Running, answers, started, stepguard
 
 PREFIX = "arn:aws:states:us-east-1:000000000000:stateMachine:stepguard-local"
 CASES = {
@@ -30,7 +29,6 @@ CASES = {
     "blocked by the input layer": "My card is 4111 1111 1111 1111.",
 }
 WARM = 10
-CLIENTS = ROOT / "build" / "clients"
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
 
@@ -96,11 +94,11 @@ def measure(servers: dict[str, Running], question: str, chats: int, states: Any)
 
 
 def alone(states: Any, execution: str) -> float:
-    """The milliseconds from an execution's start to its end, which can be some after its answer."""
+    """The milliseconds from an execution's start to its end, which can be later than its answer."""
     while True:
-        told = states.describe_execution(executionArn=execution)
-        if told["status"] != "RUNNING":
-            return float((told["stopDate"] - told["startDate"]).total_seconds() * 1000)
+        described = states.describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            return float((described["stopDate"] - described["startDate"]).total_seconds() * 1000)
         time.sleep(0.002)
 
 
@@ -129,8 +127,6 @@ def main() -> None:
             measured = measure({"stepguard serve": server, "chalice local": local}, question, chats, states)
             for name, figures in measured.items():
                 print(f"  {name}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
-    if not Path(CLIENTS).is_dir():
-        print("LiteLLM: not measured, build/clients is missing (make test-clients installs it)")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,10 @@ from typing import Any
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stages import DIRECTIONS
 from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict
 
 HARMLESS = "Good morning, and thank you."
-
-DIRECTIONS: Mapping[Layer, tuple[Direction, ...]] = {
-    Layer.PREPROCESS: (Direction.INPUT,),
-    Layer.MODEL: (Direction.INPUT, Direction.OUTPUT),
-    Layer.POSTPROCESS: (Direction.OUTPUT,),
-}
-"""The directions that a layer sends to its guardrail."""
 
 PERSONAL_DATA = {
     "EMAIL": "Write to jane.doe@example.com.",
@@ -158,19 +152,22 @@ def lines(description: Mapping[str, Any], directions: tuple[Direction, ...]) -> 
 def _acting(
     description: Mapping[str, Any], policy: str, members: str, directions: tuple[Direction, ...]
 ) -> list[tuple[Mapping[str, Any], Direction]]:
-    """The entries of a policy that act, each with the first direction in which it does."""
+    """The entries of a policy that act on texts, each with the first direction in which it does."""
     found = []
     for entry in (description.get(policy) or {}).get(members) or []:
-        way = next((way for way in directions if acts(entry, str(way).lower())), None)
+        way = next((way for way in directions if acts(entry, way.lower()) and not is_blind(entry, way.lower())), None)
         if way is not None:
             found.append((entry, way))
     return found
 
 
 def acts(entry: Mapping[str, Any], direction: str) -> bool:
-    """Whether an entry of a policy blocks or masks texts in a direction, `input` or `output`."""
+    """Whether an entry of a policy blocks or masks in a direction, `input` or `output`."""
     if entry.get(f"{direction}Enabled", True) is False or entry.get(f"{direction}Strength") == "NONE":
         return False
-    if entry.get(f"{direction}Modalities") == ["IMAGE"]:
-        return False
     return (entry.get(f"{direction}Action") or entry.get("action") or "BLOCK") != "NONE"
+
+
+def is_blind(entry: Mapping[str, Any], direction: str) -> bool:
+    """Whether a content filter checks only images in a direction; the workflow sends texts."""
+    return bool(entry.get(f"{direction}Modalities") == ["IMAGE"])

@@ -40,7 +40,7 @@ def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = No
 def differing_states(deployed: Mapping[str, Any], project: Mapping[str, Any]) -> list[str]:
     """The names of the states that differ between two definitions, whatever the ARNs of their Lambdas are.
 
-    `(definition)` stands for a difference outside the states.
+    `(definition)` is a difference outside the states.
     """
     one, two = _without_functions(deployed), _without_functions(project)
     first, second = one.pop("States", {}), two.pop("States", {})

@@ -16,7 +16,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each file that differs, with what it lacks as a unified diff."""
+    """Print each file that differs, with a unified diff."""
     project = find_project()
     if not ejected_parts(project):
         print("Nothing is ejected: the whole application comes from the installed package.")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stepguard.guard.bedrock_names import BLOCKED, NONE
+from stepguard.report.text import printable
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of
 from stepguard.trace.reason import guardrail_label, reason, reasoning_details
@@ -18,9 +19,9 @@ from stepguard.trace.reason import guardrail_label, reason, reasoning_details
 def plain(text: str) -> str:
     """Text without the control characters that could drive a terminal; line ends and tabs stay.
 
-    In GitHub Actions it holds no workflow command either: a blank parts the marks that begin one.
+    In GitHub Actions, a blank also separates the marks that begin a workflow command.
     """
-    safe = "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    safe = printable(text)
     return without_commands(safe) if os.environ.get("GITHUB_ACTIONS") else safe
 
 
@@ -87,7 +88,7 @@ def story(trace: Trace, names: Mapping[str, str] | None = None) -> list[str]:
 def headline(sentence: str, failure: Mapping[str, Any] | None) -> str:
     """Why an execution ended as it did, with the message of the error where the sentence leaves it out.
 
-    It leaves out messages of foreign errors, which may quote texts.
+    The sentence leaves out messages of third-party errors, which may quote texts.
     """
     message = str((failure or {}).get("message") or "")
     if not message or sentence.rstrip(".").endswith(message.rstrip(".")):

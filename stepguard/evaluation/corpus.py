@@ -130,6 +130,10 @@ def all_items(
         raise InvalidRequest(f"{name}: this corpus has no readable item.{why}")
 
 
+def ignore_bad_row(row: BadRow) -> None:
+    """The `report` of a second reading: the first one reported the row."""
+
+
 def _key(identifier: str) -> bytes:
     return hashlib.blake2b(identifier.encode(), digest_size=12).digest()
 

@@ -23,9 +23,10 @@ _SKIPPED = rf"\s{_CONTROL}'\"\u00ab\u00ad\u2018-\u201f\u200b-\u200f\u2060-\u206f
 """What a spreadsheet, or the program before it, may remove from the start of a cell: blanks, quotes, control and
 invisible characters."""
 # A locale with decimal commas splits the same file at semicolons, so a cell can begin inside of a cell.
-_FORMULA = rf"(?:\A|(?<=[;\t-\r\x1c-\x1e\x85\u2028\u2029]))(?P<quote>'?)(?=(?:[{_SKIPPED}]*[{_SIGNS}]|'*[{_CONTROL}]))"
-_STARTS = re.compile(_FORMULA.replace("(?P<quote>'?)", ""))
-_QUOTED_STARTS = re.compile(_FORMULA.replace("'?)", "')"))
+_CELL = r"(?:\A|(?<=[;\t-\r\x1c-\x1e\x85\u2028\u2029]))"
+_FORMULA = rf"(?=[{_SKIPPED}]*[{_SIGNS}]|'*[{_CONTROL}])"
+_STARTS = re.compile(_CELL + _FORMULA)
+_QUOTED_STARTS = re.compile(f"{_CELL}'{_FORMULA}")
 
 
 def neutralise_cell(text: str) -> str:

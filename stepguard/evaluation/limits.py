@@ -41,7 +41,7 @@ class Limits:
 
 
 UNLIMITED = 1_000_000_000.0
-"""The limit of the cost where nothing costs anything: the embedded AWS."""
+"""The limit of the cost on the embedded AWS, which is free."""
 
 VARIABLES = {
     "bytes": "EVALUATION_MAX_BYTES",
@@ -92,6 +92,11 @@ class Meter:
         self.items = 0
         self.text_units = 0
 
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the corpus has more bytes than the limit, so that no other file of it is read."""
+        return self.bytes > self.limits.bytes
+
     def stream(self, name: str, stream: IO[bytes]) -> IO[bytes]:
         """The same stream, its bytes counted."""
         return _Metered(self, name, stream)  # type: ignore[return-value]  # it reads as binary files do
@@ -99,7 +104,7 @@ class Meter:
     def add_bytes(self, name: str, count: int) -> None:
         """Bytes of a file after decompression."""
         self.bytes += count
-        if self.bytes > self.limits.bytes:
+        if self.is_exceeded:
             raise InvalidRequest(
                 f"{name}: the corpus has more than {self.limits.bytes:,} bytes after decompression. {_raise('bytes')}."
             )

@@ -151,7 +151,7 @@ def _policies(value: object) -> Mapping[str, Policies] | None:
 
 def _retry_of(value: object, identifier: str) -> str | None:
     if value is not None and not (
-        isinstance(value, str) and re.fullmatch(rf"{re.escape(value)}-r\d{{1,4}}", identifier)
+        isinstance(value, str) and re.fullmatch(rf"{re.escape(value)}{RETRY}\d{{1,4}}", identifier)
     ):
         raise InvalidRequest("run.retry_of must be the id of a run, and run.id this id with -r and a number.")
     return value

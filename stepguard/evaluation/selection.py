@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepguard.evaluation.concurrency import units_of
-from stepguard.evaluation.corpus import BadRow, Entry, all_items, sampled
+from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row, sampled
 from stepguard.evaluation.estimate import Estimator
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
@@ -65,7 +65,7 @@ class Selection:
             yield from self._counted()
             return
         chosen = sampled((item.id for item in self._counted()), self.sample, self.seed)
-        yield from (item for item in self._all(_known) if item.id in chosen)
+        yield from (item for item in self._all(ignore_bad_row) if item.id in chosen)
 
     def _counted(self) -> Iterator[Item]:
         """The first reading: counts every row, and keeps those that are bad."""
@@ -80,7 +80,3 @@ class Selection:
     def _all(self, report: Callable[[BadRow], None]) -> Iterator[Item]:
         meter = Meter(self.limits)
         return all_items(self.read(meter), self.name, report, meter)
-
-
-def _known(row: BadRow) -> None:
-    """Does nothing: the first reading reported the row."""

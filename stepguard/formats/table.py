@@ -1,4 +1,4 @@
-"""Tables with names that the formats of tools do not define: data sets, spreadsheets, our own rows in other clothes.
+"""Tables with names that the formats of tools do not define: data sets, spreadsheets, our own rows with other names.
 
 The names of names.py are known. Otherwise the text is the only column of sentences, and the label the only column whose
 words are all known.

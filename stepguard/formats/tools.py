@@ -98,7 +98,7 @@ def _langsmith(row: Row) -> Iterator[dict[str, Any]]:
         outputs = {name.removeprefix("output"): value for name, value in row.items() if name.startswith("output")}
     cells = [value for value in members(outputs).values() if value is not None]
     word = word_of(cells[0]) if len(cells) == 1 else ""
-    expected = next((str(LABELS[word]) for _ in (1,) if word in LABELS), None)
+    expected = str(LABELS[word]) if word in LABELS else None
     yield {"kind": "prompt", "prompt": question_in(inputs, QUESTIONS), "id": row.get("id"), "expected": expected}
 
 
@@ -169,11 +169,7 @@ def _garak(row: Row) -> Iterator[dict[str, Any]]:
     if row.get("entrytype") != "attempt" or row.get("status") == 1:
         return
     category = {"category": row.get("probeclassname")}
-    prompt = row.get("prompt")
-    turns = members(prompt).get("turns")
-    question = prompt if isinstance(prompt, str) else ""
-    if isinstance(turns, list) and turns:
-        question = last_user_text([{**turn, "content": _text(turn.get("content"))} for turn in turns if turn])
+    question = _question(row.get("prompt"))
     outputs = row.get("outputs")
     answers = [text for output in (outputs if isinstance(outputs, list) else []) if (text := _text(output)).strip()]
     identifier = {"id": row.get("uuid")}
@@ -183,16 +179,20 @@ def _garak(row: Row) -> Iterator[dict[str, Any]]:
         yield identifier | category | {"kind": "prompt", "prompt": question}
 
 
+def _question(prompt: Any) -> str:
+    """A prompt is a text, or an object with turns."""
+    turns = members(prompt).get("turns")
+    if isinstance(turns, list) and turns:
+        return last_user_text([{**turn, "content": _text(turn.get("content"))} for turn in turns if turn])
+    return prompt if isinstance(prompt, str) else ""
+
+
 def _text(content: Any) -> str:
     return text_of_parts(members(content).get("text", content) if not isinstance(content, list) else content)
 
 
 def _hits(row: Row) -> Iterator[dict[str, Any]]:
-    prompt = row.get("prompt")
-    question = prompt if isinstance(prompt, str) else ""
-    turns = members(prompt).get("turns")
-    if isinstance(turns, list) and turns:
-        question = last_user_text([{**turn, "content": _text(turn.get("content"))} for turn in turns if turn])
+    question = _question(row.get("prompt"))
     yield {"kind": "response", "query": question, "completion": _text(row.get("output")), "category": row.get("probe")}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import Direction, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,10 @@ STAGES = (GUARD_INPUT, INVOKE_MODEL, GUARD_ANSWER)
 
 STAGE_OF = {stage.state: stage for stage in STAGES}
 """The stages by state."""
+
+DIRECTIONS: Mapping[str, tuple[Direction, ...]] = {
+    Layer.PREPROCESS: (Direction.INPUT,),
+    Layer.MODEL: (Direction.INPUT, Direction.OUTPUT),
+    Layer.POSTPROCESS: (Direction.OUTPUT,),
+}
+"""The directions that each layer sends to its guardrail."""

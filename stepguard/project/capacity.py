@@ -55,9 +55,9 @@ def chat_limits(deployment: Deployment, assumed: Assumed | None = None) -> list[
     return _sorted(used)
 
 
-def item_limits(deployment: Deployment, units: int, assumed: Assumed | None = None) -> list[Limit]:
+def item_limits(deployment: Deployment, units: int) -> list[Limit]:
     """The limits of documents of so many text units; their executions are EXPRESS."""
-    assumed = assumed or Assumed()
+    assumed = Assumed()
     usage = document_usage(replace(deployment, express=True), units, assumed)
     layers = (Layer.PREPROCESS, Layer.POSTPROCESS)
     used: dict[str, float] = {

@@ -43,7 +43,7 @@ NEEDS = {
     BLOCKED_BY_MODEL: Layer.MODEL,
     BLOCKED_BY_ANSWER: Layer.POSTPROCESS,
 }
-"""The layer without which a chat cannot end so."""
+"""The layer that must be on for such an end."""
 
 LAMBDAS = {GUARD_INPUT: "guard_input", INVOKE_MODEL: "invoke_model", GUARD_ANSWER: "guard_answer"}
 """The Lambda of each stage, as in .chalice/config.json."""

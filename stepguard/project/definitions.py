@@ -10,7 +10,6 @@ table of the API: an item's answer is in the results of its evaluation.
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 from collections.abc import Sequence
@@ -74,7 +73,7 @@ def without_records(states: dict[str, Any]) -> dict[str, Any]:
             return {key: _past(item, after) if key in ("Next", "Default") else led(item) for key, item in value.items()}
         return [led(item) for item in value] if isinstance(value, list) else value
 
-    return {name: led(copy.deepcopy(state)) for name, state in states.items() if name not in after}
+    return {name: led(state) for name, state in states.items() if name not in after}
 
 
 def _past(state: str, after: dict[str, str]) -> str:

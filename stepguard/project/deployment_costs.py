@@ -25,12 +25,12 @@ def deployment_of(project: Project, *, express: bool = False) -> Deployment:
     return Deployment(definition, guardrails, megabytes, express)
 
 
-def chat_dollars(project: Project, assumed: Assumed | None = None) -> float:
+def chat_dollars(project: Project) -> float:
     """The most expensive end of a question, with all layers. Raises ConfigurationError."""
     deployment = deployment_of(project)
-    return max(total(chat_usage(deployment, outcome, assumed or Assumed())) for outcome in OUTCOMES)
+    return max(total(chat_usage(deployment, outcome, Assumed())) for outcome in OUTCOMES)
 
 
-def document_dollars(project: Project, units: int = DOCUMENT_UNITS) -> float:
-    """One screened document of so many text units. Raises ConfigurationError."""
-    return total(document_usage(deployment_of(project, express=True), units, Assumed()))
+def document_dollars(project: Project) -> float:
+    """One screened document of DOCUMENT_UNITS text units. Raises ConfigurationError."""
+    return total(document_usage(deployment_of(project, express=True), DOCUMENT_UNITS, Assumed()))

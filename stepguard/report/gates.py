@@ -199,14 +199,14 @@ def _gate(text: str) -> Gate:
     scope = _scope(scope)
     if metric == "correct" and scope and not scope.startswith("group/"):
         raise InvalidRequest(f"{name}: correct has no values by policy. Leave out {scope}, or use recall or precision.")
-    return Gate(metric, *_limit(metric, written, text), scope=scope, share=written.endswith("%") and _countable(metric))
+    return Gate(metric, _limit(metric, written, text), scope, share=written.endswith("%") and _countable(metric))
 
 
 def _countable(metric: str) -> bool:
     return metric in (*COUNTS, *CHANGES)
 
 
-def _limit(metric: str, written: str, text: str) -> tuple[float]:
+def _limit(metric: str, written: str, text: str) -> float:
     try:
         limit = float(written.removesuffix("%"))
     except ValueError:
@@ -221,7 +221,7 @@ def _limit(metric: str, written: str, text: str) -> tuple[float]:
         valid, words = 0 <= limit <= 1, "from 0 to 1, or a percentage"
     if not valid:
         raise InvalidRequest(f"--fail-under and --fail-on: the limit in {text.strip()!r} must be {words}.")
-    return (limit,)
+    return limit
 
 
 def _scope(scope: str) -> str:

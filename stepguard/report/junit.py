@@ -15,6 +15,7 @@ from xml.sax.xmlreader import AttributesImpl
 
 from stepguard.report.gates import Checked
 from stepguard.report.items import Checkable, checkable
+from stepguard.report.text import printable
 
 
 def write_junit(
@@ -68,7 +69,7 @@ class _Xml:
         self._out.startDocument()
 
     def start(self, tag: str, **attributes: object) -> None:
-        self._out.startElement(tag, AttributesImpl({name: _clean(str(value)) for name, value in attributes.items()}))
+        self._out.startElement(tag, AttributesImpl({name: printable(str(value)) for name, value in attributes.items()}))
 
     def end(self, tag: str) -> None:
         self._out.endElement(tag)
@@ -76,13 +77,8 @@ class _Xml:
 
     def element(self, tag: str, text: str, **attributes: object) -> None:
         self.start(tag, **attributes)
-        self._out.characters(_clean(text))
+        self._out.characters(printable(text))
         self.end(tag)
 
     def finish(self) -> None:
         self._out.endDocument()
-
-
-def _clean(text: str) -> str:
-    """Text of characters that XML and terminals take."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)

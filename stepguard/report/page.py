@@ -19,6 +19,7 @@ from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.plots import plots_of
 from stepguard.report.summary import format_rate
+from stepguard.report.text import printable
 
 MOST_ITEMS = 20_000
 """The most items that a browser displays quickly; beyond that the page keeps the items to check first, results.jsonl
@@ -56,7 +57,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
 
 def text_of(value: object) -> str:
     """Text as HTML text, without characters that HTML forbids."""
-    return html.escape("".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in str(value)))
+    return html.escape(printable(str(value)))
 
 
 def _data(rows: list[dict[str, Any]]) -> str:

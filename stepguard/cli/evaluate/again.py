@@ -31,7 +31,7 @@ def redrive(arguments: argparse.Namespace, session: Session, execution: Executio
     progress = Watch(evaluations, execution.name).progress(execution)
     costs = RunCosts(evaluations, _first(execution))
     share = max(0.0, 1 - progress.succeeded / progress.total) if progress.total else 1.0
-    estimate = _estimate_of(evaluations, execution) * share
+    estimate = RunCosts(evaluations, execution.name).first() * share
     costs.spend(f"{execution.name}-resume-{uuid4().hex[:8]}", estimate, limit(arguments, session, execution))
     evaluations.redrive(execution.name)
 
@@ -82,10 +82,6 @@ def limit(arguments: argparse.Namespace, session: Session, execution: Execution)
         return current
     limits = limits_of(recorded, current)
     return limits if arguments.max_cost is None else replace(limits, cost=arguments.max_cost)
-
-
-def _estimate_of(evaluations: Evaluations, execution: Execution) -> float:
-    return RunCosts(evaluations, execution.name).first()
 
 
 def _first(execution: Execution) -> str:

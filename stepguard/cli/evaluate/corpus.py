@@ -19,7 +19,7 @@ from stepguard.aws.corpora import read_corpus
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address, Objects, address_of
 from stepguard.cli.evaluate.intake import DOCUMENTS, OTHERS, Intake, Options, inner_suffix, intake
-from stepguard.evaluation.corpus import BadRow, Entry, all_items, text_of
+from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row, text_of
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.evaluation.runs import LOCAL_BAD_ROWS
 from stepguard.formats.encoding import check_encoding
@@ -140,14 +140,10 @@ def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, limits: Limi
             address, file = evaluations.object(run, f"corpus/{CONVERTED_FILE}"), Path(folder, CONVERTED_FILE)
             with file.open("w", encoding="utf-8") as target:
                 meter = Meter(limits)
-                for item in all_items(corpus.intake.read(meter), str(corpus.path), _known, meter):
+                for item in all_items(corpus.intake.read(meter), str(corpus.path), ignore_bad_row, meter):
                     target.write(json.dumps(item.to_row()) + "\n")
             if corpus.bad_rows:
                 text = "".join(json.dumps(row.to_dict()) + "\n" for row in corpus.bad_rows)
                 objects.put(evaluations.object(run, LOCAL_BAD_ROWS), text.encode())
         objects.upload(address, file)
     return address
-
-
-def _known(row: BadRow) -> None:
-    """Does nothing: the first reading reported the row."""

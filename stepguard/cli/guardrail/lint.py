@@ -20,20 +20,15 @@ from embedded_aws.bedrock.api.limits import check_rules, unevaluated
 from embedded_aws.bedrock.detection import IMAGE_TYPES
 from embedded_aws.wire import ServiceError, service_model
 from embedded_aws.wire.limits import check
+from stepguard.admin.probe import acts, is_blind
 from stepguard.cli import render
 from stepguard.guard.grounding import checks_grounding
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import DIRECTIONS
+from stepguard.guard.verdict import Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 
 Entry = Mapping[str, Any]
-
-DIRECTIONS: Mapping[str, tuple[str, ...]] = {
-    Layer.PREPROCESS: ("input",),
-    Layer.MODEL: ("input", "output"),
-    Layer.POSTPROCESS: ("output",),
-}
-"""The source that a layer sends to its guardrail, by the file's name; any other file may be used for both."""
 
 # The user guide's advice on denied topics: define the subject, give no instructions, define nothing negatively.
 _NEGATION = re.compile(
@@ -87,7 +82,8 @@ def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
         yield Problem(str(file), "error", "CreateGuardrail", error)
     if not _readable(configuration):  # types are wrong: no other check is possible
         return
-    directions = DIRECTIONS.get(file.stem, ("input", "output"))
+    sent = DIRECTIONS.get(file.stem, tuple(Direction))  # a file of another name may be used for both
+    directions = tuple(direction.lower() for direction in sent)
     for where, message in _warnings(configuration, directions, file.stem):
         yield Problem(str(file), "warning", where, message)
     for where, message in _notes(configuration):
@@ -255,7 +251,7 @@ def _idle(entry: Entry, directions: tuple[str, ...], layer: str) -> Iterator[str
     """The parts of an entry that can never act in its file's layer; an entry that is off in both directions is
     intended."""
     given = " and ".join(directions)
-    acting = [direction for direction in ("input", "output") if _acts(entry, direction)]
+    acting = [direction for direction in ("input", "output") if acts(entry, direction)]
     if acting and not set(acting) & set(directions):
         yield f"acts on {acting[0]} only, but the {layer} layer sends {given} only: it never applies"
         return
@@ -267,15 +263,8 @@ def _idle(entry: Entry, directions: tuple[str, ...], layer: str) -> Iterator[str
 def _blind(entry: Entry, directions: tuple[str, ...]) -> Iterator[str]:
     """Directions in which a content filter checks only images: the workflow sends texts."""
     for direction in directions:
-        member = f"{direction}Modalities"
-        if entry.get(member) == ["IMAGE"] and _acts(entry, direction):
-            yield f"{member} has no TEXT: this filter does not check texts"
-
-
-def _acts(entry: Entry, direction: str) -> bool:
-    if entry.get(f"{direction}Enabled", True) is False or entry.get(f"{direction}Strength") == "NONE":
-        return False
-    return (entry.get(f"{direction}Action") or entry.get("action") or "BLOCK") != "NONE"
+        if is_blind(entry, direction) and acts(entry, direction):
+            yield f"{direction}Modalities has no TEXT: this filter does not check texts"
 
 
 def _entries(configuration: Entry, policy: str, members: str) -> list[Entry]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from stepguard.admin.probe import DIRECTIONS, HARMLESS, lines, probe
+from stepguard.admin.probe import HARMLESS, lines, probe
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stages import DIRECTIONS
 from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient, Request
 

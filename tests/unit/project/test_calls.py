@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.evaluation import results
 from stepguard.project.calls import CHAT_CALLS, ITEM_CALLS
 from stepguard.project.definitions import EVALUATE, ITEMS
 from stepguard.project.deployment_costs import deployment_of
 from stepguard.project.folder import builtin_project
 from stepguard.project.state_paths import ANSWERED, BLOCKED_BY_ANSWER, BLOCKED_BY_INPUT, NO_ANSWER, SCREENED, path
+from tests.fakes.aws import FakeClient
 from tests.unit.functions.test_chat_answers import COUNTS
 from tests.workflow.scenarios import SCENARIOS
 
@@ -54,6 +56,19 @@ def of_the_api(case: str) -> dict[str, int]:
     return {f"{services.get(name, 'dynamodb')}:{_operation(name)}": count for name, count in calls.items()}
 
 
+def of_the_quota(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The calls that count a caller's question."""
+    for name, value in {
+        "CALLER_TABLE": "callers",
+        "CALLER_QUESTIONS_PER_MINUTE": "2",
+        "CALLER_ITEMS_PER_DAY": "9",
+    }.items():
+        monkeypatch.setenv(name, value)
+    fake = FakeClient("dynamodb", transact_write_items={})
+    CallerQuota(fake.client).take("caller")
+    return dict(Counter(f"dynamodb:{_operation(name)}" for name, _ in fake.requests))
+
+
 def items() -> dict[str, Any]:
     """The definition of an item."""
     evaluation = json.loads(builtin_project().path(f"statemachine/{EVALUATE}").read_text(encoding="utf-8"))
@@ -61,9 +76,9 @@ def items() -> dict[str, Any]:
     return processor
 
 
-def test_calls_of_a_chat() -> None:
+def test_calls_of_a_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     """API, Lambdas and states together, and the count of the caller's quota."""
-    counted = Counter({"dynamodb:TransactWriteItems": 1, "stepfunctions:DescribeExecution": 0})
+    counted = Counter({"stepfunctions:DescribeExecution": 0} | of_the_quota(monkeypatch))
     for part in (of_the_api("answered in 10 s"), of_bedrock("answered"), of_the_states(STANDARD.definition, ANSWERED)):
         counted.update(part)
     assert dict(counted) == dict(CHAT_CALLS)
