@@ -1,11 +1,9 @@
-"""What a worker process returns when it could not do its work."""
+"""The error that a worker process returns."""
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from embedded_aws.wire import ServiceError
 
@@ -27,9 +25,3 @@ class Refusal:
     def error(self) -> ServiceError:
         """The error, to be raised in the parent process."""
         return ServiceError(self.code, self.message, self.status, **self.members)
-
-
-def place_of(error: Exception) -> str:
-    """The type and place of an unexpected error, without its message, which may quote the user's text."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"

@@ -144,8 +144,7 @@ class Expression:
             otherwise = self._operand(item)
             self._need(")")
             return item.get(name, otherwise)
-        token = self._tokens[self._at] if self._at < len(self._tokens) else ""
-        if token.startswith(":"):
+        if self._next().startswith(":"):
             return self._value(self._take())
         return item.get(self._name())
 

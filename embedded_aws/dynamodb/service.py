@@ -114,10 +114,13 @@ class TableBackend:
 
         def checked(before: Item | None) -> Item | None:
             if "ConditionExpression" in params and not _expression(params, "ConditionExpression").holds(before or {}):
-                shown = before if params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else None
+                returned_item = before if params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else None
                 message = "The conditional request failed"
                 raise ServiceError(
-                    "ConditionalCheckFailedException", message, 400, **({"Item": shown} if shown else {})
+                    "ConditionalCheckFailedException",
+                    message,
+                    400,
+                    **({"Item": returned_item} if returned_item else {}),
                 )
             after: Item | None = change(before)
             if after is not None:
@@ -131,6 +134,8 @@ class TableBackend:
 
 def _expression(params: Mapping[str, Any], name: str) -> Expression:
     names, values = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
+    for value in values.values():
+        _size(value)  # refuses invalid numbers and types
     return Expression(name, params[name], names, values)
 
 

@@ -17,9 +17,8 @@ from typing import Any
 
 from embedded_aws.endpoint.operations import FORM, Operation, read_operation
 from embedded_aws.endpoint.pretended import is_pretended
-from embedded_aws.wire import HttpRequest, HttpResponse
+from embedded_aws.wire import HttpRequest, HttpResponse, place_of
 from embedded_aws.wire.caller import Caller
-from embedded_aws.wire.service import place_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +31,8 @@ _OURS = frozenset({"awslambda", "stepfunctions", "bedrock", "bedrockruntime", "s
 _GIVE_ANY_CONTENT = frozenset({"moto_api", "apigateway", "mediastoredata"})
 """moto's modules whose answers may be pages, as may S3's objects and empty errors: deployed APIs, its own pages."""
 
-_ROUTES_OF_THEIR_OWN = frozenset({"batch", "elb", "elbv2", "es", "polly", "s3", "workspacesweb", "xray"})
+_OTHER_METHOD_NAMES = frozenset({"batch", "elb", "elbv2", "es", "polly", "s3", "workspacesweb", "xray"})
 """moto's modules whose methods do not have the operations' names."""
-
 
 _IN_TURN = frozenset({"dynamodb"})
 """moto's modules whose requests run one at a time: its conditional writes and transactions are not atomic."""
@@ -88,7 +86,8 @@ class MotoApp:
             return operation.refuse("NotImplemented", missing, 501)
         except Exception as error:  # noqa: BLE001 - moto's gaps raise every kind of error
             _log.error("moto failed at %s: %s", operation.label, place_of(error))
-            message = f"The embedded AWS cannot answer {operation.label} with these arguments: moto {_kind(error)}."
+            kind = type(error).__name__
+            message = f"The embedded AWS cannot answer {operation.label} with these arguments: moto raised {kind}."
             return operation.refuse("NotImplemented", message, 501)
         any_content = app.service == "s3" or (response.status < 400 and app.service in _GIVE_ANY_CONTENT)
         if _is_page(response) and not any_content:
@@ -106,10 +105,6 @@ class MotoApp:
 def _is_own_page(environ: Mapping[str, Any]) -> bool:
     path: str = environ["PATH_INFO"]
     return path.startswith(_OWN_PAGES)
-
-
-def _kind(error: Exception) -> str:
-    return f"raised {type(error).__name__}"
 
 
 def _call(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> HttpResponse:
@@ -149,7 +144,7 @@ def _is_page(response: HttpResponse) -> bool:
 @cache
 def _has(module: str, operation: str) -> bool:
     """Whether one of moto's modules has an operation; True if its methods do not say so."""
-    if module in _ROUTES_OF_THEIR_OWN:
+    if module in _OTHER_METHOD_NAMES:
         return True
     from moto.core.utils import camelcase_to_underscores
 

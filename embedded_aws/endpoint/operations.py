@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from embedded_aws.wire import HttpRequest, HttpResponse, ServiceError
-from embedded_aws.wire.caller import Caller
+from embedded_aws.wire.caller import PRESIGNED, Caller
 from embedded_aws.wire.errors import Protocol, write_error
 from embedded_aws.wire.routes import find_operation
 from embedded_aws.wire.services import KnownService, known_services, services_signed_as
 
 FORM = "application/x-www-form-urlencoded"
 _CBOR_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)/?")
-_PRESIGNED = re.compile(r"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=", re.IGNORECASE)
 _WORD = re.compile(r"\w{1,128}")
 _REST = ("rest-json", "rest-xml")
 
@@ -73,7 +72,7 @@ def _rest(signed: tuple[KnownService, ...], caller: Caller, request: HttpRequest
         protocol = "s3" if service.name == "s3" else spoken.get(service.protocol, "rest-json")
     elif request.headers.get("content-type", "").startswith(FORM):
         protocol = "query"
-    elif "x-amz-content-sha256" in request.headers or _PRESIGNED.search(request.query):
+    elif "x-amz-content-sha256" in request.headers or PRESIGNED.search(request.query):
         protocol = "s3"  # only clients of S3 send these
     name = service.name if service is not None else caller.service
     return Operation(name, found[1] if found else "", protocol, known=found is not None)

@@ -3,7 +3,7 @@
 moto keeps the state of resources: a queue, a table, a role. What is listed here would be the result of work that it
 does not do: an analysis of a text or an image, a query, a job that it reports as completed, findings of a scan. A test
 of the product would take such an answer for a result. Among S3's are operations that moto takes for other ones: it
-creates a bucket for `PUT /bucket?abac`. `*` stands for all operations of a service. Found by reading
+creates a bucket for `PUT /bucket?abac`. `*` means all operations of a service. Found by reading
 moto 5.2.5: operations that use no state, and those whose documentation says "static", "canned" or "not executed".
 """
 

@@ -16,7 +16,6 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
-from uuid import uuid4
 
 from embedded_aws.apigateway.http_api import Gateway
 from embedded_aws.endpoint.browser_guard import refusal, sandboxed
@@ -25,6 +24,7 @@ from embedded_aws.endpoint.operations import read_operation
 from embedded_aws.endpoint.site import Site
 from embedded_aws.wire import HttpRequest, HttpResponse, ServiceError
 from embedded_aws.wire.caller import Caller, read_caller
+from embedded_aws.wire.errors import write_error
 
 _log = logging.getLogger(__name__)
 # More than any embedded service accepts (Bedrock: 25 MB); for moto's services only the server's limit applies.
@@ -185,8 +185,7 @@ def _too_large() -> HttpResponse:
 
 
 def _error(code: str, message: str, status: int) -> HttpResponse:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code, "x-amzn-RequestId": str(uuid4())}
-    return HttpResponse(status, headers, json.dumps({"__type": code, "message": message}).encode())
+    return write_error(ServiceError(code, message, status), "rest-json")
 
 
 def _log_failure(error: Exception) -> None:

@@ -251,7 +251,7 @@ class BucketService:
 
 
 def _override(query: Mapping[str, str], name: str) -> str | None:
-    """A header of the response that the request chooses. Raises ServiceError if it is no header's value."""
+    """A header of the response that the request chooses. Raises ServiceError if it is not valid there."""
     value = query.get(name)
     if value is not None and not re.fullmatch(r"[\x20-\x7e]*", value):
         raise ServiceError("InvalidArgument", f"{name} is not valid in a header.", 400)

@@ -10,7 +10,7 @@ required members, types and minimum lengths), and writes the response.
 Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index.html).
 """
 
-from embedded_aws.wire.base import Account, HttpRequest, HttpResponse, ServiceError
+from embedded_aws.wire.base import Account, HttpRequest, HttpResponse, ServiceError, place_of
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
 from embedded_aws.wire.quotas import Quotas, Rate
@@ -25,5 +25,6 @@ __all__ = [
     "Rate",
     "ServiceError",
     "check",
+    "place_of",
     "service_model",
 ]

@@ -57,3 +57,12 @@ class HttpResponse:
     body: bytes
     pieces: Iterable[bytes] | None = None
     length: int | None = None
+
+
+def place_of(error: BaseException) -> str:
+    """The type and place of an unexpected error, never its message, which may quote a user's text."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    at = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    return f"{type(error).__name__}{at}"

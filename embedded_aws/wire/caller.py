@@ -21,7 +21,7 @@ _CREDENTIAL = re.compile(
 _KEY = re.compile(r"[\w+=.@-]{1,128}", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _PRINTED = re.compile(r"[\x20-\x7e]*")
-_PRESIGNED = re.compile(r"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=", re.IGNORECASE)
+PRESIGNED = re.compile(r"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=", re.IGNORECASE)
 _ALGORITHMS = ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")
 
 
@@ -61,7 +61,7 @@ def read_caller(headers: Mapping[str, str], query: str) -> Caller:
         return Caller(key, service="s3")
     if scheme:
         return Caller(other=True)
-    if _PRESIGNED.search(query):
+    if PRESIGNED.search(query):
         names = {name.lower(): values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
         if (key := names.get("awsaccesskeyid", "")) and _KEY.fullmatch(key):
             return Caller(key, service="s3")

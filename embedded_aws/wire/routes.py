@@ -39,7 +39,7 @@ class Route:
             return None
         return {name: unquote(value) for name, value in found.groupdict().items()}
 
-    def asks(self, query: Mapping[str, str]) -> bool:
+    def accepts(self, query: Mapping[str, str]) -> bool:
         """Whether the query contains what the template requires."""
         return all(name in query and value in ("", query[name]) for name, value in self.query.items())
 
@@ -48,7 +48,7 @@ def find_operation(services: Iterable[str], method: str, path: str, query: str) 
     """The service and operation of a REST request, among services that share a signing name."""
     given = dict(parse_qsl(query, keep_blank_values=True))
     routes = (route for name in services for route in _routes(name))
-    fitting = [route for route in routes if route.match(method, path) is not None and route.asks(given)]
+    fitting = [route for route in routes if route.match(method, path) is not None and route.accepts(given)]
     if not fitting:
         return None
     named = [route for route in fitting if route.operation.name == given.get("x-id")]

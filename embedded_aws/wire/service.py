@@ -12,7 +12,7 @@ from uuid import uuid4
 from botocore import xform_name
 from botocore.model import OperationModel
 
-from embedded_aws.wire.base import HttpRequest, HttpResponse, ServiceError
+from embedded_aws.wire.base import HttpRequest, HttpResponse, ServiceError, place_of
 from embedded_aws.wire.coding import dump, from_wire, json_body, rest_params, to_wire
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
@@ -153,12 +153,3 @@ class JsonService:
         if self._rest:
             return "application/json"
         return f"application/x-amz-json-{self.model.metadata.get('jsonVersion', '1.0')}"
-
-
-def place_of(error: BaseException) -> str:
-    """The type and place of an error, never its message, which may quote a user's text."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    at = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-    return f"{type(error).__name__}{at}"

@@ -65,12 +65,12 @@ def _send(
 
 def _is_harmless(headers: Mapping[str, str]) -> bool:
     """Whether no browser runs anything in a response with these headers, in any frame or tab."""
-    shown = not headers.get("content-disposition", "").startswith("attachment")
+    inline = not headers.get("content-disposition", "").startswith("attachment")
     return (
         headers["content-security-policy"].startswith("sandbox;")
         and headers["x-content-type-options"] == "nosniff"
         and headers["cross-origin-resource-policy"] == "same-origin"
-        and not (shown and not is_inert(headers.get("content-type", "")))
+        and not (inline and not is_inert(headers.get("content-type", "")))
         and not any(name.startswith("access-control-") for name in headers)
     )
 
@@ -146,8 +146,8 @@ def test_no_object_runs_in_a_browser(endpoint: Endpoint, bucket: str, kind: str)
 def test_a_link_saves_the_object_under_its_name(endpoint: Endpoint, bucket: str) -> None:
     """The whole object, also a large one that is sent in pieces; a report is saved and not shown."""
     chosen = {"ResponseContentDisposition": 'attachment; filename="report.html"', "ResponseContentType": "text/html"}
-    asked = {"Bucket": bucket, "Key": "large.html", **chosen}
-    link = urlsplit(_s3(endpoint).generate_presigned_url("get_object", asked))
+    parameters = {"Bucket": bucket, "Key": "large.html", **chosen}
+    link = urlsplit(_s3(endpoint).generate_presigned_url("get_object", parameters))
     status, body, headers = _send(endpoint, "GET", f"{link.path}?{link.query}", _fetched("same-origin"))
     assert (status, body) == (200, SCRIPT * 10_000)
     assert headers["content-disposition"] == 'attachment; filename="report.html"'

@@ -1,4 +1,4 @@
-"""Services that only moto has, or that nobody has here: never an empty success, a page or a traceback."""
+"""Services that only moto emulates, and services that are missing: never an empty success, a page or a traceback."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_what_is_missing_is_named(
 def test_what_moto_would_invent_is_refused(
     endpoint: Endpoint, service: str, operation: str, arguments: Mapping[str, Any]
 ) -> None:
-    """An analysis, a query or a job that nobody ran is no success."""
+    """An analysis, a query or a job that never ran is no success."""
     client = _client(endpoint, service)
     with pytest.raises(ClientError, match=r"does not implement .* invent the answer") as caught:
         getattr(client, operation)(**arguments)
@@ -186,7 +186,7 @@ def test_what_moto_has_still_works(endpoint: Endpoint) -> None:
 def test_where_moto_fails_the_operation_is_named(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A gap that raises an exception in moto: 501, the place in the log, nobody's text anywhere."""
+    """A gap that raises an exception in moto: 501, the place in the log, and no user text anywhere."""
     secret = "violets are blue"
     with caplog.at_level(logging.ERROR), pytest.raises(ClientError, match="moto raised ") as caught:
         _client(endpoint, "dynamodb").create_table(TableName=secret)

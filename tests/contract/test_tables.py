@@ -158,6 +158,24 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "part of the key",
     ),
+    "no number to compare": (
+        "put_item",
+        {
+            "Item": {"id": {"S": "x"}},
+            "ConditionExpression": "answer > :v",
+            "ExpressionAttributeValues": {":v": {"N": "many"}},
+        },
+        "numeric value",
+    ),
+    "no number to add": (
+        "update_item",
+        {
+            "Key": {"id": {"S": "x"}},
+            "UpdateExpression": "ADD answer :v",
+            "ExpressionAttributeValues": {":v": {"N": "many"}},
+        },
+        "numeric value",
+    ),
 }
 EXPRESSIONS = {
     "function": "begins_with(id, :v)",

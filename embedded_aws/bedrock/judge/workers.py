@@ -20,8 +20,8 @@ from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation, Scope
 from embedded_aws.bedrock.judge.judge import Judge, LocalJudge
 from embedded_aws.bedrock.policies.base import Direction
-from embedded_aws.bedrock.refusal import Refusal, place_of
-from embedded_aws.wire import ServiceError
+from embedded_aws.bedrock.refusal import Refusal
+from embedded_aws.wire import ServiceError, place_of
 from embedded_aws.workers.child import frame, open_channel, serve
 from embedded_aws.workers.pool import PoolClosed, WorkerPool
 from embedded_aws.workers.process import Worker, WorkerGone

@@ -12,13 +12,12 @@ import math
 import pickle
 import threading
 import time
-from contextlib import suppress
 from typing import Any
 
 from embedded_aws.bedrock.models.base import Completion, Message, Model, Sampling
 from embedded_aws.bedrock.models.llm import LocalModel
-from embedded_aws.bedrock.refusal import Refusal, place_of
-from embedded_aws.wire import ServiceError
+from embedded_aws.bedrock.refusal import Refusal
+from embedded_aws.wire import ServiceError, place_of
 from embedded_aws.workers.child import frame, open_channel, serve
 from embedded_aws.workers.pool import PoolClosed, WorkerPool
 from embedded_aws.workers.process import Worker, WorkerGone
@@ -59,11 +58,6 @@ class WorkerModel:
         )
         self._lock = threading.Lock()
         self._writing: set[ModelWorker] = set()
-
-    @property
-    def processes(self) -> tuple[int, ...]:
-        """The worker's process id, if it runs."""
-        return self._pool.pids
 
     def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
         """Answer the last user message.
@@ -106,8 +100,8 @@ class WorkerModel:
         return answer
 
     def _leave(self, worker: ModelWorker) -> None:
-        with self._lock, suppress(KeyError):
-            self._writing.remove(worker)
+        with self._lock:
+            self._writing.discard(worker)
 
 
 def _stopped() -> ServiceError:

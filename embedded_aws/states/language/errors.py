@@ -69,12 +69,3 @@ def data_limit(name: str) -> StateError:
         DATA_LIMIT,
         f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit.",
     )
-
-
-def defect(error: BaseException) -> str:
-    """An unexpected exception for the log: its type and place, not its text, which may hold what users wrote."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    place = "" if at is None else f" at {at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
-    return type(error).__name__ + place

@@ -29,11 +29,12 @@ from embedded_aws.states.interpret.effects import (
 from embedded_aws.states.interpret.frame import Frame
 from embedded_aws.states.interpret.history import HistoryFullError
 from embedded_aws.states.interpret.interpreter import run_machine
-from embedded_aws.states.language.errors import RUNTIME, StateError, defect
+from embedded_aws.states.language.errors import RUNTIME, StateError
 from embedded_aws.states.language.json_text import Json, dump
 from embedded_aws.states.run.execution import Ending, Execution
 from embedded_aws.states.run.mailbox import TaskMailbox
 from embedded_aws.states.run.scheduler import Scheduler, Timer
+from embedded_aws.wire import place_of
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ class Engine:
         except StateError as failure:
             return None, self._failed(answer.strand, failure)
         except Exception as failure:  # noqa: BLE001  a defect of the interpreter ends one execution, visibly
-            _log.error("The interpreter failed unexpectedly: %s", defect(failure))
+            _log.error("The interpreter failed unexpectedly: %s", place_of(failure))
             cause = f"Internal error of the engine: {type(failure).__name__}."
             return None, self._failed(answer.strand, StateError(RUNTIME, cause))
 
@@ -180,7 +181,7 @@ class Engine:
         except (StateError, TaskTimeoutError) as failure:
             return _Answer(strand, error=failure)
         except Exception as failure:  # noqa: BLE001  a defect in a port fails the task, not the whole service
-            _log.error("A task failed unexpectedly: %s", defect(failure))
+            _log.error("A task failed unexpectedly: %s", place_of(failure))
             return _Answer(strand, error=StateError(RUNTIME, f"The task could not be run: {type(failure).__name__}."))
 
     def _sleep(self, strand: _Strand, seconds: float, mailbox: TaskMailbox | None = None) -> None:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from embedded_aws.states.interpret.effects import Done, MapPlan, ReadItems
-from embedded_aws.states.language.errors import ITEM_READER, TOLERANCE, StateError, defect
+from embedded_aws.states.language.errors import ITEM_READER, TOLERANCE, StateError
 from embedded_aws.states.language.json_text import Json
 from embedded_aws.states.run.execution import Ending, Execution
 from embedded_aws.states.run.mailbox import TaskMailbox
 from embedded_aws.states.run.scheduler import Scheduler
+from embedded_aws.wire import place_of
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class MapRun:
             except StateError as failure:
                 self._failure, drawn = failure, None
             except Exception as error:  # noqa: BLE001  a defect in reading items fails the run, not the service
-                _log.error("Reading items failed unexpectedly: %s", defect(error))
+                _log.error("Reading items failed unexpectedly: %s", place_of(error))
                 self._failure, drawn = StateError(ITEM_READER, f"Unable to read the items: {error}"), None
             if drawn is None:
                 self._lanes -= 1

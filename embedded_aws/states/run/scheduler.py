@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from embedded_aws.states.interpret.ports import Clock
-from embedded_aws.states.language.errors import defect
+from embedded_aws.wire import place_of
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Scheduler:
             try:
                 job()
             except Exception as error:  # noqa: BLE001  a thread that dies would take its executions with it, unseen
-                _log.error("A step of an execution failed unexpectedly: %s", defect(error))
+                _log.error("A step of an execution failed unexpectedly: %s", place_of(error))
 
     def _keep_time(self) -> None:
         with self._times:

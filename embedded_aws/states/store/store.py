@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.states.interpret.history import Event
-from embedded_aws.states.language.errors import defect
 from embedded_aws.states.language.json_text import dump
+from embedded_aws.wire import place_of
 from embedded_aws.wire.state_file import open_tables
 
 SCHEMA_VERSION = 1
@@ -171,7 +171,9 @@ class Store:
             try:
                 self.flush()
             except sqlite3.Error as error:
-                _log.error("The state could not be written, it is tried again with the next change: %s", defect(error))
+                _log.error(
+                    "The state could not be written, it is tried again with the next change: %s", place_of(error)
+                )
 
 
 def _values(group: Iterable[tuple[str, Sequence[Any]]]) -> Iterable[Sequence[Any]]:

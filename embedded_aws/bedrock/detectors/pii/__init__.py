@@ -20,7 +20,7 @@ from embedded_aws.bedrock.detectors.pii import (
     network,
     numbers,
 )
-from embedded_aws.bedrock.detectors.pii.resolve import resolve
+from embedded_aws.bedrock.detectors.pii.resolve import outside, resolve
 from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings, separated
 from embedded_aws.bedrock.detectors.text.spans import Span
 
@@ -41,11 +41,11 @@ def find(text: str, types: Collection[str]) -> list[Span]:
     candidates = _original(first, _candidates(first.text, types))
     for reading in others:
         surer = _original(reading, _candidates(reading.text, types))
-        candidates = [*_outside(candidates, surer), *surer]
+        candidates = [*outside(candidates, surer), *surer]
     if apart := separated(text):
         # Names and addresses have words on both sides: "Müller\u00adstraße" is one word.
         bordered = _original(apart, _candidates(apart.text, ()))
-        candidates = [*_outside(candidates, bordered), *_outside(bordered, candidates)]
+        candidates = [*outside(candidates, bordered), *outside(bordered, candidates)]
     spans = resolve(text, candidates, frozenset(types))
     for inside in encoded(text):
         spans += _original(inside, resolve(inside.text, _candidates(inside.text, types), frozenset(types)))
@@ -55,27 +55,10 @@ def find(text: str, types: Collection[str]) -> list[Span]:
 def _candidates(text: str, types: Collection[str]) -> list[Span]:
     candidates = [span for family in _FAMILIES for span in family(text)]
     grouped = groups.find(text)
-    candidates = [*_outside(candidates, grouped), *grouped]
+    candidates = [*outside(candidates, grouped), *grouped]
     if "NAME" in types or "ADDRESS" in types:
         candidates += names.find(text)
     return candidates
-
-
-def _outside(spans: list[Span], wider: list[Span]) -> list[Span]:
-    """The spans that are no part of a wider one of the same type."""
-    if not wider:
-        return spans
-    return [
-        span
-        for span in spans
-        if not any(
-            other.label == span.label
-            and other.start <= span.start
-            and span.end <= other.end
-            and (other.start, other.end) != (span.start, span.end)
-            for other in wider
-        )
-    ]
 
 
 def _original(folded: Folded, spans: list[Span]) -> list[Span]:

@@ -1,8 +1,8 @@
 """Numbers in groups that anything but letters and digits separates: tabs, blanks, line ends, dots, dashes, slashes.
 
-The rules of the other modules allow the separators that people use. Here a number's groups must have the sizes that its
-kind is written in, and a checksum or a word near it must speak for it: the cells of a table are separated by the same
-characters.
+The rules of the other modules allow the usual separators. Here a number's groups must have the usual sizes of its kind,
+and it needs a valid checksum or a word near it that names its kind, because the cells of a table have the same
+separators.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from embedded_aws.bedrock.detectors.pii.numbers import (
     ACCOUNT_WORDS,
     CARD_WORDS,
     HEALTH_WORDS,
+    ITIN_GROUP,
     ITIN_WORDS,
     NHS_WORDS,
+    NINO_PREFIX,
     ROUTING_WORDS,
     SIN_WORDS,
     SSN_WORDS,
@@ -34,10 +36,10 @@ _JOINER = re.compile(r"[\s/_.\-·•‧∙\\:~*+]{1,6}")
 _USUAL = re.compile(r"[ -]")
 _USUAL_IN_PHONES = re.compile(r"[ ./-]")
 _YEARS = re.compile(r"(?:(?:19|20)\d\d\D*)+")
+# the first digits of Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay
 _ISSUED = re.compile(
     r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3(?:0[0-5]|[47]|5(?:2[89]|[3-8])|[689])|6(?:011|2|4[4-9]|5)"
 )
-# the first digits of Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class _Shape:
 
 
 def _itin(text: str) -> bool:
-    return bool(re.fullmatch(r"9\d\d(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])\d{4}", text))
+    return bool(re.fullmatch(rf"9\d\d{ITIN_GROUP}\d{{4}}", text))
 
 
 _CARD = "CREDIT_DEBIT_CARD_NUMBER"
@@ -89,7 +91,7 @@ _SPACED = re.compile(
 )
 _SSN = re.compile(rf"{_LEFT}(?P<number>\d{{3}}(?P<gap>[/_.])\d\d(?P=gap)\d{{4}}){_RIGHT}")
 _NINO = re.compile(
-    rf"(?<![^\W_])(?!BG|GB|NK|KN|TN|NT|ZZ)(?P<number>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:{_JOINER.pattern}\d\d){{3}}"
+    rf"(?<![^\W_])(?P<number>{NINO_PREFIX}(?:{_JOINER.pattern}\d\d){{3}}"
     rf"{_JOINER.pattern}[A-D])(?![^\W_])"
 )
 _ACCOUNT = re.compile(
@@ -108,7 +110,7 @@ def _compact(number: str) -> str:
 
 
 def _odd(number: str, usual: re.Pattern[str] = _USUAL) -> bool:
-    """Whether a separator is none that the other modules know."""
+    """Whether the number has a separator that the other modules do not allow."""
     return any(not usual.fullmatch(gap) for gap in _gaps(number))
 
 
@@ -126,7 +128,7 @@ def _cards(text: str) -> Iterator[Span]:
 
 
 def _believable_card(number: str, digits: str) -> bool:
-    """Whether a number that no word calls a card's is one: an issuer's digits, a checksum, no row of years or cells."""
+    """Whether a number is a card's without a word that says so: an issuer's digits, a checksum, no years, no cells."""
     if not _ISSUED.match(digits) or not checksums.card(digits) or _YEARS.fullmatch(number):
         return False
     return all(map(_JOINER.fullmatch, _gaps(number)))
@@ -146,7 +148,7 @@ def _shapes(text: str) -> Iterator[Span]:
 
 
 def _spaced(text: str) -> Iterator[Span]:
-    """Numbers in no usual groups that a word near them calls by their name."""
+    """Numbers in unusual groups with a word near them that names their kind."""
     for match in _SPACED.finditer(text):
         start, end = match.span("number")
         digits = _compact(match["number"])

@@ -28,6 +28,8 @@ _NINO_WORDS = context(r"nino|ni|national insurance|ni number|insurance number")
 UTR_WORDS = context(r"utr|unique tax(?:payer)?|tax(?:payer)? reference|self[- ]assessment|hmrc|tax ref")
 _VIN_WORDS = context(r"vin|vehicle|chassis|car|truck")
 
+ITIN_GROUP = r"(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])"
+NINO_PREFIX = "(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _EXPIRY_WORDS = r"exp(?:ir(?:y|es?|ing|ation|ed))?|valid (?:thru|through|until|till|to)|good (?:thru|through)"
 
@@ -79,9 +81,9 @@ _RULES = (
     Rule("US_SOCIAL_SECURITY_NUMBER", _pattern(r"\d{3} \d{2} \d{4}"), 0.6, checksums.ssn),
     Rule("US_SOCIAL_SECURITY_NUMBER", re.compile(r"(?<!\w)[Xx*#]{3}[- ][Xx*#]{2}[- ]\d{4}(?!\w)"), 0.85),
     Rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-         _pattern(r"9\d\d-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}"), 0.9, None, ITIN_WORDS, 0.99),
+         _pattern(rf"9\d\d-{ITIN_GROUP}-\d{{4}}"), 0.9, None, ITIN_WORDS, 0.99),
     Rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-         _pattern(r"9\d\d ?(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9]) ?\d{4}"), 0.0, None, ITIN_WORDS, 0.95),
+         _pattern(rf"9\d\d ?{ITIN_GROUP} ?\d{{4}}"), 0.0, None, ITIN_WORDS, 0.95),
     Rule("US_BANK_ROUTING_NUMBER", _pattern(r"\d{4}[ -]?\d{4}[ -]?\d"), 0.0, checksums.aba_routing,
          ROUTING_WORDS, 0.95),
     Rule("US_BANK_ROUTING_NUMBER",
@@ -115,7 +117,7 @@ _RULES = (
          re.compile(rf"\b(?:SIN|(?i:social insurance (?:number|no\.?|num|#))){_LINK}(?<!\d)"
                     rf"(?P<value>\d{{3}}[ -]?\d{{3}}[ -]?\d{{3}}){_R}"), 0.9),
     Rule("UK_NATIONAL_INSURANCE_NUMBER",
-         _pattern(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?:[ -]?\d{2}){3}[ -]?[A-D]"), 0.95),
+         _pattern(rf"{NINO_PREFIX}(?:[ -]?\d{{2}}){{3}}[ -]?[A-D]"), 0.95),
     Rule("UK_NATIONAL_INSURANCE_NUMBER",
          _pattern(r"[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d]", re.IGNORECASE), 0.0, None, _NINO_WORDS, 0.9),
     Rule("UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", _pattern(r"\d{5}[ -]?\d{5}K?"), 0.0, checksums.utr, UTR_WORDS, 0.97),
@@ -129,7 +131,7 @@ _RULES = (
 )  # fmt: skip
 
 _IBAN_START = re.compile(r"(?<![^\W_])[A-Z]{2}[\W_]{0,6}\d[\W_]{0,6}\d(?=[\W_]{0,6}[A-Z\d])", re.IGNORECASE)
-IBAN_WORDS = context(r"iban|international bank account|bank account|account number|transfer")
+_IBAN_WORDS = context(r"iban|international bank account|bank account|account number|transfer")
 _LONGEST_GAP = 6
 
 
@@ -155,7 +157,7 @@ def _ibans(text: str) -> Iterator[Span]:
             continue
         if checksums.iban(re.sub(r"[\W_]", "", text[match.start() : end])):
             yield Span(match.start(), end, "INTERNATIONAL_BANK_ACCOUNT_NUMBER", 0.99)
-        elif usual and near(text, match.start(), end, IBAN_WORDS) and any(map(str.isdigit, text[match.end() : end])):
+        elif usual and near(text, match.start(), end, _IBAN_WORDS) and any(map(str.isdigit, text[match.end() : end])):
             yield Span(match.start(), end, "INTERNATIONAL_BANK_ACCOUNT_NUMBER", 0.75)
 
 

@@ -77,11 +77,27 @@ def _rests(text: str, span: Span, blockers: list[Span]) -> list[Span]:
     return pieces
 
 
+def outside(spans: list[Span], wider: list[Span]) -> list[Span]:
+    """The spans that are not part of a wider one of the same type."""
+    if not wider:
+        return spans
+    intervals = _Intervals()
+    for span in wider:
+        intervals.add(span)
+    return [span for span in spans if not any(_is_wider(other, span) for other in intervals.overlapping(span))]
+
+
+def _is_wider(other: Span, span: Span) -> bool:
+    """Whether `other` contains `span` and more, as the same type."""
+    contains = other.start <= span.start and span.end <= other.end
+    return contains and other.label == span.label and (other.start, other.end) != (span.start, span.end)
+
+
 _BUCKET = 64
 
 
 class _Intervals:
-    """Accepted spans, found again by position: buckets of 64 characters keep the search linear."""
+    """Spans, found again by position: buckets of 64 characters keep the search linear."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []

@@ -187,7 +187,7 @@ _LATIN = re.compile("[A-Za-z]")
 
 @lru_cache(maxsize=16)  # one text is read by several policies, and by every regular expression
 def legible(text: str) -> Folded:
-    """The text as its reader sees it, in the same case: "4111\u200b1111" reads 41111111, and "pаypal" is ASCII.
+    """The text as its reader sees it, in the same case: "4111\\u200b1111" reads 41111111, and "pаypal" is ASCII.
 
     Invisible and control characters are dropped, compatibility forms (full-width, mathematical, ligatures, no-break
     space), digits of all scripts and dashes become plain, marks that belong to no letter go, and look-alikes of Latin
@@ -234,8 +234,8 @@ _FEWEST_UNSEEN = 4  # flags of regions have more: "gbeng"
 
 
 def unseen(text: str) -> tuple[Folded, ...]:
-    """The texts written in characters that nobody sees and a model may read: ASCII in tags, bytes in variation
-    selectors (16 and 240 of them), each with its places."""
+    """The texts in invisible characters that a model may read: ASCII in tags, bytes in variation selectors (16 and 240
+    of them), each with its places."""
     if text.isascii():
         return ()
     texts = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,11 @@ def api(event, context):
 api.routes = {"/a": {"GET": 1, "POST": 2}, "/b/{c}": {"PUT": 3}}
 """
     (tmp_path / "routed.py").write_text(code, encoding="utf-8")
-    functions = Functions(Account(), tmp_path / "logs", workers=1)
-    for name in ("plain", "api", "missing"):
-        functions.register(FunctionConfig(name, f"routed.{name}", tmp_path))
-    for _ in range(2):
-        assert functions.routes("api", 30.0) == [("GET", "/a"), ("POST", "/a"), ("PUT", "/b/{c}")]
-    assert functions.routes("plain", 30.0) == []
-    with pytest.raises(ServiceError, match="Function missing cannot be loaded; see its log"):
-        functions.routes("missing", 30.0)
-    functions.close()
+    with closing(Functions(Account(), tmp_path / "logs", workers=1)) as functions:
+        for name in ("plain", "api", "missing"):
+            functions.register(FunctionConfig(name, f"routed.{name}", tmp_path))
+        for _ in range(2):
+            assert functions.routes("api", 30.0) == [("GET", "/a"), ("POST", "/a"), ("PUT", "/b/{c}")]
+        assert functions.routes("plain", 30.0) == []
+        with pytest.raises(ServiceError, match="Function missing cannot be loaded; see its log"):
+            functions.routes("missing", 30.0)

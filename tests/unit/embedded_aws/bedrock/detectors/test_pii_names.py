@@ -126,8 +126,12 @@ def test_any_text_gives_ordered_separate_spans(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [NOTE + "\n", "1 ", "1-", "a@", "Aa ", "John Smith ", "0:", "password ", "x.", "\n", "é"]
-)
+    "unit",
+    [
+        NOTE + "\n", "1 ", "1-", "a@", "Aa ", "John Smith ", "0:", "password ", "x.", "\n", "é",
+        "ssn 123_45_6789 \u200b", "a@b.co\x0c\0 ",
+    ],
+)  # fmt: skip
 def test_long_texts_take_linear_time(unit: str) -> None:
     """25,000 characters of text or of hostile repetition take well under a second."""
     pii.find("warm up", PII_TYPES)
