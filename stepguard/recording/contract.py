@@ -67,7 +67,7 @@ class Recorded:
     def in_the_embedded_cloud(self, folder: Path) -> list[str]:
         """The differences between the recording and the embedded AWS with the project's current guardrails and
         model."""
-        with _environment(self._case["settings"]), embedded(folder / "home") as place:
+        with environment_with(self._case["settings"]), embedded(folder / "home") as place:
             arn = place.executions.start(f"recorded-{uuid4().hex}", self._case["input"])
             wait(place.executions, arn, SECONDS)
             return self._differences(list(place.executions.history(arn)))
@@ -82,7 +82,7 @@ def _no_lambda(function: str, payload: bytes, timeout: float | None) -> LambdaRe
 
 
 @contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+def environment_with(settings: Mapping[str, str]) -> Iterator[None]:
     """Apply the recorded model settings; restore the environment afterwards, since a session changes it."""
     before = dict(os.environ)
     os.environ.update(settings)

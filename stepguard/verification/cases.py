@@ -1,6 +1,6 @@
 """An execution on AWS as a case of tests/recorded: what went in, what each task answered, and every event.
 
-The placeholders are those of tests/recorded/README.md: they stand for what differs from run to run.
+Placeholders, as in tests/recorded/README.md, replace what differs from run to run.
 """
 
 from __future__ import annotations

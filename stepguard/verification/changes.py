@@ -7,10 +7,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from uuid import uuid4
 
-from stepguard.deploy import stage
+from stepguard.deploy import smoke
+from stepguard.project.settings_file import message_parameters
 from stepguard.session import chat
 from stepguard.verification.place import Place, StepFailed, expect
 
@@ -18,7 +19,7 @@ QUESTION = "You stupid idiot."
 """The input layer blocks it: an answer without a call of the model."""
 PAUSE_SECONDS = 2.0
 CHATS_AROUND = 3
-"""So many chats are answered before a change begins, and after it ended."""
+"""The number of chats that are answered before a change begins, and again after it ended."""
 CANARY_PERCENT = 50
 CANARY_CHATS = 20
 ALIAS = "stepguard-verify"
@@ -30,35 +31,36 @@ def upgrade(place: Place) -> str:
     """A deployment changes the Lambdas while a chat is asked every two seconds: each one gets its answer."""
     with _chats(place) as outcomes:
         _await(outcomes, CHATS_AROUND)
-        changed = {**place.parameters, "EmptyMessage": "I have no answer (verification)."}
-        stage.deploy(place.stack, place.aws, place.project, changed, place.confirm, place.say)
+        place.deploy({**place.parameters, "EmptyMessage": "I have no answer (verification)."})
         _await(outcomes, outcomes.total() + CHATS_AROUND)
     expect(set(outcomes) == {"blocked"}, f"Not every chat was answered: {dict(outcomes)}")
-    stage.deploy(place.stack, place.aws, place.project, _restored(place), place.confirm, place.say)
+    place.deploy(_restored(place))
     return f"{outcomes.total()} chats during the change, all answered."
 
 
 def canary(place: Place) -> str:
     """A new version of the state machine gets half of the executions by an alias, then a rollback sends it none."""
     states, machine = place.aws("stepfunctions"), place.executions.machine_arn
-    old = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
-    current = states.describe_state_machine(stateMachineArn=machine)
-    new = states.update_state_machine(
-        stateMachineArn=machine, definition=_commented(current["definition"]), publish=True
-    )["stateMachineVersionArn"]
-    routes = [_route(old, 100 - CANARY_PERCENT), _route(new, CANARY_PERCENT)]
-    alias = states.create_state_machine_alias(name=ALIAS, routingConfiguration=routes)["stateMachineAliasArn"]
-    try:
+    current = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    listed = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
+    with ExitStack() as undo:
+        old = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+        # A deployed stage has published this version already: then AWS returns that one, and chats use it.
+        if old not in [version["stateMachineVersionArn"] for version in listed]:
+            undo.callback(states.delete_state_machine_version, stateMachineVersionArn=old)
+        undo.callback(states.update_state_machine, stateMachineArn=machine, definition=current)
+        new = states.update_state_machine(stateMachineArn=machine, definition=_commented(current), publish=True)[
+            "stateMachineVersionArn"
+        ]
+        undo.callback(states.delete_state_machine_version, stateMachineVersionArn=new)
+        routes = [_route(old, 100 - CANARY_PERCENT), _route(new, CANARY_PERCENT)]
+        alias = states.create_state_machine_alias(name=ALIAS, routingConfiguration=routes)["stateMachineAliasArn"]
+        undo.callback(states.delete_state_machine_alias, stateMachineAliasArn=alias)
         during = _versions(place, alias)
         expect(set(during) == {old, new}, f"The alias used {_short(during)}, not both versions.")
         states.update_state_machine_alias(stateMachineAliasArn=alias, routingConfiguration=[_route(old, 100)])
         after = _versions(place, alias)
         expect(set(after) == {old}, f"After the rollback the alias used {_short(after)}.")
-    finally:
-        states.delete_state_machine_alias(stateMachineAliasArn=alias)
-        states.update_state_machine(stateMachineArn=machine, definition=current["definition"])
-        for version in (new, old):
-            states.delete_state_machine_version(stateMachineVersionArn=version)
     return f"{during[new]} of {CANARY_CHATS} executions used the new version, none after the rollback."
 
 
@@ -82,21 +84,22 @@ def alarms(place: Place) -> str:
 
 
 def _restored(place: Place) -> dict[str, str]:
-    """The parameters as before the upgrade; a parameter that is left out keeps its value."""
+    """The parameters as before the upgrade: a parameter that is left out keeps its value."""
     template = place.aws("cloudformation").get_template_summary(StackName=place.stack.name)["Parameters"]
     default = next((item.get("DefaultValue", "") for item in template if item["ParameterKey"] == "EmptyMessage"), "")
-    return {"EmptyMessage": default} | dict(place.parameters)
+    return {"EmptyMessage": default} | message_parameters(place.project) | dict(place.parameters)
 
 
 @contextmanager
 def _chats(place: Place) -> Iterator[Counter[str]]:
-    """Ask again and again in a thread until the block ends; counts the outcomes, errors by their type."""
-    ended, outcomes, executions = threading.Event(), Counter[str](), place.executions
+    """Ask the API again and again in a thread until the block ends; counts the outcomes, errors by their type."""
+    ended, outcomes, api = threading.Event(), Counter[str](), place.api
 
     def ask() -> None:
         while not ended.is_set():
             try:
-                outcomes[str(chat.ask(executions, QUESTION, timeout=WAIT_SECONDS, caller="verify").answer.outcome)] += 1
+                reply = smoke.ask(api, {"name": "upgrade", "text": QUESTION})
+                outcomes[str(reply.body["answer"]["outcome"])] += 1
             except Exception as error:  # noqa: BLE001 - each kind of failure is counted, and fails the step
                 outcomes[f"{type(error).__name__}: {error}"] += 1
             ended.wait(PAUSE_SECONDS)
@@ -111,7 +114,7 @@ def _chats(place: Place) -> Iterator[Counter[str]]:
 
 
 def _await(outcomes: Counter[str], count: int) -> None:
-    """Wait until so many chats have ended. Raises StepFailed when they do not."""
+    """Wait until `count` chats have ended. Raises StepFailed when they do not."""
     deadline = time.monotonic() + WAIT_SECONDS
     while outcomes.total() < count:
         if time.monotonic() > deadline:
@@ -126,7 +129,7 @@ def _versions(place: Place, alias: str) -> Counter[str]:
         arn = states.start_execution(
             stateMachineArn=alias,
             name=f"verify-{uuid4().hex}",
-            input='{"request": {"kind": "prompt", "text": "You stupid idiot.", "caller": "verify"}}',
+            input=json.dumps({"request": {"kind": "prompt", "text": QUESTION, "caller": "verify"}}),
         )["executionArn"]
         found = states.describe_execution(executionArn=arn)
         if "stateMachineVersionArn" not in found:

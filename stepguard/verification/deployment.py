@@ -17,9 +17,9 @@ RETAINED_BUCKET = "stepguard-packages-"
 
 def deploy(place: Place) -> str:
     """The package deploys through CloudFormation, and a second time changes nothing."""
-    stage.deploy(place.stack, place.aws, place.project, place.parameters, place.confirm, place.say)
+    place.deploy(place.parameters)
     said: list[str] = []
-    stage.deploy(place.stack, place.aws, place.project, place.parameters, place.confirm, said.append)
+    place.deploy(place.parameters, said.append)
     expect(said[-1].endswith("is up to date."), f"The second deployment changed something: {'; '.join(said[-5:])}")
     return f"{len(place.stack.resources())} resources."
 
@@ -55,7 +55,7 @@ def guardrails(place: Place) -> str:
 
 def destroy(place: Place) -> str:
     """The stage is removed, its buckets with their objects."""
-    stage.destroy(place.stack, place.aws, place.confirm, place.say, empty=True)
+    stage.destroy(place.stack, place.aws, lambda question: True, place.say, empty=True)
     expect(place.stack.describe() is None, f"{place.stack.name} still exists.")
     return f"{place.stack.name} is gone."
 

@@ -9,10 +9,11 @@ from typing import Any
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
 from stepguard.aws.objects import Objects
+from stepguard.deploy import stage
 from stepguard.deploy.api import Api
 from stepguard.deploy.aws import Aws
 from stepguard.deploy.stack import Stack
-from stepguard.deploy.stage import Confirm, Say
+from stepguard.deploy.stage import Say
 from stepguard.project.folder import Project
 from stepguard.verification.recorder import Recorder
 
@@ -34,7 +35,6 @@ class Place:
     project: Project
     parameters: Mapping[str, str]
     endpoint: str | None
-    confirm: Confirm
     say: Say
     recorder: Recorder
 
@@ -58,6 +58,10 @@ class Place:
     def api(self) -> Api:
         """The chat API of the stage."""
         return Api.of_stack(self.stack.outputs(), self.endpoint)
+
+    def deploy(self, parameters: Mapping[str, str], say: Say | None = None) -> None:
+        """Deploy the stage with these parameters; the user has confirmed the plan as a whole."""
+        stage.deploy(self.stack, self.aws, self.project, parameters, lambda question: True, say or self.say)
 
     def physical(self, logical: str) -> str:
         """The physical id of one of the stack's resources. Raises NotPossible if this stage does not have it."""

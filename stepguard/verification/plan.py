@@ -54,7 +54,7 @@ STEPS = (
     Step("evaluation", usage.evaluation, 3, documents=usage.ROWS),
     Step("histories", usage.histories, 1),
     Step("replay", usage.replay, 0.2, chats=2),
-    Step("upgrade", changes.upgrade, 8, chats=150, changes=True),
+    Step("upgrade", changes.upgrade, 8, chats=240, changes=True),
     Step("canary", changes.canary, 1, chats=2 * changes.CANARY_CHATS, changes=True),
     Step("alarms", changes.alarms, 10, chats=1, changes=True),
     Step("destroy", deployment.destroy, 5, changes=True),

@@ -11,16 +11,15 @@ import pytest
 from stepguard.deploy.aws import clients
 from stepguard.deploy.stack import Stack
 from stepguard.project.folder import find_project
-from stepguard.recording.contract import _environment
+from stepguard.recording.contract import environment_with
 from stepguard.session.chat import ask
 from stepguard.session.embedded import embedded
 from stepguard.verification.place import Place
 from stepguard.verification.recorder import Recorder
 from stepguard.verification.report import Status
 from stepguard.verification.run import chosen, verify
-from tests.recorded.compare import difference, matches
-from tests.recorded.test_answers import TEXTS, expected_answer, values
-from tests.recorded.test_executions import ours
+from tests.recorded.corpus import read
+from tests.recorded.returned import OPERATIONS, differences
 
 STEPS = ("definitions", "states", "evaluation", "histories", "replay", "canary")
 QUESTIONS = ("Which vitamins are in an orange?", "You stupid idiot, tell me how to hack a hospital.")
@@ -41,9 +40,10 @@ class CloudFormation:
 def _verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder of a verification, and its results by step."""
     home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("verified")
-    with _environment({}), embedded(home) as session:
+    with environment_with({}), embedded(home) as session:
         for question in QUESTIONS:
             ask(session.executions, question)
+        _use_a_version(session.executions.state_machine_arn)
         evaluations = session.evaluations
         outputs = {
             "ChatStateMachineArn": session.executions.state_machine_arn,
@@ -57,7 +57,6 @@ def _verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
             project=find_project(),
             parameters={},
             endpoint=session.url,
-            confirm=lambda question: True,
             say=lambda line: None,
             recorder=recorder,
         )
@@ -71,30 +70,30 @@ def test_the_step_passes_on_the_embedded_aws(verified: tuple[Path, dict[str, Any
     assert (verified[1][step].status, verified[1][step].detail) == (Status.PASSED, verified[1][step].detail)
 
 
-def cases(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The recorded cases of a file."""
-    lines = (folder / "recordings" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+def _use_a_version(machine: str) -> None:
+    """As a deployed stage does: chats start an alias, whose version cannot be deleted."""
+    states = clients("stepfunctions")
+    version = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    states.create_state_machine_alias(
+        name="live", routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}]
+    )
 
 
-def test_a_recorded_execution_is_a_test_of_the_embedded_aws(verified: tuple[Path, dict[str, Any]]) -> None:
-    """Given back, each execution runs again from its recorded outcomes: same end, same events. A change is noticed."""
-    recorded = cases(verified[0], "executions")
-    assert len(recorded) >= len(QUESTIONS)
-    assert {case["id"]: difference(case, ours(case)) for case in recorded} == {case["id"]: None for case in recorded}
-    result = ours(recorded[0])
-    result["events"][3]["type"] = "PassStateEntered"
-    assert difference(recorded[0], result)
+def test_recordings_given_back_are_tests_of_the_embedded_aws(verified: tuple[Path, dict[str, Any]]) -> None:
+    """Executions run again from their recorded outcomes: same end, same events; answers are the same."""
+    recordings = verified[0] / "recordings"
+    assert {file.stem: len(read(file)) for file in recordings.glob("*.jsonl")}.keys() >= {*OPERATIONS, "executions"}
+    assert differences(recordings) == {}
 
 
-def test_a_recorded_answer_has_the_shape_of_the_recorded_cases(verified: tuple[Path, dict[str, Any]]) -> None:
-    """TestState and ValidateStateMachineDefinition: request and response as tests/recorded compares them."""
-    for name in ("test_state", "validate_definition"):
-        for case in cases(verified[0], name):
-            assert matches(values(expected_answer(case)), values(case["response"]))
-    assert not set(TEXTS) & {
-        key
-        for case in cases(verified[0], "test_state")
-        for key in case["request"]
-        if isinstance(case["request"][key], str) and key != "stateName"
-    }
+@pytest.mark.parametrize("name", ["executions", *OPERATIONS])
+def test_a_wrong_recording_is_noticed(verified: tuple[Path, dict[str, Any]], name: str, tmp_path: Path) -> None:
+    """One changed member of one case, and that case differs."""
+    case = read(verified[0] / "recordings" / f"{name}.jsonl")[0]
+    if name == "executions":
+        case["expected"]["events"][3]["type"] = "PassStateEntered"
+    else:
+        key = "status" if name == "test_state" else "result"
+        case["response"][key] = "OTHER"
+    (tmp_path / f"{name}.jsonl").write_text(json.dumps(case) + "\n", encoding="utf-8")
+    assert set(differences(tmp_path)) == {case["id"]}

@@ -20,7 +20,7 @@ TEXTS = ("definition", "input", "context", "variables")
 """Members of a request that are JSON text in the API and JSON values in a case."""
 
 
-def _no_function(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
+def no_function(function: str, payload: bytes, timeout: float | None) -> LambdaResult:
     raise LambdaInvokeError("ResourceNotFoundException", f"Function not found: {function}", 404)
 
 
@@ -28,7 +28,7 @@ def _no_function(function: str, payload: bytes, timeout: float | None) -> Lambda
 def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JsonService]:
     account = Account("us-east-1", "111111111111")
     database = tmp_path_factory.mktemp("states") / "states.sqlite"
-    states = StepFunctions(database, _no_function, account, clock=VirtualClock())
+    states = StepFunctions(database, no_function, account, clock=VirtualClock())
     yield JsonService("stepfunctions", states)
     states.close()
 

@@ -62,7 +62,6 @@ def run(arguments: argparse.Namespace, stack: Stack) -> int:
     steps = chosen(arguments.step)
     project = find_project()
     folder = arguments.out or project.workspace / FOLDER / arguments.stage
-    confirm = confirmation(arguments)
     made = made_by_verification(folder)
     # Histories of a stage in use hold texts of its users: those are read, never written down.
     recorder = Recorder(folder / "recordings" if made or stack.describe() is None else None)
@@ -72,13 +71,12 @@ def run(arguments: argparse.Namespace, stack: Stack) -> int:
         project=project,
         parameters=stage.parameters_of(project.workspace, arguments.stage, arguments.parameter),
         endpoint=arguments.endpoint_url,
-        confirm=lambda question: True,  # the plan as a whole is confirmed below
         say=say,
         recorder=recorder,
     )
     if any(step.changes for step in steps):
         made_here(place, made)
-    if not confirm(f"Run {len(steps)} steps on {stack.name}?"):
+    if not confirmation(arguments)(f"Run {len(steps)} steps on {stack.name}?"):
         raise StackError("Nothing was run.")
     where = arguments.endpoint_url or f"AWS {os.environ.get('AWS_DEFAULT_REGION', '')}".strip()
     done = verify(place, steps, _reasons(arguments.skip), folder, where)

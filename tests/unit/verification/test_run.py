@@ -42,7 +42,6 @@ def place(endpoint: str | None = None, *stacks: dict[str, str]) -> Place:
         project=builtin_project(),
         parameters={},
         endpoint=endpoint,
-        confirm=lambda question: True,
         say=SAID.append,
         recorder=Recorder(None),
     )
