@@ -56,7 +56,7 @@ doctor: setup ## check the configuration and the endpoints
 test: $(TEST) ## all tests that need nothing but this folder
 	@$(BIN)/python -m pytest -q
 
-test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no language model (under a minute)
+test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no language model (about two minutes)
 	@$(BIN)/python -m pytest -q -m "not process and not models" tests/unit tests/contract tests/workflow tests/recorded
 
 test-attacks: $(TEST) ## the attacks, and every test that the threat model names as a proof (part of make test)

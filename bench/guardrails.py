@@ -271,7 +271,7 @@ def main(arguments: list[str] | None = None) -> int:
     encoder.embed(["warm up"])
     times = speed(given.data)
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
-    told = paraphrases(given.data)
+    paraphrased = paraphrases(given.data)
     alarms = answer_alarms(given.data)
     inside = planted(given.data)
     safe = safe_texts()
@@ -281,7 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
             json.dumps(
                 {
                     "results": [asdict(result) for result in results],
-                    "paraphrases": told,
+                    "paraphrases": paraphrased,
                     "answers": alarms,
                     "planted": inside,
                     "safe": safe,
@@ -293,7 +293,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for result in results:
         print_result(result)
-    for group, rates in told.items():
+    for group, rates in paraphrased.items():
         print(f"{group}: {rates}")
     for label, shares in alarms.items():
         print(f"false alarms at strength HIGH, MEDIUM, {label}: {shares}")

@@ -38,7 +38,7 @@ REQUIREMENTS = {
 }
 LENGTH = 200
 TURN = 10
-"""Texts that a contender is asked for before it is the next one's turn."""
+"""Texts that a contender gets in a row before the next one's turn."""
 
 _WORDS = ["miracle cure", "guaranteed cure", "blood letting"]
 _PATTERNS = [r"\bMRN[ :#-]{0,3}\d{6,10}\b", r"\bTCK-\d{4}\b"]
@@ -151,15 +151,15 @@ def child(python: Path, name: str, options: dict[str, Any], core: int) -> Iterat
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    given, told = process.stdin, process.stdout
+    given, printed = process.stdin, process.stdout
     try:
-        if told.readline() != "ready\n":
+        if printed.readline() != "ready\n":
             raise NotMeasuredError(f"{name} does not load in {python}")
 
         def ask(batch: list[str]) -> tuple[list[float], int]:
             given.write(json.dumps(batch) + "\n")
             given.flush()
-            answer = json.loads(told.readline())
+            answer = json.loads(printed.readline())
             return answer["milliseconds"], answer["found"]
 
         running = Running("", process.pid)
@@ -181,9 +181,9 @@ def client(server: Running, chosen: dict[str, Any]) -> Contender:
         milliseconds, found = [], 0
         for text in batch:
             started = time.perf_counter()
-            told = runtime.apply_guardrail(**request, content=[{"text": {"text": text}}])
+            reply = runtime.apply_guardrail(**request, content=[{"text": {"text": text}}])
             milliseconds.append((time.perf_counter() - started) * 1000)
-            found += told["action"] != "NONE"
+            found += reply["action"] != "NONE"
         return milliseconds, found
 
     return Contender("", ask, server.memory_mb)
@@ -300,19 +300,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"skipped: {given.data} does not hold the public data sets; set STEPGUARD_DATA", file=sys.stderr)
         return 1
     try:
-        told = run(given)
+        results = run(given)
     except NotMeasuredError as error:
         print(error, file=sys.stderr)
         return 1
     if given.json:
-        print(json.dumps(told))
+        print(json.dumps(results))
         return 0
-    print(f"{told['measured']}, load average {told['load_average']}, core {given.core}\n")
+    print(f"{results['measured']}, load average {results['load_average']}, core {given.core}\n")
     print("| contender | p50 ms | p95 ms | first call ms | memory MB | something found |\n|---|---|---|---|---|---|")
-    for name, row in told["contenders"].items():
+    for name, row in results["contenders"].items():
         print(f"| {name} | {row['p50_ms']} | {row['p95_ms']} | {row['first_call_ms']:.0f} | {row['memory_mb']} "
               f"| {row['found']} of {row['texts']} |")  # fmt: skip
-    for peer, ratio in told["ratios"].items():
+    for peer, ratio in results["ratios"].items():
         print(f"\n{peer} takes {ratio['p50_ms']} times our p50, {ratio['p95_ms']} times our p95, "
               f"{ratio['memory_mb']} times our memory")  # fmt: skip
     return 0

@@ -33,8 +33,8 @@ def stepguard(policies: dict[str, Any]) -> Scan:
     request = {"guardrailIdentifier": made, "guardrailVersion": "DRAFT", "source": "INPUT"}
 
     def scan(text: str) -> bool:
-        told = runtime.call("ApplyGuardrail", {**request, "content": [{"text": {"text": text}}]})
-        return bool(told["action"] != "NONE")
+        reply = runtime.call("ApplyGuardrail", {**request, "content": [{"text": {"text": text}}]})
+        return bool(reply["action"] != "NONE")
 
     return scan
 

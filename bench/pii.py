@@ -108,7 +108,7 @@ _MARKED = re.compile(r"\[([A-Z_]{2,})\|((?:[^\[\]]|\[(?![A-Z_]{2,}\|))*?)\]")
 
 
 def marked(line: str) -> Sentence:
-    """A line of text with its spans marked as [TYPE|value]; "\\n" stands for a line end."""
+    """A line of text with its spans marked as [TYPE|value]; "\\n" is a line end."""
     text, spans, at = "", list[Span](), 0
     line = line.replace("\\n", "\n")
     for match in _MARKED.finditer(line):

@@ -49,17 +49,17 @@ def escaped(text: str) -> str:
 def table(results: list[tuple[Case, dict[str, tuple[bool, str]]]], names: list[str]) -> Iterator[str]:
     """The Markdown table, one heading for each group of calls, with the totals."""
     group = ""
-    for case, told in results:
+    for case, replies in results:
         if case.group != group:
             group = case.group
             yield f"\n### {group}\n"
             yield f"| call | AWS | {' | '.join(names)} |"
             yield f"|---|---|{'---|' * len(names)}"
-        cells = " | ".join(cell(*told[name]) for name in names)
+        cells = " | ".join(cell(*replies[name]) for name in names)
         yield f"| {escaped(case.call)} | {escaped(case.aws)} [{case.source}] | {cells} |"
     yield "\n### Total\n"
     for name in names:
-        yield f"- {name}: {sum(told[name][0] for _, told in results)} of {len(results)} as AWS says"
+        yield f"- {name}: {sum(replies[name][0] for _, replies in results)} of {len(results)} as AWS says"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,8 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         rows: list[dict[str, Any]] = [
             {"group": case.group, "call": case.call, "aws": case.aws, "source": case.source}
-            | {name: {"agrees": agrees, "answer": shown} for name, (agrees, shown) in told.items()}
-            for case, told in results
+            | {name: {"agrees": agrees, "answer": shown} for name, (agrees, shown) in replies.items()}
+            for case, replies in results
         ]
         print(json.dumps({"wire": rows}))
     else:

@@ -37,8 +37,8 @@ from bench.wire_side import (
     MODEL,
     OUTPUT_MESSAGE,
     Case,
+    Reply,
     Side,
-    Told,
     blocked,
     brief,
     entries,
@@ -59,34 +59,34 @@ _ANTHROPIC = json.dumps(
 # --- calls of more than one step ------------------------------------------------------------------------------------
 
 
-def _same_name_twice(side: Side) -> Told:
+def _same_name_twice(side: Side) -> Reply:
     name = f"wire-{uuid4().hex[:12]}"
     side.create(words(), name=name)
     return side.create(words(), name=name)
 
 
-def _versions(side: Side) -> Told:
+def _versions(side: Side) -> Reply:
     identifier = side.create(words())["guardrailId"]
     first, second = (side.bedrock.create_guardrail_version(guardrailIdentifier=identifier)["version"] for _ in range(2))
     listed = side.bedrock.list_guardrails(guardrailIdentifier=identifier)["guardrails"]
     return {"versions": [first, second], "listed": sorted(item["version"] for item in listed)}
 
 
-def _version_after_update(side: Side) -> Told:
+def _version_after_update(side: Side) -> Reply:
     identifier = side.create(words())["guardrailId"]
     version = side.bedrock.create_guardrail_version(guardrailIdentifier=identifier)["version"]
     side.bedrock.update_guardrail(guardrailIdentifier=identifier, name=f"wire-{uuid4().hex[:8]}", **MESSAGES, **TOPIC)
     request = {"guardrailIdentifier": identifier, "source": "INPUT", "content": [block(CURE)]}
     return {
-        told: side.runtime.apply_guardrail(guardrailVersion=told, **request)["action"] for told in (version, "DRAFT")
+        reply: side.runtime.apply_guardrail(guardrailVersion=reply, **request)["action"] for reply in (version, "DRAFT")
     }
 
 
-def _policies(read: Told) -> list[str]:
+def _policies(read: Reply) -> list[str]:
     return [name for name, value in read.items() if name.endswith("Policy") and value]
 
 
-def _read(side: Side) -> Told:
+def _read(side: Side) -> Reply:
     policies = {**words(), **pii("EMAIL"), **content("HATE"), **TOPIC}
     read = side.bedrock.get_guardrail(guardrailIdentifier=side.create(policies)["guardrailId"])
     return {
@@ -96,14 +96,14 @@ def _read(side: Side) -> Told:
     }
 
 
-def _deleted(side: Side) -> Told:
+def _deleted(side: Side) -> Reply:
     identifier = side.create(words())["guardrailId"]
     side.bedrock.delete_guardrail(guardrailIdentifier=identifier)
     return dict(side.bedrock.get_guardrail(guardrailIdentifier=identifier))
 
 
-def _apply_unknown(identifier: str, version: str = "DRAFT") -> Callable[[Side], Told]:
-    def run(side: Side) -> Told:
+def _apply_unknown(identifier: str, version: str = "DRAFT") -> Callable[[Side], Reply]:
+    def run(side: Side) -> Reply:
         named = identifier or side.guardrail(words())
         request = {"guardrailIdentifier": named, "guardrailVersion": version, "source": "INPUT"}
         return dict(side.runtime.apply_guardrail(**request, content=[block(_HARMLESS)]))
@@ -111,34 +111,34 @@ def _apply_unknown(identifier: str, version: str = "DRAFT") -> Callable[[Side], 
     return run
 
 
-def _invoke(side: Side) -> Told:
+def _invoke(side: Side) -> Reply:
     answered = side.runtime.invoke_model(
         modelId="anthropic.echo", guardrailIdentifier=side.guardrail(words()), guardrailVersion="DRAFT",
         trace="ENABLED", body=_ANTHROPIC,
     )  # fmt: skip
-    told = json.loads(answered["body"].read())
-    return {name: value for name, value in told.items() if name.startswith("amazon") or name == "content"}
+    reply = json.loads(answered["body"].read())
+    return {name: value for name, value in reply.items() if name.startswith("amazon") or name == "content"}
 
 
-def _invoke_stream(side: Side) -> Told:
+def _invoke_stream(side: Side) -> Reply:
     named = {"guardrailIdentifier": side.guardrail(words()), "guardrailVersion": "DRAFT"}
     answered = side.runtime.invoke_model_with_response_stream(modelId="anthropic.echo", body=_ANTHROPIC, **named)
     chunks = [json.loads(event["chunk"]["bytes"]) for event in answered["body"]]
     return {"chunks": len(chunks), "action": next((c[_ACTION] for c in chunks if _ACTION in c), "not reported")}
 
 
-def _tools(side: Side) -> Told:
+def _tools(side: Side) -> Reply:
     tool = {"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}
     return side.converse(words(), CURE, toolConfig={"tools": [tool]})
 
 
-def _checks(side: Side) -> Told:
+def _checks(side: Side) -> Reply:
     message = {"role": "user", "content": [{"text": "You are a worthless, stupid idiot."}]}
     checks = {"contentFilter": {"categories": [{"category": "INSULTS"}]}}
     return dict(side.runtime.invoke_guardrail_checks(messages=[message], checks=checks))
 
 
-def _stream(side: Side) -> Told:
+def _stream(side: Side) -> Reply:
     config = {"guardrailIdentifier": side.guardrail(words()), "guardrailVersion": "DRAFT"}
     message = [{"role": "user", "content": [{"text": CURE}]}]
     events = list(side.runtime.converse_stream(modelId=MODEL, messages=message, guardrailConfig=config)["stream"])
@@ -146,26 +146,26 @@ def _stream(side: Side) -> Told:
     return {"events": len(events), **stop}
 
 
-def _image(kind: str, side: int = 64) -> Callable[[Side], Told]:
+def _image(kind: str, side: int = 64) -> Callable[[Side], Reply]:
     policies = content(kind, inputModalities=["TEXT", "IMAGE"], outputModalities=["TEXT"])
     return lambda server: server.apply(policies, [{"image": {"format": "png", "source": {"bytes": png(side)}}}])
 
 
-def _judged(told: Told) -> bool:
-    counted = told["usage"].get("contentPolicyImageUnits") == 1
-    return passed(told) and counted and _coverage(told, "images") == {"guarded": 1, "total": 1}
+def _judged(reply: Reply) -> bool:
+    counted = reply["usage"].get("contentPolicyImageUnits") == 1
+    return passed(reply) and counted and _coverage(reply, "images") == {"guarded": 1, "total": 1}
 
 
-def _image_units(told: Told) -> str:
-    return f"{brief(told)}, units: {units(told)}, coverage {told.get('guardrailCoverage')}"
+def _image_units(reply: Reply) -> str:
+    return f"{brief(reply)}, units: {units(reply)}, coverage {reply.get('guardrailCoverage')}"
 
 
-def _coverage(told: Told, kind: str = "textCharacters") -> Told:
-    return dict(told.get("guardrailCoverage", {}).get(kind, {}))
+def _coverage(reply: Reply, kind: str = "textCharacters") -> Reply:
+    return dict(reply.get("guardrailCoverage", {}).get(kind, {}))
 
 
-def _trace(told: Told) -> Told:
-    return dict(told.get("trace", {}).get("guardrail", {}))
+def _trace(reply: Reply) -> Reply:
+    return dict(reply.get("trace", {}).get("guardrail", {}))
 
 
 _CONTROL, _APPLY, _REPORT, _ERRORS, _INLINE = (
@@ -176,7 +176,7 @@ _INVALID = ("ValidationException",)
 
 CASES: tuple[Case, ...] = (
     Case(_CONTROL, "CreateGuardrail", "guardrailId, guardrailArn, version DRAFT, createdAt", "model",
-         lambda side: side.create(words()), lambda told: told["version"] == "DRAFT" and "createdAt" in told,
+         lambda side: side.create(words()), lambda reply: reply["version"] == "DRAFT" and "createdAt" in reply,
          show=members),
     Case(_CONTROL, "… with a name that exists", "ConflictException", "docs", _same_name_twice,
          refused=("ConflictException",)),
@@ -196,12 +196,12 @@ CASES: tuple[Case, ...] = (
     Case(_CONTROL, "… grounding threshold 1", "refused: 0 to 0.99", "docs",
          lambda side: side.create(grounded(1.0)), refused=_INVALID),
     Case(_CONTROL, "CreateGuardrailVersion twice, ListGuardrails of it", "versions 1 and 2; DRAFT, 1 and 2 listed",
-         "docs", _versions, lambda told: told == {"versions": ["1", "2"], "listed": ["1", "2", "DRAFT"]}),
+         "docs", _versions, lambda reply: reply == {"versions": ["1", "2"], "listed": ["1", "2", "DRAFT"]}),
     Case(_CONTROL, "UpdateGuardrail takes a word away, ApplyGuardrail", "version 1 still blocks it, DRAFT does not",
-         "docs", _version_after_update, lambda told: told == {"1": "GUARDRAIL_INTERVENED", "DRAFT": "NONE"}),
+         "docs", _version_after_update, lambda reply: reply == {"1": "GUARDRAIL_INTERVENED", "DRAFT": "NONE"}),
     Case(_CONTROL, "GetGuardrail", "READY; topics, filters, words, piiEntities (the read shape)", "model", _read,
-         lambda told: {"contentPolicy.filters", "sensitiveInformationPolicy.piiEntities", "topicPolicy.topics",
-                       "wordPolicy.words"} <= set(told["read"])),
+         lambda reply: {"contentPolicy.filters", "sensitiveInformationPolicy.piiEntities", "topicPolicy.topics",
+                       "wordPolicy.words"} <= set(reply["read"])),
     Case(_CONTROL, "GetGuardrail after DeleteGuardrail", "ResourceNotFoundException", "docs", _deleted,
          refused=("ResourceNotFoundException",)),
     Case(_APPLY, "custom word, INPUT", "blocked, message for inputs", "docs",
@@ -217,14 +217,15 @@ CASES: tuple[Case, ...] = (
          masked("My card number is {CREDIT_DEBIT_CARD_NUMBER}, please keep it.")),
     Case(_APPLY, "NAME and ADDRESS masked", "intervened, {NAME}, {ADDRESS}", "docs",
          lambda side: side.apply(pii("NAME", "ADDRESS"), "John Smith lives at 12 Main Street, Springfield, IL 62701."),
-         lambda told: brief(told).startswith("GUARDRAIL_INTERVENED, outputs [{NAME} lives at {ADDRESS}")),
+         lambda reply: brief(reply).startswith("GUARDRAIL_INTERVENED, outputs [{NAME} lives at {ADDRESS}")),
     Case(_APPLY, "regex masked", "intervened, {Ticket}", "docs",
          lambda side: side.apply(regex(), "It is TCK-1234."), masked("It is {Ticket}.")),
     Case(_APPLY, "EMAIL masked and a card blocked", "the message alone; the mask is still reported", "docs",
          lambda side: side.apply({"sensitiveInformationPolicyConfig": {"piiEntitiesConfig": [
              {"type": "EMAIL", "action": "ANONYMIZE"}, {"type": "CREDIT_DEBIT_CARD_NUMBER", "action": "BLOCK"}]}},
              f"{CARD} {EMAIL}"),
-         lambda told: blocked("sensitiveInformationPolicy", "piiEntities")(told) and "EMAIL ANONYMIZED" in brief(told)),
+         lambda reply: blocked("sensitiveInformationPolicy", "piiEntities")(reply)
+         and "EMAIL ANONYMIZED" in brief(reply)),
     Case(_APPLY, "content filter INSULTS", "blocked, with a confidence", "docs",
          lambda side: side.apply(content("INSULTS"), "You are a worthless, stupid idiot."),
          blocked("contentPolicy", "filters")),
@@ -237,49 +238,50 @@ CASES: tuple[Case, ...] = (
          blocked("topicPolicy", "topics")),
     Case(_APPLY, "custom word with inputEnabled false, INPUT", "not evaluated, 0 units", "docs",
          lambda side: side.apply(words(inputEnabled=False), CURE),
-         lambda told: passed(told) and not told["usage"]["wordPolicyUnits"],
-         show=lambda told: f"{brief(told)}, units: {units(told)}"),
+         lambda reply: passed(reply) and not reply["usage"]["wordPolicyUnits"],
+         show=lambda reply: f"{brief(reply)}, units: {units(reply)}"),
     Case(_APPLY, "custom word with inputAction NONE", "detect mode: NONE, detected true, no outputs", "docs",
          lambda side: side.apply(words(inputAction="NONE"), CURE),
-         lambda told: passed(told) and [word.get("detected") for word in entries(told, "wordPolicy", "customWords")]
+         lambda reply: passed(reply) and [word.get("detected") for word in entries(reply, "wordPolicy", "customWords")]
          == [True]),
     Case(_APPLY, "EMAIL with inputAction NONE", "detect mode: NONE, detected true, no outputs", "docs",
          lambda side: side.apply(pii("EMAIL", inputAction="NONE"), EMAIL),
-         lambda told: passed(told) and "EMAIL NONE" in brief(told)),
+         lambda reply: passed(reply) and "EMAIL NONE" in brief(reply)),
     Case(_APPLY, "a harmless text", "NONE, outputs []", "docs", lambda side: side.apply(words(), _HARMLESS), passed),
     Case(_REPORT, "actionReason of a block", "Guardrail blocked.", "docs", lambda side: side.apply(words(), CURE),
-         lambda told: told.get("actionReason") == "Guardrail blocked.",
-         show=lambda told: str(told.get("actionReason", "absent"))),
+         lambda reply: reply.get("actionReason") == "Guardrail blocked.",
+         show=lambda reply: str(reply.get("actionReason", "absent"))),
     Case(_REPORT, "wordPolicy of an assessment", "customWords and managedWordLists, both required", "model",
          lambda side: side.apply(words(), CURE),
-         lambda told: {"customWords", "managedWordLists"} <= set(told["assessments"][0]["wordPolicy"]),
-         show=lambda told: ", ".join(told["assessments"][0].get("wordPolicy", {}))),
+         lambda reply: {"customWords", "managedWordLists"} <= set(reply["assessments"][0]["wordPolicy"]),
+         show=lambda reply: ", ".join(reply["assessments"][0].get("wordPolicy", {}))),
     Case(_REPORT, "invocationMetrics and appliedGuardrailDetails of an assessment", "latency, units, coverage; ARN",
          "docs", lambda side: side.apply(words(), CURE),
-         lambda told: {"invocationMetrics", "appliedGuardrailDetails"} <= set(told["assessments"][0]),
-         show=lambda told: ", ".join(told["assessments"][0])),
+         lambda reply: {"invocationMetrics", "appliedGuardrailDetails"} <= set(reply["assessments"][0]),
+         show=lambda reply: ", ".join(reply["assessments"][0])),
     Case(_REPORT, "outputScope FULL, nothing found", "each filter and PII type with detected false", "docs",
          lambda side: side.apply({**content("HATE"), **pii("EMAIL")}, _HARMLESS, outputScope="FULL"),
-         lambda told: [entry.get("detected") for entry in [*entries(told, "contentPolicy", "filters"), *entries(
-             told, "sensitiveInformationPolicy", "piiEntities")]] == [False, False]),
+         lambda reply: [entry.get("detected") for entry in [*entries(reply, "contentPolicy", "filters"), *entries(
+             reply, "sensitiveInformationPolicy", "piiEntities")]] == [False, False]),
     Case(_REPORT, "units of 1,001 characters, PII", "2 sensitiveInformationPolicyUnits", "docs",
          lambda side: side.apply(pii("EMAIL"), "An orange. " * 91),
-         lambda told: told["usage"]["sensitiveInformationPolicyUnits"] == 2, show=units),
+         lambda reply: reply["usage"]["sensitiveInformationPolicyUnits"] == 2, show=units),
     Case(_REPORT, "units of a regex", "sensitiveInformationPolicyFreeUnits", "reported",
          lambda side: side.apply(regex(), _HARMLESS),
-         lambda told: told["usage"]["sensitiveInformationPolicyFreeUnits"] == 1
-         and told["usage"]["sensitiveInformationPolicyUnits"] == 0, show=units),
+         lambda reply: reply["usage"]["sensitiveInformationPolicyFreeUnits"] == 1
+         and reply["usage"]["sensitiveInformationPolicyUnits"] == 0, show=units),
     Case(_REPORT, "two blocks, one with an address", "one output for each block", "docs",
          lambda side: side.apply(pii("EMAIL"), [block(EMAIL), block("All is well.")]),
          masked(MASKED_EMAIL, "All is well.")),
     Case(_REPORT, "two blocks, one guard_content", "only that block is judged, and counted as guarded", "docs",
          lambda side: side.apply(words(), [block(CURE), block(_HARMLESS, "guard_content")]),
-         lambda told: passed(told) and _coverage(told) == {"guarded": len(_HARMLESS), "total": len(CURE + _HARMLESS)},
-         show=lambda told: f"{brief(told)}, coverage {_coverage(told)}"),
+         lambda reply: passed(reply)
+         and _coverage(reply) == {"guarded": len(_HARMLESS), "total": len(CURE + _HARMLESS)},
+         show=lambda reply: f"{brief(reply)}, coverage {_coverage(reply)}"),
     Case(_REPORT, "grounding, an answer that the source says", "NONE", "docs",
          lambda side: side.apply(grounded(), answer("The Eiffel Tower is 330 metres tall."), "OUTPUT",
                                  outputScope="FULL"),
-         lambda told: told["action"] == "NONE" and told["usage"]["contextualGroundingPolicyUnits"] > 0),
+         lambda reply: reply["action"] == "NONE" and reply["usage"]["contextualGroundingPolicyUnits"] > 0),
     Case(_REPORT, "grounding, an invented answer", "blocked, score under the threshold", "docs",
          lambda side: side.apply(grounded(), answer("Penguins on Mars bought the Colosseum from a dentist."), "OUTPUT"),
          blocked("contextualGroundingPolicy", "filters", OUTPUT_MESSAGE)),
@@ -307,37 +309,37 @@ CASES: tuple[Case, ...] = (
          refused=_INVALID),
     Case(_INLINE, "Converse, a blocked question", "guardrail_intervened, message, 0 tokens, inputAssessment", "docs",
          lambda side: side.converse(words(), CURE),
-         lambda told: told["stopReason"] == "guardrail_intervened" and not told["usage"]["totalTokens"]
-         and "inputAssessment" in _trace(told),
-         show=lambda told: f"{brief(told)}, tokens {told['usage']['totalTokens']}, {', '.join(_trace(told))}"),
+         lambda reply: reply["stopReason"] == "guardrail_intervened" and not reply["usage"]["totalTokens"]
+         and "inputAssessment" in _trace(reply),
+         show=lambda reply: f"{brief(reply)}, tokens {reply['usage']['totalTokens']}, {', '.join(_trace(reply))}"),
     Case(_INLINE, "Converse, blocked words in an earlier turn", "all messages are judged", "docs",
          lambda side: side.converse(words(), turns(CURE, "I see.", _HARMLESS)),
-         lambda told: told["stopReason"] == "guardrail_intervened"),
+         lambda reply: reply["stopReason"] == "guardrail_intervened"),
     Case(_INLINE, "Converse, blocked words outside guardContent", "only guardContent is judged", "docs",
          lambda side: side.converse(words(), [{"role": "user", "content": [
              {"text": CURE}, {"guardContent": {"text": {"text": _HARMLESS}}}]}]),
-         lambda told: INPUT_MESSAGE not in brief(told) and "inputAssessment" in _trace(told)),
+         lambda reply: INPUT_MESSAGE not in brief(reply) and "inputAssessment" in _trace(reply)),
     Case(_INLINE, "Converse, blocked words in the system prompt", "system prompts are not judged", "docs",
          lambda side: side.converse(words(), _HARMLESS, system=[{"text": CURE}]),
-         lambda told: told["stopReason"] == "end_turn"),
+         lambda reply: reply["stopReason"] == "end_turn"),
     Case(_INLINE, "Converse, trace of a harmless call", "inputAssessment and outputAssessments", "reported",
          lambda side: side.converse(words(), _HARMLESS),
-         lambda told: {"inputAssessment", "outputAssessments"} <= set(_trace(told)),
-         show=lambda told: ", ".join(_trace(told)) or "no trace"),
+         lambda reply: {"inputAssessment", "outputAssessments"} <= set(_trace(reply)),
+         show=lambda reply: ", ".join(_trace(reply)) or "no trace"),
     Case(_INLINE, "Converse, EMAIL in the question", "inputAssessment has EMAIL ANONYMIZED", "docs",
          lambda side: side.converse(pii("EMAIL"), EMAIL),
-         lambda told: "ANONYMIZED" in json.dumps(_trace(told).get("inputAssessment", {})),
-         show=lambda told: f"{brief(told)}; trace: {', '.join(_trace(told))}"),
+         lambda reply: "ANONYMIZED" in json.dumps(_trace(reply).get("inputAssessment", {})),
+         show=lambda reply: f"{brief(reply)}; trace: {', '.join(_trace(reply))}"),
     Case(_INLINE, "InvokeModel with a guardrail, blocked", "amazon-bedrock-guardrailAction INTERVENED, trace", "docs",
-         _invoke, lambda told: told.get("amazon-bedrock-guardrailAction") == "INTERVENED",
-         show=lambda told: f"{_ACTION} {told.get(_ACTION, 'absent')}, {', '.join(told)}"),
+         _invoke, lambda reply: reply.get("amazon-bedrock-guardrailAction") == "INTERVENED",
+         show=lambda reply: f"{_ACTION} {reply.get(_ACTION, 'absent')}, {', '.join(reply)}"),
     Case(_INLINE, "ConverseStream with a guardrail, blocked", "events with the message, guardrail_intervened", "docs",
-         _stream, lambda told: told["stopReason"] == "guardrail_intervened",
-         show=lambda told: f"{told['stopReason']} after {told['events']} events"),
+         _stream, lambda reply: reply["stopReason"] == "guardrail_intervened",
+         show=lambda reply: f"{reply['stopReason']} after {reply['events']} events"),
     Case(_INLINE, "InvokeModelWithResponseStream with a guardrail, blocked", "chunks with the message, INTERVENED",
-         "docs", _invoke_stream, lambda told: told["action"] == "INTERVENED"),
+         "docs", _invoke_stream, lambda reply: reply["action"] == "INTERVENED"),
     Case(_INLINE, "Converse with a tool, a blocked question", "guardrail_intervened", "docs", _tools,
-         lambda told: told["stopReason"] == "guardrail_intervened"),
+         lambda reply: reply["stopReason"] == "guardrail_intervened"),
     Case(_INLINE, "InvokeGuardrailChecks, INSULTS", "a severity score for each check", "model", _checks,
-         lambda told: bool(told.get("results"))),
+         lambda reply: bool(reply.get("results"))),
 )  # fmt: skip

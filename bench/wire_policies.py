@@ -6,7 +6,7 @@ import struct
 import zlib
 from typing import Any
 
-from bench.wire_side import Policies, Told
+from bench.wire_side import Policies, Reply
 
 
 def words(**more: Any) -> Policies:
@@ -58,12 +58,12 @@ CURE = "This is a miracle cure for everybody."
 TOWER = "The Eiffel Tower in Paris was finished in 1889. It is 330 metres tall."
 
 
-def block(text: str, *qualifiers: str) -> Told:
+def block(text: str, *qualifiers: str) -> Reply:
     """A text block of ApplyGuardrail."""
     return {"text": {"text": text, **({"qualifiers": list(qualifiers)} if qualifiers else {})}}
 
 
-def answer(text: str) -> list[Told]:
+def answer(text: str) -> list[Reply]:
     """An answer with its source and query."""
     return [block(TOWER, "grounding_source"), block("How tall is the Eiffel Tower?", "query"), block(text)]
 
@@ -81,7 +81,7 @@ def png(side: int = 64) -> bytes:
     )
 
 
-def turns(*texts: str) -> list[Told]:
+def turns(*texts: str) -> list[Reply]:
     """A conversation, the user's turn first."""
     roles = ("user", "assistant")
     return [{"role": roles[number % 2], "content": [{"text": text}]} for number, text in enumerate(texts)]

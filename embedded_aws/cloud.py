@@ -96,7 +96,7 @@ class EmbeddedCloud:
         self._moto_api = moto_api
         self._quotas = Quotas(rates, self.account)
         self.watch: Callable[[str, bytes], None] | None = None
-        """Told of every function that a state machine has called, and what it answered."""
+        """Called with the name of each function that a state machine has called, and with its answer."""
         self._registered = threading.Event()
         self._clients: dict[str, Any] = {}
         self._making_clients = threading.Lock()

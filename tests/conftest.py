@@ -56,7 +56,7 @@ NAMES = ("EMPTYMESSAGE", "ERRORMESSAGE", "STATE_MACHINE_ARN")
 
 @pytest.fixture(name="environment")
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """A Lambda's environment with no setting of ours, dummy credentials and nothing cached."""
+    """A Lambda's environment without our settings, with dummy credentials and nothing cached."""
     for name in list(os.environ):
         if name.startswith(PREFIXES) or name in NAMES:
             monkeypatch.delenv(name)

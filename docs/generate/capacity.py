@@ -123,7 +123,7 @@ def _alarms() -> Iterator[str]:
     yield from (
         "## Alarms",
         "",
-        "They go off at 80 of 100, before anything is refused ([what to do](operations.md#alarms)):",
+        "They go off at 80 percent, before anything is refused ([what to do](operations.md#alarms)):",
         "",
         f"- **CapacityAlarm**: the input layer runs more than `CapacityRunsPerMinute` times a minute, by default "
         f"{runs_per_minute()}: 80 of 100 of the first limit of chats. Set it after a quota is raised, or for another "

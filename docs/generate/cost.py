@@ -186,7 +186,7 @@ def _fixed(standard: Deployment) -> Iterator[str]:
             PRICES["keys"].of(1),
         ),
     ]
-    yield from ("## A month, whatever is asked", "")
+    yield from ("## A month, whatever the traffic", "")
     yield from _header(["what", "how many", "USD"])
     for row in rows:
         yield _row([row[0], row[1], f"{row[2]:.2f}"])

@@ -38,7 +38,7 @@ def check_image(kind: str, data: bytes, where: str) -> bytes:
         raise _refuse(where, f"is declared as {kind}, but its bytes are {found or 'neither PNG nor JPEG'}")
     size = _png_size(data) if kind == "png" else _jpeg_size(data)
     if size is None or 0 in size:
-        raise _refuse(where, "is damaged: its header does not tell its width and height")
+        raise _refuse(where, "is damaged: its header has no width and height")
     if max(size) > MAXIMUM_SIDE:
         raise _refuse(where, f"has {size[0]} x {size[1]} pixels; the most is {MAXIMUM_SIDE} x {MAXIMUM_SIDE}")
     return data

@@ -47,7 +47,7 @@ def use_settings_file(project: Project, environment: MutableMapping[str, str]) -
 
 
 def blocked_message(start: Path) -> str:
-    """The message of a guardrail file in this folder that has none of its own. Raises ConfigurationError."""
+    """The message for guardrail files in this folder that have no message. Raises ConfigurationError."""
     return read_settings_file(find_project(start)).get(BLOCKED, DEFAULTS[BLOCKED])
 
 

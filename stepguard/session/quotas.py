@@ -41,7 +41,7 @@ def default_rates(scale: float = 1.0) -> dict[str, Rate]:
 
 
 NOT_LIMITED = frozenset({"stepfunctions:StateTransition", "apigateway:requests"})
-"""AWS delays transitions above the quota, it refuses none; the embedded API has a limit of its own."""
+"""AWS delays transitions above the quota and refuses none; the embedded API has a separate limit."""
 
 
 def _of_file(file: Path) -> dict[str, Rate]:

@@ -45,7 +45,7 @@ def evaluation(place: Place) -> str:
 
 
 def histories(place: Place) -> str:
-    """The newest executions tell their outcome from GetExecutionHistory alone."""
+    """The newest executions are explained from GetExecutionHistory alone."""
     executions, states = place.executions, place.aws("stepfunctions")
     listed = states.list_executions(stateMachineArn=executions.machine_arn, maxResults=HISTORIES)["executions"]
     ended = [item["executionArn"] for item in listed if item["status"] != "RUNNING"]

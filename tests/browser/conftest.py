@@ -106,7 +106,7 @@ def _browser() -> Iterator[Browser]:
 
 @pytest.fixture(name="page")
 def _page(browser: Browser) -> Iterator[Page]:
-    """A page in a context of its own; an error or warning on its console fails the test."""
+    """A page in a separate context; an error or warning on its console fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     said: list[str] = []

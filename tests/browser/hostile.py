@@ -43,9 +43,9 @@ def hostile_page(text: str, folder: Path) -> str:
         {"id": number, "previousEventId": number - 1, "type": kind, details_member(kind): details}
         for number, (kind, details) in enumerate(steps, 1)
     ]
-    told = to_document(read_history(events), f"arn:{text}")
-    told["answer"] = answer
-    told["graph"] = graph(
+    trace = to_document(read_history(events), f"arn:{text}")
+    trace["answer"] = answer
+    trace["graph"] = graph(
         {
             "StartAt": "GuardInput",
             "States": {
@@ -59,5 +59,5 @@ def hostile_page(text: str, folder: Path) -> str:
         }
     )  # fmt: skip
     file = folder / "hostile.html"
-    file.write_text(single_file([told]), encoding="utf-8")
+    file.write_text(single_file([trace]), encoding="utf-8")
     return file.as_uri()

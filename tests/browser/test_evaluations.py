@@ -60,7 +60,7 @@ def test_the_list_leads_to_a_run_and_its_report_by_keys(page: Page, evaluated: S
 
 
 def test_a_run_shows_counts_stages_and_policies(page: Page, evaluated: Server, run_id: str) -> None:
-    """A deep link opens it; precision and recall stand beside each policy."""
+    """A deep link opens it; precision and recall are next to each policy."""
     show(page, evaluated, f"evaluations/{run_id}")
     page.wait_for_selector("table.policies")
     text = " ".join(page.inner_text("main").split())
@@ -157,7 +157,7 @@ def test_a_running_run_is_followed_to_its_end(page: Page, evaluated: Server, run
 
 
 @pytest.mark.parametrize("name", ["no-such-run", "..%2F..%2Fx"])
-def test_an_unknown_run_is_told(page: Page, evaluated: Server, name: str) -> None:
+def test_an_unknown_run_is_reported(page: Page, evaluated: Server, name: str) -> None:
     """In words, on the page."""
     show(page, evaluated, f"evaluations/{name}")
     page.get_by_role("alert").wait_for()

@@ -92,7 +92,7 @@ def test_stage_policy_and_confidence_are_seen_without_opening_anything(
 
 
 def test_the_list_is_filtered_and_searched(page: Page, server: Server, asked: dict[str, str]) -> None:
-    """By outcome and by text; the filter stands in the address."""
+    """By outcome and by text; the filter is in the address."""
     show(page, server)
     page.wait_for_selector("table.list")
     page.locator("#filter-outcome").select_option("blocked")
@@ -204,7 +204,7 @@ def test_raw_events_can_be_read_and_filtered(page: Page, server: Server, asked: 
 
 
 @pytest.mark.parametrize("name", ["nosuch", "arn%3Aaws%3Astates%3Aus-east-1%3A1%3Aexecution%3Aother%3Ax"])
-def test_an_execution_that_is_not_ours_is_told_in_words(page: Page, server: Server, name: str) -> None:
+def test_an_execution_that_is_not_ours_is_reported_in_words(page: Page, server: Server, name: str) -> None:
     """Unknown, or of another state machine."""
     show(page, server, f"executions/{name}")
     page.get_by_text("No execution of this name belongs to the chat state machine.").wait_for()

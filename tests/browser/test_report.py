@@ -24,14 +24,14 @@ def records() -> list[dict[str, Any]]:
     return [*made, failed(152)]
 
 
-@pytest.fixture(name="told", scope="module")
-def _told() -> list[str]:
-    """What the page has complained about, or asked for."""
+@pytest.fixture(name="complaints", scope="module")
+def _complaints() -> list[str]:
+    """Errors and requests of the page."""
     return []
 
 
 @pytest.fixture(name="report", scope="module")
-def _report(browser: Browser, tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Page]:
+def _report(browser: Browser, tmp_path_factory: pytest.TempPathFactory, complaints: list[str]) -> Iterator[Page]:
     """The report, opened from its file."""
     from stepguard.report.page import write_report
 
@@ -40,10 +40,10 @@ def _report(browser: Browser, tmp_path_factory: pytest.TempPathFactory, told: li
     file: Path = home / "report.html"
     write_report(file, {"run": HOSTILE, "corpus": HOSTILE}, card(*records()), results)
     page = browser.new_page()
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("dialog", lambda dialog: told.append("a script of the corpus ran"))
-    page.on("request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append("a script of the corpus ran"))
+    page.on("request", lambda request: complaints.append(request.url) if not request.url.startswith("file:") else None)
     page.goto(file.as_uri())
     yield page
     page.close()
@@ -87,13 +87,13 @@ def test_columns_sort_both_ways(report: Page) -> None:
     assert report.locator("th[aria-sort=ascending]").inner_text() == "found"
 
 
-def test_hostile_text_is_text(report: Page, told: list[str]) -> None:
+def test_hostile_text_is_text(report: Page, complaints: list[str]) -> None:
     """Shown as it was written; no script of it ran, nothing was loaded, nothing complained."""
     report.fill("#search", "onerror")
     assert "</script><script>alert(1)</script><img src=x onerror=alert(2)>" in report.inner_text("#table tbody")
     assert report.locator("main img").count() == 0
     report.fill("#search", "")
-    assert told == []
+    assert complaints == []
 
 
 def test_every_plot_is_drawn(report: Page) -> None:

@@ -14,14 +14,14 @@ MODELS = {"converse": ChatBedrockConverse, "chat": ChatBedrock, "llm": BedrockLL
 
 
 class Recorder(BaseCallbackHandler):  # type: ignore[misc]  # mypy does not see the base class
-    """Keeps what langchain-aws tells a callback about guardrails."""
+    """Keeps what langchain-aws passes to a callback about guardrails."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
 
     def on_llm_error(self, error: BaseException, **about: Any) -> None:
         """langchain-aws reports an intervention as an error, with its reason and trace."""
-        self.told.append({"error": str(error), "reason": about.get("reason"), "trace": about.get("trace")})
+        self.errors.append({"error": str(error), "reason": about.get("reason"), "trace": about.get("trace")})
 
 
 def call(model: str, options: dict[str, Any], messages: Any) -> dict[str, Any]:
@@ -30,14 +30,14 @@ def call(model: str, options: dict[str, Any], messages: Any) -> dict[str, Any]:
     try:
         answer = MODELS[model](callbacks=[recorder], **options).invoke(messages)
     except ClientError as error:
-        return {"refused": error.response["Error"], "told": recorder.told}
+        return {"refused": error.response["Error"], "errors": recorder.errors}
     if isinstance(answer, str):
-        return {"text": answer, "told": recorder.told}
+        return {"text": answer, "errors": recorder.errors}
     return {
         "text": answer.content,
         "metadata": answer.response_metadata,
         "usage": answer.usage_metadata,
-        "told": recorder.told,
+        "errors": recorder.errors,
     }
 
 

@@ -1,4 +1,4 @@
-"""AWS's SDK for JavaScript, told to speak HTTP/1.1: guardrails, Converse, InvokeModel, Step Functions, exceptions."""
+"""AWS's SDK for JavaScript over HTTP/1.1: guardrails, Converse, InvokeModel, Step Functions, exceptions."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def _call(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Call:
             check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr[-2000:]
-        told = json.loads(ran.stdout)
-        assert isinstance(told, list)
-        return told
+        replies = json.loads(ran.stdout)
+        assert isinstance(replies, list)
+        return replies
 
     return call
 

@@ -19,7 +19,7 @@ QUESTIONS = (HARMLESS, CARD, EMAIL)
 
 
 def invoke(python: Path, server: Server, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Make the calls in the clients' environment; AWS_ENDPOINT_URL and credentials are all that it is told."""
+    """Make the calls in the clients' environment; AWS_ENDPOINT_URL and credentials are its only settings."""
     ran = subprocess.run(
         [str(python), "-P", str(CALLS)], input=json.dumps(calls), env=dict(server.env), capture_output=True, text=True,
         timeout=120, check=False,
@@ -89,7 +89,7 @@ def test_guard_last_turn_only(python: Path, server: Server, guardrails: Guardrai
     assert (marked["text"], whole["text"]) == (HARMLESS, BLOCKED_INPUT)
 
 
-def test_invoke_model_tells_the_callback(python: Path, server: Server, guardrails: Guardrails) -> None:
+def test_invoke_model_reports_the_callback(python: Path, server: Server, guardrails: Guardrails) -> None:
     """ChatBedrock and BedrockLLM, as their documentation says: GUARDRAIL_INTERVENED with the trace, else nothing."""
     config = {"guardrailIdentifier": guardrails.both, "guardrailVersion": "1", "trace": True}
     models = [
@@ -101,10 +101,10 @@ def test_invoke_model_tells_the_callback(python: Path, server: Server, guardrail
         [{"model": name, "options": options, "messages": text} for name, options in models for text in QUESTIONS],
     )  # fmt: skip
     assert [answer["text"] for answer in answers] == [HARMLESS, BLOCKED_INPUT, MASKED_EMAIL] * 2
-    assert [[told["reason"] for told in answer["told"]] for answer in answers] == [
+    assert [[error["reason"] for error in answer["errors"]] for answer in answers] == [
         [], ["GUARDRAIL_INTERVENED"], ["GUARDRAIL_INTERVENED"],
     ] * 2  # fmt: skip
-    traced = answers[1]["told"][0]["trace"]["guardrail"]["input"][guardrails.both]
+    traced = answers[1]["errors"][0]["trace"]["guardrail"]["input"][guardrails.both]
     assert traced["sensitiveInformationPolicy"]["piiEntities"][0]["action"] == "BLOCKED"
 
 

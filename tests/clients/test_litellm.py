@@ -241,11 +241,11 @@ def test_text_over_the_limit_is_split_and_masked(proxy: Proxy) -> None:
 def test_grounding_hook_hands_over_source_and_query(proxy: Proxy) -> None:
     """contextual_grounding_from_messages: the system prompt is the source, the question the query."""
     source = "The Eiffel Tower in Paris was finished in 1889. It is 330 metres tall."
-    told = {
+    verdicts = {
         answer: proxy.chat([{"role": "system", "content": source}, {"role": "user", "content": answer}], "grounded")
         for answer in (source, "Penguins on Mars bought the Colosseum from a Belgian dentist in 1974.")
     }
-    supported, invented = told.values()
+    supported, invented = verdicts.values()
     assert supported.text == source
     refusal = invented.refusal
     assert refusal["bedrock_guardrail_response"] == BLOCKED_OUTPUT

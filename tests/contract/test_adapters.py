@@ -134,7 +134,7 @@ def client_of(service: str) -> Any:
 
 @pytest.mark.parametrize(("service", "operation", "code", "status"), MODELLED, ids=[f"{m[1]}-{m[2]}" for m in MODELLED])
 def test_every_modelled_error_has_its_kind(service: str, operation: str, code: str, status: int) -> None:
-    """Each error that AWS's model declares for a call of ours becomes the error that the state machine knows."""
+    """Each error that AWS's model declares for one of our calls becomes the error that the state machine knows."""
     aws = client_of(service)
     secret = "zebra-4711-secret"
     with Stubber(aws) as stubber:
@@ -165,7 +165,7 @@ def _method(operation: str) -> str:
         (530, errors.ServiceUnavailable),
     ],
 )
-def test_an_error_that_no_model_knows_is_told_by_its_status(status: int, kind: type[StepguardError]) -> None:
+def test_an_error_that_no_model_knows_is_reported_by_its_status(status: int, kind: type[StepguardError]) -> None:
     """AWS adds codes; the status still says whether a retry can help."""
     with pytest.raises(kind, match=r"^Operation: SomethingNew: "), aws_errors("Operation"):
         raise client_error("SomethingNew", "Something new happened.", status)

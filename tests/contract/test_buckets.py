@@ -104,7 +104,7 @@ def test_no_two_keys_are_one_file(tmp_path_factory: pytest.TempPathFactory, keys
     assert all(len(name) <= 255 and name.isascii() for name in names)
 
 
-def test_a_key_over_the_limit_is_told(s3: Any) -> None:
+def test_a_key_over_the_limit_is_reported(s3: Any) -> None:
     """1,024 bytes of UTF-8."""
     with pytest.raises(ClientError, match="KeyTooLongError"):
         s3.put_object(Bucket=BUCKET, Key="é" * 513, Body=b"")
@@ -142,7 +142,7 @@ def test_a_copy_that_cannot_be_made_changes_nothing(s3: Any, source: Any, more: 
 
 
 def test_many_objects_are_deleted_at_once(s3: Any) -> None:
-    """Those that are not there count as deleted; a key that cannot be is an error of its own."""
+    """Those that are not there count as deleted; a key that cannot be is a separate error."""
     for key in ("a", "a/b", "c&d"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     wanted = [{"Key": key} for key in ("a", "c&d", "gone", "k" * 1025)]

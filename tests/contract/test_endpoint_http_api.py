@@ -104,7 +104,7 @@ def test_what_is_absent_is_null() -> None:
     assert [event[name] for name in names] == [None] * 4
 
 
-def test_a_signed_request_tells_who_sent_it() -> None:
+def test_a_signed_request_names_its_sender() -> None:
     """The identity has the access key and an ARN made of it."""
     identity = event_of("GET", "/health", caller=Caller("AKIDEXAMPLE", "us-east-1", "execute-api"))["requestContext"][
         "identity"

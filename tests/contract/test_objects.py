@@ -82,10 +82,10 @@ def test_refusals_keep_their_kind() -> None:
         ("KMS.DisabledException", InvalidRequest, "KMS.DisabledException"),
     ],
 )
-def test_a_refused_upload_is_told_as_what_it_is(
+def test_a_refused_upload_is_reported_as_what_it_is(
     environment: pytest.MonkeyPatch, tmp_path: Path, code: str, error: type[Exception], words: str
 ) -> None:
-    """boto3 hides S3's answer in an error of its own; the missing bucket or permission is named all the same."""
+    """boto3 hides S3's answer in another error; the missing bucket or permission is named all the same."""
     file = tmp_path / "file"
     file.write_text("x")
     client = boto3.client("s3")

@@ -30,7 +30,7 @@ TASKS = {name: state for name, state in STATES.items() if state.get("Resource") 
 RECORDS = {name: state for name, state in STATES.items() if state.get("Resource") == DYNAMODB}
 CHOICES = {name: state for name, state in STATES.items() if state["Type"] == "Choice"}
 
-# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html; the Lambda.* names stand in its
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html; the Lambda.* names are in its
 # retry example for Lambda service exceptions and in the best practices for handling them.
 AWS_ERRORS = {
     "States.ALL",
@@ -74,7 +74,7 @@ OUR_ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(va
 
 
 def test_statelint_finds_nothing() -> None:
-    """Targets exist, every state can be reached, the machine ends; placeholders stand for the Lambdas' ARNs."""
+    """Targets exist, every state can be reached, the machine ends; placeholders replace the Lambdas' ARNs."""
     assert Linter.validate(DEFINITION, Config({ProblemType.URI})) == []
 
 
@@ -341,7 +341,7 @@ def test_a_choice_spells_out_both_sides(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_fails_closed(name: str) -> None:
-    """Without the boolean nothing goes on: the Default ends in the Fail state without passing any other Choice."""
+    """Without the boolean nothing continues: the Default ends in the Fail state without passing any other Choice."""
     state = CHOICES[name]["Default"]
     seen = [state]
     while STATES[state]["Type"] != "Fail":
@@ -365,7 +365,7 @@ def test_a_blocked_verdict_never_leads_on() -> None:
 # --- the ends ------------------------------------------------------------------------------------------------------
 
 
-def test_the_last_state_tells_the_outcome() -> None:
+def test_the_last_state_reports_the_outcome() -> None:
     """Delivered, refused or unknown, unavailable: three ends, of which only the last is a failure."""
     ends = {name for name, state in STATES.items() if state.get("End") or state["Type"] in ("Succeed", "Fail")}
 

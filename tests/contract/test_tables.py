@@ -58,7 +58,7 @@ def outcome(dynamodb: Any, operation: str, table: str, request: dict[str, Any]) 
         answer = getattr(dynamodb, operation)(TableName=table, **request)
     except ClientError as error:
         return error.response["Error"]["Code"], error.response.get("Item")
-    # moto tells the capacity also when nobody wants to know it.
+    # moto returns the capacity also without ReturnConsumedCapacity.
     return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", "ConsumedCapacity")}
 
 

@@ -28,7 +28,7 @@ _PASSED = ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """A user's environment: a home folder of its own, the echo model, and `variables`."""
+    """A user's environment: a separate home folder, the echo model, and `variables`."""
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     return {**passed, "HOME": str(home), "LLM_MODEL_ID": "test.echo", **variables}
 
@@ -175,7 +175,7 @@ _CLIENT = {
 
 
 HAS_PROC = Path("/proc/self/stat").exists()
-"""Linux: the two functions below can tell."""
+"""Linux: the two functions below work."""
 
 
 def alive(pid: int) -> bool:

@@ -61,11 +61,11 @@ def test_converse_answers_and_is_blocked(server: Server, guardrail: str) -> None
 def test_invoke_model_writes_the_body(server: Server, tmp_path: Path) -> None:
     """invoke-model writes the model's own body to a file."""
     body = tmp_path / "body.json"
-    told = server.aws_json(
+    reply = server.aws_json(
         "bedrock-runtime", "invoke-model", "--model-id", "any.echo", "--content-type", "application/json",
         "--body", json.dumps({"prompt": "Hello there", "max_tokens": 10}), str(body),
     )  # fmt: skip
-    assert told["contentType"] == "application/json"
+    assert reply["contentType"] == "application/json"
     assert json.loads(body.read_text())["choices"][0]["text"] == "Hello there"
 
 
@@ -98,11 +98,11 @@ def test_endpoint_url_option_and_errors_are_awss(server: Server) -> None:
 def test_lambda_is_invoked(server: Server, tmp_path: Path) -> None:
     """lambda invoke runs one of the project's handlers."""
     body = tmp_path / "payload.json"
-    told = server.aws_json(
+    reply = server.aws_json(
         "lambda", "invoke", "--function-name", "stepguard-local-guard_input",
         "--payload", json.dumps({"request": {"text": "Write to jane.roe@example.com please."}}), str(body),
     )  # fmt: skip
-    assert told["StatusCode"] == 200
+    assert reply["StatusCode"] == 200
     assert json.loads(body.read_text())["text"] == "Write to {EMAIL} please."
 
 

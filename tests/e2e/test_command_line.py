@@ -77,23 +77,23 @@ def test_passages_reach_the_execution(server: Server, tmp_path: Path, name: str,
     """A JSON list, JSON lines or a text become the request's passages."""
     file = tmp_path / name
     file.write_text(content)
-    told = stepguard(server, "chat", QUESTION, "--passages", str(file), "--json").document
-    started = server.aws_json("stepfunctions", "describe-execution", "--execution-arn", told["execution"])
+    printed = stepguard(server, "chat", QUESTION, "--passages", str(file), "--json").document
+    started = server.aws_json("stepfunctions", "describe-execution", "--execution-arn", printed["execution"])
     passages = json.loads(started["input"])["request"]["passages"]
     assert [passage["id"] for passage in passages] == ids
     assert "Oranges hold vitamin C." in passages[0]["text"]
 
 
-def test_history_tells_it_again(server: Server) -> None:
+def test_history_shows_it_again(server: Server) -> None:
     """By ARN and by name, another process later reads the same path, stages and answer."""
-    told = stepguard(server, "chat", QUESTION, "--json").document
-    for name in (told["execution"], told["execution"].rpartition(":")[2]):
+    printed = stepguard(server, "chat", QUESTION, "--json").document
+    for name in (printed["execution"], printed["execution"].rpartition(":")[2]):
         again = stepguard(server, "history", name, "--json").document
         assert again["status"] == "SUCCEEDED"
-        assert {key: again[key] for key in told} == told
-    story = stepguard(server, "history", told["execution"])
+        assert {key: again[key] for key in printed} == printed
+    story = stepguard(server, "history", printed["execution"])
     assert (story.code, story.err) == (0, "")
-    assert [state for state in told["path"] if state in story.out] == told["path"]
+    assert [state for state in printed["path"] if state in story.out] == printed["path"]
 
 
 _USAGE = {
@@ -110,7 +110,7 @@ _USAGE = {
 
 
 @pytest.mark.parametrize("arguments", _USAGE.values(), ids=_USAGE)
-def test_wrong_usage_is_told(tmp_path: Path, arguments: list[str]) -> None:
+def test_wrong_usage_is_reported(tmp_path: Path, arguments: list[str]) -> None:
     """Exit code 2 and the usage, nothing on stdout, and no state folder."""
     ran = run("stepguard", *arguments, env=environment(tmp_path, STEPGUARD_HOME=str(tmp_path / "state")))
     assert (ran.code, ran.out) == (2, "")
@@ -135,18 +135,18 @@ _INPUTS: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "stdin", "told"), _INPUTS.values(), ids=_INPUTS)
-def test_bad_input_is_told(server: Server, arguments: list[str], stdin: str, told: str) -> None:
+@pytest.mark.parametrize(("arguments", "stdin", "message"), _INPUTS.values(), ids=_INPUTS)
+def test_bad_input_is_reported(server: Server, arguments: list[str], stdin: str, message: str) -> None:
     """Exit code 2, one line on stderr that says what is wrong, nothing on stdout."""
     ran = stepguard(server, *arguments, "--json", stdin=stdin)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("stepguard: ")
     assert ran.err.count("\n") == 1
-    assert told in ran.err
+    assert message in ran.err
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("bad.json", b"{", "not valid JSON"),
         ("bomb.json", b"[" * 100_000 + b"]" * 100_000, "not valid JSON"),
@@ -156,14 +156,14 @@ def test_bad_input_is_told(server: Server, arguments: list[str], stdin: str, tol
         ("empty.txt", b"", "non-empty string 'text'"),
     ],
 )
-def test_bad_passages_are_told(server: Server, tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_bad_passages_are_reported(server: Server, tmp_path: Path, name: str, content: bytes, message: str) -> None:
     """Exit code 2 and one line that names the file and what is wrong with it."""
     file = tmp_path / name
     file.write_bytes(content)
     ran = stepguard(server, "chat", QUESTION, "--passages", str(file))
     assert (ran.code, ran.out) == (2, "")
     assert name in ran.err
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_impatience_is_a_failure_that_says_where_to_look(server: Server) -> None:
@@ -195,7 +195,7 @@ def test_guardrails_are_applied_listed_shown_and_tried(server: Server, tmp_path:
     assert (tried.code, tried.document["verdicts"][0]["outcome"]) == (0, "blocked")
 
 
-def test_a_guardrail_file_with_an_unknown_member_is_told(server: Server, tmp_path: Path) -> None:
+def test_a_guardrail_file_with_an_unknown_member_is_reported(server: Server, tmp_path: Path) -> None:
     """Exit code 2, the file and the member; nothing of the other files is applied either."""
     good, bad = tmp_path / "a.yaml", tmp_path / "b.yaml"
     head = "blockedInputMessaging: No.\nblockedOutputsMessaging: No.\nwordPolicyConfig:\n  wordsConfig:\n"
@@ -322,7 +322,7 @@ def test_surroundings_do_not_matter(tmp_path: Path) -> None:
     assert ran.document["answer"]["outcome"] == "answered"
 
 
-def test_unusable_state_folder_is_told(tmp_path: Path) -> None:
+def test_unusable_state_folder_is_reported(tmp_path: Path) -> None:
     """A file, a place where nothing can be made, a database that is none: exit code 1 and one line that names it."""
     file = tmp_path / "file"
     file.touch()
@@ -342,7 +342,7 @@ def test_unusable_state_folder_is_told(tmp_path: Path) -> None:
         assert ran.err.count("\n") == 1
 
 
-def test_state_folder_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+def test_state_folder_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
     """The home of an unknown user, links in a circle: exit code 2 and one line."""
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
@@ -353,7 +353,7 @@ def test_state_folder_that_leads_nowhere_is_told(tmp_path: Path) -> None:
         assert ran.err.count("\n") == 1
 
 
-def test_taken_port_is_told(tmp_path: Path) -> None:
+def test_taken_port_is_reported(tmp_path: Path) -> None:
     """Exit code 1, one line that names the port, and nothing is left behind that says somebody serves."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -20,13 +20,13 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
     env = environment(tmp_path)
     del env["LLM_MODEL_ID"]
     ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=240)
-    told = ran.document
-    assert {row["question"]: row["unexpected"] for row in told["demo"] if row["unexpected"]} == {}
-    assert (ran.code, told["as_expected"], len(told["demo"])) == (0, 8, 8)
-    outcomes = [row["answer"]["outcome"] for row in told["demo"]]
+    printed = ran.document
+    assert {row["question"]: row["unexpected"] for row in printed["demo"] if row["unexpected"]} == {}
+    assert (ran.code, printed["as_expected"], len(printed["demo"])) == (0, 8, 8)
+    outcomes = [row["answer"]["outcome"] for row in printed["demo"]]
     assert outcomes[:4] == ["blocked", "blocked", "blocked", "masked"]
     assert outcomes[4:] == ["blocked", "blocked", "answered", "answered"]
-    for row in told["demo"]:
+    for row in printed["demo"]:
         seen = json.dumps([row["answer"], row["stages"]])
         assert not [value for value in (*PATIENT, "johndoe@example.com") if value in seen]
         assert all(stage["milliseconds"] >= 0 for stage in row["stages"])
@@ -51,18 +51,18 @@ def test_a_pair_of_the_environment_replaces_its_own_layer(tmp_path: Path) -> Non
     variables = dict(line.split("=") for line in applied.out.splitlines() if line.startswith("POSTPROCESS_"))
     assert len(variables) == 2
     ran = run("stepguard", "chat", PERSONAL, "--json", *home, env=environment(tmp_path, **variables))
-    told = ran.document
-    assert (ran.code, told["answer"]["outcome"]) == (0, "masked")
-    assert told["answer"]["text"] == "Write to {EMAIL} or call {PHONE} about oranges."
-    assert [stage["outcome"] for stage in told["stages"]] == ["masked", "passed", "passed"]
-    assert {(item["layer"], item["name"]) for item in told["stages"][0]["findings"]} == {
+    printed = ran.document
+    assert (ran.code, printed["answer"]["outcome"]) == (0, "masked")
+    assert printed["answer"]["text"] == "Write to {EMAIL} or call {PHONE} about oranges."
+    assert [stage["outcome"] for stage in printed["stages"]] == ["masked", "passed", "passed"]
+    assert {(item["layer"], item["name"]) for item in printed["stages"][0]["findings"]} == {
         ("preprocess", "EMAIL"),
         ("preprocess", "PHONE"),
     }
     variables["POSTPROCESS_GUARDRAIL_IDENTIFIER"] = "nosuchguard1"
     ran = run("stepguard", "chat", PERSONAL, "--json", *home, env=environment(tmp_path, **variables))
-    told = ran.document
-    assert (ran.code, told["answer"]["outcome"], told["answer"]["source"]) == (1, "unavailable", None)
-    assert told["path"][-1] == "AnswerUnavailable"
-    assert told["stages"][-1]["error"] == "InvalidRequest"
-    assert "jane.roe" not in json.dumps(told["answer"]) + ran.err
+    printed = ran.document
+    assert (ran.code, printed["answer"]["outcome"], printed["answer"]["source"]) == (1, "unavailable", None)
+    assert printed["path"][-1] == "AnswerUnavailable"
+    assert printed["stages"][-1]["error"] == "InvalidRequest"
+    assert "jane.roe" not in json.dumps(printed["answer"]) + ran.err

@@ -85,8 +85,8 @@ def test_unguarded_is_a_remark_and_seen_everywhere(tmp_path: Path) -> None:
     """UNGUARDED=yes is explicit: nothing is broken, but every command and the list say it."""
     env = environment(tmp_path, UNGUARDED="yes")
     home = ("--home", str(tmp_path / "state"))
-    told = run("stepguard", "doctor", "--json", *home, env=env)
-    (check,) = (row for row in told.document["checks"] if row["name"] == "guard layers")
+    ran = run("stepguard", "doctor", "--json", *home, env=env)
+    (check,) = (row for row in ran.document["checks"] if row["name"] == "guard layers")
     assert (check["ok"], check["detail"]) == (
         None,
         "UNGUARDED=yes: no layer is on, and every answer is delivered unguarded",

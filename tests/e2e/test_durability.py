@@ -39,7 +39,7 @@ def _running(command: list[str], env: Mapping[str, str]) -> Iterator[subprocess.
 
 
 def test_killed_process_loses_no_execution(tmp_path: Path) -> None:
-    """kill -9 in the middle of a chat: finished answers stay, the next start is prompt, the interrupted chat goes on.
+    """kill -9 in the middle of a chat: finished answers stay, the next start is prompt, the interrupted chat continues.
 
     The model is never ready, so that the chat is in the middle of a retry when its process is killed.
     """
@@ -102,9 +102,9 @@ def test_chats_at_the_same_time_share_a_folder(tmp_path: Path) -> None:
     env = environment(tmp_path)
     with _running(command, env) as one, _running(command, env) as other:
         started = (one, other)
-        told = [json.loads(process.communicate(timeout=60)[0]) for process in started]
+        documents = [json.loads(process.communicate(timeout=60)[0]) for process in started]
     assert [process.returncode for process in started] == [0, 0]
-    assert [document["answer"]["outcome"] for document in told] == ["answered", "answered"]
-    assert len({document["execution"] for document in told}) == 2
-    for document in told:
+    assert [document["answer"]["outcome"] for document in documents] == ["answered", "answered"]
+    assert len({document["execution"] for document in documents}) == 2
+    for document in documents:
         assert document["execution"].startswith(EXECUTIONS)

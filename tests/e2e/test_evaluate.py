@@ -186,9 +186,9 @@ def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
         finally:
             process.kill()
             process.wait()
-    told = out.read_text(encoding="utf-8")
-    again = re.search(r"interrupted; continue with: stepguard evaluate --resume \S+ --home (\S+)", told)
+    printed = out.read_text(encoding="utf-8")
+    again = re.search(r"interrupted; continue with: stepguard evaluate --resume \S+ --home (\S+)", printed)
     assert again
     assert again[1] == str(tmp_path / "state")
-    assert "Traceback" not in told
+    assert "Traceback" not in printed
     assert not list((tmp_path / "state" / "evaluations").glob("*"))

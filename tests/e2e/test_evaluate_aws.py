@@ -65,11 +65,11 @@ def test_a_run_of_the_api_gets_its_report_from_the_command(server: Server, tmp_p
     about = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
     assert about["corpus"] == "s3://stepguard-evaluations/corpora/letters.jsonl"
     assert "The ward is open." in (tmp_path / "out" / "report.html").read_text("utf-8")
-    status, told = server.request(f"/evaluations/{identifier}/report")
-    assert (status, "report.html" in told["files"], "note" in told) == (200, True, False)
+    status, links = server.request(f"/evaluations/{identifier}/report")
+    assert (status, "report.html" in links["files"], "note" in links) == (200, True, False)
 
 
-def test_missing_settings_and_buckets_are_told(server: Server, tmp_path: Path) -> None:
+def test_missing_settings_and_buckets_are_reported(server: Server, tmp_path: Path) -> None:
     """Exit code 2 and the variable's or the bucket's name; no run of it is left behind."""
     file = str(corpus(tmp_path))
     for variables, words in (
@@ -164,7 +164,7 @@ def account() -> Iterator[Account]:
         pytest.param(["s3:PutObject"], "StartExecution", id="machine closed, write only"),
     ],
 )
-def test_a_missing_permission_is_told_and_leaves_nothing(
+def test_a_missing_permission_is_reported_and_leaves_nothing(
     account: Account, tmp_path: Path, allowed: list[str], words: str
 ) -> None:
     """Exit code 2 with what was refused; neither a folder of results nor, where it may be deleted, a corpus in S3."""

@@ -37,12 +37,12 @@ _QUESTIONS = {"blocked": ATTACK, "masked": MASKED, "answered": BENIGN}
 
 def test_the_list_is_filtered_and_says_how_many_were_searched(server: Server, asked: dict[str, str]) -> None:
     """By outcome, policy and stage."""
-    told = stepguard(
+    listed = stepguard(
         server, "history", "--outcome", "blocked", "--policy", "content", "--stage", "GuardInput", "--json"
     ).document  # fmt: skip
-    assert asked["blocked"] in [item["name"] for item in told["executions"]]
-    assert {item["outcome"] for item in told["executions"]} == {"blocked"}
-    assert told["searched"] >= 3
+    assert asked["blocked"] in [item["name"] for item in listed["executions"]]
+    assert {item["outcome"] for item in listed["executions"]} == {"blocked"}
+    assert listed["searched"] >= 3
 
     plain = stepguard(server, "history", "--text", "insulin", "--since", "1h").out
     assert "newest executions searched" in plain
@@ -64,8 +64,8 @@ def test_the_list_has_pages_and_a_time_range(server: Server, asked: dict[str, st
     printed = stepguard(server, "history", "--limit", "1").out
     line = next(line for line in printed.splitlines() if line.startswith("More, with the same options: --cursor "))
     assert stepguard(server, "history", *line.split()[-2:], "--outcome", "blocked").code == 2  # of other filters
-    told = stepguard(server, "history", "--policy", "content/PROMPT_ATTACK", "--json").document
-    assert asked["blocked"] in [item["name"] for item in told["executions"]]
+    listed = stepguard(server, "history", "--policy", "content/PROMPT_ATTACK", "--json").document
+    assert asked["blocked"] in [item["name"] for item in listed["executions"]]
     assert stepguard(server, "history", "--until", "2020-01-01", "--json").document["executions"] == []
 
 
@@ -91,16 +91,16 @@ def test_an_export_reads_like_the_execution(server: Server, asked: dict[str, str
     arn = server.chat(BENIGN)[1]["execution"]
     exported = server.aws("stepfunctions", "get-execution-history", "--execution-arn", arn, "--output", "json").out
     ours = stepguard(server, "history", arn, "--events", "--json").out
-    told = stepguard(server, "history", arn, "--json").document
+    listed = stepguard(server, "history", arn, "--json").document
     for name, text in (("aws.json", exported), ("ours.json", ours)):
         (tmp_path / name).write_text(text)
         again = run("stepguard", "history", "--file", str(tmp_path / name), "--json", env=server.env).document
         assert {key: again[key] for key in ("path", "stages", "reason")} == {
-            key: told[key] for key in ("path", "stages", "reason")
+            key: listed[key] for key in ("path", "stages", "reason")
         }
 
 
-def test_a_result_of_an_evaluation_is_told(server: Server, tmp_path: Path) -> None:
+def test_a_result_of_an_evaluation_is_reported(server: Server, tmp_path: Path) -> None:
     """One item of results.jsonl, named by its id."""
     finding = {"policy": "topic", "name": "Stocks", "action": "BLOCKED", "layer": "preprocess", "direction": "INPUT"}
     stage = {"state": "GuardInput", "outcome": "blocked", "findings": [finding], "milliseconds": 5.0, "attempts": 2}
@@ -108,8 +108,8 @@ def test_a_result_of_an_evaluation_is_told(server: Server, tmp_path: Path) -> No
     file = tmp_path / "results.jsonl"
     file.write_text("".join(json.dumps({"id": name, **line}) + "\n" for name in "ab"))
 
-    told = run("stepguard", "history", "b", "--file", str(file), env=server.env)
-    assert "Blocked before the model by denied topic Stocks." in told.out
+    ran = run("stepguard", "history", "b", "--file", str(file), env=server.env)
+    assert "Blocked before the model by denied topic Stocks." in ran.out
     refused = run("stepguard", "history", "--file", str(file), env=server.env)
     assert (refused.code, refused.out) == (2, "")
     assert "2 items" in refused.err
@@ -117,14 +117,14 @@ def test_a_result_of_an_evaluation_is_told(server: Server, tmp_path: Path) -> No
 
 def test_two_executions_are_compared(server: Server, asked: dict[str, str]) -> None:
     """Verdict, path, answer."""
-    told = stepguard(server, "history", "--diff", asked["answered"], asked["blocked"])
-    assert "verdict passed → blocked" in told.out
-    assert "- InvokeModel" in told.out
+    ran = stepguard(server, "history", "--diff", asked["answered"], asked["blocked"])
+    assert "verdict passed → blocked" in ran.out
+    assert "- InvokeModel" in ran.out
     both = stepguard(server, "history", "--diff", asked["answered"], asked["answered"], "--json").document
     assert both["same"] is True
 
 
-def test_a_replay_tells_what_would_change(server: Server, asked: dict[str, str]) -> None:
+def test_a_replay_reports_what_would_change(server: Server, asked: dict[str, str]) -> None:
     """Nothing, with the same guardrails."""
     both = stepguard(server, "replay", asked["masked"], "--json").document
     assert both["same"] is True
@@ -138,7 +138,7 @@ def test_following_shows_the_whole_story_in_the_end(server: Server, asked: dict[
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["history", "--since", "yesterday"], "--since takes"),
         (["history", "--file", "missing.json"], "missing.json"),
@@ -148,12 +148,12 @@ def test_following_shows_the_whole_story_in_the_end(server: Server, asked: dict[
         (["record", "nobody"], "no execution nobody"),
     ],
 )
-def test_bad_input_is_told(server: Server, arguments: list[str], told: str) -> None:
+def test_bad_input_is_reported(server: Server, arguments: list[str], message: str) -> None:
     """Exit code 2 and a line that says what is wrong."""
     home = [] if "--file" in arguments else ["--home", str(server.home)]
     ran = run("stepguard", *arguments, *home, env=server.env)
     assert (ran.code, ran.out) == (2, "")
-    assert told in ran.err
+    assert message in ran.err
 
 
 def _pytest(project: Path, folder: Path, server: Server) -> subprocess.CompletedProcess[str]:

@@ -65,8 +65,8 @@ def test_ctrl_c_stops_the_model(arguments: tuple[str, ...], tmp_path: Path) -> N
     stopped = re.fullmatch(r"stepguard: Interrupted. The execution was stopped: (\S+)\n", error.decode())
     assert stopped, error
     _wait(lambda: not Path(f"/proc/{model}").exists())
-    told = run("stepguard", "history", stopped[1], "--json", *home, env=env)
-    assert told.document["status"] == "ABORTED"
+    history = run("stepguard", "history", stopped[1], "--json", *home, env=env)
+    assert history.document["status"] == "ABORTED"
 
 
 def test_ctrl_c_stops_a_server_whose_model_writes(tmp_path: Path) -> None:

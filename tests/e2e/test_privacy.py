@@ -48,9 +48,9 @@ def test_text_of_a_question_is_in_no_log(server: Server) -> None:
 def test_history_holds_it_by_design(server: Server) -> None:
     """The same words can be read back from the execution, so the test above looked for something that was there."""
     _, body = server.chat(f"Which vitamins are in a {CANARY}?")
-    told = run("stepguard", "history", body["execution"], "--home", str(server.home), "--json", env=server.env)
-    assert CANARY in told.document["answer"]["text"]
-    assert told.err == ""
+    history = run("stepguard", "history", body["execution"], "--home", str(server.home), "--json", env=server.env)
+    assert CANARY in history.document["answer"]["text"]
+    assert history.err == ""
 
 
 def test_state_folder_is_the_owners_alone(server: Server) -> None:

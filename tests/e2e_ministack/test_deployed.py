@@ -80,7 +80,7 @@ def test_headers_name_nobody(deployed: Deployed) -> None:
 
 
 def test_a_repeated_token_is_the_same_execution(deployed: Deployed) -> None:
-    """And another question under it is a conflict, which does not tell the first."""
+    """And another question under it is a conflict, which does not reveal the first."""
     first = deployed.ask(HARMLESS, client_token="once", wait_seconds=0)
     again = deployed.ask(HARMLESS, client_token="once", wait_seconds=0)
     other = deployed.ask("What is insulin?", client_token="once")

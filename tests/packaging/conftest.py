@@ -25,7 +25,7 @@ SOURCES = (".chalice", "app.py", "functions", "guardrails", "requirements.txt", 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A package: what `build` told, its folder, the template, the names in the zip."""
+    """A package: the result of `build`, its folder, the template, the names in the zip."""
 
     package: Package
     root: Path
@@ -53,7 +53,7 @@ def copy_project(target: Path) -> Path:
 
 
 def package(root: Path, folder: str = "build/package") -> Package:
-    """Package the project in `root`, which has everything of its own."""
+    """Package the project in `root`, which is complete."""
     return build(Project(root, root), root / folder)
 
 

@@ -18,7 +18,7 @@ def test_every_control_is_proved_by_a_test_that_exists(named: str) -> None:
     assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
-def test_every_risk_of_owasp_is_told() -> None:
+def test_every_risk_of_owasp_is_reported() -> None:
     """LLM01 to LLM10, in order, each with a control."""
     rows = re.findall(r"^\| (LLM\d\d) [\w ,]+ \| (.+?) \| .+ \|$", THREATS, re.MULTILINE)
     assert [risk for risk, _ in rows] == [f"LLM{number:02}" for number in range(1, 11)]

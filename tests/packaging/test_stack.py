@@ -197,7 +197,7 @@ def test_an_unchanged_stack_is_left_alone(built: Built, reason: str) -> None:
     assert run(aws, built, yes=False)[-1] == f"{NAME} is up to date."
 
 
-def test_a_refused_change_is_told_in_cloudformations_words(built: Built) -> None:
+def test_a_refused_change_is_reported_in_cloudformations_words(built: Built) -> None:
     """For example a rule of the template."""
     with pytest.raises(StackError, match="refuses the change: Set both"):
         run(FakeAws("CREATE_COMPLETE", reason="Set both or neither"), built, yes=True)
@@ -281,7 +281,7 @@ def test_another_accounts_bucket_is_not_used() -> None:
 
 
 @pytest.mark.parametrize(("yes", "empty"), [(True, False), (True, True), (False, True)])
-def test_destroying_asks_and_empties_only_when_told(*, yes: bool, empty: bool) -> None:
+def test_destroying_asks_and_empties_only_with_the_option(*, yes: bool, empty: bool) -> None:
     """What the buckets hold goes only with --empty-buckets, and nothing goes without a yes."""
     aws, said = FakeAws("CREATE_COMPLETE", ends="DELETE_COMPLETE"), list[str]()
     if yes:

@@ -89,7 +89,7 @@ def test_the_state_machine_keeps_a_history_and_logs_no_text(built: Built) -> Non
 
 
 def test_the_express_twin_is_the_one_that_logs_texts(built: Built) -> None:
-    """It is off unless asked for; its log group is encrypted with the customer's key, if any, and expires."""
+    """It is off by default; its log group is encrypted with the customer's key, if any, and expires."""
     twin = built.template["Resources"]["ChatExpressStateMachine"]
     group = built.template["Resources"]["ChatExpressLogGroup"]
     logging = twin["Properties"]["LoggingConfiguration"]
@@ -142,7 +142,7 @@ def test_failed_chats_are_queued_without_their_texts(built: Built) -> None:
 
 
 def test_every_alarm_is_in_the_runbook(built: Built) -> None:
-    """docs/operate/operations.md tells each alarm: what it means, where to look first, how to mend it."""
+    """docs/operate/operations.md describes each alarm: what it means, where to look first, how to mend it."""
     text = (ROOT / "docs" / "operate" / "operations.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^### (\w+Alarm)$", text, re.MULTILINE)) == set(built.resources("AWS::CloudWatch::Alarm"))
 
@@ -190,7 +190,7 @@ def test_every_lambda_logs_into_a_group_with_a_retention(built: Built) -> None:
 
 
 class Recorder(dict[str, str]):
-    """An environment that remembers which variables were asked for."""
+    """An environment that remembers which variables were read."""
 
     def __init__(self, *values: Any) -> None:
         super().__init__(*values)
@@ -209,7 +209,7 @@ def given(value: Any, parameters: dict[str, Any]) -> str:
     return str(parameters[value["Ref"]]["Default"])
 
 
-def test_the_lambdas_are_told_every_setting_and_no_other(built: Built) -> None:
+def test_the_lambdas_get_every_setting_and_no_other(built: Built) -> None:
     """The template sets exactly the variables that settings.py reads, and by default to what is the default there."""
     variables = dict(built.template["Globals"]["Function"]["Environment"]["Variables"])
     parameters = built.template["Parameters"]
@@ -273,7 +273,7 @@ def test_parameters_offer_what_the_settings_know(built: Built, parameter: str, c
 
 
 def test_every_parameter_is_documented(built: Built) -> None:
-    """docs/operate/packaging.md tells each parameter and invents none."""
+    """docs/operate/packaging.md lists each parameter and invents none."""
     text = (ROOT / "docs" / "operate" / "packaging.md").read_text(encoding="utf-8")
     table = text.partition("## Parameters")[2].partition("##")[0]
     names = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]

@@ -254,7 +254,7 @@ RESPONSES = sorted({name for case in mocks()["StateMachines"][CHAT]["TestCases"]
 
 
 def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None:
-    """A Task's first mocked answer through TestState: it goes on where the definition says, retries, or is caught."""
+    """A Task's first mocked answer through TestState: it continues where the definition says, retries, or is caught."""
     cases = mocks()["StateMachines"][CHAT]["TestCases"].values()
     state = next(state for case in cases for state, response in case.items() if response == name)
     first = next(iter(mocks()["MockedResponses"][name].values()))
@@ -269,7 +269,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
     record = {"caller": "test", "expires": "1796000000"}
     document: dict[str, Any] = {**REQUEST, "input_guard": {"text": "x", "record": record, "verdict": verdict}}
     document |= {"answer_guard": {"answer": answer}, "answer": answer, "error": {"Error": "x"}}
-    told = test_state(
+    reply = test_state(
         definition=DEFINITION,
         stateName=state,
         input=json.dumps(document),
@@ -279,11 +279,11 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
     )
     definition = json.loads(DEFINITION)["States"][state]
     if error is None:
-        assert (told["status"], told["nextState"]) == ("SUCCEEDED", definition["Next"])
+        assert (reply["status"], reply["nextState"]) == ("SUCCEEDED", definition["Next"])
     elif any(error in retrier["ErrorEquals"] for retrier in definition["Retry"]):
-        assert told["status"] == "RETRIABLE"
+        assert reply["status"] == "RETRIABLE"
     else:
-        assert (told["status"], told["nextState"]) == ("CAUGHT_ERROR", definition["Catch"][0]["Next"])
+        assert (reply["status"], reply["nextState"]) == ("CAUGHT_ERROR", definition["Catch"][0]["Next"])
 
 
 @pytest.mark.parametrize("name", RESPONSES)

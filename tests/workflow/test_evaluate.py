@@ -76,8 +76,8 @@ class Place:
         try:
             result = self._call(name, event)
         except StepguardError as error:
-            told = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return LambdaResult(json.dumps(told).encode(), function_error="Unhandled")
+            failure = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return LambdaResult(json.dumps(failure).encode(), function_error="Unhandled")
         return LambdaResult(json.dumps(result).encode())
 
     def _call(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def test_a_run_without_failed_items_has_nothing_to_evaluate_again(place: Place) 
 
 
 def test_a_blocked_item_is_a_success(place: Place) -> None:
-    """The run succeeds, and each item was an execution of its own."""
+    """The run succeeds, and each item was a separate execution."""
     ended = place.run("one", "block me", "three")
     assert ended["status"] == "SUCCEEDED"
     assert json.loads(ended["output"])["summary"] == {
@@ -175,11 +175,15 @@ def test_a_blocked_item_is_a_success(place: Place) -> None:
 
 
 def test_the_limits_of_a_run_are_those_of_its_map_run(place: Place) -> None:
-    """As Step Functions tells them; 2 children at a time, as the run was started with."""
+    """As Step Functions returns them; 2 children at a time, as the run was started with."""
     ended = place.run("one", "two", tolerated=7)
     (listed,) = place.states.list_map_runs({"executionArn": ended["executionArn"]})["mapRuns"]
-    told = place.states.describe_map_run({"mapRunArn": listed["mapRunArn"]})
-    assert (told["maxConcurrency"], told["toleratedFailurePercentage"], told["toleratedFailureCount"]) == (2, 7.0, 0)
+    map_run = place.states.describe_map_run({"mapRunArn": listed["mapRunArn"]})
+    assert (map_run["maxConcurrency"], map_run["toleratedFailurePercentage"], map_run["toleratedFailureCount"]) == (
+        2,
+        7.0,
+        0,
+    )
 
 
 def test_a_failed_item_is_retried_then_counted_and_listed(place: Place) -> None:

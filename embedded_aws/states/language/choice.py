@@ -131,7 +131,7 @@ def _present(path: Path, env: Env) -> bool:
 
 
 def wildcard(text: str) -> Callable[[Json], bool]:
-    """StringMatches: `*` stands for any run of characters, `\\*` for a star and `\\\\` for a backslash.
+    """StringMatches: `*` matches any characters, `\\*` a star and `\\\\` a backslash.
 
     The search goes from left to right, piece by piece between the stars, so that no pattern is slow.
     """

@@ -99,7 +99,7 @@ def test_items_that_cannot_be_read_fail_the_run(cloud: Cloud, body: bytes) -> No
     assert "MapRunFailed" in cloud.types(done["executionArn"])
 
 
-def test_an_object_that_is_not_there_fails_the_run_and_tells_no_values(
+def test_an_object_that_is_not_there_fails_the_run_and_prints_no_values(
     cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The cause is the execution's own; the log of the service holds nothing of the request."""

@@ -145,7 +145,7 @@ def test_a_test_case_of_the_mock_configuration_answers_for_the_tasks(cloud: Clou
 
 @pytest.mark.parametrize(("level", "with_data"), [("ALL", True), ("ALL", False), ("FATAL", True)])
 def test_express_executions_are_logged_as_their_machine_says(cloud: Cloud, level: str, with_data: bool) -> None:
-    """AWS's line format: numbers as text, details un-nested, data only when asked for."""
+    """AWS's line format: numbers as text, details un-nested, data only on request."""
     group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/states/x:*"
     logging = {
         "level": level,

@@ -86,7 +86,7 @@ def test_an_unknown_function_fails_with_lambdas_error_name(cloud: Cloud) -> None
     assert "Function not found: nobody (Service: Lambda, Status Code: 404, Request ID: " in done["cause"]
 
 
-def test_a_defect_of_a_port_fails_the_task_and_no_log_tells_what_users_wrote(
+def test_a_defect_of_a_port_fails_the_task_and_no_log_contains_what_users_wrote(
     cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The execution ends; the log names the exception's type and place, not its text."""
@@ -303,7 +303,7 @@ def test_input_that_is_no_json_is_refused(cloud: Cloud, text: str) -> None:
 
 
 def test_a_lone_surrogate_harms_nothing(cloud: Cloud) -> None:
-    """Text that UTF-8 cannot hold is escaped in payloads and replaced in messages; the store goes on."""
+    """Text that UTF-8 cannot hold is escaped in payloads and replaced in messages; the store continues to work."""
     machine = cloud.machine({"P": {"Type": "Pass", "End": True}})
     done = cloud.finish(machine, {"text": "\ud800"})
     assert json.loads(done["output"]) == {"text": "\ud800"}

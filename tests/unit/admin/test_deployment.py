@@ -65,8 +65,8 @@ def test_a_changed_state_machine_is_updated() -> None:
         ("create_state_machine", "InvalidDefinition", InvalidRequest),
     ],
 )
-def test_errors_are_told_by_kind(operation: str, code: str, kind: type[Exception]) -> None:
-    """A definition that AWS refuses is told with AWS's words."""
+def test_errors_are_reported_by_kind(operation: str, code: str, kind: type[Exception]) -> None:
+    """A definition that AWS refuses is reported in AWS's words."""
     replies = {"describe_state_machine": MISSING} | {operation: client_error(code, "SCHEMA_VALIDATION_FAILED")}
     with pytest.raises(kind, match="SCHEMA_VALIDATION_FAILED"):
         put_state_machine(MACHINE, "{}", ROLE, FakeClient("stepfunctions", **replies).client)

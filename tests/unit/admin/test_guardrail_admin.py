@@ -174,7 +174,7 @@ def test_all_pages_are_listed() -> None:
     assert [summary["name"] for summary in bedrock.admin.list()] == ["other", "test"]
 
 
-def test_a_guardrail_is_shown_as_bedrock_tells_it() -> None:
+def test_a_guardrail_is_shown_as_bedrock_returns_it() -> None:
     """The read shape, without the client's own metadata."""
     bedrock = FakeBedrock()
 
@@ -201,7 +201,7 @@ def test_waiting_for_a_draft_ends() -> None:
     assert READY_SECONDS < bedrock.clock.now < READY_SECONDS + 2
 
 
-def test_errors_are_told_by_kind() -> None:
+def test_errors_are_reported_by_kind() -> None:
     """As everywhere."""
     fake = FakeClient("bedrock", list_guardrails=client_error("ThrottlingException", status=429))
     with pytest.raises(Throttled):

@@ -1,4 +1,4 @@
-"""A layer is asked about lines of its own policies, so that only what it has can be missing."""
+"""A layer judges lines of its own policies, so that only what it has can be missing."""
 
 from __future__ import annotations
 

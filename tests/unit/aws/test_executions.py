@@ -68,7 +68,7 @@ def test_the_same_name_with_another_document_is_a_conflict() -> None:
         ("InvalidName", InvalidRequest),
     ],
 )
-def test_a_failed_start_is_told_by_kind(code: str, kind: type[Exception]) -> None:
+def test_a_failed_start_is_reported_by_kind(code: str, kind: type[Exception]) -> None:
     """A quota is worth a retry, a missing state machine is the operator's, and neither is the caller's mistake."""
     adapter, _ = executions(start_execution=client_error(code))
     with pytest.raises(kind):
@@ -91,7 +91,7 @@ def test_an_execution_is_described() -> None:
     assert ended.output["request"] == DOCUMENT["request"]
 
 
-def test_a_failed_execution_tells_its_error() -> None:
+def test_a_failed_execution_reports_its_error() -> None:
     """Error name and cause, no output."""
     states = FakeStates(status="FAILED", error="States.Timeout")
     states.executions.start("chat-1", DOCUMENT)
@@ -119,7 +119,7 @@ def test_an_execution_that_waits_for_its_redrive_has_not_ended() -> None:
 
 
 @pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "InvalidArn", "ValidationException"])
-def test_an_unknown_execution_is_told_without_its_name(code: str) -> None:
+def test_an_unknown_execution_is_reported_without_its_name(code: str) -> None:
     """What a caller wrote into the path is not repeated."""
     adapter, _ = executions(describe_execution=client_error(code, "Execution Does Not Exist: 'x<script>'"))
     with pytest.raises(UnknownExecution) as caught:
@@ -129,7 +129,7 @@ def test_an_unknown_execution_is_told_without_its_name(code: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["describe_execution", "get_execution_history"])
-def test_other_errors_of_looking_are_told_by_kind(operation: str) -> None:
+def test_other_errors_of_looking_are_reported_by_kind(operation: str) -> None:
     """A throttled look is not an unknown execution."""
     adapter, _ = executions(**{operation: client_error("ThrottlingException")})
     with pytest.raises(Throttled):
@@ -173,7 +173,7 @@ def event(number: int) -> dict[str, Any]:
 
 
 def test_a_history_is_read_page_by_page() -> None:
-    """All events in their order, each page asked for with the token of the one before."""
+    """All events in their order, each page read with the token of the one before."""
     adapter, fake = executions(
         get_execution_history=[
             {"events": [event(1), event(2)], "nextToken": "two"},
@@ -195,7 +195,7 @@ def test_an_unknown_history_is_unknown(code: str) -> None:
         list(adapter.history(EXECUTION))
 
 
-def test_the_state_machine_tells_its_status() -> None:
+def test_the_state_machine_reports_its_status() -> None:
     """ACTIVE, when it can be reached."""
     adapter, fake = executions(
         describe_state_machine={

@@ -28,7 +28,7 @@ def test_the_end_of_an_execution_is_its_answer() -> None:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT"])
-def test_a_failure_is_told_although_the_call_succeeded(status: str) -> None:
+def test_a_failure_is_reported_although_the_call_succeeded(status: str) -> None:
     """AWS answers 200 for it."""
     fake = FakeClient("stepfunctions", start_sync_execution={**DONE, "status": status, "error": "AnswerUnavailable"})
     execution = ExpressExecutions(MACHINE, fake.client).run("chat-1", {})
@@ -37,7 +37,7 @@ def test_a_failure_is_told_although_the_call_succeeded(status: str) -> None:
 
 
 def test_aws_errors_are_ours() -> None:
-    """Throttled is told from the rest."""
+    """Throttling has a separate error."""
     fake = FakeClient("stepfunctions", start_sync_execution=client_error("ThrottlingException", status=400))
     with pytest.raises(Throttled):
         ExpressExecutions(MACHINE, fake.client).run("chat-1", {})

@@ -140,7 +140,7 @@ def test_a_mask_that_cannot_be_placed_blocks() -> None:
 
 
 def test_a_block_keeps_what_was_found_before_it() -> None:
-    """Findings and units of the chunks in front of the blocked one were paid for and stand in the verdict."""
+    """Findings and units of the chunks in front of the blocked one were paid for and are in the verdict."""
     replies: list[Reply] = [lambda request: _mask(request, "a@b.example", "{EMAIL}", pii("EMAIL")), blocked()]
     guardrails, _ = guard(*replies)
     verdict = guardrails.check(REF, "a@b.example " + "word " * 6_000, Layer.MODEL, Direction.INPUT)
@@ -189,7 +189,7 @@ def test_no_region_is_a_configuration_error(environment: pytest.MonkeyPatch) -> 
 def test_an_environment_without_a_client_is_a_configuration_error(
     environment: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """No region, no such profile, no such endpoint: told by the variable, not by a traceback."""
+    """No region, no such profile, no such endpoint: the error names the variable and is no traceback."""
     environment.setenv(variable, value)
     with pytest.raises(ConfigurationError, match=variable):
         Guardrails().check(REF, "x", Layer.MODEL, Direction.INPUT)

@@ -97,7 +97,7 @@ def test_converse_blocks(name: str) -> None:
 
 
 def test_a_converse_reply_without_usage_counts_nothing() -> None:
-    """Tokens are told where the model tells."""
+    """Tokens are reported if the model reports them."""
     fake = LooseClient("bedrock-runtime", converse={"stopReason": "end_turn", "usage": None})
 
     assert Models(fake.client).ask(QUESTION, ModelSettings(), None).tokens == {"input": 0, "output": 0}

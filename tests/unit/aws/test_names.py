@@ -34,7 +34,7 @@ def found(request: Request) -> dict[str, Any]:
 
 
 def test_names_are_read_once() -> None:
-    """A deleted guardrail has none, and is not asked for again."""
+    """A deleted guardrail has none, and is not read again."""
     fake = FakeClient("bedrock", get_guardrail=found)
     names = GuardrailNames(fake.client)
 

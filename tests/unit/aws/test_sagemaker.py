@@ -128,7 +128,7 @@ def test_an_endpoints_unreadable_reply_is_an_error(reply: object) -> None:
 
 
 def test_an_endpoints_reply_that_is_not_json_is_an_error() -> None:
-    """Text where JSON was asked for."""
+    """Text instead of the requested JSON."""
     fake = FakeClient("sagemaker-runtime", invoke_endpoint={"Body": b"<html>"})
     with pytest.raises(UnreadableVerdict):
         Models(sagemaker=fake.client).ask(QUESTION, SAGEMAKER, None)

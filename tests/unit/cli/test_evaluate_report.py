@@ -130,16 +130,16 @@ def test_runs_without_a_common_item_are_an_error(tmp_path: Path) -> None:
         comparison.run(comparing(tmp_path, first, second, junit="j.xml"))
 
 
-def test_a_comparison_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_comparison_reports_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Item by item, with the filters that came and went, and McNemar's test on who was right."""
     first = folder(tmp_path / "a", *SOME)
     second = folder(tmp_path / "b", SOME[0], record(1, labels={"expected": "blocked"}, findings=[VIOLENCE]), SOME[2])
     arguments = comparing(tmp_path, first, second)
     assert comparison.run(arguments) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["both"], told["changes"]) == (3, {"passed -> blocked": 1})
-    assert told["mcnemar"] == {"only_first_right": 0, "only_second_right": 1, "p": 1.0}
-    assert told["items"][0]["new"] == ["content/VIOLENCE"]
+    changed = json.loads(capsys.readouterr().out)
+    assert (changed["both"], changed["changes"]) == (3, {"passed -> blocked": 1})
+    assert changed["mcnemar"] == {"only_first_right": 0, "only_second_right": 1, "p": 1.0}
+    assert changed["items"][0]["new"] == ["content/VIOLENCE"]
     arguments.json = False
     assert comparison.run(arguments) == 0
     assert "passed -> blocked" in capsys.readouterr().out
@@ -176,7 +176,7 @@ def test_the_report_is_the_same_for_the_same_run(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_the_summary_tells_the_counts() -> None:
+def test_the_summary_reports_the_counts() -> None:
     """In lines that a terminal can show."""
     text = "\n".join(lines_of(card(*SOME)))
     assert "3 items: 2 passed, 0 masked, 1 blocked, 0 failed; 0 bad rows" in text
@@ -190,11 +190,11 @@ def test_the_summary_tells_the_counts() -> None:
         ("test.echo", "not priced", "<td>not priced</td>"),
     ],
 )
-def test_tokens_are_told_with_their_price(tmp_path: Path, model: str, price: str, cell: str) -> None:
+def test_tokens_are_reported_with_their_price(tmp_path: Path, model: str, price: str, cell: str) -> None:
     """In the terminal and on the page; a model without a known price is said to have none."""
-    told = card(*SOME)
-    told["cost"]["model"] = model_cost({"input": 2000, "output": 2000}, model)
-    assert f"2000 input and 2000 output tokens of {model}, {price}" in "\n".join(lines_of(told))
-    write_report(tmp_path / "report.html", {"run": "r"}, told, folder(tmp_path / "a", *SOME) / "results.jsonl")
+    scored = card(*SOME)
+    scored["cost"]["model"] = model_cost({"input": 2000, "output": 2000}, model)
+    assert f"2000 input and 2000 output tokens of {model}, {price}" in "\n".join(lines_of(scored))
+    write_report(tmp_path / "report.html", {"run": "r"}, scored, folder(tmp_path / "a", *SOME) / "results.jsonl")
     row = f"<td>tokens of {model}</td><td>2,000 input, 2,000 output</td>{cell}"
     assert row in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -88,13 +88,13 @@ def test_the_projects_own_guardrails_have_no_error() -> None:
     ],
 )
 def test_what_create_guardrail_refuses_is_an_error(configuration: dict[str, Any], words: str) -> None:
-    """The refusal's own words are told, before anything is sent to a cloud."""
+    """The refusal's own words are printed, before anything is sent to a cloud."""
     (message,) = [message for level, message in _problems(configuration) if level == "error"]
     assert words in message
 
 
 def test_each_policy_is_refused_for_itself() -> None:
-    """CreateGuardrail stops at its first reason; lint tells those of the name and of every policy at once."""
+    """CreateGuardrail stops at its first reason; lint reports those of the name and of every policy at once."""
     pattern = {"regexesConfig": [{"name": "key", "pattern": "(?=sk-).*", "action": "BLOCK"}]}
     configuration = _with(
         name="two words", contentPolicyConfig=_attack("HIGH"), sensitiveInformationPolicyConfig=pattern
@@ -187,7 +187,7 @@ def test_filters_on_images_alone_are_warned_of(modalities: dict[str, Any], file:
 
 
 @pytest.mark.parametrize(("definition", "code"), [("All questions", 0), ("x " * 120, 1)])
-def test_exit_code_tells_errors_only(
+def test_exit_code_reports_errors_only(
     definition: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Warnings leave the exit code 0; the JSON names file, level, place and message."""

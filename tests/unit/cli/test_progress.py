@@ -56,9 +56,9 @@ def test_what_people_have_to_put_right_is_bad_input(error: str, cause: str) -> N
 def test_any_other_failure_is_the_services() -> None:
     """Exit code 1, with the error's words."""
     place = session(FakeStates(status="FAILED", error="ItemsLost", cause="not every item"))
-    told = progress.failure(progress.follow(place, RUN.id, quiet=True))
-    assert isinstance(told, ServiceUnavailable)
-    assert "not every item" in str(told)
+    error = progress.failure(progress.follow(place, RUN.id, quiet=True))
+    assert isinstance(error, ServiceUnavailable)
+    assert "not every item" in str(error)
 
 
 class Terminal(io.StringIO):
@@ -75,8 +75,8 @@ class Uncounted(FollowedStates):
         raise client_error("AccessDeniedException", "not authorized", 403)
 
 
-@pytest.mark.parametrize(("kind", "told"), [(FollowedStates, "7/40"), (Uncounted, "reading the corpus")])
-def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: type[FollowedStates], told: str) -> None:
+@pytest.mark.parametrize(("kind", "text"), [(FollowedStates, "7/40"), (Uncounted, "reading the corpus")])
+def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: type[FollowedStates], text: str) -> None:
     """Where the credentials may ask; where not, the run is followed to its end all the same."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -86,7 +86,7 @@ def test_a_bar_shows_how_far_a_run_is(monkeypatch: pytest.MonkeyPatch, kind: typ
     evaluations.start(RUN)
     place = Session(states.executions, evaluations=evaluations)
     assert progress.follow(place, RUN.id, quiet=False).status == "SUCCEEDED"
-    assert told in terminal.getvalue()
+    assert text in terminal.getvalue()
 
 
 def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reason"),
     [
         ({"corpus": "numbers.jsonl"}, "run-1 is a run of letters.jsonl: leave numbers.jsonl out"),
         ({"guardrails": Path("guardrails")}, "leave out --guardrails and --sample"),
@@ -124,14 +124,14 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
         ({}, None),
     ],
 )
-def test_a_resumed_run_is_not_another_one(options: dict[str, Any], told: str | None) -> None:
+def test_a_resumed_run_is_not_another_one(options: dict[str, Any], reason: str | None) -> None:
     """What --resume would not look at is refused; the run's own corpus may be named again."""
     place = session(FakeStates(), S3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
     arguments = argparse.Namespace(**dict.fromkeys(("corpus", "guardrails", "sample")) | {"resume": "run-1"} | options)
-    if told is None:
+    if reason is None:
         command.check_resumed(arguments, place)
         return
-    with pytest.raises(InvalidRequest, match=told):
+    with pytest.raises(InvalidRequest, match=reason):
         command.check_resumed(arguments, place)
 
 
@@ -143,7 +143,7 @@ class ReadOnly(S3):
 
 
 def test_who_may_only_read_has_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It cannot be put beside the results for others, and that is told."""
+    """It cannot be added to the results for others, and the command reports that."""
     written = files(record())
     place = session(FakeStates(), ReadOnly(**written))
     arguments = argparse.Namespace(resume="run-1", out=str(tmp_path / "out"), json=False)
@@ -154,7 +154,7 @@ def test_who_may_only_read_has_the_report(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize(("status", "again"), [("ABORTED", True), ("TIMED_OUT", True), ("FAILED", False)])
 def test_a_run_that_was_cut_short_goes_on(tmp_path: Path, status: str, again: bool) -> None:
-    """A failed one ended where nothing goes on; its results are fetched again, and it is told to have failed."""
+    """A failed one has ended; its results are fetched again, and it is reported as failed."""
     s3 = S3(**files(record()))
     states = FollowedStates(status=status, error="States.ExceedToleratedFailureThreshold")
     evaluations = Evaluations(MACHINE, "bucket", states, Objects(s3))
@@ -178,7 +178,7 @@ def files(entry: dict[str, Any]) -> dict[str, bytes]:
 
 
 def test_a_run_of_the_api_is_described_by_its_execution() -> None:
-    """No command wrote down what it was; one that a command started is told in that command's words."""
+    """No command wrote down what it was; one that a command started is reported in that command's words."""
     s3 = S3()
     evaluations = session(FakeStates(), s3).evaluations
     execution = evaluations.describe(RUN.id)

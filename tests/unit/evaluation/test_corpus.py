@@ -155,7 +155,7 @@ def test_no_row_is_a_crash(name: str, value: object, kind: str) -> None:
 
 
 def test_a_corpus_of_bad_rows_says_what_is_wrong_with_the_first() -> None:
-    """Nothing else tells: the run does not start."""
+    """Nothing else shows it: the run does not start."""
     words = r"no readable item\. The first row left out: c\.jsonl, line 2: is not a JSON object\."
     with pytest.raises(InvalidRequest, match=words):
         list(all_items(read("c.jsonl", "\n[]\n{"), "c", lambda row: None))

@@ -82,8 +82,8 @@ def result(*arguments: Any, **more: Any) -> Result:
 VIOLENCE = finding("content", "VIOLENCE", confidence="HIGH")
 
 
-def test_a_result_tells_each_stage_with_its_time() -> None:
-    """EXPRESS children have no history: the moments that the states were entered stand in the output."""
+def test_a_result_has_each_stage_with_its_time() -> None:
+    """EXPRESS children have no history: the moments that the states were entered are in the output."""
     found = result()
     assert [(stage["state"], stage["milliseconds"]) for stage in found.stages] == [
         ("GuardInput", 50),
@@ -244,7 +244,7 @@ def test_an_item_that_comes_twice_is_counted_once_and_noticed() -> None:
     assert (parts.whole, parts.doubled) == (1, 1)
 
 
-def test_other_strengths_are_told_without_a_second_run() -> None:
+def test_other_strengths_are_computed_without_a_second_run() -> None:
     """From the confidences, also those that stayed under the strength."""
     levels = {"HIGH": True, "MEDIUM": True, "LOW": False, "NONE": False}
     results = []
@@ -258,7 +258,7 @@ def test_other_strengths_are_told_without_a_second_run() -> None:
     assert rows["HIGH"]["fp"] == 1
 
 
-def test_other_thresholds_are_told_without_a_second_run() -> None:
+def test_other_thresholds_are_reported_without_a_second_run() -> None:
     """Grounding acts below its threshold."""
     scores = [0.1, 0.5, 0.8]
     results = [
@@ -283,8 +283,8 @@ def test_other_thresholds_are_told_without_a_second_run() -> None:
 )
 def test_tokens_cost_what_the_price_file_says(model: str, dollars: float | None) -> None:
     """Those of a model without a known price are counted, and said not to be priced."""
-    told = {"id": model, "tokens": {"input": 1000, "output": 1000}, "dollars": dollars}
-    assert model_cost({"output": 1000, "input": 1000}, model) == told
+    expected = {"id": model, "tokens": {"input": 1000, "output": 1000}, "dollars": dollars}
+    assert model_cost({"output": 1000, "input": 1000}, model) == expected
     assert scorecard_of([]).to_dict(model)["cost"]["model"]["id"] == model
 
 

@@ -172,7 +172,7 @@ FAILURES += ["ResourceNotFoundException"]
 
 @pytest.mark.parametrize("code", FAILURES)
 def test_an_answer_does_not_depend_on_the_table(code: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Four calls of DescribeExecution at most; the log tells why."""
+    """Four calls of DescribeExecution at most; the log has the reason."""
     chats = Chats(looks=2)
     chats.table.errors = [client_error(code)] * 1_000
     assert chats.post()[0] == 200
@@ -212,7 +212,7 @@ def test_a_look_that_fails_is_no_end(code: str) -> None:
     assert chats.post()[0] == 202
 
 
-def test_an_end_that_cannot_be_written_is_told_all_the_same() -> None:
+def test_an_end_that_cannot_be_written_is_reported_all_the_same() -> None:
     """The second update fails."""
     chats = Chats(status="ABORTED")
     chats.post(wait_seconds=0)

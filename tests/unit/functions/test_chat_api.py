@@ -25,7 +25,7 @@ from tests.fakes.states import ANSWER, MACHINE, Clock, FakeStates
 
 
 def test_a_question_is_answered() -> None:
-    """200 with the answer, the execution that tells why, and nothing else."""
+    """200 with the answer, the execution that explains it, and nothing else."""
     states = FakeStates()
     status, body, headers = post(states, {"question": "What causes diabetes?"})
 
@@ -45,7 +45,7 @@ def test_passages_reach_the_workflow() -> None:
     assert document["request"]["passages"] == [{"id": "1", "text": "One."}, {"id": "b", "text": "Two."}]
 
 
-def test_verdicts_are_told_without_texts() -> None:
+def test_verdicts_are_reported_without_texts() -> None:
     """The caller sees which stage did what; not the texts that the stages passed on."""
     stage = {"outcome": "masked", "findings": [{"policy": "p", "name": "EMAIL", "action": "ANONYMIZED"}], "text": "raw"}
     states = FakeStates(output={"input_guard": stage, "answer": ANSWER})
@@ -80,7 +80,7 @@ def test_an_answer_that_takes_a_while_is_waited_for() -> None:
 
 @pytest.mark.parametrize(("seconds", "waited"), [(None, WAIT_SECONDS), (3, 3), (0.5, 0.5), (0, 0)])
 def test_waiting_ends_at_the_deadline(seconds: float | None, waited: float) -> None:
-    """202 with the place to look again, after exactly the time that was asked for."""
+    """202 with the place to look again, after exactly the requested time."""
     clock = Clock()
     states = FakeStates(looks=10_000)
     body = {"question": "Why?"} | ({} if seconds is None else {"wait_seconds": seconds})
@@ -150,7 +150,7 @@ def test_a_repeated_request_is_the_same_execution() -> None:
 
 
 def test_a_reused_token_is_a_conflict() -> None:
-    """409, and the question of the first request is not told."""
+    """409, and without the question of the first request."""
     states = FakeStates()
     post(states, {"question": "My secret question?", "client_token": "t-1"})
     status, body, _ = post(states, {"question": "Another?", "client_token": "t-1"})
@@ -208,7 +208,7 @@ def test_an_unknown_execution_is_a_404(name: str) -> None:
     assert len(name) < 2 or name not in body["error"]["message"]
 
 
-def test_health_tells_the_layers() -> None:
+def test_health_reports_the_layers() -> None:
     """Which layers are on, and which state machine is asked."""
     settings = with_layers(Layer.PREPROCESS, Layer.POSTPROCESS)
     status, body, _ = api(FakeStates(), settings=settings).get_health()
@@ -221,7 +221,7 @@ def test_health_tells_the_layers() -> None:
 @pytest.mark.parametrize(
     ("found", "layers"), [(True, (Layer.MODEL,)), (None, (Layer.MODEL,)), (False, (Layer.PREPROCESS,))]
 )
-def test_health_tells_whether_passages_are_checked(found: bool | None, layers: tuple[Layer, ...]) -> None:
+def test_health_reports_whether_passages_are_checked(found: bool | None, layers: tuple[Layer, ...]) -> None:
     """True, false, or null if the guardrail cannot be read; of the model layer alone."""
     read: list[GuardrailRef | None] = []
 
@@ -236,7 +236,7 @@ def test_health_tells_whether_passages_are_checked(found: bool | None, layers: t
 
 
 def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFixture) -> None:
-    """500; what is wrong stands in the log by variable, and not in the reply."""
+    """500; what is wrong is in the log by variable, and not in the reply."""
 
     def half() -> Settings:
         return read_settings({"PREPROCESS_GUARDRAIL_IDENTIFIER": "abc"})
@@ -249,7 +249,7 @@ def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("code", "status", "expected"),
     [
         ("ExecutionLimitExceeded", 429, "Throttled"),
         ("ThrottlingException", 429, "Throttled"),
@@ -259,12 +259,12 @@ def test_a_half_set_layer_is_an_unhealthy_deployment(caplog: pytest.LogCaptureFi
         ("SomethingNew", 400, "InvalidRequest"),
     ],
 )
-def test_errors_of_starting_have_their_status(code: str, status: int, told: str) -> None:
+def test_errors_of_starting_have_their_status(code: str, status: int, expected: str) -> None:
     """The caller learns whether to come back later; whatever is our fault is a 5xx."""
     fake = FakeClient("stepfunctions", start_execution=client_error(code, f"about 'arn:{SECRET}'"))
     reply = posted(ChatApi(Executions(MACHINE, fake.client), lambda: DEFAULTS), b'{"question": "Why?"}', Caller("me"))
 
-    assert (reply[0], reply[1]["error"]["code"]) == (status, told)
+    assert (reply[0], reply[1]["error"]["code"]) == (status, expected)
     assert SECRET not in json.dumps(reply[1])
     assert status < 500 or code not in json.dumps(reply[1])
 

@@ -40,7 +40,7 @@ def test_a_caller_reads_only_its_own(running: bool) -> None:
 
 
 def test_an_execution_without_a_row_is_asked_for() -> None:
-    """Started by somebody else, or before the table was there: its input tells the owner."""
+    """Started by somebody else, or before the table was there: its input has the owner."""
     chats = Chats()
     chats.states.inputs[f"{MACHINE.replace(':stateMachine:', ':execution:')}:old"] = {"request": {"caller": "me"}}
     assert chats.get(ME, "old")[0] == 200
@@ -56,7 +56,7 @@ def test_an_expired_row_is_no_row() -> None:
     assert chats.calls["describe_execution"] == 1
 
 
-def test_the_row_of_a_start_tells_no_question() -> None:
+def test_the_row_of_a_start_has_no_question() -> None:
     """Name, owner, times: what the caller wrote is not in it."""
     chats = Chats()
     chats.post(wait_seconds=0, question="My secret?")
@@ -75,7 +75,7 @@ def test_the_row_of_a_start_tells_no_question() -> None:
 
 
 def test_a_repeated_request_is_the_same_answer() -> None:
-    """After the end the history tells whether the request is the same: one DescribeExecution."""
+    """After the end the history shows whether the request is the same: one DescribeExecution."""
     stage = {"outcome": "passed", "findings": []}
     chats = Chats(ANSWERED, output={"input_guard": stage, "model": stage, "answer": ANSWER})
     first = chats.post(client_token="t")

@@ -34,8 +34,8 @@ def prepare(s3: S3, run: Run = RUN, settings: Settings | None = None) -> dict[st
 def test_lines_hold_the_request_and_beside_it_the_labels() -> None:
     """Nothing that people expect is in what guards read; the run's guardrails are."""
     s3 = S3(**{"corpus.jsonl": b'{"id": "a", "text": "T", "expected": "passed"}\n{\n{"text": "U"}'})
-    told = prepare(s3)
-    assert told == {
+    prepared = prepare(s3)
+    assert prepared == {
         "bucket": "bucket",
         "key": "runs/run-1/items.jsonl",
         "prefix": "runs/run-1/map",
@@ -109,8 +109,8 @@ def test_children_at_a_time_are_what_the_quotas_allow(texts: list[str], wanted: 
 def test_tolerated_failures_are_counted(lines: int, percentage: float, count: int) -> None:
     """The most failures that are not more than the share."""
     s3 = S3(**{"corpus.jsonl": b'{"text": "T"}\n' * lines})
-    told = prepare(s3, replace(RUN, tolerated_failures=percentage))
-    assert told["tolerated_failures"] == count
+    prepared = prepare(s3, replace(RUN, tolerated_failures=percentage))
+    assert prepared["tolerated_failures"] == count
 
 
 def test_a_long_document_goes_in_parts_that_fit() -> None:
@@ -118,9 +118,9 @@ def test_a_long_document_goes_in_parts_that_fit() -> None:
     text = "A sentence of the long document. " * 3000
     row = {"text": text, "pii": [[0, 1, "NAME"]], "expected": "passed"}
     s3 = S3(**{"corpus.jsonl": json.dumps(row).encode()})
-    told = prepare(s3)
+    prepared = prepare(s3)
     lines = s3.lines("runs/run-1/items.jsonl")
-    assert (told["items"], told["lines"]) == (1, len(lines))
+    assert (prepared["items"], prepared["lines"]) == (1, len(lines))
     assert [line["item"]["part"] for line in lines] == list(range(lines[0]["item"]["parts"]))
     assert all(len(line["request"]["text"]) <= PART_CHARACTERS for line in lines)
     rebuilt = "".join(
@@ -144,8 +144,8 @@ def test_a_sample_is_the_same_every_time() -> None:
     chosen = []
     for _ in range(2):
         s3 = S3(**{"corpus.jsonl": rows})
-        told = prepare(s3, Run("run-1", RUN.corpus, RUN.work, REFS, sample=10, seed=3))
-        assert (told["items"], told["bad_rows"]) == (10, 1)
+        prepared = prepare(s3, Run("run-1", RUN.corpus, RUN.work, REFS, sample=10, seed=3))
+        assert (prepared["items"], prepared["bad_rows"]) == (10, 1)
         chosen.append([line["item"]["id"] for line in s3.lines("runs/run-1/items.jsonl")])
     assert chosen[0] == chosen[1]
 
@@ -153,8 +153,8 @@ def test_a_sample_is_the_same_every_time() -> None:
 def test_a_folder_of_documents_is_a_corpus() -> None:
     """Each object under the key is an item; what is no document is reported."""
     s3 = S3(**{"docs/a.txt": b"A", "docs/b.html": b"<p>B</p>", "docs/c.pdf": b"%PDF", "other": b"x"})
-    told = prepare(s3, Run("run-1", ("bucket", "docs/"), RUN.work, REFS))
-    assert (told["items"], told["bad_rows"]) == (2, 1)
+    prepared = prepare(s3, Run("run-1", ("bucket", "docs/"), RUN.work, REFS))
+    assert (prepared["items"], prepared["bad_rows"]) == (2, 1)
     assert [line["request"]["text"] for line in s3.lines("runs/run-1/items.jsonl")] == ["A", "B"]
 
 
@@ -226,13 +226,13 @@ def test_results_are_scored_and_listed() -> None:
 
 
 @pytest.mark.parametrize(("records", "lost"), [((record(0),), 1), ((record(0), record(1), record(1)), 1)])
-def test_lost_and_doubled_items_are_told(records: tuple[dict[str, Any], ...], lost: int) -> None:
+def test_lost_and_doubled_items_are_reported(records: tuple[dict[str, Any], ...], lost: int) -> None:
     """The state machine takes neither for a success."""
     assert summarize(results(*records), 2)["lost"] == lost
 
 
 def test_a_run_without_a_manifest_is_retried() -> None:
-    """S3 may be late; a record that is none of ours is not cured by waiting."""
+    """S3 may be late; waiting does not cure an unrecognised record."""
     with pytest.raises(ServiceUnavailable):
         summarize(S3(), 1)
     with pytest.raises(InvalidRequest, match="unrecognised record"):

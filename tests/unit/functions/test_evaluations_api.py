@@ -126,8 +126,8 @@ def test_progress_is_the_map_runs() -> None:
     assert routes.get(identifier, ANN)[1]["total"] is None
     routes = api(states, S3(**{f"runs/{ANN.owner}/{identifier}/corpus.json": b'{"lines": 40}'}))
     status, body, _ = routes.get(identifier, ANN)
-    told = {name: body[name] for name in ("status", "total", "done", "failed", "running")}
-    assert (status, told) == (200, {"status": "RUNNING", "total": 40, "done": 7, "failed": 2, "running": 2})
+    summary = {name: body[name] for name in ("status", "total", "done", "failed", "running")}
+    assert (status, summary) == (200, {"status": "RUNNING", "total": 40, "done": 7, "failed": 2, "running": 2})
     assert routes.report(identifier, ANN)[0] == 409
     states.runs = []
     assert routes.get(identifier, ANN)[1]["done"] == 0
@@ -172,8 +172,8 @@ def test_runs_are_listed_to_who_may_read_them() -> None:
     status, body, _ = routes.list({}, ANN)
 
     assert (status, [run["id"] for run in body["evaluations"]], body["searched"]) == (200, [second, first], 3)
-    told = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
-    assert told == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": CORPUS}
+    summary = {name: body["evaluations"][0][name] for name in ("status", "items", "failed", "corpus")}
+    assert summary == {"status": "SUCCEEDED", "items": 3, "failed": 0, "corpus": CORPUS}
     assert [run["id"] for run in routes.list({}, BOB)[1]["evaluations"]] == [third, second, first]
     assert states.described == 3
 
@@ -206,7 +206,7 @@ def test_a_running_run_is_listed_without_counts() -> None:
     assert states.described == 2
 
 
-def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
+def test_a_run_that_has_ended_is_reported_with_its_scorecard() -> None:
     """And one that ended before it was scored without."""
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]
@@ -216,7 +216,7 @@ def test_a_run_that_has_ended_is_told_with_its_scorecard() -> None:
     assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
 
 
-def test_an_item_is_told_from_its_line_of_the_results() -> None:
+def test_an_item_is_reported_from_its_line_of_the_results() -> None:
     """Stages, verdict and the graph of the item's states; to nobody else, and by its number only."""
     states = FollowedStates(output=SUMMARY)
     identifier = post(api(states))[1]["id"]

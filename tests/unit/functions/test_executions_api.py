@@ -28,7 +28,7 @@ DEFINITION = {"StartAt": "GuardInput", "States": {"GuardInput": {"Type": "Task",
 
 
 def execution(name: str, caller: str, outcome: str = "answered", minutes: int = 0) -> dict[str, Any]:
-    """An execution as DescribeExecution tells it."""
+    """An execution as DescribeExecution returns it."""
     document = {"request": {"kind": "prompt", "text": f"Question of {caller}?", "caller": caller}}
     guard = {"outcome": "blocked" if outcome == "blocked" else "passed", "findings": [FINDING] * (outcome == "blocked")}
     output = {**document, "input_guard": guard, "answer": {"text": f"To {name}.", "outcome": outcome, "source": "LLM"}}
@@ -119,7 +119,7 @@ def names(reply: tuple[int, dict[str, Any], dict[str, str]]) -> list[str]:
 
 
 def test_a_caller_sees_its_own_executions_and_an_operator_all(place: Place) -> None:
-    """Newest first; how many were searched is told."""
+    """Newest first; with the number of those searched."""
     assert names(place.api.search({}, ME)) == ["mine", "old"]
     assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
     assert place.api.search({}, ME)[1]["searched"] == 3
@@ -293,7 +293,7 @@ def test_a_cursor_is_of_its_caller_and_filters() -> None:
     assert "expired" in place.api.search({"cursor": cursor}, ME)[1]["error"]["message"]
 
 
-def test_an_execution_is_told_with_its_graph(place: Place) -> None:
+def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
     """The trace and the definition that it ran."""
     status, body, _ = place.api.get("theirs", {}, YOU)
 
@@ -319,7 +319,7 @@ def test_a_redacted_trace_holds_no_question(place: Place) -> None:
 
 @pytest.mark.parametrize("name", ["nosuch", "theirs", f"{RUN}:theirs", f"{RUN}x:y", "a:b", ""])
 def test_what_is_not_the_callers_does_not_exist(place: Place, name: str) -> None:
-    """Another's execution, an unknown one and a foreign state machine's are told apart by nothing."""
+    """Another's execution, an unknown one and a foreign state machine's get the same reply."""
     replies = [
         place.api.get(name, {}, ME), place.api.events(name, {}, ME), replay(place.api, name, ME),
     ]  # fmt: skip
@@ -368,7 +368,7 @@ def test_a_foreign_input_cannot_be_replayed() -> None:
         (client_error("StateMachineDoesNotExist"), 500, "Try again later"),
     ],
 )
-def test_what_aws_refuses_is_told_in_words(place: Place, error: Exception, status: int, words: str) -> None:
+def test_what_aws_refuses_is_reported_in_words(place: Place, error: Exception, status: int, words: str) -> None:
     """A missing permission is called that; other causes are for the log."""
     place.error = error
     reply = place.api.search({}, BOSS)
@@ -385,7 +385,7 @@ def test_nobody_is_an_operator_only_where_the_embedded_cloud_says_so() -> None:
 
 
 def test_an_execution_that_ends_while_it_is_read_is_a_404(place: Place) -> None:
-    """Described, and gone before its definition is asked for."""
+    """Described, and gone before its definition is read."""
     place.api.get("mine", {}, ME)
     executions = Executions(MACHINE, place.fake.client)
     place.vanished = set(place.executions)

@@ -40,7 +40,7 @@ def failing(error: StepguardError) -> Reply:
     ],
 )
 def test_an_error_has_its_status_and_code(kind: type[StepguardError], status: int, code: str) -> None:
-    """Only what is the caller's to mend is told in the error's own words; the rest goes to the log."""
+    """Only what the caller can mend is returned in the error's own words; the rest goes to the log."""
     found, body, _ = guarded(lambda: failing(kind("bucket-of-ours")))
 
     assert (found, body["error"]["code"]) == (status, code)
@@ -54,7 +54,7 @@ def test_a_throttled_caller_learns_when_to_come_back() -> None:
 
 
 def test_a_fault_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """The caller is told nothing of it, so the log has to."""
+    """The reply does not contain it, so the log must."""
     with caplog.at_level(logging.ERROR):
         guarded(lambda: failing(AccessDenied("PutObject: AccessDenied")))
 
@@ -62,7 +62,7 @@ def test_a_fault_of_ours_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_api_names_what_is_unknown_and_what_is_denied() -> None:
-    """An evaluation is no execution; who reads a history is told that the role may not."""
+    """An evaluation is no execution; reading a history reports that the role may not."""
     assert guarded(lambda: failing(UnknownExecution("x")), unknown="UnknownEvaluation")[1]["error"]["code"] == (
         "UnknownEvaluation"
     )

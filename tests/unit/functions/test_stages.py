@@ -117,7 +117,7 @@ def test_an_empty_response_is_no_answer() -> None:
     [(PROMPT, "answered", "LLM"), (DOCUMENT, "passed", "DOCUMENT"), (RESPONSE, "passed", "RESPONSE")],
     ids=lambda item: str(item)[:20],
 )
-def test_the_answer_layer_tells_whose_words_they_are(request_: dict[str, Any], outcome: str, source: str) -> None:
+def test_the_answer_layer_reports_whose_words_they_are(request_: dict[str, Any], outcome: str, source: str) -> None:
     """A model's, a document's, a given response's; only a model answers."""
     document = {"request": request_, "input_guard": STAGE, "model": STAGE}
     result = guard_answer({"document": document}, SETTINGS, guard(passed())[0])
@@ -203,7 +203,7 @@ def test_stages_read_their_environment_once(environment: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("layer", Layer)
 def test_half_a_pair_stops_every_stage(environment: pytest.MonkeyPatch, layer: Layer) -> None:
-    """No stage works under a configuration that is half set, its own layer's or another's."""
+    """No stage works under an incomplete configuration, its own layer's or another's."""
     environment.setenv(
         {"preprocess": "PREPROCESS", "model": "BEDROCK"}.get(layer, "POSTPROCESS") + "_GUARDRAIL_VERSION", "1"
     )

@@ -51,7 +51,7 @@ def test_a_caller_reads_only_what_it_started() -> None:
 
 
 def test_a_running_execution_of_another_is_unknown_as_well() -> None:
-    """202 would tell that it exists."""
+    """202 would reveal that it exists."""
     states = FakeStates(looks=100)
     _, body, _ = ask(api(states), wait_seconds=0)
 
@@ -114,7 +114,7 @@ def express(status: str = "SUCCEEDED") -> tuple[ExpressExecutions, FakeClient]:
 
 
 def test_with_an_express_twin_a_question_is_answered_by_it() -> None:
-    """At once, with the same body as before; the caller stands in its input."""
+    """At once, with the same body as before; the caller is in its input."""
     twin, fake = express()
     states = FakeStates()
     status, body, _ = ask(api(states, express=twin))

@@ -52,7 +52,7 @@ def finished(**stages: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_answer_is_read_with_its_verdicts() -> None:
-    """The verdicts are told by state, in the order of the stages, without any stage's text."""
+    """The verdicts are listed by state, in the order of the stages, without any stage's text."""
     answer = from_document(finished(), "arn:x")
 
     assert (answer.text, answer.outcome, answer.source) == ("Yes.", AnswerOutcome.ANSWERED, Source.LLM)

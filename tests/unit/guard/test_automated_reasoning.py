@@ -51,7 +51,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Verdict]] = {
 @pytest.mark.parametrize("kind", REASONING_FINDINGS)
 @pytest.mark.parametrize("api", READERS)
 def test_each_kind_is_read_from_each_api(api: str, kind: str) -> None:
-    """A finding has its kind, its rules and no action; the text goes on."""
+    """A finding has its kind, its rules and no action; the text passes."""
     verdict = READERS[api](found(kind))
 
     (finding,) = verdict.findings
@@ -225,7 +225,7 @@ def asked(api: str, assessment: dict[str, Any], **environment: str) -> dict[str,
 
 @pytest.mark.parametrize("api", READERS)
 def test_the_model_stage_shows_every_kind_and_blocks_none(api: str) -> None:
-    """The default: all seven are in the document, and the answer goes on."""
+    """The default: all seven are in the document, and the answer is delivered."""
     result = asked(api, all_kinds())
 
     assert [(item["name"], item["action"]) for item in result["findings"]] == [(k, "NONE") for k in REASONING_FINDINGS]

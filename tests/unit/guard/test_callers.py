@@ -145,6 +145,6 @@ def test_nobody_reads_anothers_execution(one: str, other: str, groups: frozenset
 
 @pytest.mark.parametrize("document", [{}, {"request": None}, {"request": {}}, {"request": "x"}, {"run": {}}])
 def test_an_execution_without_a_caller_is_for_operators(document: dict[str, Any]) -> None:
-    """What tells no owner is nobody's."""
+    """An input without an owner has none."""
     assert not Caller(ANONYMOUS).may_read(document, frozenset())
     assert Caller("u", frozenset({"ops"})).may_read(document, frozenset({"ops"}))

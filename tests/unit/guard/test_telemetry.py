@@ -87,7 +87,7 @@ def test_no_text_is_in_a_line() -> None:
 
 
 def test_a_request_is_a_line_without_its_caller() -> None:
-    """A digest instead: it tells one caller from another and not who it is."""
+    """A digest instead: it separates callers and does not identify them."""
     reply: tuple[int, dict[str, Any], dict[str, str]] = (
         200,
         {"execution": EXECUTION, "answer": {"text": CANARY, "outcome": "masked"}},

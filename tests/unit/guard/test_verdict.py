@@ -90,7 +90,7 @@ def test_blocked_anywhere_is_blocked(assessments: list[dict[str, Any]], interven
 def test_only_a_pass_goes_on_with_the_text_itself(
     assessments: list[dict[str, Any]], intervened: bool, outputs: list[str]
 ) -> None:
-    """Blocked goes on with nothing and has a message, masked with the masked text, passed with the text."""
+    """Blocked passes nothing on and has a message; masked continues with the masked text, passed with the text."""
     verdict = read(assessments, intervened=intervened, outputs=outputs)
 
     expected = {Outcome.PASSED: "the text", Outcome.MASKED: "masked", Outcome.BLOCKED: ""}
@@ -328,7 +328,7 @@ def test_the_blocked_message_is_the_guardrails_own() -> None:
 
 
 def test_a_masked_text_replaces_the_text() -> None:
-    """What goes on is the masked text."""
+    """The next state gets the masked text."""
     verdict = read_apply_guardrail(masked("to {EMAIL}"), "to a@b.example", Layer.MODEL, Direction.INPUT)
 
     assert (verdict.outcome, verdict.text, verdict.message) == (Outcome.MASKED, "to {EMAIL}", None)

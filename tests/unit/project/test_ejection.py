@@ -45,7 +45,7 @@ def test_functions_come_with_the_application_that_declares_them(project: Project
     assert project.application == project.root
 
 
-def test_the_change_of_a_team_and_of_the_package_are_told_apart(project: Project) -> None:
+def test_the_change_of_a_team_and_of_the_package_are_reported_apart(project: Project) -> None:
     """Digests at the time of the copy decide."""
     eject(project, "functions")
     eject(project, "statemachine")

@@ -84,7 +84,7 @@ def test_the_reason_has_the_message_of_our_own_errors_with_the_guardrails_name()
 
 
 def ended_after(task: str, error: str, text: str, *, kept: bool = True) -> Trace:
-    """A chat that `task` or a Pass state failed; RecordFailure, which tells the API, then failed too."""
+    """A chat that `task` or a Pass state failed; RecordFailure, which writes it for the API, then failed too."""
     history = failed(error, text) if task else History().add("PassStateEntered", name="VerdictMissing", input="{}")
     if task:
         history.events[:] = history.events[:-2]

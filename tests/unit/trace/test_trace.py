@@ -123,7 +123,7 @@ def test_a_stage_that_was_not_left_is_running(kind: str, status: str) -> None:
 
 @pytest.mark.parametrize("output", ["", "not json", "[1]", '"text"', "{"])
 def test_an_output_that_cannot_be_read_has_no_verdict(output: str) -> None:
-    """AWS leaves outputs out or cuts them; the story goes on without them."""
+    """AWS leaves outputs out or cuts them; the story continues without them."""
     trace = read_history(events(START, entered(0, "GuardInput"), exited(4, "GuardInput", output)))
 
     assert trace.visits[0].result is None

@@ -91,5 +91,5 @@ def test_texts_too_long_to_align_are_one_change() -> None:
 
 @pytest.mark.parametrize(("before", "after", "ops"), [("", "", ""), ("a", "", "-"), ("", "a", "+"), ("a", "a", "=")])
 def test_empty_texts_have_parts_where_there_is_something(before: str, after: str, ops: str) -> None:
-    """No empty segment is ever told."""
+    """No segment is empty."""
     assert "".join(op for op, _ in text_changes(before, after)) == ops

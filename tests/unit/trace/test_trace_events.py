@@ -86,14 +86,14 @@ def test_a_file_without_a_history_is_refused(text: str) -> None:
 
 
 def test_a_file_of_two_executions_is_refused() -> None:
-    """Their events cannot be told apart by id."""
+    """Ids do not distinguish their events."""
     lines = [{**LOG[0], "execution_arn": arn} for arn in ("a", "b")]
     with pytest.raises(InvalidRequest, match="2 executions"):
         read_export(json.dumps(lines))
 
 
 def test_an_event_without_a_type_is_refused() -> None:
-    """Its number is told."""
+    """Its number is reported."""
     with pytest.raises(InvalidRequest, match="Event 2"):
         read_history([{"id": 1, "type": "ExecutionStarted"}, {"id": 2}])
 
@@ -113,7 +113,7 @@ _EVENTS = st.lists(
 
 @given(_EVENTS)
 def test_no_sequence_of_events_is_too_strange(rows: list[tuple[str, int, dict[str, Any], int]]) -> None:
-    """Cut, foreign and malformed histories are read as far as they go, and told."""
+    """Cut, foreign and malformed histories are read as far as possible, and reported."""
     events: list[dict[str, Any]] = [
         {"id": number, "previousEventId": previous, "type": kind, "timestamp": at, details_member(kind): details}
         for number, (kind, previous, details, at) in enumerate(rows, 1)

@@ -99,7 +99,7 @@ def test_every_recorded_definition_is_a_graph_and_every_trace_a_document() -> No
         assert json.dumps(to_document(read_history(raw(case))))
 
 
-# --- generated executions: what goes in must be told
+# --- generated executions: what goes in must come out
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""What a trace tells: the reason, the totals, the document, redacted, compared, listed, drawn, recorded."""
+"""What a trace contains: the reason, the totals, the document, redacted, compared, listed, drawn, recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_totals_tell_where_time_and_money_went() -> None:
     assert sums["tokens"] == {"input": 3, "output": 4}
 
 
-def test_a_visit_tells_its_attempts() -> None:
+def test_a_visit_reports_its_attempts() -> None:
     """Error and cause, what was waited for, the request id of Lambda, the integration."""
     visit = read_history(masked_question().events).visits[0]
     first, second = visit.tries
@@ -49,8 +49,8 @@ def test_a_visit_tells_its_attempts() -> None:
     assert (second.outcome, second.waited, second.request_id, second.milliseconds) == ("succeeded", 10.0, "r-1", 10.0)
 
 
-def test_a_masked_question_is_told_as_a_difference() -> None:
-    """What was taken out and what stands in its place; of the answer in the same way."""
+def test_a_masked_question_is_a_difference() -> None:
+    """What was taken out and what replaces it; of the answer in the same way."""
     trace = read_history(masked_question().events)
     assert masked(trace.visits[0])[-2:] == [("-", "ann@x.example"), ("+", "{EMAIL}")]
 
@@ -62,24 +62,24 @@ def test_a_masked_question_is_told_as_a_difference() -> None:
 def test_a_large_history_leaves_data_to_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of Lambda holds 6 MB: visits beyond the budget come without their documents, and are counted."""
     monkeypatch.setattr(documents, "BYTES", 700)
-    told = to_document(read_history(masked_question().events))
+    trace = to_document(read_history(masked_question().events))
 
-    assert told["cut"] > 0
-    assert "output" not in told["visits"][-1]
+    assert trace["cut"] > 0
+    assert "output" not in trace["visits"][-1]
     assert to_document(read_history(masked_question().events), data=False)["input"] is None
 
 
 def test_redacted_documents_hold_no_text_of_people() -> None:
     """States, verdicts, findings and masks stay; question, answer and causes go."""
-    told = redact(to_document(read_history(masked_question().events)))
-    text = json.dumps(told)
+    trace = redact(to_document(read_history(masked_question().events)))
+    text = json.dumps(trace)
 
     assert SECRET not in text
     assert "ann@x.example" not in text
     assert "Take care" not in text
     assert '"EMAIL"' in text
     assert "{EMAIL}" in text
-    assert told["visits"][0]["outcome"] == "masked"
+    assert trace["visits"][0]["outcome"] == "masked"
     assert redact(to_document(read_history(blocked_in_front().events)))["answer"]["outcome"] == "blocked"
 
 
@@ -93,7 +93,7 @@ def test_redaction_hides_the_texts_of_foreign_workflows() -> None:
     assert SECRET not in json.dumps(redact(to_document(read_history(history.events))))
 
 
-def test_a_comparison_tells_what_only_one_did() -> None:
+def test_a_comparison_reports_what_only_one_did() -> None:
     """States that one did not pass, verdicts, findings, and the answers' difference."""
     first = to_document(read_history(masked_question().events), "a")
     second = to_document(read_history(blocked_in_front().events), "b")
@@ -202,7 +202,7 @@ def test_outcomes_of_foreign_workflows_are_their_status() -> None:
         ({"Next": "B"}, ""),
     ],
 )
-def test_a_choice_is_told_in_a_few_words(rule: dict[str, Any], words: str) -> None:
+def test_a_choice_is_reported_in_a_few_words(rule: dict[str, Any], words: str) -> None:
     """The words at the arrow."""
     assert condition(rule) == words
 
@@ -256,11 +256,11 @@ def test_personal_data_is_replaced_consistently() -> None:
     replace = Replacements(
         [("Ann", "NAME"), ("ann@x.example", "EMAIL"), ("Ann Lee", "NAME"), ("AB-12", "LICENSE_PLATE")]
     )
-    told = replace.value({"text": ["Ann Lee, Ann, ann@x.example", 3], "plate": "AB-12"})
+    replaced = replace.value({"text": ["Ann Lee, Ann, ann@x.example", 3], "plate": "AB-12"})
 
-    assert told == {"text": ["James Miller, Maria Lopez, person1@example.com", 3], "plate": replace.text("AB-12")}
-    assert told["plate"] != "AB-12"
-    assert [char.isdigit() for char in told["plate"]] == [char.isdigit() for char in "AB-12"]
+    assert replaced == {"text": ["James Miller, Maria Lopez, person1@example.com", 3], "plate": replace.text("AB-12")}
+    assert replaced["plate"] != "AB-12"
+    assert [char.isdigit() for char in replaced["plate"]] == [char.isdigit() for char in "AB-12"]
     assert Replacements().text("as it is") == "as it is"
 
 

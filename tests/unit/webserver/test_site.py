@@ -62,7 +62,7 @@ def test_only_the_page_s_paths_are_the_site_s() -> None:
 
 
 def test_reports_are_shown_from_their_folder_only(tmp_path: Path) -> None:
-    """Regular files of runs; no link, no other name, nothing above: what is asked for is looked up, never joined."""
+    """Regular files of runs; no link, no other name, nothing above: a requested name is looked up, never joined."""
     (tmp_path / "report.html").write_text("outside")
     folder = tmp_path / "evaluations"
     for run in ("run-1", ".run-2-x", "empty", "linked"):
@@ -147,7 +147,7 @@ def test_states_inside_of_a_map_are_drawn_inside_of_it() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_graph_is_a_400(body: bytes) -> None:
-    """Never a traceback; the layout is asked for by anybody who reaches the port."""
+    """Never a traceback; anybody who reaches the port can request the layout."""
     assert get("/ui/layout", "POST", body).status == 400
 
 
@@ -211,7 +211,7 @@ def test_the_single_file_s_script_is_all_modules_without_imports() -> None:
 
 
 def test_the_page_never_makes_markup_of_text() -> None:
-    """No way from text to HTML or code stands in any module."""
+    """No way from text to HTML or code is in any module."""
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval\(|new Function|\.style\b|srcdoc"
     for file in FOLDER.glob("*.js"):
         assert not re.search(forbidden, file.read_text()), file.name

@@ -87,7 +87,7 @@ def _single(char: str) -> str:
 
 
 def _digit(char: str) -> str:
-    """The digit that a character other than a letter stands for; empty if it is none."""
+    """The digit that a character other than a letter represents; empty if it represents none."""
     if char.isascii() or char.isalpha():
         return ""
     value = unicodedata.numeric(char, -1.0)

@@ -188,16 +188,16 @@ def content(kind: str, strength: str = "HIGH", **more: Any) -> dict[str, Any]:
     return {"contentPolicyConfig": {"filtersConfig": [entry]}}
 
 
-def png(told: str = "", width: int = 4, height: int = 3) -> bytes:
+def png(suffix: str = "", width: int = 4, height: int = 3) -> bytes:
     """The header of a PNG, and what the fake detector shall see in it, such as "SEXUAL-LOW"."""
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    return b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + size + b"\x08\x02\0\0\0" + told.encode()
+    return b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + size + b"\x08\x02\0\0\0" + suffix.encode()
 
 
-def jpeg(told: str = "", width: int = 4, height: int = 3) -> bytes:
+def jpeg(suffix: str = "", width: int = 4, height: int = 3) -> bytes:
     """The same of a JPEG: start of image, an application segment, a frame header."""
     size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
-    return b"\xff\xd8\xff\xe0\0\x06JFIF\xff\xff\xc0\0\x11\x08" + size + b"\x03" + told.encode()
+    return b"\xff\xd8\xff\xe0\0\x06JFIF\xff\xff\xc0\0\x11\x08" + size + b"\x03" + suffix.encode()
 
 
 def image(data: bytes, kind: str = "png") -> dict[str, Any]:

@@ -274,7 +274,7 @@ def test_unknown_guardrail_or_version_is_a_validation_error(api: Api) -> None:
 
 
 @pytest.mark.parametrize("identifier", ["", "Not-An-Id", "gr/1", "arn:aws:bedrock:us-east-1:1:guardrail/x"])
-def test_a_malformed_identifier_is_told_in_the_services_words(api: Api, identifier: str) -> None:
+def test_a_malformed_identifier_is_reported_in_the_services_words(api: Api, identifier: str) -> None:
     """Not as a pattern of the model."""
     error = _refused(api, guardrailIdentifier=identifier)
     assert (error.code, error.status) == ("ValidationException", 400)

@@ -255,8 +255,8 @@ def test_malformed_conversations_are_refused(api: Api, params: dict[str, Any], m
 
 
 @pytest.mark.parametrize("identifier", ["Not-An-Id", "gr/1", "arn:aws:bedrock:us-east-1:1:guardrail/x"])
-def test_a_malformed_guardrail_identifier_is_told_in_the_services_words(api: Api, identifier: str) -> None:
-    """As ApplyGuardrail tells it, not as a pattern of the model."""
+def test_a_malformed_guardrail_identifier_is_reported_in_the_services_words(api: Api, identifier: str) -> None:
+    """As from ApplyGuardrail, not as a pattern of the model."""
     config = {"guardrailIdentifier": identifier, "guardrailVersion": "1"}
     error = _refused(api, messages=[_USER], guardrailConfig=config)
     assert (error.code, error.message) == ("ValidationException", "The provided guardrail identifier is invalid.")

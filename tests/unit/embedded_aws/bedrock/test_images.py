@@ -169,7 +169,7 @@ def test_without_the_optional_package_the_message_names_it(api: Api) -> None:
     assert "the package nudenet is not installed" in message
 
 
-def test_a_damaged_image_is_told_by_its_number(api: Api) -> None:
+def test_a_damaged_image_is_reported_by_its_number(api: Api) -> None:
     """An image that cannot be decoded was not judged."""
     message = _refused(api, api.guardrail(**_on_images()), image(png()), _TEXT, image(png("DAMAGED")))
     assert message == "Image 2 of the request cannot be judged: it is damaged."
@@ -183,7 +183,7 @@ def test_an_image_alone_needs_a_filter_that_looks_at_it(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "told"),
+    ("block", "reason"),
     [
         (image(jpeg()), "declared as png, but its bytes are jpeg"),
         (image(png(), "jpeg"), "declared as jpeg, but its bytes are png"),
@@ -200,9 +200,9 @@ def test_an_image_alone_needs_a_filter_that_looks_at_it(api: Api) -> None:
     ids=["jpeg as png", "png as jpeg", "gif as png", "wide", "high", "no width", "cut", "no frame", "large", "gif",
          "empty"],
 )  # fmt: skip
-def test_images_outside_the_limits_are_refused(api: Api, block: Any, told: str) -> None:
+def test_images_outside_the_limits_are_refused(api: Api, block: Any, reason: str) -> None:
     """PNG and JPEG, 4 MB, 8000 x 8000 pixels; whether or not a filter looks at images."""
-    assert told in _refused(api, api.guardrail(), block, _TEXT)
+    assert reason in _refused(api, api.guardrail(), block, _TEXT)
 
 
 def test_twenty_images_are_the_most(api: Api) -> None:
@@ -234,15 +234,15 @@ def test_modalities_are_kept(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("modalities", "told"),
+    ("modalities", "reason"),
     [(["VIDEO"], "enum value set"), ([], "length greater"), (["TEXT", "IMAGE", "TEXT"], "length less"),
      (["IMAGE", "IMAGE"], "more than once")],
 )  # fmt: skip
-def test_wrong_modalities_are_refused(api: Api, modalities: list[str], told: str) -> None:
+def test_wrong_modalities_are_refused(api: Api, modalities: list[str], reason: str) -> None:
     """One or two of TEXT and IMAGE."""
-    with pytest.raises(ServiceError, match=told):
+    with pytest.raises(ServiceError, match=reason):
         api.guardrail(**content("SEXUAL", inputModalities=modalities))
-    with pytest.raises(ServiceError, match=told):
+    with pytest.raises(ServiceError, match=reason):
         api.guardrail(**content("SEXUAL", outputModalities=modalities))
 
 
@@ -277,15 +277,15 @@ def test_converse_blocks_an_image(api: Api, marked: bool) -> None:
     assert api.model.asked == []
 
 
-def test_the_model_is_told_that_there_was_an_image(api: Api) -> None:
-    """Local models cannot see: a placeholder stands for a harmless image, and masked texts stay in their places."""
+def test_the_model_is_reported_that_there_was_an_image(api: Api) -> None:
+    """Local models cannot see: a placeholder replaces a harmless image, and masked texts stay in their places."""
     made = api.guardrail(**_on_images(), **pii("NAME"))
     _converse(api, made, {"text": "I am"}, image(png()), {"text": "Alice"}, image(jpeg(), "jpeg"))
     assert api.model.asked[0][0] == (Message("user", "I am\n[image]\n{NAME}\n[image]"),)
 
 
 def test_an_unmarked_image_beside_guard_content_is_not_looked_at(api: Api) -> None:
-    """With guardContent only what is marked is judged; the coverage tells of the rest."""
+    """With guardContent only what is marked is judged; the coverage reports the rest."""
     made = api.guardrail(**_on_images())
     marked = {"guardContent": {"text": {"text": "hello"}}}
     answer = _converse(api, made, marked, image(png("SEXUAL-HIGH")))
@@ -307,7 +307,7 @@ def test_an_image_alone_that_no_filter_looks_at_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "told"),
+    ("block", "reason"),
     [
         (image(b"GIF89a", "gif"), "png and jpeg only"),
         (image(png(width=9000)), "9000 x 3 pixels"),
@@ -315,9 +315,9 @@ def test_an_image_alone_that_no_filter_looks_at_is_refused(api: Api) -> None:
     ],
     ids=["gif", "wide", "s3"],
 )
-def test_converse_takes_what_a_guardrail_can_look_at(api: Api, block: Any, told: str) -> None:
+def test_converse_takes_what_a_guardrail_can_look_at(api: Api, block: Any, reason: str) -> None:
     """Converse's own images may be GIF and WebP or lie in S3; such a one could not be judged."""
-    with pytest.raises(ServiceError, match=told) as caught:
+    with pytest.raises(ServiceError, match=reason) as caught:
         _converse(api, api.guardrail(**_on_images()), {"text": "hi"}, block)
     assert caught.value.code == "ValidationException"
 

@@ -326,7 +326,7 @@ def test_endpoint_answers_like_text_generation_inference(api: Api) -> None:
     assert api.model.asked[0][0] == (Message("user", "hi"),)
 
 
-def test_endpoint_tells_why_it_stopped_when_asked(api: Api) -> None:
+def test_endpoint_reports_why_it_stopped_when_asked(api: Api) -> None:
     """parameters.details adds Text Generation Inference's details."""
     body = json.dumps({"inputs": "hi", "parameters": {"details": True}}).encode()
     details = json.loads(api.sagemaker("InvokeEndpoint", EndpointName="deepseek", Body=body)["Body"])["details"]

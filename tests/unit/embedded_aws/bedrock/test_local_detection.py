@@ -63,7 +63,7 @@ def test_topics_are_named_when_detected(detection: LocalDetection) -> None:
     assert list(detection.topics("How do I boil an egg?", [topic])) == []
 
 
-def test_grounding_tells_supported_from_invented(detection: LocalDetection) -> None:
+def test_grounding_separates_supported_from_invented(detection: LocalDetection) -> None:
     """A sentence of the source scores above an invented one, and the query above an unrelated one."""
     source = "The museum opens at nine in the morning and closes at six. Tickets cost twelve euros."
     query = "When does the museum open?"

@@ -20,7 +20,7 @@ def nothing(piece: bytes) -> None:
 
 
 def test_an_extra_worker_leaves_when_idle_and_says_so(task_root: Path) -> None:
-    """After its idle time it is no longer waiting, and whoever comes too late is told that nothing was run."""
+    """After its idle time it is no longer waiting, and a late request gets the reply that nothing was run."""
     worker = LambdaWorker(Sandbox(task_root, "us-east-1", ()), idle=0.1)
     try:
         worker.send(HEADER, b"", time.monotonic() + 5)

@@ -168,7 +168,7 @@ def test_outside_filters_names_may_hold_operators() -> None:
 
 
 def test_a_filters_expression_cannot_freeze_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pattern of exponential time fails the state when its time is over."""
+    """A pattern of exponential time fails the state at its time limit."""
     monkeypatch.setattr(regexes, "SECONDS", 0.05)
     path = parse("$.b[?(@ =~ /(a|aa)+$/)]")
     assert path.find({"b": ["aaa", "ab", 1]}) == ["aaa"]

@@ -138,14 +138,14 @@ def test_a_mark_at_any_end_of_a_strip_is_in_a_piece() -> None:
     ],
     ids=["cut", "flipped byte", "header alone"],
 )
-def test_a_damaged_png_is_told(damage: Any) -> None:
+def test_a_damaged_png_is_reported(damage: Any) -> None:
     """An image of which a part is missing could hide what it shows."""
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
     with pytest.raises(UnreadableImageError, match="damaged"):
         list(images.views(damage(_encoded(Image.fromarray(noise)))))
 
 
-def test_a_cut_jpeg_is_told() -> None:
+def test_a_cut_jpeg_is_reported() -> None:
     """Decoders would fill the rest with grey."""
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
     data = _encoded(Image.fromarray(noise), "JPEG")
@@ -153,7 +153,7 @@ def test_a_cut_jpeg_is_told() -> None:
         list(images.views(data[: len(data) // 2]))
 
 
-def test_an_animation_is_told() -> None:
+def test_an_animation_is_reported() -> None:
     """Only its first picture would be judged."""
     data = _encoded(Image.new("RGB", (9, 9)), save_all=True, append_images=[Image.new("RGB", (9, 9), "red")])
     with pytest.raises(UnreadableImageError, match="animated"):

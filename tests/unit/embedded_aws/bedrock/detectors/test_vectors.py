@@ -16,7 +16,7 @@ from embedded_aws.bedrock.detectors.embedding.vectors import DIMENSIONS, VectorC
 
 
 def vector(number: float) -> bytes:
-    """A vector that is told from others by one number."""
+    """A vector that differs from others by one number."""
     return struct.pack(f"{DIMENSIONS}f", *[number] * DIMENSIONS)
 
 
