@@ -1,4 +1,4 @@
-"""Restores disguised texts: look-alikes, encodings, spelt-out words and words with digits.
+"""Restores disguised texts: look-alikes, encodings, ciphers, spelt-out words and words with digits.
 
 The heads know words; "1gn0re", "i g n o r e" and base 64 have none. Undoing the disguise before embedding and n-grams
 is cheaper and generalises better than training on every disguise. On top of normalize.py, what needs a vocabulary: a
@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from embedded_aws.bedrock.detectors.text.ciphers import deciphered
 from embedded_aws.bedrock.detectors.text.normalize import hidden, legible, unseen
 
 _VOCABULARY = Path(__file__).parents[1] / "tokenizer" / "vocab.txt"
@@ -43,7 +44,9 @@ def undisguised(text: str) -> str:
         found = _STRETCHED.sub(r"\1", found)
     if _SPELT.search(found):
         found = _SPELT.sub(_joined, found)
-    return _MIXED.sub(_unleeted, found) if _MIXED.search(found) else found
+    if _MIXED.search(found):
+        found = _MIXED.sub(_unleeted, found)
+    return deciphered(found, _words)
 
 
 def _unescaped(match: re.Match[str]) -> str:
