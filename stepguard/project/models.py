@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import re
 import shutil
 import subprocess
 import sys
@@ -26,9 +25,12 @@ class InstallationFailed(StepguardError):
 
 
 def packages(kind: str = "models") -> list[str]:
-    """The import names of the packages that hold the model files."""
-    names = re.findall(r"^([a-z0-9-]+)==", FILES[kind].read_text(encoding="utf-8"), re.MULTILINE)
-    return [name.replace("-", "_") for name in names]
+    """The import names of the packages that hold the model files, as far as this platform has them."""
+    from packaging.requirements import Requirement
+
+    lines = FILES[kind].read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line.partition("--hash")[0].strip()) for line in lines if line and not line.startswith("#")]
+    return [one.name.replace("-", "_") for one in pinned if one.marker is None or one.marker.evaluate()]
 
 
 def missing_packages(kind: str = "models") -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded_aws.bedrock.detectors.content.grades import Confidence, Grade
-from embedded_aws.bedrock.detectors.embedding.inference import inference_session
+from embedded_aws.bedrock.encoder.inference import inference_session
 from embedded_aws.bedrock.images import MAXIMUM_SIDE, UnreadableImageError
 from embedded_aws.bedrock.packages import PackageMissingError, packaged_file
 

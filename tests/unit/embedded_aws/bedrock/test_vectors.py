@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedded_aws.bedrock.detectors.embedding import vectors
-from embedded_aws.bedrock.detectors.embedding.vectors import DIMENSIONS, VectorCache, shareable
+from embedded_aws.bedrock.encoder import vectors
+from embedded_aws.bedrock.encoder.vectors import BODY, VectorCache, shareable
 
 
 def vector(number: float) -> bytes:
     """A vector that differs from others by one number."""
-    return struct.pack(f"{DIMENSIONS}f", *[number] * DIMENSIONS)
+    return struct.pack(f"{BODY // 4}f", *[number] * (BODY // 4))
 
 
 @settings(max_examples=30, deadline=None)
@@ -60,7 +60,7 @@ def test_processes_find_each_others_vectors() -> None:
     try:
         cache = VectorCache(descriptor)
         program = (
-            "import sys; from embedded_aws.bedrock.detectors.embedding.vectors import VectorCache;"
+            "import sys; from embedded_aws.bedrock.encoder.vectors import VectorCache;"
             "VectorCache(int(sys.argv[1])).put('text', bytes(384 * 4))"
         )
         subprocess.run([sys.executable, "-c", program, str(descriptor)], pass_fds=(descriptor,), check=True)

@@ -12,10 +12,11 @@ import zlib
 from functools import lru_cache
 
 ENTRIES = 8192
-DIMENSIONS = 384
+BODY = 384 * 4
+"""Bytes of a vector: 384 numbers of four bytes, or the encoder's two layers of 384 numbers of two."""
 _KEY = 16
 _CHECK = 4
-_ENTRY = _KEY + _CHECK + DIMENSIONS * 4
+_ENTRY = _KEY + _CHECK + BODY
 SIZE = ENTRIES * _ENTRY
 """Bytes of the whole cache: 12.7 MB."""
 
@@ -41,7 +42,7 @@ class VectorCache:
         self._memory = mmap.mmap(-1 if descriptor is None else descriptor, SIZE)
 
     def get(self, text: str) -> bytes | None:
-        """The text's vector, 384 numbers of four bytes, if it is there."""
+        """The text's vector, BODY bytes, if it is there."""
         key = _key(text)
         at = _place(key)
         entry = self._memory[at : at + _ENTRY]
