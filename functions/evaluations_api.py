@@ -154,7 +154,7 @@ class EvaluationsApi:
         return owner == caller.id or sees_all(caller, self._operators())
 
 
-_LIMITS = ("sample", "seed", "kind", "max_concurrency", "tolerated_failure_percentage")
+_LIMITS = ("sample", "seed", "kind", "layers", "max_concurrency", "tolerated_failure_percentage")
 _MEMBERS = frozenset({"corpus", "client_token", *_LIMITS})
 _EXAMPLE = '{"corpus": "s3://BUCKET/KEY"}'
 

@@ -10,6 +10,7 @@ from functions.routes import TOKEN_CHARACTERS
 from stepguard.evaluation.runs import MAX_CONCURRENCY
 from stepguard.guard.answer import AnswerOutcome, Source
 from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGE_ID_CHARACTERS, PASSAGES, QUESTION_CHARACTERS, Kind
+from stepguard.guard.verdict import Layer
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -94,6 +95,7 @@ SCHEMAS: dict[str, Schema] = {
             "sample": {"type": "integer", "minimum": 1},
             "seed": {"type": "integer"},
             "kind": {"type": "string", "enum": [str(kind) for kind in Kind]},
+            "layers": _list({"type": "string", "enum": [str(layer) for layer in Layer]}),
             "max_concurrency": {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY},
             "tolerated_failure_percentage": {"type": "number", "minimum": 0, "maximum": 100},
         },

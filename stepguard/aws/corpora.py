@@ -12,7 +12,7 @@ from stepguard.evaluation.limits import Limits, Meter, read_limits
 from stepguard.guard.request import Kind
 
 
-def read_corpus(objects: Objects, address: Address, kind: Kind, meter: Meter) -> Iterator[Entry]:
+def read_corpus(objects: Objects, address: Address, kind: Kind | None, meter: Meter) -> Iterator[Entry]:
     """The items of an object, or of the documents in a folder. Raises StepguardError."""
     if not address.folder:
         with objects.open(address) as stream:

@@ -62,9 +62,11 @@ def suffix_of(name: str) -> str:
     return PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT, meter: Meter | None = None) -> Iterator[Entry]:
-    """The items of one file, in order; `meter` counts its bytes after decompression. Raises InvalidRequest that names
-    file and line, or the limit that is exceeded."""
+def read_file(name: str, stream: IO[bytes], kind: Kind | None = None, meter: Meter | None = None) -> Iterator[Entry]:
+    """The items of one file, in order; `kind` overrides that of its rows, `meter` counts its bytes after decompression.
+
+    Raises InvalidRequest that names file and line, or the limit that is exceeded.
+    """
     suffix = suffix_of(name)
     if name.lower().endswith(".gz"):
         stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # it reads as binary files do
@@ -85,7 +87,7 @@ def read_file(name: str, stream: IO[bytes], kind: Kind = Kind.DOCUMENT, meter: M
         raise InvalidRequest(f"{name}: cannot be read ({type(error).__name__}).") from None
 
 
-def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], kind: Kind) -> Iterator[Entry]:
+def _items(name: str, rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]], kind: Kind | None) -> Iterator[Entry]:
     for line, row in rows:
         if isinstance(row, BadRow):
             yield row

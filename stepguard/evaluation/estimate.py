@@ -1,20 +1,23 @@
-"""The cost of an evaluation on AWS, estimated before it starts.
+"""The cost of an evaluation on AWS and its time, estimated before it starts.
 
 By the Map's lines, the policies of each layer's guardrail and the list prices of prices.py: each policy that AWS
 charges counts for each text unit that its layer reads, each answer of a model has the most tokens that the settings
 permit, and nothing is blocked early. So a run costs no more than the estimate, except for retries and other prices.
+The time is the longest of what the Lambdas need with so many items at a time and what the default quotas permit.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from stepguard.evaluation import prices
-from stepguard.evaluation.concurrency import units_of
+from stepguard.evaluation.concurrency import concurrency_for, units_of
 from stepguard.evaluation.prices import Policies
+from stepguard.evaluation.quotas import QUOTAS
 from stepguard.guard.grounding import GROUNDING_UNITS
 from stepguard.guard.settings import ModelSettings
 from stepguard.guard.verdict import Layer
@@ -27,6 +30,8 @@ LAMBDA_GIGABYTES = 0.25
 GUARD_SECONDS = 0.5
 MODEL_SECONDS = 10.0
 """How long the Lambda of a guard layer and of the model runs, rounded up."""
+
+_MINUTE, _HOUR = 60, 3600
 
 EVERY_POLICY: Policies = dict.fromkeys(
     ("topicPolicyUnits", "contentPolicyUnits", "sensitiveInformationPolicyUnits", GROUNDING_UNITS), 1
@@ -42,6 +47,18 @@ class Estimate:
     model: float
     workflow: float
     unpriced: str | None = None
+    seconds: int = 0
+    concurrency: int = 1
+
+    @property
+    def duration(self) -> str:
+        """The time in words."""
+        at_a_time = f"with {self.concurrency} {'item' if self.concurrency == 1 else 'items'} at a time"
+        if self.seconds < 2 * _MINUTE:
+            return f"about {self.seconds} seconds {at_a_time}"
+        if self.seconds < 2 * _HOUR:
+            return f"about {-(-self.seconds // _MINUTE)} minutes {at_a_time}"
+        return f"about {self.seconds / _HOUR:.1f} hours {at_a_time}"
 
     @property
     def dollars(self) -> float:
@@ -57,6 +74,8 @@ class Estimate:
             "model": round(self.model, 6),
             "workflow": round(self.workflow, 6),
             "unpriced_model": self.unpriced,
+            "seconds": self.seconds,
+            "concurrency": self.concurrency,
         }
 
     def __str__(self) -> str:
@@ -78,6 +97,10 @@ class Estimator:
     tokens: Counter[str] = field(default_factory=Counter)
     children: int = 0
     seconds: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+    text_units: int = 0
+    concurrency: int | None = None
+    """The items at a time; None is the number that the guardrails' quotas permit."""
 
     def add(self, request: Mapping[str, Any]) -> None:
         """The request of one line (stepguard/evaluation/map_items.py)."""
@@ -87,8 +110,11 @@ class Estimator:
         grounding = sum(map(units_of, passages)) + units_of(request.get("query") or request["text"])
         text = request.get("completion") or request["text"]
         self.seconds += GUARD_SECONDS * 2
+        self.text_units += units_of(text)
         if request["kind"] == "response":
+            self._judge(layers, Layer.PREPROCESS, [request.get("query") or ""])
             self._judge(layers, Layer.MODEL, [text], grounding if passages else 0)
+            self._judge(layers, Layer.POSTPROCESS, [text])
             return
         answer = text
         self._judge(layers, Layer.PREPROCESS, [text])
@@ -97,6 +123,7 @@ class Estimator:
             prompt = len(self.model.system_prompt) + len(text) + sum(map(len, passages))
             self.tokens.update(input=-(-prompt // CHARACTERS_PER_TOKEN), output=self.model.max_tokens)
             self.seconds += MODEL_SECONDS
+            self.calls["model"] += 1
             self._judge(layers, Layer.MODEL, [text, *passages, answer], grounding if passages else 0)
         self._judge(layers, Layer.POSTPROCESS, [answer])
 
@@ -104,16 +131,26 @@ class Estimator:
         if layer not in layers:
             return
         count = sum(map(units_of, texts))
+        self.calls["ApplyGuardrail"] += 1
         self.units.update(prices.count_units(self.policies.get(layer, EVERY_POLICY), count, grounding))
 
     @property
     def estimate(self) -> Estimate:
         """The cost of the lines so far."""
         model = prices.model_cost(self.tokens, self.model.id)
+        at_a_time = self.concurrency or concurrency_for(max(1.0, self.text_units / max(1, self.children)))
         return Estimate(
             guardrails=prices.guardrail_cost(self.units)["dollars"],
             model=model["dollars"] or 0.0,
             workflow=prices.express_cost(self.children, self.seconds)
             + prices.lambda_cost(self.children * INVOCATIONS, self.seconds * LAMBDA_GIGABYTES),
             unpriced=self.model.id if self.tokens and model["dollars"] is None else None,
+            seconds=math.ceil(max(self.seconds / min(at_a_time, max(1, self.children)), self._quota_seconds())),
+            concurrency=at_a_time,
         )
+
+    def _quota_seconds(self) -> float:
+        """The least time by the default quotas outside the two large Regions."""
+        counts = {**self.calls, **self.units, "tokens": self.tokens.total()}
+        names = {name: f"bedrock-runtime:{name}" for name in counts}
+        return max((counts[name] / QUOTAS[quota].other for name, quota in names.items() if quota in QUOTAS), default=0)

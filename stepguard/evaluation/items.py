@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -159,22 +159,31 @@ KNOWN = {
 """The members of a row that are read."""
 
 
-def item_of(row: Mapping[str, Any], line: int, default_kind: Kind = Kind.DOCUMENT) -> Item:
-    """Read one row; a row without an id has one made from its texts. Raises InvalidRequest for an invalid row,
-    UnknownLabel for an unknown label."""
+def item_of(row: Mapping[str, Any], line: int, kind: Kind | None = None) -> Item:
+    """Read one row; a row without an id has one made from its texts. `kind` overrides what the row says. Raises
+    InvalidRequest for an invalid row, UnknownLabel for an unknown label."""
     text_name = next((name for name in _TEXTS if row.get(name) not in (None, "")), "text")
-    kind = _kind(row, text_name, default_kind)
-    text, query = _text(row, text_name), _text(row, "query")
+    own = _kind(row, text_name)
+    text, query, completion = _text(row, text_name), _text(row, "query"), _text(row, "completion")
     labels = _labels(row, len(text))
-    if kind is Kind.RESPONSE and not query:
-        text, query = "", text  # the text of a response is its question
+    passages = _passages(row.get("passages"))
+    kind = kind or own
+    if kind is Kind.RESPONSE:
+        if not query:
+            text, query = "", text  # the text of a response is its question
+    elif own is Kind.RESPONSE:
+        # Screened as a document, a response is its answer; asked again, its question.
+        text, query, completion = (completion if kind is Kind.DOCUMENT else query or text), "", ""
+        labels = replace(labels, pii=None)  # their offsets are those of another text
+    if kind is not own and kind is Kind.DOCUMENT:
+        passages = ()
     request = Request(
         text=text,
         caller="evaluation",
         kind=kind,
-        passages=_passages(row.get("passages")),
+        passages=passages,
         query=query or None,
-        completion=_text(row, "completion") or None,
+        completion=completion or None,
     )
     if kind is Kind.RESPONSE and request.completion is None:
         raise InvalidRequest("a response needs a 'completion'")
@@ -195,7 +204,7 @@ def id_of(request: Request) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:_ID_DIGITS]
 
 
-def _kind(row: Mapping[str, Any], text_name: str, default: Kind) -> Kind:
+def _kind(row: Mapping[str, Any], text_name: str) -> Kind:
     if row.get("kind"):
         try:
             return Kind(row["kind"])
@@ -203,7 +212,7 @@ def _kind(row: Mapping[str, Any], text_name: str, default: Kind) -> Kind:
             raise InvalidRequest(f"'kind' must be one of {', '.join(Kind)}") from None
     if row.get("completion"):
         return Kind.RESPONSE
-    return _TEXTS[text_name] or default
+    return _TEXTS[text_name] or Kind.DOCUMENT
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

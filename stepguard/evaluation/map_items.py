@@ -6,7 +6,7 @@ summary; guards do not read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,20 @@ Guardrails = Mapping[str, Mapping[str, str]]
 """The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a missing layer is off."""
 
 
-def map_lines(item: Item, number: int, guardrails: Guardrails, run: str) -> Iterator[dict[str, Any]]:
-    """The Map's lines of one item, each small enough for the states of the workflow.
+def map_lines(
+    item: Item, number: int, guardrails: Guardrails, run: str, *, screen: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The Map's lines of one item, each small enough for the states of the workflow. With `screen` no model answers a
+    prompt: the guards read its text as they read a document.
 
     Raises InvalidRequest if the labels do not fit next to the text.
     """
+    digest = id_of(item.request)
+    if screen and item.request.kind is Kind.PROMPT:
+        item = replace(item, request=replace(item.request, kind=Kind.DOCUMENT, passages=()))
     text = item.request.text
     parts = cut(text, part_characters(text)) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
-    digest = id_of(item.request)
     for index, chunk in enumerate(parts if several else [None]):
         request = replace(
             item.request,
@@ -55,6 +60,17 @@ def _layers(guardrails: Guardrails, layers: tuple[Layer, ...] | None) -> dict[st
         for layer in Layer
         if layer in guardrails and (not layers or layer in layers)
     }
+
+
+def only(guardrails: Guardrails, layers: Collection[Layer] | None) -> Guardrails:
+    """The guardrails of the chosen layers; all of them without a choice. Raises InvalidRequest if one of the layers has
+    none."""
+    if layers is None:
+        return guardrails
+    if off := [layer for layer in Layer if layer in layers and layer not in guardrails]:
+        on = ", ".join(guardrails) or "none"
+        raise InvalidRequest(f"The chosen layer {off[0]} has no guardrail in this run; layers with one: {on}.")
+    return {str(layer): guardrails[layer] for layer in Layer if layer in layers}
 
 
 def guardrails_of(value: object) -> Guardrails:

@@ -34,9 +34,10 @@ class Run:
 
     `concurrency` is the number of children at a time; None is the number that the guardrails' quotas permit for this
     corpus. `tolerated_failures` is a percentage. `guardrails` by layer; None selects those of the deployment. `sample`
-    items are chosen by `seed`. `kind` is the default for rows without a kind; `caller` may read the run. `limits` are
-    those of the corpus, `policies` the charged policies by layer (stepguard/evaluation/estimate.py); a layer that is
-    missing counts as one with every policy. `retry_of` is the run whose failed items this one runs again.
+    items are chosen by `seed`. `kind` overrides that of the rows; only `layers` judge, and without the model layer no
+    model is called. `caller` may read the run. `limits` are those of the corpus, `policies` the charged policies by
+    layer (stepguard/evaluation/estimate.py); a layer that is missing counts as one with every policy. `retry_of` is the
+    run whose failed items this one runs again.
     """
 
     id: str
@@ -47,7 +48,8 @@ class Run:
     tolerated_failures: float = 5.0
     sample: int | None = None
     seed: int = 0
-    kind: Kind = Kind.DOCUMENT
+    kind: Kind | None = None
+    layers: tuple[Layer, ...] | None = None
     caller: str = "cli"
     limits: Limits | None = None
     policies: Mapping[str, Policies] | None = None
@@ -61,9 +63,12 @@ class Run:
             "work": {"bucket": self.work[0], "key": self.work[1]},
             "tolerated_failure_percentage": self.tolerated_failures,
             "seed": self.seed,
-            "kind": str(self.kind),
             "caller": self.caller,
         }
+        if self.kind is not None:
+            document["kind"] = str(self.kind)
+        if self.layers is not None:
+            document["layers"] = [str(layer) for layer in self.layers]
         if self.guardrails is not None:
             document["guardrails"] = {layer: dict(ref) for layer, ref in self.guardrails.items()}
         if self.concurrency is not None:
@@ -117,7 +122,7 @@ def run_of(document: object, limits: Limits | None = None) -> Run:
     if not isinstance(identifier, str) or not RUN_ID.fullmatch(identifier):
         raise InvalidRequest("run.id must be 1 to 64 letters, digits, hyphens and underscores.")
     try:
-        kind = Kind(document.get("kind", "document"))
+        kind = None if document.get("kind") is None else Kind(document["kind"])
     except ValueError:
         raise InvalidRequest(f"run.kind must be one of {', '.join(Kind)}.") from None
     given = document.get("guardrails")
@@ -131,6 +136,7 @@ def run_of(document: object, limits: Limits | None = None) -> Run:
         sample=_optional(document, "sample", 10**9),
         seed=int(_number(document, "seed", -(2**53), 2**53, 0)),
         kind=kind,
+        layers=_layers(document.get("layers")),
         caller=str(document.get("caller", "unknown")),
         limits=None if document.get("limits") is None else limits_of(document["limits"], limits or Limits()),
         policies=_policies(document.get("policies")),
@@ -147,6 +153,18 @@ def _policies(value: object) -> Mapping[str, Policies] | None:
         if whole and all(isinstance(times, int) and 0 <= times < _MOST_POLICIES for _, times in units):
             return value
     raise InvalidRequest("run.policies must map a guard layer to {text unit: number}.")
+
+
+def _layers(value: object) -> tuple[Layer, ...] | None:
+    if value is None:
+        return None
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(name, str) and name in set(Layer) for name in value)
+    ):
+        raise InvalidRequest(f"run.layers must be a list of one or more of {', '.join(Layer)}.")
+    return tuple(layer for layer in Layer if layer in value)
 
 
 def _retry_of(value: object, identifier: str) -> str | None:

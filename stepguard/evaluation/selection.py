@@ -11,8 +11,9 @@ from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row
 from stepguard.evaluation.estimate import Estimator
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
-from stepguard.evaluation.map_items import Guardrails, map_lines
+from stepguard.evaluation.map_items import Guardrails, map_lines, only
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.verdict import Layer
 
 Reader = Callable[[Meter], Iterable[Entry]]
 """Reads a corpus from its start; the meter counts its bytes."""
@@ -20,7 +21,8 @@ Reader = Callable[[Meter], Iterable[Entry]]
 
 @dataclass(slots=True)
 class Selection:
-    """Reads a corpus within its limits; afterwards it has the counts. `seed` chooses `sample` items."""
+    """Reads a corpus within its limits; afterwards it has the counts. `seed` chooses `sample` items;
+    only `layers` judge them."""
 
     name: str
     read: Reader
@@ -30,6 +32,7 @@ class Selection:
     run: str
     sample: int | None = None
     seed: int = 0
+    layers: tuple[Layer, ...] | None = None
     bad_rows: list[BadRow] = field(default_factory=list)
     rows: int = 0
     items: int = 0
@@ -39,15 +42,17 @@ class Selection:
     def map_lines(self) -> Iterator[dict[str, Any]]:
         """The Map's lines. Raises InvalidRequest at the first limit that is exceeded, the cost included."""
         meter = Meter(self.limits)
+        guardrails = only(self.guardrails, self.layers)
+        screen = self.layers is not None and Layer.MODEL not in self.layers
         for item in self._chosen():
-            if item.layers and not set(item.layers) & set(self.guardrails):
+            if item.layers and not set(item.layers) & set(guardrails):
                 # Every layer would skip it, and a skipped item counts as passed.
                 off = ", ".join(item.layers)
                 self.bad_rows.append(
                     BadRow(self.name, item.line, f"is only for layers that are off in this run: {off}")
                 )
                 continue
-            for line in map_lines(item, self.items, self.guardrails, self.run):
+            for line in map_lines(item, self.items, guardrails, self.run, screen=screen):
                 units = units_of(line["request"].get("completion") or line["request"]["text"])
                 meter.add_text_units(units)
                 self.text_units += units

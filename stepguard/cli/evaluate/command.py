@@ -24,6 +24,7 @@ from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress
 from stepguard.cli.evaluate.corpus import LocalCorpus, add_options, save_beside, upload
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
+from stepguard.evaluation.map_items import only
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
@@ -55,7 +56,10 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--sample", type=whole_number(10**9), metavar="N", help="evaluate N items only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
     kinds = ("document", "prompt", "response")
-    parser.add_argument("--kind", choices=kinds, default="document", help="for rows without a kind; default document")
+    parser.add_argument("--kind", choices=kinds, help="read every row as this, whatever the corpus says")
+    parser.add_argument(
+        "--layers", type=read_layers, metavar="LAYER,…", help="guard layers to use; without 'model' no model is called"
+    )
     add_options(parser)
     parser.add_argument(
         "--concurrency", type=whole_number(10**9), metavar="N", help="items at a time; default by the quotas"
@@ -77,6 +81,15 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
     cost.add_options(parser)
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
+
+
+def read_layers(text: str) -> tuple[Layer, ...]:
+    """The value of --layers. Raises ArgumentTypeError."""
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    if not names or (unknown := sorted(set(names) - set(Layer))):
+        wrong = f"{unknown[0]} is no layer; " if names else ""
+        raise argparse.ArgumentTypeError(f"{wrong}name one or more of {', '.join(Layer)}")
+    return tuple(layer for layer in Layer if layer in names)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -143,8 +156,10 @@ def _known(find_layers: Callable[[], Mapping[Layer, GuardrailRef]]) -> Callable[
 
 def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool) -> Evaluated:
     """Evaluate a corpus with the command's default options."""
-    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume", "failed"))
-    options |= {"corpus": str(corpus), "seed": 0, "kind": "document", "tolerate": 5.0, "home": home, "json": quiet}
+    options: dict[str, Any] = dict.fromkeys(
+        ("guardrails", "out", "sample", "concurrency", "resume", "failed", "kind", "layers")
+    )
+    options |= {"corpus": str(corpus), "seed": 0, "tolerate": 5.0, "home": home, "json": quiet}
     arguments = argparse.Namespace(**options)
     return finish(arguments, session, start(arguments, session))
 
@@ -170,6 +185,8 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
             _print_unless_json(arguments, f"  {render.plain(str(row))}")
     if estimate is not None:
         _print_unless_json(arguments, f"cost: {'' if cost.costs(session) else 'none here; '}{estimate}")
+        if cost.costs(session):
+            _print_unless_json(arguments, f"time: {estimate.duration}")
     try:
         run = cost.with_costs(_put(arguments, session, identifier, corpus, limits), limits, charged)
     except BaseException:  # also for Ctrl-C: no run exists yet that could be continued
@@ -186,8 +203,9 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
 
 def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
     """Raise InvalidRequest for options that --resume would ignore: other guardrails, a sample, another corpus."""
-    if arguments.guardrails is not None or arguments.sample is not None:
-        raise InvalidRequest("--resume continues a run as it was started: leave out --guardrails and --sample.")
+    ignored = [name for name in ("guardrails", "sample", "kind", "layers") if getattr(arguments, name) is not None]
+    if ignored:
+        raise InvalidRequest(f"--resume continues a run as it was started: leave out --{' and --'.join(ignored)}.")
     if given := arguments.corpus:
         evaluations = session.evaluations
         named = output.about(evaluations, evaluations.describe(arguments.resume))["corpus"]
@@ -200,7 +218,7 @@ def _put(
     arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address, limits: Limits
 ) -> Run:
     """The run's input, in the place that it reads."""
-    evaluations, kind = session.evaluations, Kind(arguments.kind)
+    evaluations = session.evaluations
     work = evaluations.work(identifier)
     if isinstance(corpus, Address):
         address, name = corpus, str(corpus)
@@ -216,6 +234,7 @@ def _put(
         },
         "sample": arguments.sample,
         "seed": arguments.seed,
+        **{name: chosen for name in ("kind", "layers") if (chosen := getattr(arguments, name)) is not None},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if isinstance(corpus, LocalCorpus):
@@ -230,7 +249,8 @@ def _put(
         tolerated_failures=arguments.tolerate,
         sample=arguments.sample,
         seed=arguments.seed,
-        kind=kind,
+        kind=Kind(arguments.kind) if arguments.kind else None,
+        layers=arguments.layers,
     )
 
 
@@ -245,7 +265,8 @@ def _guardrails(arguments: argparse.Namespace, session: Session) -> dict[str, di
             if read_guardrails(os.environ):
                 raise
             layers = {}
-    return {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
+    found = {str(layer): {"id": ref.id, "version": ref.version} for layer, ref in layers.items()}
+    return {layer: dict(ref) for layer, ref in only(found, arguments.layers).items()} if found else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,15 +63,16 @@ def find(corpus: str) -> Path | Address:
 def read_options(arguments: argparse.Namespace, place: Path | Address) -> Options:
     """What the command's options, and the YAML file beside the corpus, say about it. Raises StepguardError."""
     encoding = getattr(arguments, "encoding", None)
+    kind = Kind(arguments.kind) if arguments.kind else None
     mapped = mapped_of(getattr(arguments, "map", None), getattr(arguments, "label", None))
     if isinstance(place, Address):
         if mapped or encoding:
             raise InvalidRequest("--map, --label and --encoding are for local files: download the corpus first.")
-        return Options(Kind(arguments.kind))
+        return Options(kind)
     beside = beside_of(place)
     if place.is_file() and beside.is_file():
         mapped = mapped.over(_read_beside(beside))
-    return Options(Kind(arguments.kind), check_encoding(encoding) if encoding else None, mapped)
+    return Options(kind, check_encoding(encoding) if encoding else None, mapped)
 
 
 def beside_of(corpus: Path) -> Path:

@@ -103,11 +103,12 @@ def select(
         name=str(place),
         read=found.read,
         limits=limits,
-        estimator=estimator(charged),
+        estimator=estimator(charged, getattr(arguments, "concurrency", None)),
         guardrails={layer: {"id": layer, "version": "1"} for layer in charged},
         run="estimate",
         sample=arguments.sample,
         seed=arguments.seed,
+        layers=arguments.layers,
     )
     try:
         for _ in chosen.map_lines():
@@ -125,9 +126,9 @@ def select(
     return LocalCorpus(place, found, options.mapped, chosen.items, chosen.bad_rows), estimate
 
 
-def estimator(charged: Mapping[str, Policies]) -> Estimator:
+def estimator(charged: Mapping[str, Policies], concurrency: int | None = None) -> Estimator:
     """An estimator with the model of this environment's settings. Raises ConfigurationError."""
-    return Estimator(read_settings(os.environ).model, charged)
+    return Estimator(read_settings(os.environ).model, charged, concurrency=concurrency)
 
 
 def with_costs(run: Run, limits: Limits, charged: Mapping[str, Policies]) -> Run:

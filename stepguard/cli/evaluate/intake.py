@@ -50,7 +50,7 @@ OTHERS = {
 class Options:
     """What the user says about a corpus."""
 
-    kind: Kind = Kind.DOCUMENT
+    kind: Kind | None = None
     encoding: str | None = None
     mapped: Mapped = field(default_factory=Mapped)
 
@@ -163,7 +163,7 @@ def _document(file: Path, name: str, kind: str, suffix: str, options: Options) -
             yield BadRow(name, 1, f"holds no text{scanned}")
             return
         try:
-            yield item_of(document_row(name, text), 1)
+            yield item_of(document_row(name, text), 1, options.kind)
         except InvalidRequest as error:
             yield BadRow(name, 1, str(error).rstrip("."))
 
@@ -349,7 +349,7 @@ def _own(file: Path, name: str, options: Options, profile: Profile, shape: str) 
     return Intake(f"rows of stepguard ({shape})", read, True, {"used": used, "ignored": ignored})
 
 
-def _entries(name: str, rows: Iterator[Numbered], plan: Plan, kind: Kind) -> Iterator[Entry]:
+def _entries(name: str, rows: Iterator[Numbered], plan: Plan, kind: Kind | None) -> Iterator[Entry]:
     for line, value in rows:
         if isinstance(value, InvalidRequest):
             yield BadRow(name, line, str(value).rstrip("."))
@@ -362,7 +362,7 @@ def _entries(name: str, rows: Iterator[Numbered], plan: Plan, kind: Kind) -> Ite
         yield from _row_entries(name, line, value, plan, kind)
 
 
-def _row_entries(name: str, line: int, value: Any, plan: Plan, kind: Kind) -> Iterator[Entry]:
+def _row_entries(name: str, line: int, value: Any, plan: Plan, kind: Kind | None) -> Iterator[Entry]:
     try:
         found = list(plan.read({"text": value} if isinstance(value, str) else folded_row(value)))
         for number, row in enumerate(found, 1):

@@ -17,6 +17,7 @@ from stepguard.cli.evaluate import command, output, progress
 from stepguard.evaluation.results import result_of
 from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
+from stepguard.guard.verdict import Layer
 from stepguard.session.model import Session
 from tests.fakes.aws import client_error
 from tests.fakes.s3 import S3
@@ -98,12 +99,11 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
 
     s3, states = Interrupting(), FakeStates()
     (tmp_path / "c.jsonl").write_text('{"text": "a"}')
-    options = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume"))
+    options = dict.fromkeys(("guardrails", "out", "sample", "concurrency", "resume", "kind", "layers"))
     arguments = argparse.Namespace(
         **options,
         corpus=str(tmp_path / "c.jsonl"),
         seed=0,
-        kind="document",
         tolerate=5.0,
         home=str(tmp_path),
         json=True,
@@ -118,8 +118,9 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
     ("options", "reason"),
     [
         ({"corpus": "numbers.jsonl"}, "run-1 is a run of letters.jsonl: leave numbers.jsonl out"),
-        ({"guardrails": Path("guardrails")}, "leave out --guardrails and --sample"),
-        ({"sample": 5}, "leave out --guardrails and --sample"),
+        ({"guardrails": Path("guardrails")}, "leave out --guardrails"),
+        ({"sample": 5}, "leave out --sample"),
+        ({"kind": "prompt", "layers": (Layer.MODEL,)}, "leave out --kind and --layers"),
         ({"corpus": "corpora/letters.jsonl"}, None),
         ({}, None),
     ],
@@ -127,7 +128,8 @@ def test_a_corpus_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> 
 def test_a_resumed_run_is_not_another_one(options: dict[str, Any], reason: str | None) -> None:
     """What --resume would not look at is refused; the run's own corpus may be named again."""
     place = session(FakeStates(), S3(**{"runs/run-1/run.json": b'{"run": "run-1", "corpus": "letters.jsonl"}'}))
-    arguments = argparse.Namespace(**dict.fromkeys(("corpus", "guardrails", "sample")) | {"resume": "run-1"} | options)
+    given = dict.fromkeys(("corpus", "guardrails", "sample", "kind", "layers")) | {"resume": "run-1"} | options
+    arguments = argparse.Namespace(**given)
     if reason is None:
         command.check_resumed(arguments, place)
         return
