@@ -39,10 +39,7 @@ blockedOutputsMessaging: Blocked.
 wordPolicyConfig: {wordsConfig: [{text: forbidden}]}
 sensitiveInformationPolicyConfig: {piiEntitiesConfig: [{type: EMAIL, action: ANONYMIZE}]}
 """
-WORDS = (
-    "the lamp on a table was old and green so nobody asked why it had been there since spring while every other thing "
-    "in our house moved from room to room with each new guest who stayed for dinner or left before the rain began"
-).split()
+WORDS = ("lamp", "table", "was", "and", "on", "old", "green", "house", "moved", "from", "room", "to", "each", "guest")
 CHARACTERS = {"parquet": 200, "jsonl": 1000}
 EVERY = 10
 """Each tenth row is blocked."""
@@ -53,7 +50,7 @@ PARTS = 10
 
 @dataclass(slots=True)
 class Figures:
-    """One run: `memory` and `with_workers` are the highest MB in each tenth of the rows, `rates` rows a second there."""
+    """One run: `memory` and `with_workers` are the highest MB in each tenth of the rows, `rates` its rows a second."""
 
     format: str
     rows: int

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.servers import Running
-from bench.wire import cell, escaped
-from bench.wire_cases import CASES
-from bench.wire_side import Case, Side
+from bench.wire.__main__ import cell, escaped
+from bench.wire.cases import CASES
+from bench.wire.side import Case, Side
 from tests.e2e.product import Server
 
 TABLE = (Path(__file__).parents[2] / "docs" / "measurements" / "wire-comparison.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.servers import NotMeasuredError, Running, ministack, stepguard
-from bench.wire_cases import CASES
-from bench.wire_side import Case, Side
+from bench.wire.cases import CASES
+from bench.wire.side import Case, Side
 
 SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
     "stepguard": stepguard,

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from uuid import uuid4
 
-from bench.wire_policies import (
+from bench.wire.policies import (
     CARD,
     CURE,
     EMAIL,
@@ -31,7 +31,7 @@ from bench.wire_policies import (
     turns,
     words,
 )
-from bench.wire_side import (
+from bench.wire.side import (
     INPUT_MESSAGE,
     MESSAGES,
     MODEL,

@@ -6,7 +6,7 @@ import struct
 import zlib
 from typing import Any
 
-from bench.wire_side import Policies, Reply
+from bench.wire.side import Policies, Reply
 
 
 def words(**more: Any) -> Policies:

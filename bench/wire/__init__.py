@@ -1,0 +1,1 @@
+"""The calls that docs/measurements/wire-comparison.md compares."""
