@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import codecs
+import html
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -90,6 +91,13 @@ TECHNIQUES: dict[str, Callable[[str], str]] = {
     "among Spanish": _SPANISH.format,
     "among German": _GERMAN.format,
     "in 3,000 harmless characters": lambda text: _FILLER * 8 + text + " " + _FILLER * 8,
+    "JSON message": lambda text: json.dumps({"role": "user", "content": text}),
+    "JSON in a tool's result": lambda text: json.dumps({"content": [{"text": json.dumps({"message": text})}]}),
+    "transcript": lambda text: f"User: Hello\nAssistant: Hello! How can I help?\nUser: {text}\nAssistant:",
+    "code fence": lambda text: f"Please answer:\n\n```text\n{text}\n```\n",
+    "XML": lambda text: f'<request id="7"><user>{html.escape(text)}</user></request>',
+    "quoted e-mail": lambda text: f"> {text}\n>\n> Thanks,\n> Sam\n\nSee above.",
+    "log field": lambda text: f'10:11:12 level=info user=u17 message="{text}"',
     "quoted markdown": lambda text: f"> **Note**\n> *{text}*\n\n```\n{text}\n```",
 }
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from embedded_aws.bedrock.detectors.embedding.encoder import DIMENSIONS, Embeddings, embed
 from embedded_aws.bedrock.detectors.text.disguises import undisguised
 from embedded_aws.bedrock.detectors.text.sentences import WHOLE_CHARACTERS, sentences
+from embedded_aws.bedrock.detectors.wrappers.unwrap import values
 
 WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 SHRINKAGE = 0.6  # towards a round covariance: 2,000 texts estimate 384 dimensions poorly
@@ -108,18 +109,27 @@ class _Bundle:
 
 
 def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
-    """Score a text, whole and by sentence (the best counts, sentences discounted), for each topic; keys are the topics'
-    names.
+    """Score a text, or each value of a wrapped one, whole and by sentence (the best counts, sentences discounted), for
+    each topic; keys are the topics' names.
     """
+    found = [logits for value in values(text) if len(logits := _text_logits(value.text, topics))]
+    if not found:
+        return {topic.name: TopicScore(0.0, False) for topic in topics}
+    best = _probability(np.maximum.reduce(found)).tolist()
+    return {topic.name: TopicScore(score, score >= THRESHOLD) for topic, score in zip(topics, best, strict=True)}
+
+
+def _text_logits(text: str, topics: Sequence[Topic]) -> Array:
+    """The logits of one text, shape (T,); empty for a text without words."""
     text = undisguised(text)
     parts = sentences(text)
     if not parts or not topics:
-        return {topic.name: TopicScore(0.0, False) for topic in topics}
+        return np.empty(0, dtype=np.float32)
     whole = [text.strip()] if len(parts) > 1 and len(text) <= WHOLE_CHARACTERS else []
     logits = _logits(embed([*whole, *parts]), _bundle(tuple(topics)))
     logits[len(whole) :] -= np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
-    best = _probability(logits.max(axis=0)).tolist()
-    return {topic.name: TopicScore(score, score >= THRESHOLD) for topic, score in zip(topics, best, strict=True)}
+    best: Array = logits.max(axis=0)
+    return best
 
 
 def score_vectors(vectors: Embeddings, topic: Topic) -> Array:

@@ -24,6 +24,7 @@ from embedded_aws.bedrock.detectors.content.ngrams import Indices, Values, ngram
 from embedded_aws.bedrock.detectors.embedding.encoder import DIMENSIONS, Embeddings, embed
 from embedded_aws.bedrock.detectors.text.disguises import undisguised
 from embedded_aws.bedrock.detectors.text.sentences import WHOLE_CHARACTERS, sentences
+from embedded_aws.bedrock.detectors.wrappers import unwrap
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "heads.npz"
 MAX_DISCOUNT = 32  # windows: padding a text with harmless ones cannot lower a score without end
@@ -127,12 +128,14 @@ def _mean(parts: Sequence[str], vectors: Embeddings) -> Embeddings:
 
 @lru_cache(maxsize=256)
 def worst_scores(text: str) -> dict[str, float]:
-    """Every head's score of a text, from the whole or its worst window; zeros for a text without words."""
+    """Every head's score of a text or of the worst value of a wrapped one, from the whole or its worst window; zeros
+    for a text without words.
+    """
     heads = load()
-    given = features(text)
-    if not len(given.dense):
+    found = [heads.text_scores(given) for value in unwrap.values(text) if len((given := features(value.text)).dense)]
+    if not found:
         return dict.fromkeys(heads.names, 0.0)
-    return {name: float(score) for name, score in zip(heads.names, heads.text_scores(given), strict=True)}
+    return {name: float(score) for name, score in zip(heads.names, np.maximum.reduce(found), strict=True)}
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ from embedded_aws.bedrock.detectors.pii import (
 from embedded_aws.bedrock.detectors.pii.resolve import outside, resolve
 from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings, separated
 from embedded_aws.bedrock.detectors.text.spans import Span
+from embedded_aws.bedrock.detectors.wrappers.unwrap import rendered
 
 _FAMILIES = (numbers.find, network.find, credentials.find, contact.find, documents.find, age.find, address.find)
 
@@ -32,11 +33,20 @@ def find(text: str, types: Collection[str]) -> list[Span]:
 
     Other types are looked for as well, because knowing that digits are a card number keeps them from being taken for
     a telephone number; they are not returned. Invisible characters, marks, other forms of the same characters and
-    look-alikes hide nothing, nor do base 64 and hexadecimal (normalize.py). Raises nothing for any text; an unknown
-    type is never found.
+    look-alikes hide nothing, nor do base 64 and hexadecimal (normalize.py). A text in a wrapper (JSON, XML, a quoted
+    e-mail; wrappers/unwrap.py) is read as its lines "key: value", and no finding reaches over a value's border.
+    Raises nothing for any text; an unknown type is never found.
     """
     if not text or not types:
         return []
+    wrapped = rendered(text)
+    if wrapped is None:
+        return _find(text, types)
+    return _separate([own for span in _find(wrapped.folded.text, types) for own in wrapped.original(text, span)])
+
+
+def _find(text: str, types: Collection[str]) -> list[Span]:
+    """The PII of a text without wrappers."""
     first, *others = readings(text)
     candidates = _original(first, _candidates(first.text, types))
     for reading in others:

@@ -17,6 +17,7 @@ import re2
 
 from embedded_aws.bedrock.detectors.text.normalize import encoded, readings
 from embedded_aws.bedrock.detectors.text.spans import Span
+from embedded_aws.bedrock.detectors.wrappers.unwrap import values
 
 MAX_PATTERN_LENGTH = 500
 TIME_LIMIT_SECONDS = 1.0
@@ -74,7 +75,8 @@ def find(pattern: str, text: str) -> list[Span]:
     """Every non-empty match, sorted, with the pattern as label.
 
     The pattern is applied to the text as written, then to its other readings (normalize.readings) where these differ,
-    and to texts hidden in it in base 64 or hexadecimal, so that no disguise of characters hides a match, or its end;
+    to texts hidden in it in base 64 or hexadecimal, and to values that a wrapper writes with escapes, so that no
+    disguise of characters hides a match, or its end;
     matches that share a character are reported as one.
 
     Raises ValueError for a pattern that does not compile and TimeoutError after TIME_LIMIT_SECONDS: each match is
@@ -83,6 +85,7 @@ def find(pattern: str, text: str) -> list[Span]:
     deadline = time.monotonic() + TIME_LIMIT_SECONDS
     spans = _find(pattern, text, deadline)
     others = [*(reading for reading in readings(text) if reading.text != text), *encoded(text)]
+    others += [value for value in values(text) if value.starts and value.text not in text]
     if not others:
         return spans
     for reading in others:

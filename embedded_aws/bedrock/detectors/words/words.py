@@ -15,6 +15,7 @@ from importlib import resources
 
 from embedded_aws.bedrock.detectors.text.normalize import SPELLED, Folded, encoded, fold, readings
 from embedded_aws.bedrock.detectors.text.spans import Span
+from embedded_aws.bedrock.detectors.wrappers.unwrap import values
 
 # A token is a run of letters and digits, a run of white space, or one other character. Scripts written without
 # spaces give one token per character, so that a configured word is found inside a sentence.
@@ -76,7 +77,8 @@ class WordMatcher:
         Matches of different phrases may overlap ("acme" and "acme corp"): each may have a separate action.
         """
         found = self._find(text)
-        for other in (*readings(text)[1:], *encoded(text)):
+        wrapped = [value for value in values(text) if value.starts]
+        for other in (*readings(text)[1:], *encoded(text), *wrapped):
             found.update(Span(*other.original(span.start, span.end), span.label) for span in self._find(other.text))
         return sorted(found, key=lambda span: (span.start, span.end, span.label))
 
