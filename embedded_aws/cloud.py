@@ -123,6 +123,7 @@ class EmbeddedCloud:
             self.account,
             workers=self._workers or os.cpu_count() or 1,
             quotas=self._quotas,
+            s3=lambda: self._made_client("s3"),
         )
         opened.callback(self.bedrock.close)
         self.functions = Functions(self.account, self.home / "logs", self._workers, self._quotas)
@@ -147,6 +148,8 @@ class EmbeddedCloud:
                 "bedrock": [
                     JsonService("bedrock", self.bedrock.control, self._quotas),
                     JsonService("bedrock-runtime", self.bedrock.runtime, self._quotas),
+                    JsonService("bedrock-agent", self.bedrock.agent_control, self._quotas),
+                    JsonService("bedrock-agent-runtime", self.bedrock.agent_runtime, self._quotas),
                 ],
                 "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
                 "lambda": [JsonService("lambda", LambdaBackend(self.functions), self._quotas)],
@@ -163,6 +166,9 @@ class EmbeddedCloud:
         )
         self.url = self.endpoint.start()
         opened.callback(self.endpoint.stop)
+        opened.callback(self.bedrock.knowledge.close)  # an ingestion reads from this endpoint
+        if self._recover:
+            self.bedrock.knowledge.resume()
         if self._announce:
             file = self.home / "endpoint.json"
             try:
@@ -189,6 +195,9 @@ class EmbeddedCloud:
     def _client(self, service: str) -> Any:
         """A client of any other service at this endpoint, for service integrations and execution logs."""
         self._registered.wait(REGISTRATION_SECONDS)
+        return self._made_client(service)
+
+    def _made_client(self, service: str) -> Any:
         with self._making_clients:
             if service not in self._clients:
                 config = Config(

@@ -30,14 +30,15 @@ def check(shape: Shape, value: object, code: str = "ValidationException") -> Non
 
 
 def _failures(shape: Shape, value: Any, path: str) -> Iterable[str]:
+    if getattr(shape, "is_document_type", False):
+        return  # any JSON
     kind = shape.type_name
     expected = _JSON_TYPES.get(kind)
     if expected and (not isinstance(value, expected) or (isinstance(value, bool) and kind != "boolean")):
         yield _failure("", path, f"Member must be of type {kind}", show=False)
         return
     if kind == "structure":
-        if not getattr(shape, "is_document_type", False):
-            yield from _structure_failures(shape, value, path)
+        yield from _structure_failures(shape, value, path)
     elif kind == "list":
         yield from _length_failures(shape, len(value), value, path, "length")
         for number, item in enumerate(value, 1):

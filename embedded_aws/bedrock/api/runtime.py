@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from embedded_aws.bedrock.api.converse import converse
+from embedded_aws.bedrock.api.embeddings import embed, embeds
 from embedded_aws.bedrock.api.inline import guard
 from embedded_aws.bedrock.api.invoke_model import invoke_model
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import Block, Scope
 from embedded_aws.bedrock.judge.judge import Judge
+from embedded_aws.bedrock.knowledge.embedding import Encoder, local_encoder
 from embedded_aws.bedrock.models.catalogue import Catalogue, reasons
 from embedded_aws.wire import ServiceError
 
@@ -25,8 +27,15 @@ _INCORRECT = "Guardrail was enabled but input is in incorrect format."
 class Runtime:
     """Backend of `bedrock-runtime`. `find` gives the guardrail for an identifier and a version."""
 
-    def __init__(self, find: Callable[[str, str], Guardrail], judge: Judge, models: Catalogue) -> None:
+    def __init__(
+        self,
+        find: Callable[[str, str], Guardrail],
+        judge: Judge,
+        models: Catalogue,
+        encoder: Encoder = local_encoder,
+    ) -> None:
         self._find = find
+        self._encoder = encoder
         self._judge = judge
         self._models = models
 
@@ -81,6 +90,11 @@ class Runtime:
         )
 
     def invoke_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if embeds(request["modelId"]):
+            if request.get("guardrailIdentifier"):
+                raise ServiceError("ValidationException", "Guardrails do not support embedding models.")
+            vectors, tokens = embed(request["modelId"], request.get("body") or b"", self._encoder)
+            return _invoked(vectors, {"x-amzn-bedrock-input-token-count": str(tokens)})
         trace = request.get("trace", "DISABLED")
         body, completion = invoke_model(
             request,
@@ -99,7 +113,11 @@ class Runtime:
             "x-amzn-bedrock-input-token-count": str(completion.input_tokens),
             "x-amzn-bedrock-output-token-count": str(completion.output_tokens),
         }
-        return {"body": body, "contentType": "application/json", "ResponseMetadata": {"HTTPHeaders": counts}}
+        return _invoked(body, counts)
+
+
+def _invoked(body: bytes, counts: Mapping[str, str]) -> dict[str, Any]:
+    return {"body": body, "contentType": "application/json", "ResponseMetadata": {"HTTPHeaders": counts}}
 
 
 def _block(block: Mapping[str, Any], where: str) -> Block:

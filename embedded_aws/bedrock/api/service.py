@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from embedded_aws.bedrock.api.agent_control import AgentControl
+from embedded_aws.bedrock.api.agent_runtime import AgentRuntime
 from embedded_aws.bedrock.api.control import Control
 from embedded_aws.bedrock.api.runtime import Runtime
 from embedded_aws.bedrock.api.sagemaker import SageMakerRuntime
@@ -12,16 +16,19 @@ from embedded_aws.bedrock.detection import Detection, LocalDetection
 from embedded_aws.bedrock.judge.judge import LocalJudge
 from embedded_aws.bedrock.judge.metered import MeteredJudge
 from embedded_aws.bedrock.judge.workers import WorkerJudge
+from embedded_aws.bedrock.knowledge.registry import Registry
 from embedded_aws.bedrock.models.catalogue import Catalogue
 from embedded_aws.bedrock.models.metered import MeteredModel
 from embedded_aws.bedrock.models.worker import WorkerModel
-from embedded_aws.wire import Account, Quotas
+from embedded_aws.wire import Account, Quotas, ServiceError
 from embedded_aws.wire.quotas import UNLIMITED
 
 
 class Bedrock:
-    """Three backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime) and
-    `sagemaker_runtime` (sagemaker-runtime). Guardrails are kept in the SQLite file `database`; models and detectors are
+    """The backends for `embedded_aws.wire.JsonService`: `control` (bedrock), `runtime` (bedrock-runtime),
+    `agent_control` (bedrock-agent), `agent_runtime` (bedrock-agent-runtime) and `sagemaker_runtime`
+    (sagemaker-runtime). Guardrails are kept in the SQLite file `database`, knowledge bases beside it; `s3` makes the
+    client with which their documents are read. Models and detectors are
     loaded when first used, and can be replaced. The language model runs in a separate process. With `workers`,
     guardrails are applied in up to that many separate processes, else in the calling thread. `quotas` limit text units
     and tokens.
@@ -36,18 +43,23 @@ class Bedrock:
         models: Catalogue | None = None,
         workers: int = 0,
         quotas: Quotas = UNLIMITED,
+        s3: Callable[[], Any] | None = None,
     ) -> None:
         self._model = None
         if models is None:
             self._model = WorkerModel()
             models = Catalogue(self._model)
         self._store = Store(database)
-        self.control = Control(self._store, account or Account())
+        account = account or Account()
+        self.control = Control(self._store, account)
         self._workers = WorkerJudge(workers) if workers else None
         judge = MeteredJudge(self._workers or LocalJudge(detection or LocalDetection()), quotas)
         models = Catalogue(MeteredModel(models.language, quotas), MeteredModel(models.echo, quotas))
         self.runtime = Runtime(self.control.get, judge, models)
         self.sagemaker_runtime = SageMakerRuntime(models)
+        self.knowledge = Registry(database.with_name("knowledge"), s3 or _no_s3)
+        self.agent_control = AgentControl(self.knowledge, account)
+        self.agent_runtime = AgentRuntime(self.knowledge, account)
 
     def warm_up(self) -> None:
         """Start the first worker process, so that the first request need not wait for it."""
@@ -65,4 +77,9 @@ class Bedrock:
             self._model.close()
         if self._workers:
             self._workers.close()
+        self.knowledge.close()
         self._store.close()
+
+
+def _no_s3() -> Any:
+    raise ServiceError("InternalServerException", "This embedded Bedrock has no S3 from which to read documents.", 500)

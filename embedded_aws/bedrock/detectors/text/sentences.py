@@ -7,13 +7,13 @@ import re
 WINDOW_CHARACTERS = 300  # about 70 tokens; longer sentences are cut
 WHOLE_CHARACTERS = 1000  # about 230 tokens: what one embedding (256 tokens) can see
 MIN_CHARACTERS = 12  # shorter sentences ("Yes.") join their neighbour
-_END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|(?<!\s)[^\S\n]*\n\s*")
+END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|(?<!\s)[^\S\n]*\n\s*")
 
 
 def sentences(text: str) -> list[str]:
     """Non-empty sentences of a text in order, each at most 300 characters; very short ones join the one before."""
     found: list[str] = []
-    for part in _END.split(text):
+    for part in END.split(text):
         for piece in _pieces(part.strip()):
             if found and (len(piece) < MIN_CHARACTERS or len(found[-1]) < MIN_CHARACTERS):
                 joined = f"{found[-1]} {piece}"
