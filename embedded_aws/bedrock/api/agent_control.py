@@ -19,7 +19,9 @@ from embedded_aws.wire import Account, ServiceError
 STORES = ("OPENSEARCH_SERVERLESS", "S3_VECTORS")
 """Kinds of vector stores that a knowledge base can have here; the index is the same."""
 EMBEDDING_MODEL = "amazon.titan-embed-text-v2:0"
-_MISSING = "Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier."
+_MISSING = (
+    "Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier."
+)
 _ID = string.ascii_uppercase + string.digits
 
 

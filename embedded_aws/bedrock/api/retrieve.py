@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Retrie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from embedded_aws.bedrock.knowledge import filters
-from embedded_aws.bedrock.knowledge.index_file import Found
+from embedded_aws.bedrock.knowledge.index_file import Found, service_keys
 from embedded_aws.bedrock.knowledge.registry import Registry, Resource
-from embedded_aws.bedrock.knowledge.search import Mode, service_keys
 from embedded_aws.wire import Account, ServiceError
+
+if TYPE_CHECKING:
+    from embedded_aws.bedrock.knowledge.search import Mode
 
 DEFAULT_RESULTS = 5
 S3_VECTORS = "S3_VECTORS"
@@ -31,6 +32,8 @@ def retrieve(
     registry: Registry, base: Resource, text: str, configuration: Mapping[str, Any]
 ) -> list[tuple[Found, float]]:
     """The best passages, best first. Raises ServiceError for a configuration that the knowledge base cannot serve."""
+    from embedded_aws.bedrock.knowledge import filters  # it loads numpy
+
     for member in set(configuration) - {"vectorSearchConfiguration"}:
         raise _unsupported(member)
     search = configuration.get("vectorSearchConfiguration") or {}
@@ -47,7 +50,7 @@ def retrieve(
     condition = search.get("filter")
     if condition is not None:
         filters.check(condition, on_text=not in_s3)
-    vector = registry.encoder([text])[0]
+    vector = registry.encoder([text], "query")[0]
     return registry.searcher(base.id).search(
         text, vector, mode, search.get("numberOfResults", DEFAULT_RESULTS), condition
     )

@@ -8,36 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from embedded_aws.bedrock.packages import PackageMissingError
 from embedded_aws.wire import ServiceError
 
+if TYPE_CHECKING:  # numpy is loaded when the first text is embedded
+    import numpy as np
+    from numpy.typing import NDArray
+
 SIZES = (1024, 512, 256)
-Vector = NDArray[np.float32]
+Vector: TypeAlias = "NDArray[np.float32]"
+Kind = Literal["query", "passage"]
 
 
 class Encoder(Protocol):
-    """A model that embeds texts: rows of unit length. Safe to call from several threads."""
+    """A model that embeds questions and passages: rows of unit length. Safe to call from several threads."""
 
-    def __call__(self, texts: Sequence[str], /) -> Vector: ...
+    def __call__(self, texts: Sequence[str], kind: Kind = "passage", /) -> Vector: ...
 
 
-def local_encoder(texts: Sequence[str]) -> Vector:
+def local_encoder(texts: Sequence[str], kind: Kind = "passage", /) -> Vector:
     """The embedded AWS's own encoder, loaded at the first call. Raises ServiceError if it is not installed."""
-    from embedded_aws.bedrock.detectors.embedding.encoder import embed
+    from embedded_aws.bedrock.encoder.model import encode
 
     try:
-        return embed(texts)
+        return encode(texts, kind)
     except PackageMissingError as error:
         raise ServiceError("ServiceUnavailableException", f"The embedding model cannot run: {error}.", 503) from None
 
 
 def sized(vector: Vector, size: int) -> Vector:
     """A unit vector with `size` dimensions, of a unit vector with any number."""
+    import numpy as np
+
     found = np.zeros(size, dtype=np.float32)
     if len(vector) <= size:
         found[: len(vector)] = vector
@@ -50,4 +54,6 @@ def sized(vector: Vector, size: int) -> Vector:
 @cache
 def _projection(size: int, smaller: int) -> Vector:
     """A fixed random projection, which keeps cosines approximately (Johnson and Lindenstrauss 1984)."""
+    import numpy as np
+
     return np.random.default_rng(0).standard_normal((size, smaller), dtype=np.float32)

@@ -80,7 +80,9 @@ def check(condition: Mapping[str, Any], *, on_text: bool) -> None:
         raise _refuse(f"The filter operator {operator} is not supported by the vector store of this knowledge base.")
     if operator in ("in", "notIn"):
         if not isinstance(value, list) or not value or not all(map(_is_plain, value)):
-            raise _refuse(f"The value of the filter operator {operator} must be a list of strings, numbers or booleans.")
+            raise _refuse(
+                f"The value of the filter operator {operator} must be a list of strings, numbers or booleans."
+            )
     elif operator in _NUMERIC:
         if not _is_number(value):
             raise _refuse(f"The value of the filter operator {operator} must be a number.")

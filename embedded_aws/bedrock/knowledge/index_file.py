@@ -16,9 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from embedded_aws.bedrock.knowledge.embedding import Vector
 from embedded_aws.wire.state_file import open_tables
 
 SCHEMA_VERSION = 1
@@ -77,11 +74,11 @@ INDEXED, FAILED = "INDEXED", "FAILED"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk of a document with its vector."""
+    """A chunk of a document with its vector, as numbers of 16 bits."""
 
     key: str
     text: str
-    vector: Vector
+    vector: bytes
     page: int | None = None
 
 
@@ -197,9 +194,12 @@ class IndexFile:
                 (source,),
             ).fetchall()
         return [
-            Job(*row[:3], *map(datetime.fromisoformat, row[3:5]), row[5], json.loads(row[6]), tuple(json.loads(row[7])))
-            for row in rows
-        ]
+            Job(
+                job_id, source_id, status, datetime.fromisoformat(started), datetime.fromisoformat(updated),
+                description, json.loads(counters), tuple(json.loads(failures)),
+            )
+            for job_id, source_id, status, started, updated, description, counters, failures in rows
+        ]  # fmt: skip
 
     def set_job(self, job_id: str, status: str, **counters: int) -> None:
         """Set a job's status and counters."""
@@ -245,7 +245,13 @@ class IndexFile:
                 "WHERE ?1 IS NULL OR source = ?1 ORDER BY uri",
                 (source,),
             ).fetchall()
-        return [Document(*row[:4], json.loads(row[4]), *row[5:8], datetime.fromisoformat(row[8])) for row in rows]
+        return [
+            Document(
+                source_id, uri, version, metadata_version, json.loads(metadata), status, reason, job,
+                datetime.fromisoformat(updated),
+            )
+            for source_id, uri, version, metadata_version, metadata, status, reason, job, updated in rows
+        ]  # fmt: skip
 
     def put(self, document: Document, pieces: Sequence[Piece], job: str, counter: str) -> None:
         """Replace a document and its chunks, and add one to a counter of the job."""
@@ -261,10 +267,7 @@ class IndexFile:
             ).lastrowid  # fmt: skip
             database.executemany(
                 "INSERT INTO chunks (document, key, page, text, vector) VALUES (?,?,?,?,?)",
-                (
-                    (number, piece.key, piece.page, piece.text, piece.vector.astype(np.float16).tobytes())
-                    for piece in pieces
-                ),
+                ((number, piece.key, piece.page, piece.text, piece.vector) for piece in pieces),
             )
             failures = [f"{document.uri}: {document.reason}"] if document.reason else []
             self._count(database, job, {counter: 1}, failures, add=True)
@@ -348,11 +351,19 @@ class IndexFile:
         """Chunks by number; a chunk removed in the meantime is left out."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT c.id, c.key, c.text, c.page, d.source, d.uri, d.metadata FROM chunks c "
-                f"JOIN documents d ON d.id = c.document WHERE c.id IN ({','.join('?' * len(numbers))})",  # noqa: S608
-                list(numbers),
+                "SELECT c.id, c.key, c.text, c.page, d.source, d.uri, d.metadata FROM json_each(?) AS wanted "
+                "JOIN chunks c ON c.id = wanted.value JOIN documents d ON d.id = c.document",
+                (json.dumps(list(numbers)),),
             ).fetchall()
-        return {row[0]: Found(*row[1:6], json.loads(row[6])) for row in rows}
+        return {
+            number: Found(key, text, page, source, uri, json.loads(metadata))
+            for number, key, text, page, source, uri, metadata in rows
+        }
+
+
+def service_keys(source: str, uri: str) -> dict[str, Any]:
+    """The metadata that the service adds to every document."""
+    return {"x-amz-bedrock-kb-source-uri": uri, "x-amz-bedrock-kb-data-source-id": source}
 
 
 def now() -> datetime:

@@ -140,7 +140,9 @@ class Ingestion:
         for number, page in enumerate(found, 1):
             for text in chunks(page):
                 self._check_stopping()
-                yield Piece(str(uuid4()), text, self._encoder([text])[0], number if paged else None)
+                yield Piece(
+                    str(uuid4()), text, self._encoder([text])[0].astype("float16").tobytes(), number if paged else None
+                )
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():

@@ -110,7 +110,29 @@ class _Text(HTMLParser):
 
     _HIDDEN = frozenset({"script", "style", "template", "noscript", "head"})
     _BLOCKS = frozenset(
-        "p div br li ul ol tr table h1 h2 h3 h4 h5 h6 section article header footer blockquote pre title".split()
+        [
+            "p",
+            "div",
+            "br",
+            "li",
+            "ul",
+            "ol",
+            "tr",
+            "table",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "section",
+            "article",
+            "header",
+            "footer",
+            "blockquote",
+            "pre",
+            "title",
+        ]
     )
 
     def __init__(self) -> None:

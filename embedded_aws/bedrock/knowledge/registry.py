@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedded_aws.bedrock.knowledge.embedding import Encoder, local_encoder
 from embedded_aws.bedrock.knowledge.index_file import IndexFile, now
 from embedded_aws.bedrock.knowledge.ingestion import Ingestion, Source, Task, unfinished
-from embedded_aws.bedrock.knowledge.search import Searcher
 from embedded_aws.wire.state_file import open_tables
+
+if TYPE_CHECKING:
+    from embedded_aws.bedrock.knowledge.search import Searcher
 
 SCHEMA_VERSION = 1
 """Raised with every change of the tables."""
@@ -98,6 +100,8 @@ class Registry:
         return self._opened(base)[1]
 
     def _opened(self, base: str) -> tuple[IndexFile, Searcher]:
+        from embedded_aws.bedrock.knowledge.search import Searcher  # it loads numpy
+
         with self._lock:
             if base not in self._open:
                 index = IndexFile(self._folder / f"{base}.sqlite3")
@@ -135,7 +139,10 @@ class Registry:
                 "ORDER BY number",
                 (parent,),
             ).fetchall()
-        return [Resource(*row[:3], settings=json.loads(row[3]), created=datetime.fromisoformat(row[4])) for row in rows]
+        return [
+            Resource(resource_id, owner, name, json.loads(settings), datetime.fromisoformat(created))
+            for resource_id, owner, name, settings, created in rows
+        ]
 
     def delete(self, resource: Resource) -> None:
         """Delete a knowledge base with its data sources and index, or a data source with or without its documents."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embedded_aws.bedrock.knowledge.embedding import Vector
 from embedded_aws.bedrock.knowledge.filters import Columns, Mask
-from embedded_aws.bedrock.knowledge.index_file import Found, IndexFile
+from embedded_aws.bedrock.knowledge.index_file import Found, IndexFile, service_keys
 
 Mode = Literal["SEMANTIC", "HYBRID"]
 MOST_MATCHES = 12_000
@@ -129,14 +129,11 @@ class Searcher:
             self._numbers = np.concatenate([self._numbers, added])
         positions = {number: position for position, (number, *_) in enumerate(new.documents)}
         self._owners = np.fromiter((positions[owner] for owner in new.owners.values()), np.int64, len(new.owners))
-        self._columns = Columns([{**metadata, **service_keys(source, uri)} for _, source, uri, metadata in new.documents])
+        self._columns = Columns(
+            [{**metadata, **service_keys(source, uri)} for _, source, uri, metadata in new.documents]
+        )
         self._frequencies = {}
         self._changes = new.changes
-
-
-def service_keys(source: str, uri: str) -> dict[str, Any]:
-    """The metadata that the service adds to every document."""
-    return {"x-amz-bedrock-kb-source-uri": uri, "x-amz-bedrock-kb-data-source-id": source}
 
 
 def _top(values: Vector, limit: int, allowed: Mask | None) -> Numbers:

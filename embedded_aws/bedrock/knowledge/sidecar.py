@@ -15,7 +15,12 @@ ENDING = ".metadata.json"
 BYTES = 10 * 1024
 RESERVED = "x-amz-bedrock-kb-"
 """Keys that the service writes itself."""
-_VALUES = {"STRING": "stringValue", "NUMBER": "numberValue", "BOOLEAN": "booleanValue", "STRING_LIST": "stringListValue"}
+_VALUES = {
+    "STRING": "stringValue",
+    "NUMBER": "numberValue",
+    "BOOLEAN": "booleanValue",
+    "STRING_LIST": "stringListValue",
+}
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
