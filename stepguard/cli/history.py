@@ -14,6 +14,7 @@ from stepguard.aws.listing import Listing
 from stepguard.aws.traces import document_of
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
+from stepguard.cli.history_items import Item, find_item, lines_of
 from stepguard.evaluation.items import POLICIES
 from stepguard.guard.cursors import read_cursor, write_cursor
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
@@ -35,7 +36,14 @@ SECONDS = 1.0
 def add_parser(commands: Commands) -> None:
     """Add `stepguard history`."""
     parser = add_command(commands, "history", _run)
-    parser.add_argument("execution", nargs="?", help="an execution's ARN or name; without it the newest are listed")
+    parser.add_argument(
+        "execution",
+        nargs="?",
+        help="an execution's ARN or name, or an evaluation's item; without it the newest are listed",
+    )
+    parser.add_argument(
+        "--run", dest="of_run", metavar="RUN", help="an evaluation's run, or its folder, that has the item"
+    )
     parser.add_argument("--file", type=Path, metavar="FILE", help="an exported history, log lines, or results.jsonl")
     parser.add_argument("--diff", nargs=2, metavar=("A", "B"), help="compare two executions")
     one = parser.add_argument_group("one execution")
@@ -77,8 +85,17 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     if arguments.diff:
         return _compare(arguments, executions)
     if arguments.execution is None:
+        if arguments.of_run is not None:
+            raise InvalidRequest("--run needs the id or the execution of an item.")
         return _list(arguments, executions)
-    arn = _find(executions, arguments.execution)
+    if arguments.of_run is not None:
+        return _show_item(arguments, _item_of(arguments, session))
+    try:
+        arn = _find(executions, arguments.execution)
+    except UnknownExecution as error:
+        if (item := find_item(arguments.execution, None, session, arguments.home)) is None:
+            raise UnknownExecution(f"{error} No item of the newest evaluations has this id or execution.") from None
+        return _show_item(arguments, item)
     if arguments.follow:
         return _follow(arguments, executions, arn)
     if arguments.events:
@@ -86,6 +103,21 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     document = document_of(executions, arn)
     if arguments.html is not None:
         document["graph"] = graph(executions.definition(arn))
+    return _show(arguments, document)
+
+
+def _item_of(arguments: argparse.Namespace, session: Session) -> Item:
+    item = find_item(arguments.execution, arguments.of_run, session, arguments.home)
+    if item is None:
+        raise UnknownExecution(f"The run {arguments.of_run} has no item {arguments.execution}.")
+    return item
+
+
+def _show_item(arguments: argparse.Namespace, item: Item) -> int:
+    if arguments.events or arguments.follow:
+        raise InvalidRequest("An item of an evaluation has no events: its execution is EXPRESS. Leave the option out.")
+    document = item.to_document()
+    document["graph"] = graph({})
     return _show(arguments, document)
 
 
@@ -139,6 +171,8 @@ def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
     if arguments.json:
         print(render.as_json(document))
         return 0
+    for line in lines_of(document) if "item" in document else ():
+        print(render.plain(line))
     for line in render.execution(document):
         print(line)
     return 0

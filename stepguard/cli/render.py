@@ -187,7 +187,9 @@ def _answer(document: Mapping[str, Any]) -> list[str]:
     if not answer:
         return []
     source = f", from {plain(str(answer['source']))}" if answer.get("source") else ""
-    return [f"  {plain(str(answer.get('outcome')))}{source}", "", plain(str(answer.get("text")))]
+    lines = [f"  {plain(str(answer.get('outcome')))}{source}"]
+    text = answer.get("text")  # an evaluation's results have none
+    return lines if text is None else [*lines, "", plain(str(text))]
 
 
 def listing(summaries: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -15,9 +15,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from stepguard.evaluation.detail import MOST_PARTS, masks_in, pieces_of
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
-from stepguard.guard.bedrock_names import ANONYMIZED
-from stepguard.guard.chunking import masks_of
+from stepguard.guard.bedrock_names import ANONYMIZED, NONE
+from stepguard.guard.chunking import Chunk, Mask, masks_of
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.stages import GUARD_INPUT, STAGES
 
@@ -41,7 +42,8 @@ class Result:
     """One item's result. `stages` as the API returns them; `scores` are those below their threshold.
 
     `found` are the spans that the input layer masked; None if unknown. `digest` is made from the item's kind and whole
-    texts; None in the records of older releases.
+    texts; None in the records of older releases. `chunks` are the judged text, one for each part; `masks` are what any
+    layer masked there; `acting` are the parts of a long document that did not pass.
     """
 
     id: str
@@ -64,6 +66,10 @@ class Result:
     error: str | None = None
     parts: int = 1
     digest: str | None = None
+    chunks: tuple[Chunk, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    query: str | None = None
+    acting: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def correct(self) -> bool | None:
@@ -106,7 +112,25 @@ class Result:
             line["found"] = [[span.start, span.end, span.type] for span in self.found]
         if self.digest is not None:
             line["digest"] = self.digest
+        line |= self._shown()
         return line | ({"error": self.error} if self.error else {})
+
+    def _shown(self) -> dict[str, Any]:
+        """The members for the item's detail in a report, where the excerpt is not all."""
+        shown: dict[str, Any] = {}
+        if [chunk.text for chunk in self.chunks] not in ([], [self.excerpt]):
+            spans = [(mask.start, mask.end) for mask in self.masks]
+            spans += [(span.start, span.end) for span in self.labels.pii or ()]
+            pieces = pieces_of(self.chunks, spans, (part["start"] for part in self.acting))
+            shown["texts"] = [[piece.start, piece.text] for piece in pieces]
+            shown["characters"] = self.chunks[-1].end
+        if self.masks:
+            shown["masks"] = [[mask.start, mask.end, mask.placeholder[1:-1]] for mask in self.masks]
+        if self.query:
+            shown["query"] = self.query[:EXCERPT_CHARACTERS]
+        if self.acting:
+            shown["acting"] = [dict(part) for part in self.acting[:MOST_PARTS]]
+        return shown
 
 
 def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
@@ -119,7 +143,9 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
     document = json.loads(record["Output"]) if record.get("Status") == "SUCCEEDED" else {}
     answer = document.get("answer")
     labels = labels_of(about.get("labels", {}))
+    judged = (request.get("completion") if request["kind"] == "response" else None) or request["text"]
     text = request["text"] or request.get("completion", "")
+    start = about.get("start", 0)
     stopped = _moment(record["StopDate"])
     result = Result(
         id=about["id"],
@@ -138,10 +164,15 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         milliseconds=_between(_moment(record["StartDate"]), stopped),
         executions=(record["ExecutionArn"],),
         excerpt=" ".join(text[: 2 * EXCERPT_CHARACTERS].split())[:EXCERPT_CHARACTERS],
-        found=_found(request, document, about.get("start", 0)),
+        found=_found(request, document, start),
         error=None if answer else str(record.get("Cause") or record.get("Error") or record.get("Status")),
         parts=about.get("parts", 1),
         digest=about.get("digest"),
+        chunks=(Chunk(start, judged),),
+        masks=tuple(
+            Mask(mask.start + start, mask.end + start, mask.placeholder) for mask in masks_in(request, document)
+        ),
+        query=(request.get("query") or request["text"] or None) if request["kind"] == "response" else None,
     )
     return result, about.get("part", 0)
 
@@ -175,7 +206,24 @@ def merge(parts: Sequence[Result]) -> Result:
         error=worst.error,
         parts=len(parts),
         digest=worst.digest,
+        chunks=tuple(chunk for part in parts for chunk in part.chunks),
+        masks=tuple(sorted({mask for part in parts for mask in part.masks}, key=lambda mask: (mask.start, mask.end))),
+        query=worst.query,
+        acting=tuple(_acting(number, part) for number, part in enumerate(parts, 1) if part.action is not Action.PASSED),
     )
+
+
+def _acting(number: int, part: Result) -> dict[str, Any]:
+    """A part of a long document that did not pass: its place, action, filters and execution."""
+    filters = (f"{item['policy']}/{item['name']}" for item in part.findings if item["action"] != NONE)
+    return {
+        "part": number,
+        "start": part.chunks[0].start,
+        "end": part.chunks[0].end,
+        "action": str(part.action),
+        "filters": list(dict.fromkeys(filters)),
+        "execution": part.executions[0],
+    }
 
 
 @dataclass(slots=True)

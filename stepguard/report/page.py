@@ -11,12 +11,14 @@ import hashlib
 import heapq
 import html
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
+from stepguard.report.details import blocks, characters_for, detail_of
 from stepguard.report.plots import plots_of
 from stepguard.report.summary import format_rate
 from stepguard.report.text import printable
@@ -34,7 +36,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
     style = (_HERE / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
-    rows = _rows(results, int(card["items"]))
+    entries = _entries(results, int(card["items"]))
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -48,8 +50,12 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         _check_first(card),
         _spans(card),
         _cost(card),
-        _items(len(rows), int(card["items"])),
-        f'</main><script type="application/json" id="items">{_data(rows)}</script>',
+        _items(len(entries), int(card["items"]), about),
+        f'</main><script type="application/json" id="items">{_data([row for row, _ in entries])}</script>',
+        *(
+            f'<script type="application/json" class="details">[{",".join(block)}]</script>'
+            for block in blocks(detail for _, detail in entries)
+        ),
         f"<script>{script}</script></body></html>\n",
     ]
     file.write_text("".join(parts), encoding="utf-8")
@@ -60,20 +66,26 @@ def text_of(value: object) -> str:
     return html.escape(printable(str(value)))
 
 
-def _data(rows: list[dict[str, Any]]) -> str:
+def _data(value: list[dict[str, Any]] | dict[str, Any]) -> str:
     """JSON that cannot end its script element."""
     return (
-        json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     )
 
 
-def _rows(results: Path, total: int) -> list[dict[str, Any]]:
-    with results.open(encoding="utf-8") as lines:
-        rows = (_row(json.loads(line)) for line in lines)
-        if total <= MOST_ITEMS:
-            return sorted(rows, key=lambda row: int(row["number"]))
-        chosen = heapq.nsmallest(MOST_ITEMS, rows, key=lambda row: (row["correct"] is not False, int(row["number"])))
-        return sorted(chosen, key=lambda row: int(row["number"]))
+def _entries(results: Path, total: int) -> list[tuple[dict[str, Any], str]]:
+    """Row and detail, as JSON, of each item of the page, by number. Of too many, those that are not as expected come
+    first."""
+    most = characters_for(min(total, MOST_ITEMS))
+    made = ((_row(line), _data(detail_of(line, most))) for line in read_results(results))
+    if total > MOST_ITEMS:
+        chosen = heapq.nsmallest(MOST_ITEMS, made, key=lambda entry: (entry[0]["correct"] is not False, _number(entry)))
+        return sorted(chosen, key=_number)
+    return sorted(made, key=_number)
+
+
+def _number(entry: tuple[Mapping[str, Any], str]) -> int:
+    return int(entry[0]["number"])
 
 
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +101,7 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
         "milliseconds": result["milliseconds"],
         "text": result["excerpt"],
         "execution": result["execution"],
+        "category": result.get("category", ""),
         "error": result.get("error", ""),
     }
 
@@ -99,38 +112,44 @@ def _guardrail(ref: Mapping[str, Any]) -> str:
 
 
 def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
-    found = card["intervention"]
     tiles = [("items", card["items"]), *((name, count) for name, count in card["actions"].items())]
     if card["bad_rows"]:
         tiles.append(("bad rows", card["bad_rows"]))
     boxes = "".join(f'<div class="tile {text_of(name)}"><b>{count:,}</b>{text_of(name)}</div>' for name, count in tiles)
-    facts = [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
+    facts: list[tuple[str, Any]] = [*_scores(card)] if card["labelled"] else []
+    facts += [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
     facts += [(f"{layer} guardrail", _guardrail(ref)) for layer, ref in (about.get("guardrails") or {}).items()]
     if about.get("sample"):
         facts.append(("sample", f"{about['sample']} items, seed {about.get('seed')}"))
-    if card["labelled"]:
-        facts += [
-            ("as expected", format_rate(card["correct"])),
-            ("precision of intervening", format_rate(found["precision"])),
-            ("recall of intervening", format_rate(found["recall"])),
-            ("F1", "–" if found["f1"] is None else f"{found['f1']:.3f}"),
-        ]
     listed = "".join(f"<dt>{text_of(name)}</dt><dd>{text_of(value)}</dd>" for name, value in facts if value is not None)
     return (
         f"<h1>Evaluation {text_of(about.get('run'))}</h1><div class=tiles>{boxes}</div><dl>{listed}</dl>"
-        "<p class=note>Rates have 95 % Wilson intervals.</p>"
+        "<p class=note>Rates have 95 % Wilson intervals. Over-refusal is the share of the items that should pass in "
+        "which a guard intervened.</p>"
     )
+
+
+def _scores(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    found = card["intervention"]
+    harmless = found["fp"] + found["tn"]
+    needless = format_rate(found["false_positive_rate"])
+    yield "as expected", format_rate(card["correct"])
+    yield "over-refusal", f"{needless}, {found['fp']:,} of {harmless:,}" if harmless else "–"
+    yield "missed", f"{found['fn']:,} of {found['tp'] + found['fn']:,}"
+    yield "precision of intervening", format_rate(found["precision"])
+    yield "recall of intervening", format_rate(found["recall"])
+    yield "F1", "–" if found["f1"] is None else f"{found['f1']:.3f}"
 
 
 def _groups(card: Mapping[str, Any]) -> str:
     rows = [
         (
             name, row["labelled"], format_rate(row["correct"]), row["fn"], row["fp"],
-            format_rate(row["precision"]), format_rate(row["recall"]),
+            format_rate(row["precision"]), format_rate(row["recall"]), format_rate(row["false_positive_rate"]),
         )
         for name, row in card.get("groups", {}).items()
     ]  # fmt: skip
-    head = ("category", "labelled", "as expected", "missed", "needlessly", "precision", "recall")
+    head = ("category", "labelled", "as expected", "missed", "needlessly", "precision", "recall", "over-refusal")
     return table_of("Categories of the corpus", head, rows)
 
 
@@ -213,19 +232,25 @@ def table_of(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> 
     return f"<section><h2>{text_of(title)}</h2><div class=wide>{table}</div></section>"
 
 
-def _items(shown: int, total: int) -> str:
+def _items(shown: int, total: int, about: Mapping[str, Any]) -> str:
     more = f" The page contains {shown:,} of {total:,}; results.jsonl has all." if shown < total else ""
     actions = "".join(f"<option>{name}</option>" for name in ("passed", "masked", "blocked", "failed"))
     return (
-        f"<section><h2>Items</h2><p class=note>Click a column's name to sort.{more}</p>"
+        f"<section><h2>Items</h2><p class=note>Click a column's name to sort, an item to open it.{more}</p>"
         '<form id="filters"><input id="search" type="search" placeholder="search text, id, findings" '
         'aria-label="search items"><select id="action" aria-label="what was found"><option value="">any action</option>'
         f'{actions}</select><select id="correct" aria-label="as expected"><option value="">expected or not</option>'
         '<option value="false">not as expected</option><option value="true">as expected</option></select>'
-        '<output id="count"></output></form><div class=wide><table id="table"><thead></thead><tbody></tbody></table>'
+        '<output id="count"></output></form><div class=wide>'
+        f'<table id="table" data-run="{text_of(_options(about))}"><thead></thead><tbody></tbody></table>'
         '</div><button id="more" type="button">Show more</button>'
         "<noscript>The table of items needs the page's script.</noscript></section>"
     )
+
+
+def _options(about: Mapping[str, Any]) -> str:
+    """The options of `stepguard history` that find the run again."""
+    return shlex.join(["--run", str(about.get("run")), *map(str, about.get("place") or ())])
 
 
 def read_results(file: Path) -> Iterator[dict[str, Any]]:

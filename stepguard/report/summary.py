@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MOST_FILTERS = 20
+
 
 def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
     """The lines."""
@@ -18,14 +20,18 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"  intervening:  precision {format_rate(found['precision'])}, recall {format_rate(found['recall'])}"
         yield f"  missed {found['fn']}, intervened without need {found['fp']}"
     rows = [row for row in card["policies"] if "/" in row["policy"]]
+    rows.sort(key=lambda row: (-row["intervened"], row["policy"]))
+    width = max((len(row["policy"]) for row in rows[:MOST_FILTERS]), default=0)
     if rows:
-        yield "policy                                        acted  missed  needless  precision  recall"
-    for row in sorted(rows, key=lambda row: (-row["intervened"], row["policy"]))[:20]:
+        yield f"{'policy':<{width + 2}}  acted  missed  needless  precision  recall"
+    for row in rows[:MOST_FILTERS]:
         values = (_short(row.get("precision")), _short(row.get("recall")))
         yield (
-            f"  {row['policy'][:42]:<42} {row['intervened']:>6}  {row.get('fn', ''):>6}  {row.get('fp', ''):>8}"
+            f"  {row['policy']:<{width}} {row['intervened']:>6}  {row.get('fn', ''):>6}  {row.get('fp', ''):>8}"
             f"  {values[0]:>9}  {values[1]:>6}"
         )
+    if len(rows) > MOST_FILTERS:
+        yield f"  and {len(rows) - MOST_FILTERS} more filters, in the report"
     spent = card["timings"].get("item") or {}
     if spent:
         yield f"an item takes {spent['p50']} ms at the median, {spent['p95']} ms at the 95th percentile"

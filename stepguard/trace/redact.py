@@ -30,6 +30,8 @@ def redact(document: Mapping[str, Any]) -> dict[str, Any]:
         "visits": [_visit(visit) for visit in document["visits"]],
         "redacted": True,
     }
+    if isinstance(item := document.get("item"), Mapping):  # of an evaluation
+        hidden["item"] = {**item, "excerpt": redact_text(item.get("excerpt"))}
     return {**document, **hidden}
 
 

@@ -19,7 +19,8 @@ def records() -> list[dict[str, Any]]:
     """More than one page of items, of every kind of outcome."""
     score = finding("contextual_grounding", "GROUNDING", "NONE", score=0.4, threshold=0.7)
     made = [record(number, f"letter {number}", {"expected": "passed"}, scores=[score]) for number in range(150)]
-    made.append(record(150, HOSTILE, {"expected": "blocked", "policies": ["VIOLENCE"]}, [VIOLENCE]))
+    labels = {"expected": "blocked", "policies": ["VIOLENCE"], "pii": [[0, 9, "EMAIL"]]}
+    made.append(record(150, HOSTILE, labels, [{**VIOLENCE, "confidence": "HIGH"}]))
     made.append(record(151, "missed one", {"expected": "blocked", "policies": ["VIOLENCE"]}))
     return [*made, failed(152)]
 
@@ -92,6 +93,28 @@ def test_hostile_text_is_text(report: Page, complaints: list[str]) -> None:
     report.fill("#search", "onerror")
     assert "</script><script>alert(1)</script><img src=x onerror=alert(2)>" in report.inner_text("#table tbody")
     assert report.locator("main img").count() == 0
+    report.fill("#search", "")
+    assert complaints == []
+
+
+def test_a_row_opens(report: Page, complaints: list[str]) -> None:
+    """By a click or from the keyboard: the text, its marks, each layer's findings, the command for its history."""
+    report.fill("#search", "onerror")
+    button = report.locator("#table tbody button")
+    button.press("Enter")
+    detail = report.locator("tr.detail")
+    assert "</script><script>alert(1)</script><img src=x onerror=alert(2)>" in detail.inner_text()
+    assert [mark.inner_text() for mark in detail.locator("mark").all()] == ["</script>"]
+    assert "EMAIL expected" in detail.inner_text()
+    assert "content/VIOLENCE blocked, confidence HIGH, input" in detail.inner_text()
+    assert button.get_attribute("aria-expanded") == "true"
+    assert detail.locator("img").count() == 0
+    report.locator("#table tbody tr td:nth-child(5)").first.click()
+    assert detail.count() == 0
+    report.fill("#search", "letter 3")
+    report.locator("#table tbody button").first.click()
+    assert "score 0.40, threshold 0.70" in detail.inner_text()
+    assert "stepguard history arn:3:0 --run" in detail.inner_text()
     report.fill("#search", "")
     assert complaints == []
 

@@ -58,6 +58,7 @@ FILES = [
     "stepguard/evaluation/concurrency.py",
     "stepguard/evaluation/corpus.py",
     "stepguard/evaluation/csv_text.py",
+    "stepguard/evaluation/detail.py",
     "stepguard/evaluation/estimate.py",
     "stepguard/evaluation/items.py",
     "stepguard/evaluation/json_array.py",

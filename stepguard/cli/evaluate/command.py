@@ -236,6 +236,7 @@ def _put(
         "seed": arguments.seed,
         **{name: chosen for name in ("kind", "layers") if (chosen := getattr(arguments, name)) is not None},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "place": _place(arguments),
     }
     if isinstance(corpus, LocalCorpus):
         about |= corpus.intake.to_dict() | ({"mapping": corpus.mapped.to_document()} if corpus.mapped else {})
@@ -329,10 +330,19 @@ def _command(arguments: argparse.Namespace, identifier: str) -> str:
     words = ["stepguard", "evaluate", "--resume", identifier]
     if getattr(arguments, "failed", False):
         words.append("--failed")
-    for option in ("home", "out", "endpoint_url", "state_machine"):
+    for option in ("out", "state_machine"):
         if value := getattr(arguments, option, None):
             words += [f"--{option.replace('_', '-')}", value]
-    return shlex.join([*words, "--aws"] if getattr(arguments, "aws", False) else words)
+    return shlex.join([*words, *_place(arguments)])
+
+
+def _place(arguments: argparse.Namespace) -> list[str]:
+    """The options that choose the account or the state folder."""
+    words = ["--aws"] if getattr(arguments, "aws", False) else []
+    for option in ("home", "endpoint_url"):
+        if value := getattr(arguments, option, None):
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    return words
 
 
 def _target(arguments: argparse.Namespace, identifier: str) -> Path:
