@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATA ?= ../shared/data
 CONFORMANCE ?= ../shared/conformance
+PROCESSES ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## print this list
@@ -54,7 +55,7 @@ doctor: setup ## check the configuration and the endpoints
 	@$(BIN)/stepguard doctor
 
 test: $(TEST) ## all tests that need nothing but this folder
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile
 
 test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no language model (about two minutes)
 	@$(BIN)/python -m pytest -q -m "not process and not models" tests/unit tests/contract tests/workflow tests/recorded

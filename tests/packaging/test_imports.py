@@ -107,16 +107,21 @@ COLD = """
 import importlib, json, sys, time
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 import boto3, botocore.session, botocore.config, botocore.exceptions, chalice.app
+import argparse, inspect
+source = inspect.getsource(argparse)
+before = time.process_time()
+compile(source, "argparse", "exec")
+unit = time.process_time() - before
 before = time.process_time()
 module, _, attribute = sys.argv[3].partition(".")
 assert callable(getattr(importlib.import_module(module), attribute))
-milliseconds = (time.process_time() - before) * 1000
-print(json.dumps({"milliseconds": milliseconds, "modules": sorted(sys.modules)}))
+own = time.process_time() - before
+print(json.dumps({"ratio": own / unit, "modules": sorted(sys.modules)}))
 """
 
 
 def cold(unpacked: tuple[Path, Path]) -> dict[str, Any]:
-    """One cold start: CPU milliseconds of importing app beyond boto3 and Chalice, and all modules after it.
+    """One cold start: CPU time of importing app beyond boto3 and Chalice, as a multiple of compiling argparse; modules.
 
     Uncompiled (-B), as in Lambda: the zip holds no compiled files, and its folder there cannot be written.
     """
@@ -127,9 +132,14 @@ def cold(unpacked: tuple[Path, Path]) -> dict[str, Any]:
     return reply
 
 
-def test_a_cold_import_of_our_own_modules_takes_under_50_ms(unpacked: tuple[Path, Path]) -> None:
-    """The best of ten, in CPU time. Chalice, half of a cold start, is not in it."""
-    assert min(cold(unpacked)["milliseconds"] for _ in range(10)) < 50
+def test_a_cold_import_of_our_own_modules_takes_at_most_four_times_as_long_as_compiling_argparse(
+    unpacked: tuple[Path, Path],
+) -> None:
+    """The best of ten, in CPU time: about 50 ms where argparse takes 12.5. Chalice, half of a cold start, is not in it.
+
+    A ratio, because milliseconds depend on what else the machine does.
+    """
+    assert min(cold(unpacked)["ratio"] for _ in range(10)) < 4
 
 
 def test_a_cold_start_imports_nothing_of_operators_and_evaluations(unpacked: tuple[Path, Path]) -> None:
