@@ -36,6 +36,8 @@ from stepguard.project.folder import ANSWERS, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
 from stepguard.project.settings_file import use_settings_file
+from stepguard.session.knowledge import BUCKET as KNOWLEDGE_BUCKET
+from stepguard.session.knowledge import create_knowledge_base
 from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
@@ -134,7 +136,7 @@ def _start(
             announce=serve,
             site=site,
             patience=patience,
-            buckets=(EVALUATION_BUCKET,),
+            buckets=(EVALUATION_BUCKET, KNOWLEDGE_BUCKET),
             tables=(Table(ANSWERS, "id", "expires"),),
             recover=recover,
             moto_api=moto_api,
@@ -160,6 +162,8 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     layers = {} if read_settings(os.environ).unguarded else _apply_layers() | read_guardrails(os.environ)
     project = find_project()
     environment = _lambda_environment(cloud.url, layers)
+    role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
+    environment["KNOWLEDGE_BASE_ID"] = create_knowledge_base(cloud, role)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
     settings = project.lambdas()
@@ -175,7 +179,6 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
         for entry in settings
     )
     arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
-    role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
     put_state_machine(_machine_arn(), project.chat_definition(arns), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns), role)
     return layers

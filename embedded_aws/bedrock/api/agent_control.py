@@ -110,10 +110,14 @@ class AgentControl:
         return {"ingestionJob": _describe_job(source, job) | {"failureReasons": list(job.failures)}}
 
     def list_ingestion_jobs(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        for member in ("filters", "sortBy"):
-            _refuse_member(request, member, "ListIngestionJobs")
+        _refuse_member(request, "filters", "ListIngestionJobs")
+        order = request.get("sortBy") or {"attribute": "STARTED_AT", "order": "DESCENDING"}
+        if order["attribute"] != "STARTED_AT":
+            raise _unsupported("sortBy STATUS of ListIngestionJobs")
         source = self._source(request)
-        jobs = self._registry.index(source.parent).jobs(source.id)[::-1]
+        jobs = self._registry.index(source.parent).jobs(source.id)
+        if order["order"] == "DESCENDING":
+            jobs.reverse()
         return _page(request, "ingestionJobSummaries", jobs, lambda job: _describe_job(source, job))
 
     def list_knowledge_base_documents(self, request: Mapping[str, Any]) -> dict[str, Any]:

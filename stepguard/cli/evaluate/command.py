@@ -160,6 +160,18 @@ def demonstrate(session: Session, corpus: Path, home: str | None, *, quiet: bool
         ("guardrails", "out", "sample", "concurrency", "resume", "failed", "kind", "layers")
     )
     options |= {"corpus": str(corpus), "seed": 0, "tolerate": 5.0, "home": home, "json": quiet}
+    return _evaluate(options, session)
+
+
+def evaluate_quietly(session: Session, corpus: Path, arguments: argparse.Namespace) -> Evaluated:
+    """Evaluate a corpus for another command, with its options of cost and place. It prints nothing, and every item may
+    fail."""
+    options: dict[str, Any] = dict.fromkeys(("guardrails", "out", "sample", "resume", "failed", "kind", "layers"))
+    own = {"corpus": str(corpus), "seed": 0, "tolerate": 100.0, "json": True}
+    return _evaluate({**options, **vars(arguments), **own}, session)
+
+
+def _evaluate(options: Mapping[str, Any], session: Session) -> Evaluated:
     arguments = argparse.Namespace(**options)
     return finish(arguments, session, start(arguments, session))
 
