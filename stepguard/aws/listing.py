@@ -25,7 +25,8 @@ LOOKED = 10_000
 """The most entries of the list in one search, most of them later than `until`."""
 
 
-def _chat(execution: Execution) -> dict[str, Any]:
+def chat_summary(execution: Execution) -> dict[str, Any]:
+    """The summary of a chat's execution, of `stepguard.trace.listing`."""
     return summarize(
         execution.arn, execution.status, execution.started, execution.stopped, execution.input, execution.output,
         error_name(execution.error, execution.cause),
@@ -45,7 +46,7 @@ class Page:
 class Listing:
     """The list of one state machine's executions; `summary` makes the summary of each."""
 
-    def __init__(self, executions: Executions, summary: Callable[[Execution], dict[str, Any]] = _chat) -> None:
+    def __init__(self, executions: Executions, summary: Callable[[Execution], dict[str, Any]] = chat_summary) -> None:
         self._executions = executions
         self._summary = summary
         self._known: dict[Listed, dict[str, Any]] = {}

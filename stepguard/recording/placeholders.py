@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from random import Random
 from typing import Any
 
 # Values reserved for examples, if there are any: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
@@ -44,7 +45,7 @@ class Replacements:
         elif kind in _FORMS:
             self._known[value] = _FORMS[kind].format(n=number)
         else:
-            self._known[value] = _same_form(value, number)
+            self._known[value] = _same_form(value, kind, number)
 
     def text(self, text: str) -> str:
         """A text with every known value replaced, the longest first."""
@@ -64,12 +65,34 @@ class Replacements:
         return value
 
 
-def _same_form(value: str, number: int) -> str:
-    """Other digits and letters in the same places."""
+def _same_form(value: str, kind: str, number: int) -> str:
+    """Other digits and letters in the same places. They depend on the type and number only, so that nobody can compute
+    the value from them; a card number keeps a valid check digit."""
+    chosen = Random(f"{kind} {number}")  # noqa: S311 - placeholders are no secrets
 
     def other(match: re.Match[str]) -> str:
         char = match[0]
         base, size = ("0", 10) if char.isdigit() else ("A" if char.isupper() else "a", 26)
-        return chr(ord(base) + (ord(char) - ord(base) + 3 + number) % size)
+        return chr(ord(base) + chosen.randrange(size))
 
-    return re.sub(r"[0-9A-Za-z]", other, value)
+    same = value
+    while same == value:
+        same = re.sub(r"[0-9A-Za-z]", other, value)
+        if not re.search(r"[0-9A-Za-z]", value):
+            return "?" * len(value)
+    return _with_check_digit(same) if kind == "CREDIT_DEBIT_CARD_NUMBER" else same
+
+
+def _with_check_digit(text: str) -> str:
+    """A Visa number's first digit, and the last digit by Luhn's rule."""
+    places = [place for place, char in enumerate(text) if char.isdigit()]
+    if len(places) < 2:
+        return text
+    digits = list(text)
+    digits[places[0]] = "4"
+    total = 0
+    for count, place in enumerate(reversed(places[:-1])):
+        double = int(digits[place]) * (2 if count % 2 == 0 else 1)
+        total += double - 9 if double > 9 else double
+    digits[places[-1]] = str(-total % 10)
+    return "".join(digits)

@@ -20,7 +20,7 @@ from stepguard.aws.objects import Address
 from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
-from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress
+from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress, traffic
 from stepguard.cli.evaluate.corpus import LocalCorpus, add_options, save_beside, upload
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
@@ -80,6 +80,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
     cost.add_options(parser)
+    traffic.add_options(parser)
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
 
 
@@ -101,7 +102,8 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     """Evaluate a corpus, or resume a run. Returns the exit code."""
     gates = gates_of(arguments.fail_under, arguments.fail_on)
     changes = change_gates(gates)
-    if changes and not arguments.baseline:
+    traffic.check(arguments)
+    if changes and not (arguments.baseline or arguments.from_history):
         metric = changes[0].metric
         raise InvalidRequest(f"{metric} is a limit of a comparison: use it with --baseline RUN or --compare A B.")
     baseline = comparison.find(arguments.baseline, arguments.home) if arguments.baseline else None
@@ -128,6 +130,9 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
             return 130
     except AccessDenied as error:
         raise InvalidRequest(str(error)) from None  # the caller must correct it
+    if baseline is None and (done.folder / traffic.RECORDED).is_file():
+        baseline = done.folder / traffic.RECORDED
+        before = comparison.read(baseline)
     checked = [gate.check(done.scorecard) for gate in run_gates(gates)]
     report = None
     if baseline is not None and before is not None:
@@ -178,7 +183,13 @@ def _evaluate(options: Mapping[str, Any], session: Session) -> Evaluated:
 
 def start(arguments: argparse.Namespace, session: Session) -> str:
     """Check the corpus, then start its run. Returns the run's id. If it raises StepguardError, no run was started."""
-    if not arguments.corpus:
+    with traffic.corpus_of(arguments, session) as chats:
+        return _start(arguments, session, chats)
+
+
+def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traffic | None) -> str:
+    source = chats.corpus if chats is not None else arguments.corpus
+    if not source:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
     identifier = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
     output.check_target(_target(arguments, identifier), identifier)
@@ -186,7 +197,7 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
         raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
     limits = cost.limits_of(arguments, session)
     charged = cost.policies(arguments.guardrails, session)
-    corpus, estimate = cost.select(arguments, session, limits, charged)
+    corpus, estimate = cost.select(arguments, session, limits, charged, str(source))
     if not isinstance(corpus, Address):
         for line in corpus.intake.describe():
             _print_unless_json(arguments, render.plain(line))
@@ -200,7 +211,7 @@ def start(arguments: argparse.Namespace, session: Session) -> str:
         if cost.costs(session):
             _print_unless_json(arguments, f"time: {estimate.duration}")
     try:
-        run = cost.with_costs(_put(arguments, session, identifier, corpus, limits), limits, charged)
+        run = cost.with_costs(_put(arguments, session, identifier, corpus, limits, chats), limits, charged)
     except BaseException:  # also for Ctrl-C: no run exists yet that could be continued
         session.evaluations.discard(identifier)
         raise
@@ -227,7 +238,12 @@ def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
 
 
 def _put(
-    arguments: argparse.Namespace, session: Session, identifier: str, corpus: LocalCorpus | Address, limits: Limits
+    arguments: argparse.Namespace,
+    session: Session,
+    identifier: str,
+    corpus: LocalCorpus | Address,
+    limits: Limits,
+    chats: traffic.Traffic | None,
 ) -> Run:
     """The run's input, in the place that it reads."""
     evaluations = session.evaluations
@@ -252,6 +268,9 @@ def _put(
     }
     if isinstance(corpus, LocalCorpus):
         about |= corpus.intake.to_dict() | ({"mapping": corpus.mapped.to_document()} if corpus.mapped else {})
+    if chats is not None:
+        about |= {"corpus": "recorded chats", "from_history": chats.to_dict()}
+        chats.upload(evaluations, identifier)
     evaluations.objects.put(evaluations.object(identifier, output.RUN), json.dumps(about).encode())
     return Run(
         id=identifier,
@@ -331,7 +350,8 @@ def _show(
     for line in lines_of(done.scorecard):
         print(render.plain(line))
     if report is not None:
-        print("compared with the baseline (A):")
+        of_history = "from_history" in done.about and not arguments.baseline
+        print(f"compared with {'the recorded chats' if of_history else 'the baseline'} (A):")
         comparison.print_changes(report)
     print(f"Results and report: {done.folder}")
     output.print_limits(checked)

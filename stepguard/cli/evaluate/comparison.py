@@ -11,6 +11,7 @@ from typing import Any
 from stepguard.cli import render
 from stepguard.cli.evaluate import output
 from stepguard.cli.evaluate.output import RESULTS
+from stepguard.cli.evaluate.traffic import RECORDED
 from stepguard.evaluation.metrics import mcnemar
 from stepguard.guard.errors import InvalidRequest
 from stepguard.report.comparison import Row, page_of
@@ -68,12 +69,15 @@ def write_page(folder: Path, report: dict[str, Any], rows: list[Row], first: Pat
     page = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        page.write_text(
-            page_of(report, rows, *(file.resolve().parent.name for file in (first, second))), encoding="utf-8"
-        )
+        page.write_text(page_of(report, rows, *map(_title, (first, second))), encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{page}: cannot be written ({type(error).__name__}). Choose another --out.") from None
     return page
+
+
+def _title(file: Path) -> str:
+    """The run's folder; of recorded chats, that they are."""
+    return "recorded chats" if file.name == RECORDED else file.resolve().parent.name
 
 
 Results = dict[str, dict[str, Any]]

@@ -90,11 +90,11 @@ def policies(guardrails: Path | None, session: Session) -> dict[str, Policies]:
 
 
 def select(
-    arguments: argparse.Namespace, session: Session, limits: Limits, charged: Mapping[str, Policies]
+    arguments: argparse.Namespace, session: Session, limits: Limits, charged: Mapping[str, Policies], corpus: str
 ) -> tuple[LocalCorpus | Address, Estimate | None]:
     """Read the corpus within the limits. Returns it with the estimate; no estimate for an object that these credentials
     may not read, which PrepareCorpus checks. Raises InvalidRequest that names the limit."""
-    place = find(arguments.corpus)
+    place = find(corpus)
     options = read_options(arguments, place)
     found = recognise(place, options, limits, session.evaluations.objects)
     if getattr(arguments, "strict", False):

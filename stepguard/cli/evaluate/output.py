@@ -16,6 +16,7 @@ from typing import Any
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Execution
 from stepguard.cli import render
+from stepguard.cli.evaluate.traffic import fetch
 from stepguard.guard.errors import AccessDenied, InvalidRequest
 from stepguard.report.gates import Checked
 from stepguard.trace.diff import mapping
@@ -102,6 +103,7 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
         for name in (RESULTS, SCORECARD, TABLE):
             evaluations.objects.download(evaluations.object(run, name), unfinished / name)
         _bad_rows(evaluations, run, unfinished / BAD_ROWS)
+        fetch(evaluations, run, about, unfinished)
         (unfinished / RUN).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         scorecard: dict[str, Any] = json.loads((unfinished / SCORECARD).read_text(encoding="utf-8"))
         write_report(unfinished / REPORT, about, scorecard, unfinished / RESULTS)
