@@ -41,6 +41,8 @@ sensitiveInformationPolicyConfig: {piiEntitiesConfig: [{type: EMAIL, action: ANO
 """
 WORDS = ("lamp", "table", "was", "and", "on", "old", "green", "house", "moved", "from", "room", "to", "each", "guest")
 CHARACTERS = {"parquet": 200, "jsonl": 1000}
+WORD_CHARACTERS = 4.86
+"""Of a word with its blank, on average."""
 EVERY = 10
 """Each tenth row is blocked."""
 SECONDS = 0.5
@@ -72,9 +74,7 @@ def rows_of(count: int, characters: int) -> Iterator[dict[str, Any]]:
     """Rows with an id, a text and its verdict, always the same ones."""
     choose = random.Random(0)
     for number in range(count):
-        words = [choose.choice(WORDS)]
-        while sum(map(len, words)) + len(words) < characters - 10:
-            words.append(choose.choice(WORDS))
+        words = choose.choices(WORDS, k=round(characters / WORD_CHARACTERS))
         blocked = number % EVERY == 0
         if blocked:
             words[len(words) // 2] = "forbidden"

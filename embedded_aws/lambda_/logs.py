@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class LogFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._files: dict[str, int] = {}
+        self._files: dict[str, _File] = {}
 
     def append(self, function: str, stream: str, lines: list[bytes]) -> None:
         """Write complete lines (without their ends), each after the time and the stream's name."""
@@ -30,28 +31,37 @@ class LogFolder:
         prefix = f"{stamp} {stream} ".encode()
         text = b"".join(prefix + line + b"\n" for line in lines)
         with self._lock, suppress(OSError):  # a full disk costs the log, not the invocation
-            os.write(self._file(function), text)
+            file = self._file(function)
+            file.size += os.write(file.descriptor, text)
 
     def close(self) -> None:
         """Close the files; a later append opens them again."""
         with self._lock:
-            for descriptor in self._files.values():
-                os.close(descriptor)
+            for file in self._files.values():
+                os.close(file.descriptor)
             self._files.clear()
 
-    def _file(self, function: str) -> int:
+    def _file(self, function: str) -> _File:
+        file = self._files.get(function)
+        if file is not None and file.size < ROTATE_AT:
+            return file
         path = self._folder / f"{function}.log"
-        descriptor = self._files.get(function)
-        if descriptor is not None and os.fstat(descriptor).st_size >= ROTATE_AT:
-            os.close(self._files.pop(function))
+        if file is not None:
+            os.close(self._files.pop(function).descriptor)
             path.replace(path.with_suffix(".log.1"))
-            descriptor = None
-        if descriptor is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # Only the owner may read what handlers print.
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._files[function] = descriptor
-        return descriptor
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Only the owner may read what handlers print.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._files[function] = _File(descriptor, os.fstat(descriptor).st_size)
+        return file
+
+
+@dataclass(slots=True)
+class _File:
+    """An open log. No other process appends to it, so its size is known without asking."""
+
+    descriptor: int
+    size: int
 
 
 class InvocationLog:

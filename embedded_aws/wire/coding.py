@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -74,11 +75,11 @@ def _refuse_constant(name: str) -> float:
 def from_wire(shape: Shape, value: Any) -> Any:
     """Wire JSON to Python: blobs are decoded, timestamps parsed, unknown members dropped; types are left to `check`."""
     if shape.type_name == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
-        by_wire_name = {member.serialization.get("name", name): name for name, member in shape.members.items()}
+        members = _by_wire_name(shape)
         return {
-            by_wire_name[key]: from_wire(shape.members[by_wire_name[key]], item)
+            members[key][0]: from_wire(members[key][1], item)
             for key, item in value.items()
-            if key in by_wire_name and item is not None
+            if key in members and item is not None
         }
     if shape.type_name == "list" and isinstance(value, list):
         return [from_wire(shape.member, item) for item in value]
@@ -119,12 +120,16 @@ def _from_text(shape: Shape, raw: str) -> Any:
 
 def to_wire(shape: Shape, value: Any, *, rest: bool) -> Any:
     """Python to wire JSON: datetimes and bytes in the protocol's form, None left out."""
+    if type(value) in _PLAIN:
+        return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping) and not getattr(shape, "is_document_type", False):
+        members = _by_wire_name(shape)
+        given = ((wire_name, value.get(name), member) for wire_name, (name, member) in members.items())
         return {
-            member.serialization.get("name", name): to_wire(member, value[name], rest=rest)
-            for name, member in shape.members.items()
-            if value.get(name) is not None
+            wire_name: item if type(item) in _PLAIN else to_wire(member, item, rest=rest)
+            for wire_name, item, member in given
+            if item is not None
         }
     if kind == "list":
         return [to_wire(shape.member, item, rest=rest) for item in value]
@@ -140,7 +145,20 @@ def to_wire(shape: Shape, value: Any, *, rest: bool) -> Any:
     return value
 
 
+_PLAIN = (str, int, bool, float)
+"""Types of values that JSON has."""
+
+
+@cache
+def _by_wire_name(shape: Shape) -> dict[str, tuple[str, Shape]]:
+    """A structure's members by their names on the wire. Models are read once, so that few shapes exist."""
+    return {member.serialization.get("name", name): (name, member) for name, member in shape.members.items()}
+
+
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
 def dump(value: object) -> bytes:
     """Compact JSON."""
     # ASCII escapes: a lone surrogate of a hostile client would otherwise not be encodable at all.
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return _encoder.encode(value).encode("ascii")

@@ -77,14 +77,15 @@ _WIDEST = {"integer": 2**31, "long": 2**63, "float": 2**127, "double": 2**1023}
 
 def _structure_failures(shape: Shape, value: Mapping[str, Any], path: str) -> Iterable[str]:
     dot = f"{path}." if path else ""
+    members: Mapping[str, Shape] = shape.members
     for name in shape.required_members:
         if value.get(name) is None:
             yield _failure("null", dot + _lower(name), "Member must not be null", show=True)
-    given = [name for name in shape.members if value.get(name) is not None]
+    given = [name for name in members if value.get(name) is not None]
     if getattr(shape, "is_tagged_union", False) and len(given) != 1:
-        yield _failure("", path, "Member must have exactly one of " + ", ".join(shape.members), show=False)
+        yield _failure("", path, "Member must have exactly one of " + ", ".join(members), show=False)
     for name in given:
-        yield from _failures(shape.members[name], value[name], dot + _lower(name))
+        yield from _failures(members[name], value[name], dot + _lower(name))
 
 
 def _string_failures(shape: Shape, value: str, path: str) -> Iterable[str]:

@@ -101,6 +101,11 @@ class Frame:
         """Remember the original text of a value, so that the history has it unchanged, including white space."""
         self._memo = (value, text)
 
+    @property
+    def kept(self) -> bool:
+        """Whether the events are kept. If not, details that take time to make may be left out."""
+        return self.run.history.kept
+
     def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
         """Record an event after the last one; without `link` the next event ignores it as a predecessor."""
         number = self.run.history.record(kind, details, self.last)

@@ -42,21 +42,29 @@ class Event:
 class History:
     """Numbers an execution's events and passes them to `sink` (the store).
 
-    The exit of a state is passed on together with the next event, so that a stored history never ends between two
-    states. Not thread-safe: callers hold their execution's lock.
+    Without a `sink` the events are only counted, so their details need not be made (see `Frame.kept`). The exit of a
+    state is passed on together with the next event, so that a stored history never ends between two states. Not
+    thread-safe: callers hold their execution's lock.
     """
 
-    def __init__(self, now: Callable[[], float], sink: Callable[[list[Event]], None], count: int = 0) -> None:
+    def __init__(self, now: Callable[[], float], sink: Callable[[list[Event]], None] | None, count: int = 0) -> None:
         self._now = now
         self._sink = sink
         self._held: list[Event] = []
         self.count = count
+
+    @property
+    def kept(self) -> bool:
+        """Whether the events are passed on."""
+        return self._sink is not None
 
     def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False) -> int:
         """Add an event and return its id. One place is reserved for the execution's `last` event."""
         if self.count >= MAX_EVENTS - 1 and not last:
             raise HistoryFullError
         self.count += 1
+        if self._sink is None:
+            return self.count
         self._held.append(Event(self.count, previous, self._now(), kind, details))
         if not kind.endswith("StateExited"):
             self._sink(self._held)

@@ -89,7 +89,8 @@ def _lambda_function(call: Call, frame: Frame, limits: Details) -> Steps:
 def _service(call: Call, frame: Frame, limits: Details, token: str) -> Steps:
     resource = call.resource
     which: Details = {"resourceType": resource.service, "resource": resource.full_action}
-    frame.event("TaskScheduled", {**which, "region": frame.run.region, "parameters": dump(call.arguments), **limits})
+    parameters = dump(call.arguments) if frame.kept else ""
+    frame.event("TaskScheduled", {**which, "region": frame.run.region, "parameters": parameters, **limits})
     frame.event("TaskStarted", which)
     name = resource.service.removeprefix("aws-sdk:")
     work = _submitted(call, frame, limits, token, which) if resource.pattern else _asked(call)

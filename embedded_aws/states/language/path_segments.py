@@ -10,7 +10,7 @@ https://github.com/json-path/JsonPath (the rules and error texts; no code of it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embedded_aws.states.language.errors import PathError
@@ -148,10 +148,14 @@ class Path:
     variable: str | None
     segments: tuple[Segment, ...]
     function: str | None = None
+    definite: bool = field(init=False)
+    _names: tuple[str, ...] | None = field(init=False, repr=False, compare=False)
+    """The names of a path that consists of names only: most paths do."""
 
-    @property
-    def definite(self) -> bool:
-        return all(segment.definite for segment in self.segments)
+    def __post_init__(self) -> None:
+        names = [segment.names[0] for segment in self.segments if isinstance(segment, Key) and segment.definite]
+        object.__setattr__(self, "definite", all(segment.definite for segment in self.segments))
+        object.__setattr__(self, "_names", tuple(names) if len(names) == len(self.segments) else None)
 
     @property
     def is_reference(self) -> bool:
@@ -168,7 +172,9 @@ class Path:
             root = variables[self.variable]
         else:
             raise PathError(f"The variable ${self.variable} is not defined.")
-        if self.definite:
+        if self._names is not None:
+            found = self._at_names(root, self._names)
+        elif self.definite:
             found = self._follow(root)
         else:
             values = [root]
@@ -176,6 +182,14 @@ class Path:
                 values = [item for value in values for item in segment.select(value, root)]
             found = values
         return found if self.function is None else self._apply(found)
+
+    def _at_names(self, root: Json, names: tuple[str, ...]) -> Json:
+        value = root
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                return self._follow(root)  # finds the error
+            value = value[name]
+        return value
 
     def _follow(self, root: Json) -> Json:
         value = root

@@ -51,7 +51,7 @@ class Ledger:
             if target is not None:
                 self._log.write(target, who.arn, who.redrives, batch)
 
-        history = History(self._clock.now, sink, events)
+        history = History(self._clock.now, None if who.express and target is None else sink, events)
         context: dict[str, Json] = {
             "Execution": {
                 "Id": who.arn,

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from embedded_aws.states.interpret.effects import Done, MapPlan, ReadItems
 from embedded_aws.states.language.errors import ITEM_READER, TOLERANCE, StateError
@@ -146,32 +147,39 @@ class MapRun:
     # --- lanes
 
     def _lane(self) -> None:
-        """Start one child, and one more lane if the concurrency allows it."""
-        with self._lock:
-            if self._over or self._lanes > min(self.limits.concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY):
-                self._lanes -= 1
-                return
-            try:
-                drawn = self._draw()
-            except StateError as failure:
-                self._failure, drawn = failure, None
-            except Exception as error:  # noqa: BLE001  a defect in reading items fails the run, not the service
-                _log.error("Reading items failed unexpectedly: %s", place_of(error))
-                self._failure, drawn = StateError(ITEM_READER, f"Unable to read the items: {error}"), None
+        """Start one child after the other, until one runs; one more lane starts if the concurrency allows it."""
+        while True:
+            with self._lock:
+                if self._over or self._lanes > self._most_lanes():
+                    self._lanes -= 1
+                    return
+                try:
+                    drawn = self._draw()
+                except StateError as failure:
+                    self._failure, drawn = failure, None
+                except Exception as error:  # noqa: BLE001  a defect in reading items fails the run, not the service
+                    _log.error("Reading items failed unexpectedly: %s", place_of(error))
+                    self._failure, drawn = StateError(ITEM_READER, f"Unable to read the items: {error}"), None
+                if drawn is None:
+                    self._lanes -= 1
+                    self._exhausted = True
+                    more = False
+                else:
+                    more = self._lanes < self._most_lanes()
+                    self._lanes += more
+                    index, data = drawn
+                    child = self._launch(index, data)
+                    self._running[index] = child
             if drawn is None:
-                self._lanes -= 1
-                self._exhausted = True
-            else:
-                self._lanes += 1
-                index, data = drawn
-                child = self._launch(index, data)
-                self._running[index] = child
-        if drawn is None:
-            self._conclude()
-            return
-        self._scheduler.submit(self._lane)
-        if not child.when_ended(lambda: self._child_ended(index, child)):
-            self._child_ended(index, child)
+                self._conclude()
+                return
+            if more:
+                self._scheduler.submit(self._lane)
+            if child.when_ended(partial(self._child_ended, index, child)) or not self._count_end(index, child):
+                return
+
+    def _most_lanes(self) -> int:
+        return min(self.limits.concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)
 
     def _draw(self) -> tuple[int, Json] | None:
         if self._exhausted or self._failure is not None:
@@ -197,6 +205,11 @@ class MapRun:
             return
 
     def _child_ended(self, index: int, child: Execution) -> None:
+        if self._count_end(index, child):
+            self._lane()  # on this thread, which has nothing else to do
+
+    def _count_end(self, index: int, child: Execution) -> bool:
+        """Count an ended child. Returns whether its lane continues; if not, the run may have ended."""
         assert child.ending is not None
         with self._lock:
             self._running.pop(index, None)
@@ -206,10 +219,9 @@ class MapRun:
             proceed = not self._over and self._failure is None
             if not proceed:
                 self._lanes -= 1
-        if proceed:
-            self._scheduler.submit(self._lane)
-        else:
+        if not proceed:
             self._conclude()
+        return proceed
 
     def _intolerable(self) -> bool:
         failed = self.counts.failed

@@ -156,9 +156,7 @@ class MapRuns:
             arn,
         )
         self._store.write("DELETE FROM executions WHERE map_run = ? AND status = 'RUNNING'", arn)
-        batched = plan.distributed.batcher is not None
-        rows = self._store.read("SELECT item, status, input FROM executions WHERE map_run = ?", arn)
-        return {row["item"]: (row["status"], len(load(row["input"])["Items"]) if batched else 1) for row in rows}
+        return finished_children(self._store, arn, batched=plan.distributed.batcher is not None)
 
     def _launch(self, parent: Execution, plan: MapPlan, run: str, machine: str, item: int, data: Json) -> Execution:
         distributed = plan.distributed
@@ -216,6 +214,16 @@ class MapRuns:
         )
         with self._lock:
             self._live.pop(arn, None)
+
+
+def finished_children(store: Store, arn: str, *, batched: bool) -> dict[int, tuple[str, int]]:
+    """A Map Run's children in the store: item number -> status and how many items it holds.
+
+    A run may have 100,000 children, so their inputs stay in the file.
+    """
+    number = "json_array_length(input, '$.Items')" if batched else "1"
+    query = f"SELECT item, status, {number} AS items FROM executions WHERE map_run = ?"  # noqa: S608  a constant
+    return {row["item"]: (row["status"], row["items"]) for row in store.read(query, arn)}
 
 
 def _result(row: Row, machine: str) -> ChildResult:
