@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepguard.evaluation import prices
+from stepguard.evaluation.answers.judging import MAX_TOKENS, system_of
 from stepguard.evaluation.concurrency import concurrency_for, units_of
 from stepguard.evaluation.prices import Policies
 from stepguard.evaluation.quotas import QUOTAS
@@ -49,6 +50,8 @@ class Estimate:
     unpriced: str | None = None
     seconds: int = 0
     concurrency: int = 1
+    answers: float = 0.0
+    """The comparison of answers with their references: embeddings and the judge."""
 
     @property
     def duration(self) -> str:
@@ -63,7 +66,7 @@ class Estimate:
     @property
     def dollars(self) -> float:
         """The sum."""
-        return round(self.guardrails + self.model + self.workflow, 6)
+        return round(self.guardrails + self.model + self.workflow + self.answers, 6)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,15 +76,17 @@ class Estimate:
             "guardrails": round(self.guardrails, 6),
             "model": round(self.model, 6),
             "workflow": round(self.workflow, 6),
+            "answers": round(self.answers, 6),
             "unpriced_model": self.unpriced,
             "seconds": self.seconds,
             "concurrency": self.concurrency,
         }
 
     def __str__(self) -> str:
+        compared = f", comparing answers ${self.answers:,.4f}" if self.answers else ""
         text = (
             f"about ${self.dollars:,.4f} at most on AWS (guardrails ${self.guardrails:,.4f}, model ${self.model:,.4f}, "
-            f"workflow ${self.workflow:,.4f}; list prices of {prices.AS_OF})"
+            f"workflow ${self.workflow:,.4f}{compared}; list prices of {prices.AS_OF})"
         )
         return text if self.unpriced is None else f"{text}, without the model {self.unpriced}, whose price is unknown"
 
@@ -101,6 +106,21 @@ class Estimator:
     text_units: int = 0
     concurrency: int | None = None
     """The items at a time; None is the number that the guardrails' quotas permit."""
+    embedding: str | None = None
+    judge: str | None = None
+    """The models that compare answers with their references; None is none."""
+    compared: Counter[str] = field(default_factory=Counter)
+
+    def add_comparison(self, request: Mapping[str, Any], references: Iterable[str]) -> None:
+        """The comparison of this line's answer with its references."""
+        asked = self.model.max_tokens * CHARACTERS_PER_ANSWER_TOKEN
+        texts = sum(map(len, references)) + (len(request["completion"]) if "completion" in request else asked)
+        question = len(request.get("query") or request["text"]) + len(system_of())
+        self.compared.update(
+            embedding=-(-texts // CHARACTERS_PER_TOKEN),
+            input=-(-(texts + question) // CHARACTERS_PER_TOKEN),
+            output=MAX_TOKENS,
+        )
 
     def add(self, request: Mapping[str, Any]) -> None:
         """The request of one line (stepguard/evaluation/map_items.py)."""
@@ -139,15 +159,29 @@ class Estimator:
         """The cost of the lines so far."""
         model = prices.model_cost(self.tokens, self.model.id)
         at_a_time = self.concurrency or concurrency_for(max(1.0, self.text_units / max(1, self.children)))
+        judge, comparing = self._comparing()
+        unpriced = [self.model.id] if self.tokens and model["dollars"] is None else []
         return Estimate(
             guardrails=prices.guardrail_cost(self.units)["dollars"],
             model=model["dollars"] or 0.0,
             workflow=prices.express_cost(self.children, self.seconds)
             + prices.lambda_cost(self.children * INVOCATIONS, self.seconds * LAMBDA_GIGABYTES),
-            unpriced=self.model.id if self.tokens and model["dollars"] is None else None,
+            unpriced=" and ".join(dict.fromkeys([*unpriced, *judge])) or None,
+            answers=comparing,
             seconds=math.ceil(max(self.seconds / min(at_a_time, max(1, self.children)), self._quota_seconds())),
             concurrency=at_a_time,
         )
+
+    def _comparing(self) -> tuple[list[str], float]:
+        """The models of the comparison without a price, and the dollars of the others."""
+        if not self.compared:
+            return [], 0.0
+        costs: list[dict[str, Any]] = []
+        if self.embedding:
+            costs.append(prices.embedding_cost(self.compared["embedding"], self.embedding))
+        if self.judge:
+            costs.append(prices.model_cost({name: self.compared[name] for name in ("input", "output")}, self.judge))
+        return [cost["id"] for cost in costs if cost["dollars"] is None], sum(cost["dollars"] or 0.0 for cost in costs)
 
     def _quota_seconds(self) -> float:
         """The least time by the default quotas outside the two large Regions."""

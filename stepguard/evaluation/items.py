@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from stepguard.evaluation.answers.grades import Grade, grade_of
 from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
 from stepguard.guard.bedrock_names import (
     CONTENT_FILTERS,
@@ -106,13 +107,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The expected result of an item; None if the row has no label. `policies` are those that should act; `category` is
-    the corpus's own group of the item."""
+    """The expected result of an item; None if the row has no label.
+
+    `policies` are those that should act; `category` is the corpus's own group of the item. `reference` are answers that
+    are right, each of them; `grade` is the corpus's own of a given answer.
+    """
 
     expected: Expected | None = None
     policies: frozenset[str] | None = None
     pii: tuple[Span, ...] | None = None
     category: str | None = None
+    reference: tuple[str, ...] = ()
+    grade: Grade | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, only the known members; `from_dict` reads it."""
@@ -125,6 +131,10 @@ class Labels:
             known["pii"] = [[span.start, span.end, span.type] for span in self.pii]
         if self.category is not None:
             known["category"] = self.category
+        if self.reference:
+            known["reference"] = list(self.reference)
+        if self.grade is not None:
+            known["grade"] = str(self.grade)
         return known
 
 
@@ -154,7 +164,7 @@ class Item:
 _TEXTS = {"text": None, "document": Kind.DOCUMENT, "prompt": Kind.PROMPT, "question": Kind.PROMPT, "input": None}
 KNOWN = {
     "id", "kind", "query", "completion", "passages", "expected", "policies", "pii", "layers", "category",
-    *_TEXTS,
+    "reference", "grade", *_TEXTS,
 }  # fmt: skip
 """The members of a row that are read."""
 
@@ -174,9 +184,11 @@ def item_of(row: Mapping[str, Any], line: int, kind: Kind | None = None) -> Item
     elif own is Kind.RESPONSE:
         # Screened as a document, a response is its answer; asked again, its question.
         text, query, completion = (completion if kind is Kind.DOCUMENT else query or text), "", ""
-        labels = replace(labels, pii=None)  # their offsets are those of another text
-    if kind is not own and kind is Kind.DOCUMENT:
-        passages = ()
+        # Offsets are those of another text, and a grade that of the given answer.
+        labels = replace(labels, pii=None, grade=None)
+    if kind is Kind.DOCUMENT:
+        labels = replace(labels, reference=(), grade=None)  # no model answers a document
+        passages = () if kind is not own else passages
     request = Request(
         text=text,
         caller="evaluation",
@@ -191,7 +203,7 @@ def item_of(row: Mapping[str, Any], line: int, kind: Kind | None = None) -> Item
         raise InvalidRequest("it has no text")
     if kind is not Kind.DOCUMENT:
         try:
-            check_size(request)
+            check_size(request, json_bytes(labels.to_dict()))
         except InvalidRequest as error:
             raise InvalidRequest(f"it is too long, and only documents are cut into parts: {error}") from None
     given = _id(row.get("id"))
@@ -263,7 +275,27 @@ def _labels(row: Mapping[str, Any], characters: int) -> Labels:
     if policies is not None and (not isinstance(policies, list) or not all(isinstance(item, str) for item in policies)):
         raise UnknownLabel("'policies' must be a list of names")
     names = None if policies is None else frozenset(policy_name(name) for name in policies)
-    return Labels(read, names, _spans(row.get("pii"), characters), _category(row.get("category")))
+    spans, category = _spans(row.get("pii"), characters), _category(row.get("category"))
+    return Labels(read, names, spans, category, references_of(row.get("reference")), _grade(row.get("grade")))
+
+
+def references_of(value: Any) -> tuple[str, ...]:
+    """Reference answers: a text or a list of texts. Raises InvalidRequest."""
+    entries = value if isinstance(value, list) else [value]
+    entries = [str(entry) if type(entry) in (int, float) else entry for entry in entries if entry not in (None, "")]
+    if not all(isinstance(entry, str) for entry in entries):
+        raise InvalidRequest("'reference' must be a text or a list of texts")
+    for entry in entries:
+        check_unicode(entry, "'reference'")
+    return tuple(dict.fromkeys(entry for entry in entries if entry.strip()))
+
+
+def _grade(value: Any) -> Grade | None:
+    if value in (None, ""):
+        return None
+    if (grade := grade_of(value)) is None:
+        raise UnknownLabel(f"'grade' must be one of {', '.join(Grade)}")
+    return grade
 
 
 def _category(value: Any) -> str | None:
@@ -319,4 +351,6 @@ def labels_of(value: Mapping[str, Any]) -> Labels:
         None if policies is None else frozenset(policies),
         None if pii is None else tuple(Span(*span) for span in pii),
         value.get("category"),
+        tuple(value.get("reference") or ()),
+        Grade(value["grade"]) if "grade" in value else None,
     )

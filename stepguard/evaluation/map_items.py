@@ -13,7 +13,7 @@ from typing import Any
 from stepguard.evaluation.items import Item, id_of, part_characters
 from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.request import Kind, check_size
+from stepguard.guard.request import Kind, check_size, json_bytes
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 
@@ -31,7 +31,8 @@ def map_lines(
     """
     digest = id_of(item.request)
     if screen and item.request.kind is Kind.PROMPT:
-        item = replace(item, request=replace(item.request, kind=Kind.DOCUMENT, passages=()))
+        screened = replace(item.request, kind=Kind.DOCUMENT, passages=())
+        item = replace(item, request=screened, labels=replace(item.labels, reference=()))
     text = item.request.text
     parts = cut(text, part_characters(text)) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
@@ -50,7 +51,7 @@ def map_lines(
             labels.pop("pii", None)  # only once: their offsets are those of the whole document
         if labels:
             about["labels"] = labels
-        check_size(request)
+        check_size(request, json_bytes(labels) if labels else 0)
         yield {"item": about, "request": request.to_document()}
 
 

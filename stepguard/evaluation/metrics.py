@@ -105,3 +105,24 @@ def percentiles(counts: Mapping[int, int], shares: tuple[float, ...] = (0.5, 0.9
             if name not in found and seen >= rank:
                 found[name] = value
     return {**found, "max": max(counts)}
+
+
+def kappa(pairs: Mapping[tuple[str, str], int]) -> float | None:
+    """Cohen's kappa of two raters, by the number of items with each pair of grades; None without items, or if both gave
+    one and the same grade only.
+
+    J. Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological Measurement 20 (1960).
+    """
+    total = sum(pairs.values())
+    if not total:
+        return None
+    names = {name for pair in pairs for name in pair}
+    same = sum(count for (first, second), count in pairs.items() if first == second)
+    chance = sum(
+        sum(count for (first, _), count in pairs.items() if first == name)
+        * sum(count for (_, second), count in pairs.items() if second == name)
+        for name in names
+    )
+    if chance == total * total:
+        return None
+    return round((same / total - chance / total**2) / (1 - chance / total**2), DIGITS)

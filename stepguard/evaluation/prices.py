@@ -62,6 +62,9 @@ PRICES: Mapping[str, Price] = {
     "sensitiveInformationPolicyFreeUnits": _guardrail("text unit, regular expressions", 0.0),
     "deepseek.r1-v1:0/input": Price("Bedrock, DeepSeek-R1", "input token", 1.35, 1_000_000, "2026-02", _BEDROCK),
     "deepseek.r1-v1:0/output": Price("Bedrock, DeepSeek-R1", "output token", 5.40, 1_000_000, "2026-02", _BEDROCK),
+    "amazon.titan-embed-text-v2:0/input": Price(
+        "Bedrock, Titan Text Embeddings V2", "input token", 0.02, 1_000_000, "undated", _BEDROCK
+    ),
     "transitions": Price("Step Functions, STANDARD", "state transition", 0.025, 1000, "2026-03", _STATES),
     "express_requests": Price("Step Functions, EXPRESS", "request", 1.00, 1_000_000, "2026-03", _STATES),
     "express_seconds": Price("Step Functions, EXPRESS", "GB-second", 16.67, 1_000_000, "2026-03", _STATES),
@@ -123,6 +126,12 @@ def model_cost(tokens: Mapping[str, int], model: str) -> dict[str, Any]:
     if all(f"{name}/{kind}" in PRICES for kind in kinds):
         dollars = round(sum(PRICES[f"{name}/{kind}"].of(tokens.get(kind, 0)) for kind in kinds), 6)
     return {"id": model, "tokens": dict(sorted(tokens.items())), "dollars": dollars}
+
+
+def embedding_cost(tokens: int, model: str) -> dict[str, Any]:
+    """Tokens and dollars of a model of embeddings, which has no output tokens."""
+    price = PRICES.get(f"{model}/input")
+    return {"id": model, "tokens": {"input": tokens}, "dollars": None if price is None else round(price.of(tokens), 6)}
 
 
 def transitions_cost(transitions: int) -> float:

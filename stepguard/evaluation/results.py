@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from stepguard.evaluation.answers.scores import quality_of
 from stepguard.evaluation.detail import MOST_PARTS, masks_in, pieces_of
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
 from stepguard.guard.bedrock_names import ANONYMIZED, NONE
@@ -43,7 +44,8 @@ class Result:
 
     `found` are the spans that the input layer masked; None if unknown. `digest` is made from the item's kind and whole
     texts; None in the records of older releases. `chunks` are the judged text, one for each part; `masks` are what any
-    layer masked there; `acting` are the parts of a long document that did not pass.
+    layer masked there; `acting` are the parts of a long document that did not pass. `question` and `answer` are
+    known of items with a reference answer.
     """
 
     id: str
@@ -70,6 +72,8 @@ class Result:
     masks: tuple[Mask, ...] = ()
     query: str | None = None
     acting: tuple[Mapping[str, Any], ...] = ()
+    question: str | None = None
+    answer: str | None = None
 
     @property
     def correct(self) -> bool | None:
@@ -113,6 +117,9 @@ class Result:
         if self.digest is not None:
             line["digest"] = self.digest
         line |= self._shown()
+        if self.answer is not None:
+            quality = quality_of(self.answer, self.labels.reference, self.outcome)
+            line |= {"question": self.question, "answer": self.answer, "quality": quality}
         return line | ({"error": self.error} if self.error else {})
 
     def _shown(self) -> dict[str, Any]:
@@ -173,6 +180,8 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
             Mask(mask.start + start, mask.end + start, mask.placeholder) for mask in masks_in(request, document)
         ),
         query=(request.get("query") or request["text"] or None) if request["kind"] == "response" else None,
+        question=(request.get("query") or request["text"]) if labels.reference else None,
+        answer=answer["text"] if answer and labels.reference else None,
     )
     return result, about.get("part", 0)
 

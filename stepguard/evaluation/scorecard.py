@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepguard.evaluation.answers.scores import GROUNDING, Answers
 from stepguard.evaluation.items import Expected, Span
 from stepguard.evaluation.metrics import DIGITS, Confusion, percentiles, rate
 from stepguard.evaluation.prices import guardrail_cost, model_cost, workflow_cost
@@ -100,6 +101,7 @@ class Scorecard:
     transitions: int = 0
     children: int = 0
     latency: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    answers: Answers = field(default_factory=Answers)
     first: list[tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -113,6 +115,10 @@ class Scorecard:
         self.units.update(result.text_units)
         self.tokens.update(result.tokens)
         self._timings(result)
+        if result.answer is not None or any(
+            entry["policy"] == GROUNDING for entry in (*result.findings, *result.scores)
+        ):
+            self.answers.add(result.to_dict())
         if result.error is not None:
             self.errors[result.error.splitlines()[0][:200] if result.error else "?"] += 1
         for stage in result.stages:
@@ -205,6 +211,7 @@ class Scorecard:
 
     def to_dict(self, model: str = "") -> dict[str, Any]:
         """The scorecard as JSON. All but `timings` depends on the results alone; `model` is the model of the tokens."""
+        answers = self.answers.to_dict()
         return {
             "items": self.items,
             "kinds": _sorted(self.kinds),
@@ -227,6 +234,7 @@ class Scorecard:
             "policies": [self._policy(name) for name in sorted(self.policies)],
             "pii_spans": {name: self.pii[name].to_dict() for name in sorted(self.pii)},
             "sweep": self.sweep.to_dict(),
+            **({} if answers is None else {"answers": answers}),
             "cost": {
                 "guardrails": guardrail_cost(self.units),
                 "model": model_cost(self.tokens, model),

@@ -57,6 +57,8 @@ class Selection:
                 meter.add_text_units(units)
                 self.text_units += units
                 self.estimator.add(line["request"])
+                if references := line["item"].get("labels", {}).get("reference"):
+                    self.estimator.add_comparison(line["request"], references)
                 self.lines += 1
                 yield line
             self.items += 1

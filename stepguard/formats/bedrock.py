@@ -9,6 +9,7 @@ from stepguard.evaluation.aws_samples import optimizer_row, tdd_row
 from stepguard.formats.messages import last_user_text, text_of_parts, words_of_prompt
 from stepguard.formats.model import Format, Profile
 from stepguard.formats.names import ACTIONS, Row, folded, members, value_of
+from stepguard.formats.references import texts_of
 from stepguard.guard.errors import InvalidRequest
 
 _TDD = "test_number test_type test_content_query test_content_grounding_source test_content_guard_content"
@@ -56,10 +57,11 @@ def _rag_evaluation(row: Row) -> Iterator[dict[str, Any]]:
             text = text_of_parts(members(entry).get("content"))
             if text.strip():
                 passages.append(text)
+    references = {"reference": texts_of(turn.get("referenceResponses"))}
     if output.get("text"):
-        yield {"kind": "response", "query": question, "completion": output["text"], "passages": passages}
+        yield references | {"kind": "response", "query": question, "completion": output["text"], "passages": passages}
     else:
-        yield {"kind": "prompt", "prompt": question, "passages": passages}
+        yield references | {"kind": "prompt", "prompt": question, "passages": passages}
 
 
 def _batch(row: Row) -> Iterator[dict[str, Any]]:

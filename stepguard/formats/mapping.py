@@ -11,7 +11,19 @@ from stepguard.evaluation.items import Expected
 from stepguard.formats.names import fold
 from stepguard.guard.errors import InvalidRequest
 
-TARGETS = ("text", "prompt", "query", "completion", "passages", "expected", "id", "category", "kind")
+TARGETS = (
+    "text",
+    "prompt",
+    "query",
+    "completion",
+    "passages",
+    "expected",
+    "id",
+    "category",
+    "kind",
+    "reference",
+    "grade",
+)
 """What a column may be mapped to: members of our own rows."""
 
 

@@ -14,11 +14,15 @@ from typing import Any
 from stepguard.formats.messages import decoded, is_conversation, last_user_text
 from stepguard.formats.model import Plan, Profile
 from stepguard.formats.names import Row, fold, folded, members, value_of
+from stepguard.formats.references import texts_of
 from stepguard.guard.errors import InvalidRequest
 
 TEXTS = folded("prompt question query input message user_input text goal user_message")
 _EXPECTED = re.compile(r"__expected\d*")
 _VARIABLE = re.compile(r"\A\s*\{\{-?\s*(\w+)\s*-?\}\}\s*\Z")
+_SAME = ("equals", "similar", "factuality")
+"""Assertions whose value is the answer that the model should give."""
+
 MOST_TESTS = 1_000
 """The most tests that the lists in one test's `vars` make."""
 
@@ -71,13 +75,19 @@ def _test(row: Row, chosen: list[str], default: Mapping[str, Any]) -> Iterator[d
     variables: dict[str, Any] = {**(base if isinstance(base, Mapping) else {}), **given}
     asserts = [*_list(default.get("assert")), *_list(row.get("assert"))]
     expected = _expectation([(members(entry).get("type"), members(entry).get("config")) for entry in asserts])
+    references = [
+        text
+        for entry in asserts
+        if members(entry).get("type") in _SAME
+        for text in texts_of(members(entry).get("value"))
+    ]
     lists = [name for name, value in variables.items() if isinstance(value, list) and not is_conversation(value)]
     choices = [variables[name] for name in lists]
     for count, values in enumerate(itertools.product(*choices), 1):
         if count > MOST_TESTS:
             raise InvalidRequest(f"the lists in its 'vars' make more than {MOST_TESTS:,} tests")
         cells = {fold(str(name)): value for name, value in (variables | dict(zip(lists, values, strict=True))).items()}
-        yield _item(cells, chosen, expected, row.get("provideroutput"))
+        yield _item(cells, chosen, expected, row.get("provideroutput"), references)
 
 
 def _list(value: Any) -> list[Any]:
@@ -91,10 +101,21 @@ def _table_row(row: Row, chosen: list[str]) -> Iterator[dict[str, Any]]:
         if _EXPECTED.fullmatch(name) and isinstance(value, str) and value.strip():
             purpose = value_of(row, f"__config:{name}:purpose")
             types.append((value.split(":")[0].strip(), {"purpose": purpose} if purpose else None))
-    yield _item(cells, chosen, _expectation(types), row.get("__provideroutput"))
+    yield _item(cells, chosen, _expectation(types), row.get("__provideroutput"), _same(row))
 
 
-def _item(cells: Row, chosen: list[str], expected: str | None, answer: Any) -> dict[str, Any]:
+def _same(row: Row) -> list[str]:
+    """The reference answers of a table: `equals:` or `similar(0.8):`."""
+    found = []
+    for name, value in row.items():
+        if _EXPECTED.fullmatch(name) and isinstance(value, str) and value.strip():
+            kind, colon, text = value.partition(":")
+            if colon and re.fullmatch(rf"({'|'.join(_SAME)})(\([\d.]+\))?", kind.strip()):
+                found.append(text.strip())
+    return found
+
+
+def _item(cells: Row, chosen: list[str], expected: str | None, answer: Any, references: list[str]) -> dict[str, Any]:
     name = _text_name(frozenset(cells), chosen)
     if name is None:
         raise InvalidRequest(f"its variables {', '.join(sorted(cells)) or '(none)'} do not include a text: name one of "
@@ -102,7 +123,7 @@ def _item(cells: Row, chosen: list[str], expected: str | None, answer: Any) -> d
     text = decoded(cells[name])
     if is_conversation(text):
         text = last_user_text(text)
-    row = {"expected": expected}
+    row: dict[str, Any] = {"expected": expected, "reference": references}
     if isinstance(answer, str) and answer:
         return row | {"kind": "response", "query": text, "completion": answer}
     return row | {"kind": "prompt", "prompt": text if isinstance(text, str) else cells[name]}

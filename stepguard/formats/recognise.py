@@ -7,6 +7,7 @@ import re
 from stepguard.formats import bedrock, openai, promptfoo, table, tools
 from stepguard.formats.mapping import Mapped
 from stepguard.formats.model import Format, Plan, Profile
+from stepguard.formats.references import with_references
 from stepguard.guard.errors import InvalidRequest
 
 FORMATS: tuple[Format, ...] = (*bedrock.FORMATS, *tools.FORMATS, *openai.FORMATS, *tools.AFTER_MESSAGES)
@@ -14,7 +15,12 @@ FORMATS: tuple[Format, ...] = (*bedrock.FORMATS, *tools.FORMATS, *openai.FORMATS
 
 
 def plan_of(profile: Profile, mapped: Mapped) -> Plan:
-    """The plan for a corpus; columns that the user maps make it a table. Raises InvalidRequest."""
+    """The plan for a corpus, with its reference answers; columns that the user maps make it a table. Raises
+    InvalidRequest."""
+    return with_references(_plan(profile, mapped), profile, mapped)
+
+
+def _plan(profile: Profile, mapped: Mapped) -> Plan:
     if mapped:
         return table.plan(profile, mapped)
     if found := promptfoo.plan(profile):

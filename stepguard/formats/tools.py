@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from stepguard.formats import references
 from stepguard.formats.messages import (
     decoded,
     exchange,
@@ -99,7 +100,9 @@ def _langsmith(row: Row) -> Iterator[dict[str, Any]]:
     cells = [value for value in members(outputs).values() if value is not None]
     word = word_of(cells[0]) if len(cells) == 1 else ""
     expected = str(LABELS[word]) if word in LABELS else None
-    yield {"kind": "prompt", "prompt": question_in(inputs, QUESTIONS), "id": row.get("id"), "expected": expected}
+    question = question_in(inputs, QUESTIONS)
+    reference = references.texts_of(outputs) if expected is None else []
+    yield {"kind": "prompt", "prompt": question, "id": row.get("id"), "expected": expected, "reference": reference}
 
 
 LABELS = {
@@ -147,10 +150,12 @@ def _braintrust(row: Row) -> Iterator[dict[str, Any]]:
     expected = str(ACTIONS[word]) if word in ACTIONS else None
     question = question_in(row.get("input"), QUESTIONS)
     answer = row.get("output")
+    reference = references.texts_of(row.get("expected")) if expected is None else []
+    item = {"id": row.get("id"), "expected": expected, "reference": reference}
     if isinstance(answer, str) and answer:
-        yield {"kind": "response", "query": question, "completion": answer, "id": row.get("id"), "expected": expected}
+        yield item | {"kind": "response", "query": question, "completion": answer}
     else:
-        yield {"kind": "prompt", "prompt": question, "id": row.get("id"), "expected": expected}
+        yield item | {"kind": "prompt", "prompt": question}
 
 
 def _is_braintrust(profile: Profile) -> bool:

@@ -130,9 +130,9 @@ def passages_of(value: object) -> tuple[Passage, ...]:
     return tuple(passages)
 
 
-def check_size(request: Request) -> None:
-    """Raise InvalidRequest when the request would not fit the states of the workflow."""
-    size = json_bytes(request.to_document())
+def check_size(request: Request, beside: int = 0) -> None:
+    """Raise InvalidRequest when the request, with so many bytes beside it, would not fit the states of the workflow."""
+    size = json_bytes(request.to_document()) + beside
     most, why = STATE_BYTES, "its texts count once for each copy"
     if request.kind is Kind.PROMPT:
         size, most, why = size + json_bytes(request.text), REQUEST_BYTES, "the question counts twice"

@@ -19,11 +19,23 @@ MINIMA = ("precision", "recall", "f1", "accuracy", "correct")
 """Rates that must reach their limit."""
 
 FALSE_POSITIVES = "false-positive-rate"
-COUNTS = ("bad-rows", "failed")
-"""Numbers of rows or items, or their share: `bad-rows=0`, `failed=2%`."""
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "exact-agreement": ("exact", "value"),
+    "word-agreement": ("words", "mean"),
+    "embedding-agreement": ("embedding", "mean"),
+    "correct-answers": ("correct", "value"),
+    "grounding": ("grounding", "mean"),
+    "relevance": ("relevance", "mean"),
+    "judge-kappa": ("labels", "kappa"),
+}
+"""Values of the scorecard's `answers` that must reach their limit."""
+
+ANSWER_COUNTS = ("wrong-answers", "refused-answers")
+COUNTS = ("bad-rows", "failed", *ANSWER_COUNTS)
+"""Numbers of rows, items or answers, or their share: `bad-rows=0`, `failed=2%`."""
 
 COST = "cost"
-RUN_METRICS = (*MINIMA, FALSE_POSITIVES, *COUNTS, COST)
+RUN_METRICS = (*MINIMA, FALSE_POSITIVES, "bad-rows", "failed", COST, *ANSWERS, *ANSWER_COUNTS)
 CHANGES = ("newly-wrong", "newly-right", "newly-missed", "newly-needless", "changed", "missing")
 """Numbers of items of a comparison, or their share of the items that both runs have."""
 
@@ -70,7 +82,7 @@ class Gate:
     def check(self, card: Mapping[str, Any]) -> Checked:
         """Compare a scorecard with the limit. Raises InvalidRequest for a scope that the run does not know."""
         if self.metric in COUNTS:
-            count, total = _bad_rows(card) if self.metric == "bad-rows" else _failed(card)
+            count, total = _count(self.metric, card)
             return self._counted(count, total)
         value = self._value(card)
         if self.metric == COST:
@@ -78,10 +90,11 @@ class Gate:
             passed = value is not None and value <= self.limit
             about = "unknown, since a price is not known" if value is None else f"${value:.4f}"
             return self._checked(value, most, passed, about)
-        least = self.metric in MINIMA
+        least = self.metric in MINIMA or self.metric in ANSWERS
         limit = f"at {'least' if least else 'most'} {self.limit:g}"
         if value is None:
-            return self._checked(None, limit, False, "unknown, since no item has a label for it")
+            what = "an answer" if self.metric in ANSWERS else "a label for it"
+            return self._checked(None, limit, False, f"unknown, since no item has {what}")
         return self._checked(value, limit, value >= self.limit if least else value <= self.limit, f"{value:.4f}")
 
     def check_changes(self, comparison: Mapping[str, Any]) -> Checked:
@@ -93,6 +106,8 @@ class Gate:
     def _value(self, card: Mapping[str, Any]) -> float | None:
         if self.metric == COST:
             return cost_of(card)
+        if self.metric in ANSWERS:
+            return _answer(card, *ANSWERS[self.metric])
         key = self.metric.replace("-", "_")
         if not self.scope:
             found = card["correct"] if key == "correct" else card["intervention"][key]
@@ -119,7 +134,8 @@ class Gate:
         else:
             limit = f"at most {100 * most:g}%" if self.share else f"at most {most:g}"
         if count is None or value is None:
-            return self._checked(None, limit, False, "unknown, since no item of both runs has a label")
+            what = "answer has a reference" if self.metric in ANSWER_COUNTS else "item of both runs has a label"
+            return self._checked(None, limit, False, f"unknown, since no {what}")
         passed = count <= most if self.default or not self.share else value <= most
         return self._checked(value, limit, passed, f"{count} of {total}")
 
@@ -154,8 +170,27 @@ def cost_of(card: Mapping[str, Any]) -> float | None:
     unpriced = [entry for entry in cost["guardrails"]["policies"].values() if entry["dollars"] is None]
     if unpriced or (model["tokens"] and model["dollars"] is None):
         return None
+    compared = ((card.get("answers") or {}).get("models") or {}).values()
+    if unpriced or any(entry["dollars"] is None for entry in compared):
+        return None
     spent = cost["guardrails"]["dollars"] + (model["dollars"] or 0) + cost["workflow"]["express_requests_dollars"]
+    spent += sum(entry["dollars"] for entry in compared)
     return round(float(spent), 6)
+
+
+def _count(metric: str, card: Mapping[str, Any]) -> tuple[int | None, int]:
+    """A number, and that of which it is a share."""
+    if metric in ANSWER_COUNTS:
+        answers = card.get("answers") or {"references": 0}
+        total = int(answers["references"])
+        return (int(answers["grades"][metric.removesuffix("-answers")]) if total else None), total
+    return _bad_rows(card) if metric == "bad-rows" else _failed(card)
+
+
+def _answer(card: Mapping[str, Any], name: str, member: str) -> float | None:
+    found = (card.get("answers") or {}).get(name)
+    value: float | None = None if found is None else found[member]
+    return value
 
 
 def _bad_rows(card: Mapping[str, Any]) -> tuple[int, int]:

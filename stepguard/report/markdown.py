@@ -15,7 +15,7 @@ from typing import Any
 
 from stepguard.report.gates import Checked, cost_of
 from stepguard.report.items import checkable
-from stepguard.report.summary import format_rate
+from stepguard.report.summary import answers_of, format_rate
 
 ITEMS = 25
 POLICIES = 25
@@ -53,6 +53,8 @@ def summary_of(about: Mapping[str, Any], card: Mapping[str, Any], checked: Seque
             ("intervened without need", found["fp"]),
         )
         lines += _table(("metric", "value"), rows)
+    if answers := list(answers_of(card)):
+        lines += ["### Answers", "", *(f"- {escape(line.strip())}" for line in answers), ""]
     cost = cost_of(card)
     lines += [f"Cost on AWS at list prices: {'a price is unknown' if cost is None else f'about ${cost:.4f}'}.", ""]
     wrong = list(islice((item for item in checkable(results) if item.problem), ITEMS))

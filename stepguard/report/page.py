@@ -20,7 +20,7 @@ from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.details import blocks, characters_for, detail_of
 from stepguard.report.plots import plots_of
-from stepguard.report.summary import format_rate
+from stepguard.report.summary import answers_of, format_rate
 from stepguard.report.text import printable
 
 MOST_ITEMS = 20_000
@@ -45,6 +45,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         _head(about, card),
         *(f"<figure><figcaption>{text_of(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
         _groups(card),
+        _answers(card),
         _policies(card),
         _sweep(card),
         _check_first(card),
@@ -151,6 +152,22 @@ def _groups(card: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     head = ("category", "labelled", "as expected", "missed", "needlessly", "precision", "recall", "over-refusal")
     return table_of("Categories of the corpus", head, rows)
+
+
+def _answers(card: Mapping[str, Any]) -> str:
+    """The scores of the answers, and the corpus's own grades beside those that were found."""
+    lines = list(answers_of(card))
+    if not lines:
+        return ""
+    listed = "".join(f"<li>{text_of(line.strip())}</li>" for line in lines)
+    models = card["answers"].get("models") or {}
+    names = ", ".join(f"{name}: {entry['id']}" for name, entry in models.items())
+    note = f"<p class=note>{text_of(names)}</p>" if names else ""
+    labels = card["answers"]["labels"]
+    matrix = labels["matrix"] if labels else {}
+    rows: list[tuple[Any, ...]] = [(name, *found.values()) for name, found in matrix.items()]
+    head = ("graded in the corpus", *(f"found {name}" for name in matrix))
+    return f"<section><h2>Answers</h2><ul>{listed}</ul>{note}</section>" + table_of("Grades of answers", head, rows)
 
 
 def _policies(card: Mapping[str, Any]) -> str:

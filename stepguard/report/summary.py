@@ -32,6 +32,7 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         )
     if len(rows) > MOST_FILTERS:
         yield f"  and {len(rows) - MOST_FILTERS} more filters, in the report"
+    yield from answers_of(card)
     spent = card["timings"].get("item") or {}
     if spent:
         yield f"an item takes {spent['p50']} ms at the median, {spent['p95']} ms at the 95th percentile"
@@ -43,6 +44,38 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         tokens = " and ".join(f"{count} {kind}" for kind, count in model["tokens"].items())
         price = "not priced" if model["dollars"] is None else f"on AWS some ${model['dollars']:.4f}"
         yield f"{tokens} tokens of {model['id']}, {price}"
+
+
+def answers_of(card: Mapping[str, Any]) -> Iterator[str]:
+    """The scores of the answers; nothing without any."""
+    answers = card.get("answers")
+    if answers is None:
+        return
+    if answers["references"]:
+        grades, by = answers["grades"], answers["refused_by"]
+        judge = answers["judge"]
+        graded = "the judge" if judge and judge["unreadable"] < judge["items"] else "their words"
+        correct = format_rate(answers["correct"])
+        yield f"{answers['references']} answers with a reference, graded by {graded}: {correct} correct"
+        yield (
+            f"  {grades['correct']} correct, {grades['wrong']} wrong, {grades['refused']} refused (guardrail "
+            f"{by['guardrail']}, does not know {by['does_not_know']}, in words {by['in_words']})"
+        )
+        means = [("words", answers["words"]), ("embedding", answers["embedding"])]
+        agreement = ", ".join(f"{name} {scores['mean']:.3f}" for name, scores in means if scores)
+        yield f"  agreement: exact {format_rate(answers['exact'])}; mean of {agreement}"
+    if judge := answers["judge"]:
+        yield f"  the judge graded {judge['items']}; {judge['unreadable']} replies were no grade"
+    if labels := answers["labels"]:
+        kappa = "–" if labels["kappa"] is None else f"{labels['kappa']:.2f}"
+        yield (
+            f"  with the corpus's own grades: {format_rate(labels['agreement'])} of {labels['items']} agree, Cohen's "
+            f"kappa {kappa}"
+        )
+    for name in ("grounding", "relevance"):
+        if scores := answers[name]:
+            mean, tenth = f"mean {scores['mean']:.3f}", f"lowest tenth {scores['p10']:.3f}"
+            yield f"{name} by the guardrail: {mean} of {scores['items']}, {tenth}"
 
 
 def format_rate(value: Mapping[str, float] | None) -> str:

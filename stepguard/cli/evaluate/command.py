@@ -20,7 +20,7 @@ from stepguard.aws.objects import Address
 from stepguard.aws.traces import NAMES
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
-from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress, traffic
+from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress, quality, traffic
 from stepguard.cli.evaluate.corpus import LocalCorpus, add_options, save_beside, upload
 from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
@@ -79,6 +79,7 @@ def add_parser(commands: Commands) -> None:
     ci.add_options(parser)
     parser.add_argument("--resume", metavar="RUN", help="continue a run, or fetch its results again")
     parser.add_argument("--failed", action="store_true", help="with --resume: evaluate the run's failed items again")
+    quality.add_options(parser)
     cost.add_options(parser)
     traffic.add_options(parser)
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
@@ -263,6 +264,7 @@ def _put(
         "sample": arguments.sample,
         "seed": arguments.seed,
         **{name: chosen for name in ("kind", "layers") if (chosen := getattr(arguments, name)) is not None},
+        "answers": quality.judges_of(arguments).to_dict(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "place": _place(arguments),
     }
@@ -328,7 +330,8 @@ def finish(arguments: argparse.Namespace, session: Session, identifier: str, att
     about = output.about(evaluations, evaluations.describe(identifier))
     if execution.stopped is not None:
         about["seconds"] = round((execution.stopped - execution.started).total_seconds(), 1)
-    scorecard = output.write(evaluations, identifier, about, target)
+    judges = quality.judges_of(arguments, about.get("answers"))
+    scorecard = output.write(evaluations, identifier, about, target, judges, quiet=arguments.json)
     try:
         output.share(evaluations, identifier, target)
     except AccessDenied as error:  # a caller with read permission only still gets the report

@@ -13,6 +13,7 @@ from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.aws.objects import Address
 from stepguard.cli.commands import read_dollars, whole_number
 from stepguard.cli.evaluate.corpus import LocalCorpus, find, read_options, recognise
+from stepguard.cli.evaluate.quality import Judges, judges_of
 from stepguard.evaluation.estimate import EVERY_POLICY, Estimate, Estimator
 from stepguard.evaluation.limits import UNLIMITED, VARIABLES, Limits, read_limits
 from stepguard.evaluation.prices import Policies, policies_of
@@ -103,7 +104,7 @@ def select(
         name=str(place),
         read=found.read,
         limits=limits,
-        estimator=estimator(charged, getattr(arguments, "concurrency", None)),
+        estimator=estimator(charged, getattr(arguments, "concurrency", None), judges_of(arguments)),
         guardrails={layer: {"id": layer, "version": "1"} for layer in charged},
         run="estimate",
         sample=arguments.sample,
@@ -126,9 +127,14 @@ def select(
     return LocalCorpus(place, found, options.mapped, chosen.items, chosen.bad_rows), estimate
 
 
-def estimator(charged: Mapping[str, Policies], concurrency: int | None = None) -> Estimator:
+def estimator(
+    charged: Mapping[str, Policies], concurrency: int | None = None, judges: Judges | None = None
+) -> Estimator:
     """An estimator with the model of this environment's settings. Raises ConfigurationError."""
-    return Estimator(read_settings(os.environ).model, charged, concurrency=concurrency)
+    estimates = Estimator(read_settings(os.environ).model, charged, concurrency=concurrency)
+    if judges is not None:
+        estimates.embedding, estimates.judge = judges.embedding, judges.judge
+    return estimates
 
 
 def with_costs(run: Run, limits: Limits, charged: Mapping[str, Policies]) -> Run:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from stepguard.cli.evaluate import files
+from stepguard.evaluation.answers.grades import GRADES
 from stepguard.evaluation.corpus import (
     LINE_BYTES,
     ROWS,
@@ -334,8 +335,12 @@ def _is_own(profile: Profile, shape: str) -> bool:
     if not names or not names <= KNOWN or any(profile.columns[key].objects for key in _TEXTS if key in profile.columns):
         return False
     texts = names & set(_TEXTS)
-    expected = profile.columns.get("expected")
-    return bool(texts) and (expected is None or expected.words <= LABEL_WORDS)
+    expected, grade = profile.columns.get("expected"), profile.columns.get("grade")
+    return (
+        bool(texts)
+        and (expected is None or expected.words <= LABEL_WORDS)
+        and (grade is None or grade.words <= set(GRADES))
+    )
 
 
 def _own(file: Path, name: str, options: Options, profile: Profile, shape: str) -> Intake:

@@ -16,6 +16,8 @@ from typing import Any
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Execution
 from stepguard.cli import render
+from stepguard.cli.evaluate import quality
+from stepguard.cli.evaluate.quality import Judges
 from stepguard.cli.evaluate.traffic import fetch
 from stepguard.guard.errors import AccessDenied, InvalidRequest
 from stepguard.report.gates import Checked
@@ -75,6 +77,12 @@ def read_run(folder: Path) -> Mapping[str, Any]:
     return {}
 
 
+def read_scorecard(folder: Path) -> dict[str, Any]:
+    """The scorecard of a folder of results."""
+    card: dict[str, Any] = json.loads((folder / SCORECARD).read_text(encoding="utf-8"))
+    return card
+
+
 def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
     """The run's description: from the command that started it, or, for a run started by the API, from its execution's
     input."""
@@ -93,8 +101,11 @@ def about(evaluations: Evaluations, execution: Execution) -> dict[str, Any]:
     }
 
 
-def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fetch a run's results, write its report, and create the folder in one step. Returns the scorecard."""
+def write(
+    evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: Path, judges: Judges, *, quiet: bool
+) -> dict[str, Any]:
+    """Fetch a run's results, compare its answers with their references, write its report, and create the folder in one
+    step. Returns the scorecard."""
     from stepguard.report.page import write_report
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +116,9 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
         _bad_rows(evaluations, run, unfinished / BAD_ROWS)
         fetch(evaluations, run, about, unfinished)
         (unfinished / RUN).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        scorecard: dict[str, Any] = json.loads((unfinished / SCORECARD).read_text(encoding="utf-8"))
+        scorecard = read_scorecard(unfinished)
+        if quality.complete(unfinished / RESULTS, scorecard, evaluations, run, judges, quiet=quiet):
+            (unfinished / SCORECARD).write_text(json.dumps(scorecard, indent=1), encoding="utf-8")
         write_report(unfinished / REPORT, about, scorecard, unfinished / RESULTS)
         if folder.exists():
             shutil.rmtree(folder)
@@ -117,7 +130,11 @@ def write(evaluations: Evaluations, run: str, about: Mapping[str, Any], folder: 
 
 
 def share(evaluations: Evaluations, run: str, folder: Path) -> None:
-    """Upload the report next to the run's other results, so that the API has a link to it. Raises StepguardError."""
+    """Upload the report next to the run's other results, so that the API has a link to it, and the scores that this
+    command added. Raises StepguardError."""
+    if read_scorecard(folder).get("answers", {}).get("models"):
+        for name, kind in ((RESULTS, "application/x-ndjson"), (SCORECARD, "application/json")):
+            evaluations.objects.upload(evaluations.object(run, name), folder / name, kind)
     evaluations.objects.upload(evaluations.object(run, REPORT), folder / REPORT, "text/html; charset=utf-8")
 
 

@@ -12,9 +12,11 @@ import pytest
 from stepguard.aws.objects import Objects
 from stepguard.cli.evaluate.corpus import recognise
 from stepguard.cli.evaluate.intake import Intake, Options
+from stepguard.evaluation.answers.grades import Grade
 from stepguard.evaluation.corpus import BadRow, Entry, all_items
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
+from stepguard.formats.mapping import mapped_of
 from stepguard.guard.errors import InvalidRequest
 
 CORPORA = Path(__file__).parents[2] / "data" / "corpora"
@@ -124,3 +126,45 @@ def test_a_pdf_is_read_as_its_text(tmp_path: Path) -> None:
     (item,) = entries(tmp_path / "letter.pdf")
     assert isinstance(item, Item)
     assert "Discharge letter" in item.request.text
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "reference"),
+    [
+        ("a.jsonl", {"prompt": "When?", "referenceResponse": "At 8."}, ("At 8.",)),
+        ("b.jsonl", {"question": "When?", "ground_truths": ["At 8.", "8"], "contexts": ["c"]}, ("At 8.", "8")),
+        ("c.jsonl", {"input": "When is it?", "ideal": ["At 8."]}, ("At 8.",)),
+        ("d.jsonl", {"inputs": {"q": "When?"}, "outputs": {"answer": "At 8."}, "metadata": {}}, ("At 8.",)),
+        ("e.jsonl", {"input": {"q": "When?"}, "expectedOutput": {"answer": "At 8."}, "datasetId": "d"}, ("At 8.",)),
+        ("f.jsonl", {"input": "When is it open?", "expected": "It opens at 8.", "tags": []}, ("It opens at 8.",)),
+        (
+            "g.jsonl",
+            {"conversationTurns": [{"prompt": {"content": [{"text": "When?"}]},
+                                    "referenceResponses": [{"content": [{"text": "At 8."}]}]}]},
+            ("At 8.",),
+        ),
+        ("h.json", [{"vars": {"question": "When?"}, "assert": [{"type": "similar", "value": "At 8."}]}], ("At 8.",)),
+        ("i.csv", "question,__expected\nWhen?,equals: At 8.\n", ("At 8.",)),
+        ("j.jsonl", {"question": "When is it?", "context": "c", "answers": {"text": ["At 8."], "answer_start": [0]}},
+         ("At 8.",)),
+        ("k.csv", "question,gold\nWhen is it?,1\n", ()),
+        ("l.csv", "question,target\nWhen is it?,safe\nWho are you?,unsafe\n", ()),
+    ],
+)  # fmt: skip
+def test_reference_answers_are_read(name: str, row: Any, reference: tuple[str, ...], tmp_path: Path) -> None:
+    """In the place that each tool has for them; numbers and labels in vague columns are none."""
+    content = lines(row) if isinstance(row, dict) else json.dumps(row)
+    file = written(tmp_path, name, row if isinstance(row, str) else content)
+    item = entries(file)[0]
+    assert isinstance(item, Item)
+    assert item.labels.reference == reference
+
+
+def test_a_reference_and_a_grade_are_mapped(tmp_path: Path) -> None:
+    """By hand; the columns count as used."""
+    file = written(tmp_path, "m.csv", "Ask,Said,Right,Human\nWhen is it open?,It is at 9.,It is at 8.,incorrect\n")
+    chosen = mapped_of("query=Ask,completion=Said,reference=Right,grade=Human", None)
+    (item,) = entries(file, Options(mapped=chosen))
+    assert isinstance(item, Item)
+    assert (item.labels.reference, item.labels.grade) == (("It is at 8.",), Grade.WRONG)
+    assert intake_of(file, Options(mapped=chosen)).columns["ignored"] == []

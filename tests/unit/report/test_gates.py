@@ -11,6 +11,7 @@ from stepguard.evaluation.results import result_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.report.gates import BAD_ROWS, Checked, gates_of, run_gates
 from tests.fakes.scorecards import scorecard_of
+from tests.unit.evaluation.test_answers import answered
 from tests.unit.evaluation.test_scorecard import VIOLENCE, failed, record
 
 
@@ -25,6 +26,32 @@ SOME = (
     record(2, labels={"expected": "passed"}),
     record(3, labels={"expected": "passed"}, findings=[VIOLENCE]),
 )
+
+
+ANSWERED = (
+    answered(0, "At 8.", "at 8", grade="correct", score=0.9),
+    answered(1, "At 9.", "at 8", grade="wrong", score=0.5),
+    answered(2, "I don't know.", "at 8", grade="refused"),
+)
+
+
+@pytest.mark.parametrize(
+    ("kept", "broken"),
+    [
+        ("exact-agreement=0.33", "exact-agreement=0.34"),
+        ("word-agreement=0.5", "word-agreement=0.51"),
+        ("correct-answers=33%", "correct-answers=34%"),
+        ("grounding=0.7", "grounding=0.71"),
+        ("judge-kappa=1", "relevance=0"),
+        ("wrong-answers=1", "wrong-answers=0"),
+        ("refused-answers=34%", "refused-answers=33%"),
+    ],
+)
+def test_answers_have_limits(kept: str, broken: str) -> None:
+    """Of agreement, grounding and grades; a score that no answer has keeps no limit."""
+    assert check(kept, card(*ANSWERED)).passed
+    assert not check(broken, card(*ANSWERED)).passed
+    assert not check(kept, card(*SOME)).passed
 
 
 def check(limits: str, of: dict[str, Any]) -> Checked:
