@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from botocore.exceptions import ClientError
-from langchain_aws import BedrockLLM, ChatBedrock, ChatBedrockConverse
+from langchain_aws import AmazonKnowledgeBasesRetriever, BedrockLLM, ChatBedrock, ChatBedrockConverse
 from langchain_core.callbacks import BaseCallbackHandler  # type: ignore[import-not-found]  # in the clients' environment
 
 MODELS = {"converse": ChatBedrockConverse, "chat": ChatBedrock, "llm": BedrockLLM}
@@ -26,6 +26,9 @@ class Recorder(BaseCallbackHandler):  # type: ignore[misc]  # mypy does not see 
 
 def call(model: str, options: dict[str, Any], messages: Any) -> dict[str, Any]:
     """One invoke; a service's refusal is its code and message."""
+    if model == "retriever":
+        documents = AmazonKnowledgeBasesRetriever(**options).invoke(messages)
+        return {"documents": [{"text": one.page_content, "metadata": one.metadata} for one in documents]}
     recorder = Recorder()
     try:
         answer = MODELS[model](callbacks=[recorder], **options).invoke(messages)

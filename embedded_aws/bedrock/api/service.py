@@ -16,6 +16,7 @@ from embedded_aws.bedrock.detection import Detection, LocalDetection
 from embedded_aws.bedrock.judge.judge import LocalJudge
 from embedded_aws.bedrock.judge.metered import MeteredJudge
 from embedded_aws.bedrock.judge.workers import WorkerJudge
+from embedded_aws.bedrock.knowledge.embedding import Encoder, local_encoder
 from embedded_aws.bedrock.knowledge.registry import Registry
 from embedded_aws.bedrock.models.catalogue import Catalogue
 from embedded_aws.bedrock.models.metered import MeteredModel
@@ -44,6 +45,7 @@ class Bedrock:
         workers: int = 0,
         quotas: Quotas = UNLIMITED,
         s3: Callable[[], Any] | None = None,
+        encoder: Encoder = local_encoder,
     ) -> None:
         self._model = None
         if models is None:
@@ -55,11 +57,11 @@ class Bedrock:
         self._workers = WorkerJudge(workers) if workers else None
         judge = MeteredJudge(self._workers or LocalJudge(detection or LocalDetection()), quotas)
         models = Catalogue(MeteredModel(models.language, quotas), MeteredModel(models.echo, quotas))
-        self.runtime = Runtime(self.control.get, judge, models)
+        self.runtime = Runtime(self.control.get, judge, models, encoder)
         self.sagemaker_runtime = SageMakerRuntime(models)
-        self.knowledge = Registry(database.with_name("knowledge"), s3 or _no_s3)
+        self.knowledge = Registry(database.with_name("knowledge"), s3 or _no_s3, encoder)
         self.agent_control = AgentControl(self.knowledge, account)
-        self.agent_runtime = AgentRuntime(self.knowledge, account)
+        self.agent_runtime = AgentRuntime(self.knowledge, account, self.control.get, judge, models)
 
     def warm_up(self) -> None:
         """Start the first worker process, so that the first request need not wait for it."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from embedded_aws.bedrock.api.agent_control import AgentControl
-from embedded_aws.bedrock.api.agent_runtime import AgentRuntime
+from embedded_aws.bedrock.api import service
 from embedded_aws.bedrock.knowledge.embedding import Kind, Vector
-from embedded_aws.bedrock.knowledge.registry import Registry
-from embedded_aws.wire import Account, JsonService
+from embedded_aws.bedrock.models.catalogue import Catalogue
+from embedded_aws.wire import JsonService
+from tests.unit.embedded_aws.bedrock.fakes import FakeDetection, ScriptedModel
 
 ROLE = "arn:aws:iam::123456789012:role/knowledge"
 TITAN = "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
@@ -72,9 +72,21 @@ class Bedrock:
 
     def __init__(self, folder: Path, s3: S3) -> None:
         self.s3 = s3
-        self.registry = Registry(folder / "knowledge", lambda: s3, by_words)
-        self._control = JsonService("bedrock-agent", AgentControl(self.registry, Account()))
-        self._runtime = JsonService("bedrock-agent-runtime", AgentRuntime(self.registry, Account()))
+        self.model = ScriptedModel()
+        self._service = service.Bedrock(
+            folder / "bedrock.sqlite3", detection=FakeDetection(), models=Catalogue(self.model), s3=lambda: s3,
+            encoder=by_words,
+        )  # fmt: skip
+        self.registry = self._service.knowledge
+        self._guardrails = JsonService("bedrock", self._service.control)
+        self._control = JsonService("bedrock-agent", self._service.agent_control)
+        self._runtime = JsonService("bedrock-agent-runtime", self._service.agent_runtime)
+
+    def guardrail(self, **policies: Any) -> dict[str, str]:
+        """A new guardrail, as `guardrailConfiguration` names it."""
+        request = {"name": "guard", "blockedInputMessaging": "No question.", "blockedOutputsMessaging": "No answer."}
+        made = self._guardrails.call("CreateGuardrail", request | policies)
+        return {"guardrailId": made["guardrailId"], "guardrailVersion": "DRAFT"}
 
     def control(self, operation: str, **request: Any) -> dict[str, Any]:
         return self._control.call(operation, request)

@@ -1,0 +1,324 @@
+"""Search of the embedded knowledge base: quality on COVID-QA, and time.
+
+    python -m bench.knowledge quality [--json] [--index FILE] [--data ../shared/data]
+    python -m bench.knowledge speed [--json] [--chunks N] [--synthetic] [--requests N]
+
+`quality`: the 98 articles of COVID-QA (Möller et al. 2020; from the data folder, which is not part of the project) are
+one knowledge base. A question is a hit at 5 if one of the first five passages is of its article and contains the start
+of an annotated answer. Each kind of search runs on the same passages in one run, beside BM25 of the package bm25s. The
+questions were asked about an article that the annotator had open, so some fit many articles ("What was the sample
+size?"); that is the same for every search. Intervals are Wilson's, at 95 %.
+
+`speed`: Retrieve by boto3 at the endpoint, with questions of COVID-QA: embedding, search and HTTP. Real chunks are
+articles and the texts of installed packages; synthetic ones have words by Zipf's law and random vectors. Run it on one
+core: `taskset -c 0 python -m bench.knowledge speed`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from embedded_aws.bedrock.knowledge import search
+from embedded_aws.bedrock.knowledge.chunking import chunks
+from embedded_aws.bedrock.knowledge.embedding import local_encoder
+from embedded_aws.bedrock.knowledge.index_file import Document, Found, IndexFile, Job, Piece, now
+
+DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+TOP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with the article and the positions of its annotated answers."""
+
+    text: str
+    article: str
+    starts: tuple[int, ...]
+
+
+def articles(data: Path) -> tuple[dict[str, str], list[Question]]:
+    """COVID-QA: the articles by name, and the questions."""
+    found, questions = {}, []
+    document = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))
+    for number, paragraph in enumerate(one for entry in document["data"] for one in entry["paragraphs"]):
+        name = f"{number:03}.txt"
+        found[name] = paragraph["context"]
+        for asked in paragraph["qas"]:
+            starts = tuple(answer["answer_start"] for answer in asked["answers"])
+            questions.append(Question(asked["question"], name, starts))
+    return found, questions
+
+
+def build(file: Path, texts: dict[str, str]) -> IndexFile:
+    """The index of some texts; those that it has already are kept."""
+    index = IndexFile(file)
+    known = {document.uri for document in index.documents()}
+    if not index.jobs():
+        index.start_job(Job("bench", "bench", "STARTING", now(), now()), None)
+    for name, text in texts.items():
+        if name not in known:
+            pieces = [
+                Piece(f"{name}/{number}", chunk, local_encoder([chunk])[0].astype("float16").tobytes())
+                for number, chunk in enumerate(chunks(text))
+            ]
+            index.put(Document("bench", name, "1", ""), pieces, "bench", "new")
+    return index
+
+
+# --- quality ---------------------------------------------------------------------------------------------------------
+
+Search = Callable[[str], list[Found]]
+
+
+def quality(data: Path, file: Path) -> dict[str, Any]:
+    """Hit rate at 5 of each kind of search, with its interval, and the mean time of a search."""
+    texts, questions = articles(data)
+    index = build(file, texts)
+    searcher = search.Searcher(index)
+    vectors = {question.text: local_encoder([question.text], "query")[0] for question in questions}
+
+    def by(mode: search.Mode) -> Search:
+        return lambda text: [found for found, _ in searcher.search(text, vectors[text], mode, TOP, None)]
+
+    kinds: dict[str, Search] = {
+        "hybrid": by("HYBRID"),
+        "vectors": by("SEMANTIC"),
+        "BM25 of FTS5": lambda text: [found for found, _ in searcher.by_words(text, TOP)],
+        "bm25s": _bm25s(index),
+    }
+    result: dict[str, Any] = {"articles": len(texts), "questions": len(questions)}
+    for name, run in kinds.items():
+        started = time.perf_counter()
+        hits = sum(_is_hit(run(question.text), question, texts) for question in questions)
+        seconds = time.perf_counter() - started
+        low, high = wilson(hits, len(questions))
+        result[name] = {
+            "hit_rate_at_5": round(hits / len(questions), 4), "interval": [round(low, 4), round(high, 4)],
+            "milliseconds": round(seconds / len(questions) * 1000, 1),
+        }  # fmt: skip
+    return result
+
+
+def _is_hit(found: Sequence[Found], question: Question, texts: dict[str, str]) -> bool:
+    for passage in found:
+        if passage.uri == question.article:
+            start = texts[passage.uri].find(passage.text)
+            if any(start <= answer < start + len(passage.text) for answer in question.starts):
+                return True
+    return False
+
+
+def _bm25s(index: IndexFile) -> Search:
+    bm25s: Any = importlib.import_module("bm25s")  # not a dependency of the project: pip install bm25s
+
+    passages = [found for _, found in sorted(index.found(list(index.snapshot(0).owners)).items())]
+    corpus = bm25s.tokenize([passage.text for passage in passages], stopwords="en", show_progress=False)
+    retriever = bm25s.BM25()
+    retriever.index(corpus, show_progress=False)
+
+    def run(text: str) -> list[Found]:
+        tokens = bm25s.tokenize([text], stopwords="en", show_progress=False)
+        numbers, _ = retriever.retrieve(tokens, k=TOP, show_progress=False)
+        return [passages[int(number)] for number in numbers[0]]
+
+    return run
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """Wilson's interval of a share at 95 %."""
+    z, share = 1.96, hits / total
+    middle = share + z * z / (2 * total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
+
+
+# --- speed -----------------------------------------------------------------------------------------------------------
+
+
+def speed(data: Path, home: Path, count: int, requests: int, *, synthetic: bool) -> dict[str, Any]:
+    """The times of Retrieve."""
+    import boto3
+
+    from embedded_aws.cloud import EmbeddedCloud
+
+    random.seed(0)
+    asked = [question.text for question in articles(data)[1]]
+    with EmbeddedCloud(home) as cloud:
+        options = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+        agent = boto3.client("bedrock-agent", endpoint_url=cloud.url, **options)
+        runtime = boto3.client("bedrock-agent-runtime", endpoint_url=cloud.url, **options)
+        base = _base(agent)
+        index = cloud.bedrock.knowledge.index(base)
+        if not index.jobs():
+            index.start_job(Job("bench", "bench", "STARTING", now(), now()), None)
+            _fill(index, _synthetic(count) if synthetic else _real(data, count))
+        chunks_kept = len(index.snapshot(0).owners)
+        groups = {"listContains": {"key": "groups", "value": "everyone"}}
+        result: dict[str, Any] = {"chunks": chunks_kept, "megabytes": round(_size(home) / 1e6)}
+        for kind, condition in (("hybrid", None), ("hybrid with a filter", groups), ("vectors", None)):
+            searched: dict[str, Any] = {"overrideSearchType": "SEMANTIC" if kind == "vectors" else "HYBRID"}
+            if condition:
+                searched["filter"] = condition
+            configuration = {"vectorSearchConfiguration": searched}
+            times = []
+            for number in range(requests + 5):
+                text = asked[(number * 7 + len(kind)) % len(asked)] + " " * number
+                started = time.perf_counter()
+                runtime.retrieve(
+                    knowledgeBaseId=base, retrievalQuery={"text": text}, retrievalConfiguration=configuration
+                )
+                times.append((time.perf_counter() - started) * 1000)
+            times = sorted(times[5:])  # the first ones load the encoder and the vectors
+            result[kind] = {
+                "p50": round(times[len(times) // 2], 1),
+                "p95": round(times[int(len(times) * 0.95)], 1),
+                "p99": round(times[int(len(times) * 0.99)], 1),
+            }
+        return result
+
+
+def _base(agent: Any) -> str:
+    model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
+    store = {
+        "collectionArn": "arn:aws:aoss:us-east-1:123456789012:collection/abcdefghij0123456789",
+        "vectorIndexName": "bench",
+        "fieldMapping": {"vectorField": "v", "textField": "t", "metadataField": "m"},
+    }
+    return str(
+        agent.create_knowledge_base(
+            name="bench",
+            clientToken="bench-" * 6,
+            roleArn="arn:aws:iam::123456789012:role/bench",
+            knowledgeBaseConfiguration={
+                "type": "VECTOR",
+                "vectorKnowledgeBaseConfiguration": {"embeddingModelArn": model},
+            },
+            storageConfiguration={"type": "OPENSEARCH_SERVERLESS", "opensearchServerlessConfiguration": store},
+        )["knowledgeBase"]["knowledgeBaseId"]
+    )
+
+
+def _fill(index: IndexFile, documents: Iterator[tuple[str, list[Piece]]]) -> None:
+    groups = (["everyone"], ["staff"], ["everyone", "doctors"])
+    for number, (name, pieces) in enumerate(documents):
+        index.put(Document("bench", name, "1", "", {"groups": groups[number % 3]}), pieces, "bench", "new")
+
+
+def _real(data: Path, count: int) -> Iterator[tuple[str, list[Piece]]]:
+    """Real texts; their vectors are random, since the time of a search does not depend on them."""
+    generator, left = np.random.default_rng(0), count
+    for name, text in _texts(data):
+        vectors = generator.standard_normal((left, 384), dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        pieces = [
+            Piece(f"{name}/{number}", chunk, vectors[number].astype("float16").tobytes())
+            for number, chunk in enumerate(chunks(text)[:left])
+        ]
+        if pieces:
+            yield name, pieces
+        left -= len(pieces)
+        if left <= 0:
+            return
+
+
+def _texts(data: Path) -> Iterator[tuple[str, str]]:
+    yield from articles(data)[0].items()
+    import site
+
+    for folder in site.getsitepackages():
+        for file in sorted(Path(folder).rglob("*")):
+            if file.suffix in (".md", ".rst", ".txt", ".py") and file.is_file():
+                yield str(file), file.read_text(encoding="utf-8", errors="replace")
+
+
+_FREQUENT = "the of in to and a is was for what which how are with by on from that be virus"
+
+
+def _synthetic(count: int) -> Iterator[tuple[str, list[Piece]]]:
+    """Documents of five chunks, each of 180 words of which the most frequent are those of the questions."""
+    generator = np.random.default_rng(0)
+    words = [
+        "the",
+        "of",
+        "in",
+        "to",
+        "and",
+        "a",
+        "is",
+        "was",
+        "for",
+        "what",
+        "which",
+        "how",
+        "are",
+        "with",
+        "by",
+        "on",
+        "from",
+        "that",
+        "be",
+        "virus",
+    ]
+    words += [f"w{number}x" for number in range(30_000)]
+    shares = 1 / np.arange(1, len(words) + 1)
+    shares /= shares.sum()
+    for number in range(count // 5):
+        vectors = generator.standard_normal((5, 384), dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        pieces = [
+            Piece(
+                f"{number}/{place}",
+                " ".join(words[word] for word in generator.choice(len(words), 180, p=shares)),
+                vectors[place].astype("float16").tobytes(),
+            )
+            for place in range(5)
+        ]
+        yield f"{number}.txt", pieces
+
+
+def _size(home: Path) -> int:
+    return sum(file.stat().st_size for file in (home / "knowledge").iterdir())
+
+
+def main() -> None:
+    """Run one of the two measurements and print its result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("measure", choices=("quality", "speed"))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--index", type=Path, help="keep the index (quality: a file, speed: a folder) for the next run")
+    parser.add_argument("--chunks", type=int, default=10_000)
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--synthetic", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        kept = arguments.index or Path(folder, "index")
+        if arguments.measure == "quality":
+            result = quality(arguments.data, kept)
+        else:
+            result = speed(arguments.data, kept, arguments.chunks, arguments.requests, synthetic=arguments.synthetic)
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        print(f"{name:22} {value}")
+
+
+if __name__ == "__main__":
+    main()
