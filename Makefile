@@ -91,12 +91,12 @@ lint: $(CHECK) ## formatting, style, types, import contracts, state machines
 	@echo "mypy";         $(BIN)/mypy --no-error-summary
 	@echo "import-linter"; report=$$($(BIN)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
 	@echo "definitions";  $(BIN)/python -m stepguard.project.definitions --check statemachine
-	@echo "statelint";    $(BIN)/statelint --ignore=URI $(filter-out statemachine/evaluate.asl.json,$(wildcard statemachine/*.asl.json))
+	@echo "statelint";    $(BIN)/statelint --ignore=URI $(filter-out statemachine/evaluate%.asl.json statemachine/gather.asl.json,$(wildcard statemachine/*.asl.json))
 
 docs: setup ## generate docs/reference: settings.md, cli.md, openapi.yaml
 	@$(BIN)/python -m docs.generate
 
-definitions: setup ## copy the states of chat.asl.json into evaluate.asl.json
+definitions: setup ## compose assistant.asl.json and both evaluations from chat.asl.json and gather.asl.json
 	@$(BIN)/python -m stepguard.project.definitions statemachine
 
 train: setup ## retrain the detectors' weights from the public data sets (DATA=folder)

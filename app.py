@@ -16,7 +16,14 @@ from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.environment import operators
 from stepguard.aws.telemetry import observed_route, observed_stage
 from stepguard.guard.callers import Caller, read_caller
-from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
+from stepguard.guard.stages import (
+    FIND_ANSWER,
+    GUARD_ANSWER,
+    GUARD_INPUT,
+    GUARD_PASSAGES,
+    INVOKE_MODEL,
+    RETRIEVE_PASSAGES,
+)
 
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
@@ -124,6 +131,30 @@ def _response(reply: Reply) -> Response:
 def guard_input_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state GuardInput."""
     return guard_input(event)
+
+
+@_state(FIND_ANSWER.state)
+def find_answer_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state FindAnswer."""
+    from functions.find_answer import find_answer
+
+    return find_answer(event)
+
+
+@_state(RETRIEVE_PASSAGES.state)
+def retrieve_passages_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state RetrievePassages."""
+    from functions.retrieve_passages import retrieve_passages
+
+    return retrieve_passages(event)
+
+
+@_state(GUARD_PASSAGES.state)
+def guard_passages_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state GuardPassages."""
+    from functions.guard_passages import guard_passages
+
+    return guard_passages(event)
 
 
 @_state(INVOKE_MODEL.state)

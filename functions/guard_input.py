@@ -36,6 +36,7 @@ def guard_input(
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
         "needs_model": request.kind is not Kind.DOCUMENT,
+        "needs_context": request.kind is Kind.PROMPT,
         "text": verdict.text,
         "answer": refusal.to_document() if verdict.blocked else None,
         "record": {"caller": request.caller, "expires": str(expiry(now(), settings.answer_hours))},

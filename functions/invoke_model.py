@@ -13,6 +13,7 @@ from stepguard.guard.no_answer import no_answer
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import GUARD_INPUT
 from stepguard.guard.verdict import Layer
 
 
@@ -22,13 +23,14 @@ def invoke_model(
     models: Models | None = None,
     guardrails: Guardrails | None = None,
 ) -> dict[str, Any]:
-    """`{request, text}` -> the document's `model`; `text` is the question as the input layer returned it.
+    """`{document}` -> the document's `model`. Raises StepguardError.
 
-    Raises StepguardError.
+    The question is the text that the input layer returned. A definition of an older release sends `{request, text}`.
     """
     settings = settings or environment()
-    request = from_document(event.get("request"))
-    question = Question(str(event["text"]), request.passages)
+    document = event.get("document") or {**event, GUARD_INPUT.key: {"text": event["text"]}}
+    request = from_document(document.get("request"))
+    question = Question(str(document[GUARD_INPUT.key]["text"]), request.passages)
     ref = settings.guardrail(Layer.MODEL, request.guardrails)
     if request.kind is Kind.RESPONSE:
         guards = guardrails or Guardrails(scores=request.for_study)

@@ -114,14 +114,16 @@ class AnswerTable:
         update = "SET #status = :status, execution = :execution"
         if execution.answered:
             answer = answers.from_document(execution.output or {}, execution.arn)
-            values |= {f":{key}": {"S": str(value)} for key, value in answer.to_document().items()}
+            document = answer.to_document()
+            values |= {f":{key}": {"S": str(value)} for key, value in document.items() if key != "citations"}
             values |= {
+                ":citations": {"S": json.dumps(document.get("citations", []))},
                 ":got_hits": {"N": str(answer.got_hits)},
                 ":verdicts": {"L": [_verdict_item(verdict) for verdict in answer.verdicts]},
             }
             names |= {"#text": "text", "#source": "source"}
             update += ", #text = :text, outcome = :outcome, #source = :source, got_hits = :got_hits"
-            update += ", verdicts = :verdicts"
+            update += ", citations = :citations, verdicts = :verdicts"
         self._update(row.name, update, "attribute_exists(id)", values, names)
 
     def _update(
@@ -163,7 +165,8 @@ def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
         return row
     try:
         verdicts = [_verdict(item["M"]) for item in values["verdicts"]]
-        answer = answers.read_answer(values, verdicts, str(execution))
+        cited = {"citations": json.loads(values.get("citations") or "[]")}
+        answer = answers.read_answer({**values, **cited}, verdicts, str(execution))
     except (KeyError, TypeError, ValueError):
         # Not an answer: the execution has to be asked.
         return replace(row, status=RUNNING)

@@ -24,7 +24,7 @@ from stepguard.deploy import archive, guardrails
 from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, LambdaPart, find_lambda_part
 from stepguard.deploy.resources import ResourcesError, load_resources
 from stepguard.guard.errors import ConfigurationError
-from stepguard.project.definitions import DefinitionError, check_evaluation
+from stepguard.project.definitions import DefinitionError, check_composed
 from stepguard.project.folder import Project, answers_recorded
 from stepguard.project.guardrail_files import read_guardrail_files
 
@@ -143,17 +143,25 @@ def _embed_definitions(resources: Mapping[str, Any], folder: Path) -> None:
     """Put each state machine's definition where its file is named: cfn-lint and CloudFormation then read it."""
     for name, resource in resources.items():
         if resource.get("Type") == "AWS::StepFunctions::StateMachine":
-            file = folder / str(resource["Properties"]["Definition"])
-            try:
-                resource["Properties"]["Definition"] = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
+            resource["Properties"]["Definition"] = _embedded(name, resource["Properties"]["Definition"], folder)
     if not answers_recorded(json.dumps(resources["ChatStateMachine"]["Properties"]["Definition"])):
         _ask_step_functions(resources)
     try:
-        check_evaluation(folder)
+        check_composed(folder)
     except DefinitionError as error:
         raise PackagingError(str(error)) from None
+
+
+def _embedded(name: str, definition: Any, folder: Path) -> Any:
+    """The definition of a file, or of each file of an `!If`."""
+    if isinstance(definition, Mapping):
+        condition, *files = definition["Fn::If"]
+        return {"Fn::If": [condition, *(_embedded(name, file, folder) for file in files)]}
+    file = folder / str(definition)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackagingError(f"{name}'s definition {file.name} cannot be read: {error}") from None
 
 
 def _ask_step_functions(resources: Mapping[str, Any]) -> None:

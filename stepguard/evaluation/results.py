@@ -21,7 +21,7 @@ from stepguard.evaluation.items import Expected, Labels, Span, labels_of
 from stepguard.guard.bedrock_names import ANONYMIZED, NONE
 from stepguard.guard.chunking import Chunk, Mask, masks_of
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.stages import GUARD_INPUT, STAGES
+from stepguard.guard.stages import ALL, GUARD_INPUT, PARTS, STAGES
 
 EXCERPT_CHARACTERS = 240
 
@@ -164,8 +164,8 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         action=_action(answer, document),
         labels=labels,
         stages=_stages(document, stopped),
-        scores=tuple(score for key in KEYS for score in document.get(key, {}).get("scores") or ()),
-        text_units=_sum(document[key]["text_units"] for key in KEYS if key in document),
+        scores=tuple(score for _, result in _written(document) for score in result.get("scores") or ()),
+        text_units=_sum(result["text_units"] for _, result in _written(document)),
         tokens=document.get("model", {}).get("tokens") or {},
         transitions=_transitions(document),
         milliseconds=_between(_moment(record["StartDate"]), stopped),
@@ -193,7 +193,7 @@ def merge(parts: Sequence[Result]) -> Result:
     worst = max(parts, key=lambda part: list(Action).index(part.action))
     unknown = any(part.found is None for part in parts)
     found = {span for part in parts for span in part.found or ()}
-    stages = [_merged([part.stages for part in parts], stage.state) for stage in STAGES]
+    stages = [_merged([part.stages for part in parts], stage.state) for stage in ALL]
     return Result(
         id=worst.id,
         number=worst.number,
@@ -271,13 +271,19 @@ def _action(answer: Mapping[str, Any] | None, document: Mapping[str, Any]) -> Ac
 
 
 def _stages(document: Mapping[str, Any], stopped: datetime) -> tuple[Mapping[str, Any], ...]:
-    passed = [(stage.state, document[stage.key]) for stage in STAGES if stage.key in document]
+    passed = _written(document)
     moments = [_moment(result["entered"]) for _, result in passed] + [stopped]
     spent = [_between(start, end) for start, end in pairwise(moments)]
     return tuple(
         {"state": state, "outcome": result["outcome"], "findings": result["findings"], "milliseconds": lasted}
         for (state, result), lasted in zip(passed, spent, strict=True)
     )
+
+
+def _written(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The state and the result of each stage that ran, in the workflow's order."""
+    results = [(stage.state, stage.result(document)) for stage in ALL]
+    return [(state, result) for state, result in results if result is not None]
 
 
 _ORDER = ("skipped", "passed", "masked", "blocked")
@@ -309,9 +315,14 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def _transitions(document: Mapping[str, Any]) -> int:
     """The number of states entered, by the document; retries of a Task are extra."""
     stages = [key for key in KEYS if key in document]
-    choices = len(stages) + (GUARD_INPUT.key in stages and len(stages) > 1)  # NeedsModel? follows the first
     refused = (document.get("answer") or {}).get("got_hits") != 1
-    return len(stages) + choices + (2 if refused else 1)  # a Pass and AnswerDontKnow, or AnswerDelivered alone
+    end = 2 if refused else 1  # a Pass and AnswerDontKnow, or AnswerDelivered alone
+    parts = sum(part.result(document) is not None for part in PARTS)
+    if parts:
+        # GatherContext and ContextReady?; each part but RetrievePassages has a Choice, and the box ends in a Pass.
+        return 2 * len(stages) + 2 + parts + (2 if parts > 1 else 1) + 1 + (1 if refused and len(stages) == 1 else end)
+    choices = len(stages) + (GUARD_INPUT.key in stages and len(stages) > 1)  # NeedsModel? follows the first
+    return len(stages) + choices + end
 
 
 def _found(request: Mapping[str, Any], document: Mapping[str, Any], start: int) -> tuple[Span, ...] | None:

@@ -19,7 +19,7 @@ from stepguard.evaluation.metrics import DIGITS, Confusion, percentiles, rate
 from stepguard.evaluation.prices import guardrail_cost, model_cost, workflow_cost
 from stepguard.evaluation.results import Action, Result
 from stepguard.evaluation.sweep import Sweep
-from stepguard.guard.stages import STAGES
+from stepguard.guard.stages import ALL, GUARDED
 
 LOOK_FIRST = 50
 MOST_GROUPS = 1000
@@ -86,7 +86,7 @@ class Scorecard:
     outcomes: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    funnel: dict[str, Counter[str]] = field(default_factory=lambda: {stage.state: Counter() for stage in STAGES})
+    funnel: dict[str, Counter[str]] = field(default_factory=lambda: {stage.state: Counter() for stage in ALL})
     matrix: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     decision: Confusion = field(default_factory=Confusion)
     correct: Counter[bool] = field(default_factory=Counter)
@@ -221,6 +221,7 @@ class Scorecard:
             "funnel": [
                 {"state": state, "reached": sum(counts.values()), **_sorted(counts)}
                 for state, counts in self.funnel.items()
+                if state in GUARDED or counts
             ],
             "labelled": self.decision.total,
             "confusion": {
@@ -241,8 +242,12 @@ class Scorecard:
                 "workflow": workflow_cost(self.children, self.transitions),
             },
             "look_first": [entry for _, entry in sorted(self.first, key=lambda item: item[0], reverse=True)],
-            "timings": {name: percentiles(self.latency[name]) for name in ("item", *(stage.state for stage in STAGES))},
+            "timings": {name: percentiles(self.latency[name]) for name in ("item", *self._timed())},
         }
+
+    def _timed(self) -> list[str]:
+        """The stages that every evaluation has, and the parts of the box that ran."""
+        return [stage.state for stage in ALL if stage.state in GUARDED or self.funnel[stage.state]]
 
     def _policy(self, name: str) -> dict[str, Any]:
         counts = self.policies[name]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.citations import Citation, read_citation
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import STAGES
 from stepguard.guard.verdict import Outcome
@@ -34,6 +35,8 @@ class Source(StrEnum):
     PREPROCESS = "PREPROCESS GUARDRAIL"
     BEDROCK = "BEDROCK GUARDRAIL"
     POSTPROCESS = "POSTPROCESS GUARDRAIL"
+    CURATED = "CURATED ANSWER"
+    KNOWLEDGE = "KNOWLEDGE BASE"
     DOCUMENT = "DOCUMENT"
     RESPONSE = "RESPONSE"
 
@@ -42,9 +45,16 @@ SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONS
 """The source of a delivered text, by the kind of request."""
 
 
+_OPTIONAL = ("citations", "execution", "verdicts")
+"""Members of an answer as JSON that are left out if empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One guarded answer. `got_hits` is QnABot's: 1 when a model or document answered, 0 otherwise."""
+    """One guarded answer. `got_hits` is QnABot's: 1 when a model or document answered, 0 otherwise.
+
+    `citations` are the passages that the text names by number.
+    """
 
     text: str
     outcome: AnswerOutcome
@@ -52,25 +62,36 @@ class Answer:
     got_hits: int
     execution: str | None = None
     verdicts: tuple[Mapping[str, Any], ...] = ()
+    citations: tuple[Citation, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON; `verdicts` is a summary by state and never holds a matched text."""
-        full = {**self.to_document(), "execution": self.execution, "verdicts": [dict(item) for item in self.verdicts]}
-        return {key: value for key, value in full.items() if key not in ("execution", "verdicts") or value}
+        full = {
+            **self.to_document(),
+            "citations": [citation.to_dict() for citation in self.citations],
+            "execution": self.execution,
+            "verdicts": [dict(item) for item in self.verdicts],
+        }
+        return {key: value for key, value in full.items() if key not in _OPTIONAL or value}
 
     def to_document(self) -> dict[str, Any]:
         """The answer in the form of the execution document, without execution and verdicts."""
-        return {
+        document = {
             "text": self.text,
             "outcome": str(self.outcome),
             "source": None if self.source is None else str(self.source),
             "got_hits": self.got_hits,
         }
+        cited = [citation.to_document() for citation in self.citations]
+        return document | ({"citations": cited} if cited else {})
 
 
 def delivered(text: str, source: Source, *outcomes: Outcome) -> Answer:
-    """A text that passed every layer; it is masked when any layer masked. Only a model's text is an answer."""
-    unmasked = AnswerOutcome.ANSWERED if source is Source.LLM else AnswerOutcome.PASSED
+    """A text that passed every layer; it is masked when any layer masked.
+
+    A document or a given response is passed, not answered.
+    """
+    unmasked = AnswerOutcome.PASSED if source in (Source.DOCUMENT, Source.RESPONSE) else AnswerOutcome.ANSWERED
     return Answer(text, AnswerOutcome.MASKED if Outcome.MASKED in outcomes else unmasked, source, got_hits=1)
 
 
@@ -119,6 +140,7 @@ def read_answer(answer: Mapping[str, Any], verdicts: Iterable[Mapping[str, Any]]
         int(answer["got_hits"]),
         execution,
         tuple(sorted(verdicts, key=lambda verdict: order.index(verdict["state"]))),
+        tuple(map(read_citation, answer.get("citations") or ())),
     )
 
 

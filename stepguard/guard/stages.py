@@ -1,9 +1,10 @@
-"""The guarded stages of the workflow: which state runs which layer, and where the document holds its result."""
+"""The stages of the workflow: which state runs which layer, and where the document holds its result."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stepguard.guard.verdict import Direction, Layer
 
@@ -21,16 +22,63 @@ class Stage:
     layer: Layer
     label: str
 
+    def result(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the stage wrote into an execution document; None if it did not run."""
+        return _member(document, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the box GatherContext of statemachine/gather.asl.json, which has no layer of the three.
+
+    `key` is the member of the document's `context` that the state writes.
+    """
+
+    key: str
+    state: str
+    label: str
+
+    def result(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the part wrote into an execution document; None if it did not run."""
+        return _member(context_of(document), self.key)
+
+
+CONTEXT = "context"
+"""The member of the execution document that the box writes."""
 
 GUARD_INPUT = Stage("input_guard", "GuardInput", Layer.PREPROCESS, "input")
 INVOKE_MODEL = Stage("model", "InvokeModel", Layer.MODEL, "model")
 GUARD_ANSWER = Stage("answer_guard", "GuardAnswer", Layer.POSTPROCESS, "answer")
 
-STAGES = (GUARD_INPUT, INVOKE_MODEL, GUARD_ANSWER)
-"""All stages in the order of the workflow."""
+FIND_ANSWER = Part("found", "FindAnswer", "curated")
+RETRIEVE_PASSAGES = Part("passages", "RetrievePassages", "retrieval")
+GUARD_PASSAGES = Part("passage_guard", "GuardPassages", "passages")
 
-STAGE_OF = {stage.state: stage for stage in STAGES}
-"""The stages by state."""
+STAGES = (GUARD_INPUT, INVOKE_MODEL, GUARD_ANSWER)
+"""The guarded stages in the order of the workflow."""
+
+PARTS = (FIND_ANSWER, RETRIEVE_PASSAGES, GUARD_PASSAGES)
+"""The parts of the box in the order of the workflow, between the first guarded stage and the second."""
+
+ALL: tuple[Stage | Part, ...] = (GUARD_INPUT, *PARTS, INVOKE_MODEL, GUARD_ANSWER)
+"""All that write an outcome and findings, in the order of the workflow."""
+
+STAGE_OF: Mapping[str, Stage | Part] = {stage.state: stage for stage in ALL}
+"""All of them by state."""
+
+GUARDED = frozenset(stage.state for stage in STAGES)
+"""The states of the guarded stages."""
+
+
+def context_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the box has written into an execution document so far; empty without the box."""
+    return _member(document, CONTEXT) or {}
+
+
+def _member(document: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
+    held = document.get(key)
+    return held if isinstance(held, Mapping) else None
+
 
 DIRECTIONS: Mapping[str, tuple[Direction, ...]] = {
     Layer.PREPROCESS: (Direction.INPUT,),

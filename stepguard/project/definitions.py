@@ -1,24 +1,29 @@
-"""The evaluation's state machine runs the chat's own states: evaluate.asl.json holds a generated copy of them.
+"""State machines made of others: assistant.asl.json, evaluate.asl.json and evaluate_assistant.asl.json.
 
     python -m stepguard.project.definitions [--check] [FOLDER]
 
-The Map state EvaluateItems of statemachine/evaluate.asl.json has the states of chat.asl.json as its item processor. All
-other parts of the file are written by hand. This module replaces only that copy, so that it never differs from its
-source; every reader of a definition takes the complete file. The copy leaves out the states that write an answer to the
-table of the API: an item's answer is in the results of its evaluation.
+assistant.asl.json is chat.asl.json with the box of gather.asl.json. The Map state EvaluateItems of evaluate.asl.json
+has the states of chat.asl.json as its item processor, that of evaluate_assistant.asl.json those of assistant.asl.json;
+their other parts are written by hand in evaluate.asl.json. The composed files are committed, and this module checks
+that they never differ from their sources; every reader of a definition takes a complete file. An item leaves out the
+states that write an answer to the table of the API: its answer is in the results of its evaluation.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stepguard.guard.errors import Throttled
 
-CHAT, EVALUATE = "chat.asl.json", "evaluate.asl.json"
+CHAT, GATHER, ASSISTANT = "chat.asl.json", "gather.asl.json", "assistant.asl.json"
+EVALUATE, EVALUATE_ASSISTANT = "evaluate.asl.json", "evaluate_assistant.asl.json"
+
+BOX = "GatherContext"
+"""The Parallel state that gathers what an answer rests on; it is in the assistant only."""
 
 ITEMS = "EvaluateItems"
 """The Map state that runs the chat's states."""
@@ -40,11 +45,49 @@ _RECORDED = ("verdict", "record.$")
 
 
 class DefinitionError(Exception):
-    """A definition cannot be read, or evaluate.asl.json does not hold the states of chat.asl.json."""
+    """A definition cannot be read, or a composed one does not hold the states of its sources."""
+
+
+def compose_assistant(chat: str, gather: str) -> str:
+    """chat.asl.json with the states of gather.asl.json; both are JSON texts.
+
+    A state of the same name replaces the chat's. A state that nothing leads to any more is left out. Raises ValueError,
+    KeyError or TypeError for a text that is no such definition.
+    """
+    definition: dict[str, Any] = json.loads(chat)
+    box: dict[str, Any] = json.loads(gather)["States"]
+    before = definition["States"]
+    states: dict[str, Any] = {}
+    for name, state in before.items():
+        states[name] = box.get(name, state)
+        if name in box:
+            states |= {added: state for added, state in box.items() if added not in before}
+    reached = _reached(states, definition["StartAt"])
+    definition["Comment"] = f"{definition['Comment']} Its context comes from the box {BOX}."
+    definition["States"] = {name: state for name, state in states.items() if name in reached}
+    return _written(definition)
+
+
+def _reached(states: Mapping[str, Any], start: str) -> set[str]:
+    reached: set[str] = set()
+    open_states = [start]
+    while open_states:
+        name = open_states.pop()
+        if name not in reached:
+            reached.add(name)
+            open_states += _targets({key: value for key, value in states[name].items() if key != "Branches"})
+    return reached
+
+
+def _targets(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        inner = [name for item in value.values() for name in _targets(item)]
+        return inner + [value[key] for key in ("Next", "Default") if isinstance(value.get(key), str)]
+    return [name for item in value for name in _targets(item)] if isinstance(value, list) else []
 
 
 def compose_evaluation(evaluate: str, chat: str) -> str:
-    """evaluate.asl.json with the states of chat.asl.json as its item processor; both are JSON texts.
+    """evaluate.asl.json with the states of `chat` as its item processor; both are JSON texts.
 
     Composing twice changes nothing. ProcessorConfig, with its ExecutionType (EXPRESS, STANDARD or a `${placeholder}`),
     stays as it is. Raises ValueError, KeyError or TypeError for a text that is no such definition.
@@ -52,16 +95,24 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
     definition: dict[str, Any] = json.loads(evaluate)
     source = json.loads(chat)
     states = without_records(source["States"])
-    for state in states.values():
-        if state["Type"] == "Task":
-            state["ResultSelector"] |= _KEPT
-            for retrier in state["Retry"]:
-                if Throttled.__name__ in retrier["ErrorEquals"]:
-                    retrier["MaxAttempts"] = ITEM_ATTEMPTS
-            for name in _RECORDED:
-                state["ResultSelector"].pop(name, None)
+    for state in lambda_tasks(states):
+        state["ResultSelector"] |= _KEPT
+        for retrier in state["Retry"]:
+            if Throttled.__name__ in retrier["ErrorEquals"]:
+                retrier["MaxAttempts"] = ITEM_ATTEMPTS
+        for name in _RECORDED:
+            state["ResultSelector"].pop(name, None)
     definition["States"][ITEMS]["ItemProcessor"] |= {"StartAt": source["StartAt"], "States": states}
-    return json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
+    return _written(definition)
+
+
+def lambda_tasks(states: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The states that call a Lambda, those inside a box included."""
+    for state in states.values():
+        if state["Type"] == "Task" and not str(state["Resource"]).startswith(RECORDS):
+            yield state
+        for branch in state.get("Branches", ()):
+            yield from lambda_tasks(branch["States"])
 
 
 def without_records(states: dict[str, Any]) -> dict[str, Any]:
@@ -82,38 +133,64 @@ def _past(state: str, after: dict[str, str]) -> str:
     return state
 
 
-def check_evaluation(folder: Path) -> None:
-    """Raise DefinitionError unless the folder's evaluate.asl.json holds the states of its chat.asl.json."""
-    evaluate, composed = _composed(folder)
-    if json.loads(evaluate) != json.loads(composed):
-        command = "python -m stepguard.project.definitions"
-        raise DefinitionError(f"{EVALUATE} does not hold the states of {CHAT}: run `{command} {folder}`.")
+def check_composed(folder: Path) -> None:
+    """Raise DefinitionError unless each composed file of the folder holds the states of its sources."""
+    for name, composed in compose(folder).items():
+        if json.loads(_read(folder, name)) != json.loads(composed):
+            command = f"python -m stepguard.project.definitions {folder}"
+            raise DefinitionError(f"{name} does not hold the states of {' and '.join(SOURCES[name])}: run `{command}`.")
 
 
-def write_evaluation(folder: Path) -> None:
-    """Write the folder's evaluate.asl.json again, from itself and chat.asl.json. Raises DefinitionError, OSError."""
-    _, composed = _composed(folder)
-    (folder / EVALUATE).write_text(composed, encoding="utf-8")
+def write_composed(folder: Path) -> None:
+    """Write the folder's composed files again. Raises DefinitionError, OSError."""
+    for name, composed in compose(folder).items():
+        (folder / name).write_text(composed, encoding="utf-8")
 
 
-def _composed(folder: Path) -> tuple[str, str]:
+SOURCES = {
+    ASSISTANT: (CHAT, GATHER),
+    EVALUATE: (CHAT,),
+    EVALUATE_ASSISTANT: (EVALUATE, ASSISTANT),
+}
+"""The files of which each composed file is made; evaluate.asl.json has parts of its own as well."""
+
+
+def compose(folder: Path) -> dict[str, str]:
+    """The composed files of a folder, by name. Raises DefinitionError."""
+    chat, gather, evaluate = (_read(folder, name) for name in (CHAT, GATHER, EVALUATE))
+    assistant = _composed(folder, ASSISTANT, compose_assistant, chat, gather)
+    return {
+        ASSISTANT: assistant,
+        EVALUATE: _composed(folder, EVALUATE, compose_evaluation, evaluate, chat),
+        EVALUATE_ASSISTANT: _composed(folder, EVALUATE_ASSISTANT, compose_evaluation, evaluate, assistant),
+    }
+
+
+def _read(folder: Path, name: str) -> str:
     try:
-        evaluate, chat = ((folder / name).read_text(encoding="utf-8") for name in (EVALUATE, CHAT))
-        return evaluate, compose_evaluation(evaluate, chat)
+        return (folder / name).read_text(encoding="utf-8")
     except OSError as error:
         raise DefinitionError(f"{error.filename} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DefinitionError(
-            f"{EVALUATE} or {CHAT} in {folder} is not a state machine of stepguard: {error!r}."
-        ) from None
+
+
+def _composed(folder: Path, name: str, function: Callable[[str, str], str], *sources: str) -> str:
+    try:
+        return function(*sources)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        files = " or ".join(dict.fromkeys((name, *SOURCES[name])))
+        raise DefinitionError(f"{files} in {folder} is not a state machine of stepguard: {error!r}.") from None
+
+
+def _written(definition: Mapping[str, Any]) -> str:
+    return json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0, or 1 when the file cannot be written or, with --check, does not hold the chat's states."""
+    """Exit code 0, or 1 when a file cannot be written or, with --check, does not hold its sources' states."""
     words = [word for word in arguments if word != "--check"]
     folder = Path(words[0] if words else "statemachine")
     try:
-        (check_evaluation if "--check" in arguments else write_evaluation)(folder)
+        (check_composed if "--check" in arguments else write_composed)(folder)
     except (DefinitionError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

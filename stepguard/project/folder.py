@@ -95,22 +95,25 @@ class Project:
                 "needed, its lambda_memory_size, both numbers."
             ) from None
 
-    def chat_definition(self, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
+    def chat_definition(
+        self, function_arns: Mapping[str, str], table: str = ANSWERS, *, assistant: bool = False
+    ) -> str:
         """statemachine/chat.asl.json with each `${GuardInputFunctionArn}` replaced, as CloudFormation does it.
 
         `function_arns` maps a Lambda's name (guard_input) to its ARN; `table` is the name of the table of answers.
-        Raises ConfigurationError for a missing Lambda.
+        The `assistant` is the same with the box of gather.asl.json. Raises ConfigurationError for a missing Lambda.
         """
-        return self._definition("chat", function_arns, table)
+        return self._definition("assistant" if assistant else "chat", function_arns, table)
 
     @property
     def records_answers(self) -> bool:
         """Whether the chat's definition writes answers to the table; an ejected one of an older version does not."""
         return answers_recorded(self._text("chat"))
 
-    def evaluation_definition(self, function_arns: Mapping[str, str]) -> str:
-        """statemachine/evaluate.asl.json with the Lambdas' ARNs. Raises ConfigurationError."""
-        return self._definition("evaluate", function_arns)
+    def evaluation_definition(self, function_arns: Mapping[str, str], *, assistant: bool = False) -> str:
+        """statemachine/evaluate.asl.json, or that of the assistant, with the Lambdas' ARNs. Raises
+        ConfigurationError."""
+        return self._definition("evaluate_assistant" if assistant else "evaluate", function_arns)
 
     def _definition(self, name: str, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
         text = self._text(name)

@@ -97,13 +97,13 @@ class Visit:
 
     @cached_property
     def result(self) -> Mapping[str, Any] | None:
-        """The result of a guard stage or the model call: `{outcome, findings, ...}`; None for other states."""
+        """The result of a guard stage, a part of the box or the model call: `{outcome, findings, ...}`; None for other
+        states."""
         stage = STAGE_OF.get(self.state)
         if stage is None:
             return None
         output = parsed(self.output)
-        result = output.get(stage.key) if isinstance(output, dict) else None
-        return result if isinstance(result, dict) else None
+        return stage.result(output) if isinstance(output, dict) else None
 
     @property
     def findings(self) -> list[dict[str, Any]]:
@@ -153,7 +153,7 @@ class Trace:
         return [visit.state for visit in self.visits]
 
     def stages(self) -> list[dict[str, Any]]:
-        """The guard stages and the model call, in order."""
+        """The guard stages, the parts of the box and the model call, in order."""
         return [visit.to_stage() for visit in self.visits if visit.state in STAGE_OF]
 
 

@@ -11,7 +11,7 @@ from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED, NONE
 from stepguard.guard.grounding import UNGROUNDED, is_ungrounded
 from stepguard.guard.settings import REASONING_BLOCKS
-from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGE_OF
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, GUARDED, INVOKE_MODEL, STAGE_OF, STAGES
 from stepguard.trace.diff import mapping
 from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
 from stepguard.trace.failure import failure_of
@@ -54,7 +54,7 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
         return _running(trace)
     if trace.status != "SUCCEEDED":
         return _failed(trace, names or {})
-    stages = {visit.state: visit for visit in trace.visits if visit.state in STAGE_OF}
+    stages = {visit.state: visit for visit in trace.visits if visit.state in GUARDED}
     blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
     if blocked is not None:
         return _blocked(trace, blocked, names or {})
@@ -151,7 +151,8 @@ def guardrail_of(trace: Trace, visit: Visit, names: Mapping[str, str]) -> dict[s
     ref = mapping(result_of_lambda(visit).get("guardrail"))
     if not ref:
         request = mapping(mapping(parsed(trace.input)).get("request"))
-        ref = mapping(mapping(request.get("guardrails")).get(STAGE_OF[visit.state].layer))
+        layers = {stage.state: stage.layer for stage in STAGES}
+        ref = mapping(mapping(request.get("guardrails")).get(layers.get(visit.state, "")))
     if not isinstance(ref.get("id"), str):
         return {}
     name = names.get(ref["id"])

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.stages import STAGE_OF
+from stepguard.guard.stages import CONTEXT, STAGE_OF, Part
 from stepguard.trace.diff import mapping
 from stepguard.trace.events import EPOCH
 from stepguard.trace.model import Attempt, Trace, Visit
@@ -31,8 +31,11 @@ def read_result(line: Mapping[str, Any]) -> Trace:
         if not isinstance(state, str) or not (spent is None or isinstance(spent, int | float)):
             raise InvalidRequest("The line's stages are not those of an evaluation's results.")
         error = stage.get("error") if isinstance(stage.get("error"), str) else None
-        key = STAGE_OF[state].key if state in STAGE_OF else state
-        written = {key: {"outcome": stage.get("outcome"), "findings": stage.get("findings")}}
+        found = {"outcome": stage.get("outcome"), "findings": stage.get("findings")}
+        known = STAGE_OF.get(state)
+        written: dict[str, Any] = {known.key if known else state: found}
+        if isinstance(known, Part):
+            written = {CONTEXT: written}
         tries = stage.get("attempts")
         count = tries if isinstance(tries, int) and 0 < tries < 100 else 1
         attempts = [Attempt("failed", at)] * (count - 1) + [

@@ -17,17 +17,18 @@ from stepguard.deploy.lambda_part import LAMBDA_PART
 from stepguard.guard.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
-STATES = {
-    name: state
-    for machine in ("chat", "evaluate")
-    for name, state in json.loads((ROOT / "statemachine" / f"{machine}.asl.json").read_text("utf-8"))["States"].items()
-}
+MACHINES = [
+    json.loads((ROOT / "statemachine" / f"{machine}.asl.json").read_text("utf-8"))["States"]
+    for machine in ("chat", "evaluate", "assistant")
+]
+MACHINES += [branch["States"] for branch in MACHINES[-1]["GatherContext"]["Branches"]]
+STATES = {name: state for machine in MACHINES for name, state in machine.items()}
 TASKS = {name: state for name, state in STATES.items() if state.get("Resource") == "arn:aws:states:::lambda:invoke"}
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["stages"]["dev"]
 LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
 
 
-LATE = {"invoke_model", "prepare_corpus", "summarize_corpus"}
+LATE = {"find_answer", "retrieve_passages", "guard_passages", "invoke_model", "prepare_corpus", "summarize_corpus"}
 """Imported at their first event: neither the API nor the guards wait for them."""
 
 

@@ -23,11 +23,14 @@ FILES = [
     "functions/chat_api.py",
     "functions/evaluations_api.py",
     "functions/executions_api.py",
+    "functions/find_answer.py",
     "functions/guard_answer.py",
     "functions/guard_input.py",
+    "functions/guard_passages.py",
     "functions/invoke_model.py",
     "functions/paging.py",
     "functions/prepare_corpus.py",
+    "functions/retrieve_passages.py",
     "functions/routes.py",
     "functions/summarize_corpus.py",
     "stepguard/__init__.py",
@@ -83,6 +86,7 @@ FILES = [
     "stepguard/guard/bedrock_names.py",
     "stepguard/guard/callers.py",
     "stepguard/guard/chunking.py",
+    "stepguard/guard/citations.py",
     "stepguard/guard/control_tokens.py",
     "stepguard/guard/cursors.py",
     "stepguard/guard/errors.py",
@@ -211,7 +215,7 @@ def test_an_evaluation_that_drifted_from_the_chat_is_refused(project: Path) -> N
     """An evaluation of other states than those deployed would measure nothing; the message says what to run."""
     chat = project / "statemachine" / "chat.asl.json"
     chat.write_text(chat.read_text(encoding="utf-8").replace('TimeoutSeconds": 300', 'TimeoutSeconds": 299'))
-    with pytest.raises(PackagingError, match=r"does not hold the states of chat\.asl\.json: run"):
+    with pytest.raises(PackagingError, match=r"does not hold the states of chat\.asl\.json and gather\.asl\.json: run"):
         package(project, "build/package")
 
 

@@ -83,6 +83,9 @@ def test_every_handler_of_the_template_is_in_the_zip(built: Built, ran: dict[str
     assert handlers == {
         "APIHandler": "app.app",
         "GuardInput": "app.guard_input_lambda",
+        "FindAnswer": "app.find_answer_lambda",
+        "RetrievePassages": "app.retrieve_passages_lambda",
+        "GuardPassages": "app.guard_passages_lambda",
         "InvokeModel": "app.invoke_model_lambda",
         "GuardAnswer": "app.guard_answer_lambda",
         "PrepareCorpus": "app.prepare_corpus_lambda",

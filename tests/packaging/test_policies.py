@@ -49,6 +49,9 @@ ACTIONS = {
         "states:StartSyncExecution",
     },
     "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "FindAnswerRole": LAMBDA,
+    "RetrievePassagesRole": LAMBDA,
+    "GuardPassagesRole": LAMBDA,
     "InvokeModelRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
     "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "PrepareCorpusRole": LAMBDA
@@ -76,15 +79,17 @@ ACTIONS = {
 }
 """Everything that any role of the stack may do."""
 
-LAMBDAS = ("ApiHandler", "GuardAnswer", "GuardInput", "InvokeModel", "PrepareCorpus", "SummarizeCorpus")
+PARTS = ("FindAnswer", "RetrievePassages", "GuardPassages")
+CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
+LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
 _PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail-profile/*"
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
 STAGES_OF = {
-    "ChatStateMachineRole": ("GuardInput", "InvokeModel", "GuardAnswer"),
-    "EvaluateStateMachineRole": ("GuardInput", "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus"),
+    "ChatStateMachineRole": CALLED,
+    "EvaluateStateMachineRole": (*CALLED, "PrepareCorpus", "SummarizeCorpus"),
 }
 """The Lambdas that each state machine calls."""
 EXPLAINED = {
@@ -146,7 +151,7 @@ EXPLAINED = {
         )
     },
 } | {
-    (role, "InvokeStages", f"${{{function}.Arn}}:*"): "the function's published versions, which have numbers"
+    (role, "InvokeParts" if function in PARTS else "InvokeStages", f"${{{function}.Arn}}:*"): "the function's published versions, which have numbers"
     for role, functions in STAGES_OF.items()
     for function in functions
 }
@@ -210,8 +215,9 @@ def test_the_api_follows_the_evaluations_only(built: Built) -> None:
 
     Which action knows which resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
     """
-    definition = built.resources("AWS::StepFunctions::StateMachine")["EvaluateStateMachine"]["Definition"]
-    (label,) = [state["Label"] for state in definition["States"].values() if state["Type"] == "Map"]
+    definitions = built.resources("AWS::StepFunctions::StateMachine")["EvaluateStateMachine"]["Definition"]["Fn::If"][1:]
+    labels = [state["Label"] for machine in definitions for state in machine["States"].values() if "Label" in state]
+    (label,) = set(labels)
     machine = "${EvaluateStateMachine.Name}"
     allowed = {
         text: set(statement["Action"])

@@ -62,14 +62,15 @@ def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> Non
 
 
 def test_the_definitions_are_the_files(built: Built) -> None:
-    """The chat's, twice, and the evaluation's."""
-    chat, evaluate = (
+    """The chat's, twice, and the evaluation's; with Assistant=yes those with the box."""
+    chat, assistant, evaluate, evaluate_assistant = (
         json.loads((built.root / "statemachine" / f"{name}.asl.json").read_text(encoding="utf-8"))
-        for name in ("chat", "evaluate")
+        for name in ("chat", "assistant", "evaluate", "evaluate_assistant")
     )
     machines = built.resources("AWS::StepFunctions::StateMachine")
-    assert machines["ChatStateMachine"]["Definition"] == machines["ChatExpressStateMachine"]["Definition"] == chat
-    assert machines["EvaluateStateMachine"]["Definition"] == evaluate
+    for name in ("ChatStateMachine", "ChatExpressStateMachine"):
+        assert machines[name]["Definition"] == {"Fn::If": ["AssistantOn", assistant, chat]}
+    assert machines["EvaluateStateMachine"]["Definition"] == {"Fn::If": ["AssistantOn", evaluate_assistant, evaluate]}
 
 
 def test_the_state_machine_keeps_a_history_and_logs_no_text(built: Built) -> None:

@@ -12,7 +12,10 @@ from samtranslator.translator.translator import Translator
 from stepguard.deploy.versions import freeze
 from tests.packaging.conftest import Built
 
-STAGES = {"GuardInput", "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus"}
+STAGES = {
+    "GuardInput", "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
+    "SummarizeCorpus",
+}  # fmt: skip
 
 
 @pytest.fixture(name="region", autouse=True)

@@ -23,16 +23,16 @@ Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
 """Runs `{"request": ...}` with these stages; gives status, output, error, the events of the history, and the row of
 the table of answers."""
 
-NAMES = ("guard_input", "invoke_model", "guard_answer")
-DEFINITION = builtin_project().chat_definition(
-    {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
-)
+NAMES = ("guard_input", "find_answer", "retrieve_passages", "guard_passages", "invoke_model", "guard_answer")
+ARNS = {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
+DEFINITION = builtin_project().chat_definition(ARNS)
+ASSISTANT = builtin_project().chat_definition(ARNS, assistant=True)
 ROLE = "arn:aws:iam::123456789012:role/test"
 DEADLINE_SECONDS = 20
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Run]:
+def embedded(folder: Path, definition: str = DEFINITION) -> Iterator[Run]:
     """The embedded AWS's engine, with a clock that jumps over every wait."""
     stages: dict[str, Stage] = {}
 
@@ -46,7 +46,7 @@ def embedded(folder: Path) -> Iterator[Run]:
     states = StepFunctions(
         folder / "states.sqlite3", invoke, clock=VirtualClock(), clients=lambda service: table.fake.client
     )
-    machine = states.create_state_machine({"name": "chat", "definition": DEFINITION, "roleArn": ROLE})[
+    machine = states.create_state_machine({"name": "chat", "definition": definition, "roleArn": ROLE})[
         "stateMachineArn"
     ]
 
@@ -66,7 +66,7 @@ def embedded(folder: Path) -> Iterator[Run]:
 
 
 @contextmanager
-def by_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def by_moto(monkeypatch: pytest.MonkeyPatch, definition: str = DEFINITION) -> Iterator[Run]:
     """moto's interpreter, its Lambda backend handing every invocation to the stages, its retries not waiting."""
     from moto.awslambda_simple.models import LambdaSimpleBackend
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
@@ -107,7 +107,7 @@ def by_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         )
-        machine = states.create_state_machine(name="chat", definition=DEFINITION, roleArn=ROLE)["stateMachineArn"]
+        machine = states.create_state_machine(name="chat", definition=definition, roleArn=ROLE)["stateMachineArn"]
 
         def run(document: Mapping[str, Any], stage: Stage) -> Mapping[str, Any]:
             name = f"run-{len(stages)}"

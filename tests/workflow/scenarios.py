@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.find_answer import find_answer
 from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
+from functions.guard_passages import guard_passages
 from functions.invoke_model import invoke_model
+from functions.retrieve_passages import retrieve_passages
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Models
 from stepguard.guard.errors import StepguardError
@@ -78,6 +81,9 @@ class Stages:
         models = Models(runtime.client, guardrails=guardrails)
         self._handlers: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "guard_input": lambda event: guard_input(event, settings, guardrails),
+            "find_answer": find_answer,
+            "retrieve_passages": retrieve_passages,
+            "guard_passages": guard_passages,
             "invoke_model": lambda event: invoke_model(event, settings, models, guardrails),
             "guard_answer": lambda event: guard_answer(event, settings, guardrails),
         }
@@ -111,6 +117,8 @@ EMPTY = {"text": EMPTYMESSAGE, "got_hits": 0}
 INPUT = {
     "outcome": "passed",
     "needs_model": True,
+    "needs_context": True,
+    "citations": [],
     "blocked": False,
     "text": "t",
     "findings": [],

@@ -41,6 +41,8 @@ def guard(event: dict[str, Any], answers: bool) -> dict[str, Any]:
         "outcome": "blocked" if blocked else "passed",
         "blocked": blocked,
         "needs_model": False,
+        "needs_context": False,
+        "citations": [],
         "text": text,
         "findings": [],
         "scores": [],

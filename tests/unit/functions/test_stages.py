@@ -49,6 +49,7 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "guardrail": {"id": "abc123abc123", "version": "1"},
         "blocked": False,
         "needs_model": needs_model,
+        "needs_context": request_["kind"] == "prompt",
         "text": looked_at,
         "answer": None,
         "record": {"caller": request_["caller"], "expires": str(1_000 + 24 * 3600)},

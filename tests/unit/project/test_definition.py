@@ -43,20 +43,40 @@ def test_the_item_processor_is_the_chat_workflow() -> None:
     assert processor["States"] == json.loads(text)
 
 
-def test_the_committed_file_is_what_make_definitions_writes() -> None:
+def test_the_committed_files_are_what_make_definitions_writes() -> None:
     """Byte for byte: composing again changes nothing."""
-    assert definitions.compose_evaluation(EVALUATE, CHAT) == EVALUATE
+    for name, composed in definitions.compose(ROOT / "statemachine").items():
+        assert (ROOT / "statemachine" / name).read_text(encoding="utf-8") == composed
+
+
+def test_the_assistant_is_the_chat_with_the_box() -> None:
+    """Every state but the replaced one and the one that it makes needless is the chat's own."""
+    chat, gather, assistant = (
+        json.loads((ROOT / "statemachine" / name).read_text(encoding="utf-8"))["States"]
+        for name in (definitions.CHAT, definitions.GATHER, definitions.ASSISTANT)
+    )
+    assert assistant == {name: state for name, state in chat.items() if name != "NeedsModel?"} | gather
+
+
+def test_the_assistants_evaluation_has_its_states() -> None:
+    """Those that record left out; each task of the box keeps when it was entered, as the others do."""
+    processor = json.loads((ROOT / "statemachine" / definitions.EVALUATE_ASSISTANT).read_text(encoding="utf-8"))
+    states = processor["States"]["EvaluateItems"]["ItemProcessor"]["States"]
+    assert not [name for name in states if name.startswith("Record")]
+    tasks = list(definitions.lambda_tasks(states))
+    assert len(tasks) == 6
+    assert all(task["ResultSelector"]["entered.$"] == "$$.State.EnteredTime" for task in tasks)
 
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
-    """A copy of both definitions."""
-    for name in (definitions.CHAT, definitions.EVALUATE):
-        shutil.copy2(ROOT / "statemachine" / name, tmp_path / name)
+    """A copy of all definitions."""
+    for file in (ROOT / "statemachine").glob("*.asl.json"):
+        shutil.copy2(file, tmp_path / file.name)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [definitions.CHAT, definitions.EVALUATE])
+@pytest.mark.parametrize("name", [definitions.CHAT, *definitions.SOURCES])
 def test_a_changed_state_is_drift_until_the_file_is_written_again(
     folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,9 +106,11 @@ def test_the_execution_type_is_kept() -> None:
 
 def test_every_placeholder_stands_for_a_lambda() -> None:
     """Those of the chat as well."""
-    names = ("guard_input", "invoke_model", "guard_answer", "prepare_corpus", "summarize_corpus")
-    arns = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in names}
-    assert "${" not in builtin_project().evaluation_definition(arns)
+    project = builtin_project()
+    arns = {entry.name: f"arn:aws:lambda:us-east-1:000000000000:function:{entry.name}" for entry in project.lambdas()}
+    for assistant in (False, True):
+        assert "${" not in project.evaluation_definition(arns, assistant=assistant)
+        assert "${" not in project.chat_definition(arns, assistant=assistant)
 
 
 @pytest.mark.parametrize("state", ["PrepareCorpus", "SummarizeCorpus"])
