@@ -10,7 +10,7 @@ from stepguard.evaluation.detail import WHOLE_CHARACTERS, pieces_of
 from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import NONE
 from stepguard.guard.chunking import Chunk
-from stepguard.guard.stages import STAGE_OF
+from stepguard.guard.stages import STAGE_OF, Stage
 
 BLOCK = 250
 """Items in one block of the page."""
@@ -51,7 +51,8 @@ def blocks(details: Iterable[str]) -> Iterator[list[str]]:
 
 def _stage(stage: Mapping[str, Any], scores: Iterable[Mapping[str, Any]]) -> list[Any]:
     """`[state, outcome, milliseconds, [[policy/name, action, measure, direction], ...]]`, what acted first."""
-    layer = STAGE_OF[stage["state"]].layer if stage["state"] in STAGE_OF else None
+    known = STAGE_OF.get(stage["state"])
+    layer = known.layer if isinstance(known, Stage) else None
     seen = [item for item in scores if item.get("layer") == layer and item.get("confidence") != NONE]
     listed = sorted([*stage["findings"], *seen], key=lambda item: item["action"] == NONE)
     rows = [

@@ -151,7 +151,11 @@ EXPLAINED = {
         )
     },
 } | {
-    (role, "InvokeParts" if function in PARTS else "InvokeStages", f"${{{function}.Arn}}:*"): "the function's published versions, which have numbers"
+    (
+        role,
+        "InvokeParts" if function in PARTS else "InvokeStages",
+        f"${{{function}.Arn}}:*",
+    ): "the function's published versions, which have numbers"
     for role, functions in STAGES_OF.items()
     for function in functions
 }
@@ -215,7 +219,9 @@ def test_the_api_follows_the_evaluations_only(built: Built) -> None:
 
     Which action knows which resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
     """
-    definitions = built.resources("AWS::StepFunctions::StateMachine")["EvaluateStateMachine"]["Definition"]["Fn::If"][1:]
+    definitions = built.resources("AWS::StepFunctions::StateMachine")["EvaluateStateMachine"]["Definition"]["Fn::If"][
+        1:
+    ]
     labels = [state["Label"] for machine in definitions for state in machine["States"].values() if "Label" in state]
     (label,) = set(labels)
     machine = "${EvaluateStateMachine.Name}"
