@@ -72,7 +72,7 @@ def _write(
         return read_corpus(objects, Address(*run.corpus), run.kind, meter)
 
     name = str(Address(*run.corpus))
-    chosen = Selection(name, read, limits, estimator, guardrails, run.id, run.sample, run.seed, run.layers)
+    chosen = Selection(name, read, limits, estimator, guardrails, run.id, run.sample, run.seed, run.layers, run.repeat)
     with items.open("w", encoding="utf-8") as target:
         target.writelines(json.dumps(line) + "\n" for line in chosen.map_lines())
     left_out = _left_out(run, objects)

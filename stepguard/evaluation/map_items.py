@@ -6,7 +6,7 @@ summary; guards do not read it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +53,13 @@ def map_lines(
             about["labels"] = labels
         check_size(request, json_bytes(labels) if labels else 0)
         yield {"item": about, "request": request.to_document()}
+
+
+def repeated(lines: Iterable[dict[str, Any]], times: int) -> Iterator[dict[str, Any]]:
+    """The lines of one item so many times; `repeat` numbers the times."""
+    for line in lines:
+        for number in range(times):
+            yield line | {"item": {**line["item"], "repeat": number, "repeats": times}}
 
 
 def _layers(guardrails: Guardrails, layers: tuple[Layer, ...] | None) -> dict[str, Any]:

@@ -55,7 +55,37 @@ class Confusion:
         }
 
 
-def rate(hits: int, total: int) -> dict[str, float] | None:
+@dataclass(slots=True)
+class Agreement:
+    """How far the verdicts of items that ran several times agree.
+
+    Items are independent, the verdicts of one item are not: the intervals count items. Wilson's interval is also safe
+    for a mean of shares, which varies no more than a share with the same mean.
+    """
+
+    items: int = 0
+    identical: int = 0
+    verdicts: int = 0
+    shares: float = 0.0
+
+    def add(self, agreeing: int, verdicts: int) -> None:
+        """Count one item: so many of its verdicts are the most frequent one."""
+        self.items, self.verdicts = self.items + 1, self.verdicts + verdicts
+        self.identical += agreeing == verdicts
+        self.shares += agreeing / verdicts
+
+    def to_dict(self) -> dict[str, Any]:
+        """`agreeing` is the mean share of an item's verdicts that are its most frequent one, `identical` the share of
+        the items whose verdicts are all the same."""
+        return {
+            "items": self.items,
+            "verdicts": self.verdicts,
+            "agreeing": rate(self.shares, self.items),
+            "identical": rate(self.identical, self.items),
+        }
+
+
+def rate(hits: float, total: int) -> dict[str, float] | None:
     """A share with its 95 % Wilson interval: `{"value", "low", "high"}`."""
     if not total:
         return None
@@ -63,7 +93,7 @@ def rate(hits: int, total: int) -> dict[str, float] | None:
     return {"value": round(hits / total, DIGITS), "low": round(low, DIGITS), "high": round(high, DIGITS)}
 
 
-def wilson(hits: int, total: int, z: float = Z95) -> tuple[float, float]:
+def wilson(hits: float, total: int, z: float = Z95) -> tuple[float, float]:
     """The Wilson score interval of a share. Raises ValueError unless 0 <= hits <= total and total > 0."""
     if not 0 <= hits <= total or not total:
         raise ValueError("There must be 0 <= hits <= total and total > 0.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -45,7 +45,7 @@ class Result:
     `found` are the spans that the input layer masked; None if unknown. `digest` is made from the item's kind and whole
     texts; None in the records of older releases. `chunks` are the judged text, one for each part; `masks` are what any
     layer masked there; `acting` are the parts of a long document that did not pass. `question` and `answer` are
-    known of items with a reference answer.
+    known of items with a reference answer. Of an item that ran `repeats` times, `verdicts` has the action of each time.
     """
 
     id: str
@@ -74,6 +74,8 @@ class Result:
     acting: tuple[Mapping[str, Any], ...] = ()
     question: str | None = None
     answer: str | None = None
+    repeats: int = 1
+    verdicts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def correct(self) -> bool | None:
@@ -84,6 +86,13 @@ class Result:
         if expected is Expected.INTERVENED:
             return self.action in (Action.MASKED, Action.BLOCKED)
         return str(self.action) == str(expected)
+
+    @property
+    def agreeing(self) -> tuple[int, int] | None:
+        """How many of the verdicts are the item's, and how many verdicts there are; None of an item that ran once, or
+        has fewer than two verdicts."""
+        actions = [verdict["action"] for verdict in self.verdicts if verdict["action"] != Action.FAILED]
+        return (actions.count(self.action), len(actions)) if len(actions) > 1 else None
 
     @property
     def findings(self) -> list[Mapping[str, Any]]:
@@ -114,6 +123,8 @@ class Result:
             line |= {"parts": self.parts, "executions": list(self.executions)}
         if self.found is not None:
             line["found"] = [[span.start, span.end, span.type] for span in self.found]
+        if self.verdicts:
+            line["verdicts"] = [dict(verdict) for verdict in self.verdicts]
         if self.digest is not None:
             line["digest"] = self.digest
         line |= self._shown()
@@ -141,7 +152,7 @@ class Result:
 
 
 def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
-    """The result of one child, and which part of its item it is.
+    """The result of one child, and its place among the parts and repeats of its item.
 
     Raises KeyError or ValueError for an unrecognised record.
     """
@@ -182,8 +193,9 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         query=(request.get("query") or request["text"] or None) if request["kind"] == "response" else None,
         question=(request.get("query") or request["text"]) if labels.reference else None,
         answer=answer["text"] if answer and labels.reference else None,
+        repeats=about.get("repeats", 1),
     )
-    return result, about.get("part", 0)
+    return result, about.get("repeat", 0) * result.parts + about.get("part", 0)
 
 
 def merge(parts: Sequence[Result]) -> Result:
@@ -218,7 +230,29 @@ def merge(parts: Sequence[Result]) -> Result:
         chunks=tuple(chunk for part in parts for chunk in part.chunks),
         masks=tuple(sorted({mask for part in parts for mask in part.masks}, key=lambda mask: (mask.start, mask.end))),
         query=worst.query,
+        repeats=worst.repeats,
         acting=tuple(_acting(number, part) for number, part in enumerate(parts, 1) if part.action is not Action.PASSED),
+    )
+
+
+def most_frequent(times: Sequence[Result]) -> Result:
+    """The result of an item that ran several times: the most frequent action, of equally frequent ones the worst; the
+    stages are those of the first time with this action. Times without a verdict do not count, unless all are."""
+    if len(times) == 1:
+        return times[0]
+    judged = [one for one in times if one.action is not Action.FAILED]
+    counts = Counter(one.action for one in judged or times)
+    chosen = max(counts, key=lambda action: (counts[action], list(Action).index(action)))
+    first = next(one for one in times if one.action is chosen)
+    return replace(
+        first,
+        text_units=_sum(one.text_units for one in times),
+        tokens=_sum(one.tokens for one in times),
+        transitions=sum(one.transitions for one in times),
+        executions=tuple(dict.fromkeys([*first.executions, *(arn for one in times for arn in one.executions)])),
+        verdicts=tuple(
+            {"action": str(one.action), "outcome": one.outcome, "execution": one.executions[0]} for one in times
+        ),
     )
 
 
@@ -250,11 +284,13 @@ class Parts:
             self.doubled += 1
             return None
         waiting[part] = result
-        if len(waiting) < result.parts:
+        if len(waiting) < result.parts * result.repeats:
             return None
         del self._waiting[result.number]
         self._seen.add(result.number)
-        return merge([waiting[index] for index in sorted(waiting)])
+        ordered = [waiting[place] for place in sorted(waiting)]
+        times = [ordered[start : start + result.parts] for start in range(0, len(ordered), result.parts)]
+        return most_frequent([merge(parts) for parts in times])
 
     @property
     def whole(self) -> int:

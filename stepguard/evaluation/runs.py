@@ -19,6 +19,8 @@ from stepguard.guard.verdict import Layer
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota permits."""
 
+MOST_REPEATS = 100
+
 LOCAL_BAD_ROWS = "bad_rows_local.jsonl"
 """The object with the rows that the command left out when it read a local folder."""
 
@@ -37,7 +39,7 @@ class Run:
     items are chosen by `seed`. `kind` overrides that of the rows; only `layers` judge, and without the model layer no
     model is called. `caller` may read the run. `limits` are those of the corpus, `policies` the charged policies by
     layer (stepguard/evaluation/estimate.py); a layer that is missing counts as one with every policy. `retry_of` is the
-    run whose failed items this one runs again.
+    run whose failed items this one runs again; `repeat` is how often each item runs.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Run:
     limits: Limits | None = None
     policies: Mapping[str, Policies] | None = None
     retry_of: str | None = None
+    repeat: int = 1
 
     def to_document(self) -> dict[str, Any]:
         """The `run` of an execution's input; the state machine reads the tolerated failures from it."""
@@ -81,6 +84,8 @@ class Run:
             document["policies"] = {layer: dict(units) for layer, units in self.policies.items()}
         if self.retry_of is not None:
             document["retry_of"] = self.retry_of
+        if self.repeat > 1:
+            document["repeat"] = self.repeat
         return document
 
     def map_limits(self, lines: int, text_units: int) -> dict[str, int]:
@@ -141,6 +146,7 @@ def run_of(document: object, limits: Limits | None = None) -> Run:
         limits=None if document.get("limits") is None else limits_of(document["limits"], limits or Limits()),
         policies=_policies(document.get("policies")),
         retry_of=_retry_of(document.get("retry_of"), identifier),
+        repeat=_optional(document, "repeat", MOST_REPEATS) or 1,
     )
 
 

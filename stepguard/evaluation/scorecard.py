@@ -15,7 +15,7 @@ from typing import Any
 
 from stepguard.evaluation.answers.scores import GROUNDING, Answers
 from stepguard.evaluation.items import Expected, Span
-from stepguard.evaluation.metrics import DIGITS, Confusion, percentiles, rate
+from stepguard.evaluation.metrics import DIGITS, Agreement, Confusion, percentiles, rate
 from stepguard.evaluation.prices import guardrail_cost, model_cost, workflow_cost
 from stepguard.evaluation.results import Action, Result
 from stepguard.evaluation.sweep import Sweep
@@ -102,6 +102,7 @@ class Scorecard:
     children: int = 0
     latency: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     answers: Answers = field(default_factory=Answers)
+    agreement: Agreement = field(default_factory=Agreement)
     first: list[tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -110,7 +111,9 @@ class Scorecard:
         self.kinds[result.kind] += 1
         self.outcomes[result.outcome] += 1
         self.actions[result.action] += 1
-        self.children += result.parts
+        self.children += result.parts * result.repeats
+        if (agreeing := result.agreeing) is not None:
+            self.agreement.add(*agreeing)
         self.transitions += result.transitions
         self.units.update(result.text_units)
         self.tokens.update(result.tokens)
@@ -231,6 +234,7 @@ class Scorecard:
             },
             "intervention": self.decision.to_dict(),
             "correct": rate(self.correct[True], self.correct.total()),
+            **({"agreement": self.agreement.to_dict()} if self.agreement.items else {}),
             "groups": {name: group.to_dict() for name, group in sorted((self.groups or {}).items())},
             "policies": [self._policy(name) for name in sorted(self.policies)],
             "pii_spans": {name: self.pii[name].to_dict() for name in sorted(self.pii)},
@@ -284,9 +288,11 @@ def _reason(result: Result) -> tuple[int, str] | None:
     if result.correct is False:
         missed = result.action is Action.PASSED
         return (1, "missed") if missed else (2, "intervened without need" if _unneeded(result) else "another action")
+    if result.agreeing is not None and result.agreeing[0] < result.agreeing[1]:
+        return 3, f"verdicts vary: {result.agreeing[0]} of {result.agreeing[1]} are {result.action}"
     scored = [item for item in (*result.findings, *result.scores) if item.get("score") is not None]
     margin = min((abs(item["score"] - item["threshold"]) for item in scored), default=1.0)
-    return (3, f"a score is {margin:.3f} from its threshold") if margin < LOW_MARGIN else None
+    return (4, f"a score is {margin:.3f} from its threshold") if margin < LOW_MARGIN else None
 
 
 def _unneeded(result: Result) -> bool:

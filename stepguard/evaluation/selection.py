@@ -11,7 +11,7 @@ from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row
 from stepguard.evaluation.estimate import Estimator
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
-from stepguard.evaluation.map_items import Guardrails, map_lines, only
+from stepguard.evaluation.map_items import Guardrails, map_lines, only, repeated
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.verdict import Layer
 
@@ -22,7 +22,7 @@ Reader = Callable[[Meter], Iterable[Entry]]
 @dataclass(slots=True)
 class Selection:
     """Reads a corpus within its limits; afterwards it has the counts. `seed` chooses `sample` items;
-    only `layers` judge them."""
+    only `layers` judge them; each item is in `repeat` times."""
 
     name: str
     read: Reader
@@ -33,6 +33,7 @@ class Selection:
     sample: int | None = None
     seed: int = 0
     layers: tuple[Layer, ...] | None = None
+    repeat: int = 1
     bad_rows: list[BadRow] = field(default_factory=list)
     rows: int = 0
     items: int = 0
@@ -52,7 +53,8 @@ class Selection:
                     BadRow(self.name, item.line, f"is only for layers that are off in this run: {off}")
                 )
                 continue
-            for line in map_lines(item, self.items, guardrails, self.run, screen=screen):
+            lines = map_lines(item, self.items, guardrails, self.run, screen=screen)
+            for line in lines if self.repeat == 1 else repeated(lines, self.repeat):
                 units = units_of(line["request"].get("completion") or line["request"]["text"])
                 meter.add_text_units(units)
                 self.text_units += units

@@ -18,7 +18,7 @@ BLOCK = 250
 TEXT_BUDGET = 16_000_000
 """The most characters of texts in a page: a browser opens it within a second or two."""
 
-_MEMBERS = ("characters", "query", "acting", "parts", "error", "policies", "category", "answer")
+_MEMBERS = ("characters", "query", "acting", "parts", "error", "policies", "category", "answer", "verdicts")
 
 
 def characters_for(items: int) -> int:

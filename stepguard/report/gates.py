@@ -15,7 +15,8 @@ from typing import Any
 from stepguard.evaluation.items import FIXED_NAMES, POLICIES, UnknownLabel, policy_name
 from stepguard.guard.errors import InvalidRequest
 
-MINIMA = ("precision", "recall", "f1", "accuracy", "correct")
+AGREEMENT = "repeat-agreement"
+MINIMA = ("precision", "recall", "f1", "accuracy", "correct", AGREEMENT)
 """Rates that must reach their limit."""
 
 FALSE_POSITIVES = "false-positive-rate"
@@ -94,6 +95,7 @@ class Gate:
         limit = f"at {'least' if least else 'most'} {self.limit:g}"
         if value is None:
             what = "an answer" if self.metric in ANSWERS else "a label for it"
+            what = "verdicts to compare: add --repeat N" if self.metric == AGREEMENT else what
             return self._checked(None, limit, False, f"unknown, since no item has {what}")
         return self._checked(value, limit, value >= self.limit if least else value <= self.limit, f"{value:.4f}")
 
@@ -109,7 +111,9 @@ class Gate:
         if self.metric in ANSWERS:
             return _answer(card, *ANSWERS[self.metric])
         key = self.metric.replace("-", "_")
-        if not self.scope:
+        if self.metric == AGREEMENT:
+            found = card.get("agreement", {}).get("agreeing")
+        elif not self.scope:
             found = card["correct"] if key == "correct" else card["intervention"][key]
         else:
             found = self._row(card).get(key)
@@ -229,7 +233,7 @@ def _gate(text: str) -> Gate:
             f"recall=0.9; the metrics of a run are {', '.join(RUN_METRICS)}; those of a comparison are "
             f"{', '.join(CHANGES)}.{hint}"
         )
-    if scope and metric not in (*MINIMA, FALSE_POSITIVES):
+    if scope and (metric == AGREEMENT or metric not in (*MINIMA, FALSE_POSITIVES)):
         raise InvalidRequest(f"{name}: {metric} has no values by policy or group. Leave out {scope}.")
     scope = _scope(scope)
     if metric == "correct" and scope and not scope.startswith("group/"):

@@ -118,6 +118,9 @@ def _head(about: Mapping[str, Any], card: Mapping[str, Any]) -> str:
         tiles.append(("bad rows", card["bad_rows"]))
     boxes = "".join(f'<div class="tile {text_of(name)}"><b>{count:,}</b>{text_of(name)}</div>' for name, count in tiles)
     facts: list[tuple[str, Any]] = [*_scores(card)] if card["labelled"] else []
+    if agreement := card.get("agreement"):
+        facts.append(("agreeing verdicts", format_rate(agreement["agreeing"])))
+        facts.append(("items without variation", format_rate(agreement["identical"])))
     facts += [("corpus", about.get("corpus")), ("started", about.get("started")), ("seconds", about.get("seconds"))]
     facts += [(f"{layer} guardrail", _guardrail(ref)) for layer, ref in (about.get("guardrails") or {}).items()]
     if about.get("sample"):

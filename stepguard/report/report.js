@@ -127,6 +127,12 @@
         make(inner, "li", [name + " " + done, measure, direction].filter(Boolean).join(", "));
       }
     }
+    if (about.verdicts) {
+      const counts = new Map();
+      for (const { action } of about.verdicts) counts.set(action, (counts.get(action) ?? 0) + 1);
+      const words = [...counts].map(([action, count]) => count + " " + action).join(", ");
+      make(box, "p", about.verdicts.length + " times: " + words);
+    }
     if (about.acting) {
       make(box, "h3", "Parts in which a guard acted, of " + about.parts);
       const parts = make(box, "ul");

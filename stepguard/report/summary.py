@@ -19,6 +19,10 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"{card['labelled']} with an expectation: {format_rate(card['correct'])} as expected"
         yield f"  intervening:  precision {format_rate(found['precision'])}, recall {format_rate(found['recall'])}"
         yield f"  missed {found['fn']}, intervened without need {found['fp']}"
+    if agreement := card.get("agreement"):
+        agreeing = format_rate(agreement["agreeing"])
+        yield f"{agreement['verdicts']} verdicts of {agreement['items']} items: {agreeing} agree"
+        yield f"  items whose verdicts are all the same: {format_rate(agreement['identical'])}"
     rows = [row for row in card["policies"] if "/" in row["policy"]]
     rows.sort(key=lambda row: (-row["intervened"], row["policy"]))
     width = max((len(row["policy"]) for row in rows[:MOST_FILTERS]), default=0)

@@ -225,9 +225,12 @@ def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traff
     return identifier
 
 
+_AS_STARTED = ("guardrails", "sample", "kind", "layers", "repeat")
+
+
 def check_resumed(arguments: argparse.Namespace, session: Session) -> None:
     """Raise InvalidRequest for options that --resume would ignore: other guardrails, a sample, another corpus."""
-    ignored = [name for name in ("guardrails", "sample", "kind", "layers") if getattr(arguments, name) is not None]
+    ignored = [name for name in _AS_STARTED if getattr(arguments, name, None) is not None]
     if ignored:
         raise InvalidRequest(f"--resume continues a run as it was started: leave out --{' and --'.join(ignored)}.")
     if given := arguments.corpus:
@@ -254,6 +257,7 @@ def _put(
     else:
         address, name = upload(corpus, evaluations, identifier, limits), corpus.path.name
     guardrails = _guardrails(arguments, session)
+    repeat = getattr(arguments, "repeat", None) or 1
     names = NAMES.find(ref["id"] for ref in guardrails.values())
     about = {
         "run": identifier,
@@ -263,6 +267,7 @@ def _put(
         },
         "sample": arguments.sample,
         "seed": arguments.seed,
+        **({"repeat": repeat} if repeat > 1 else {}),
         **{name: chosen for name in ("kind", "layers") if (chosen := getattr(arguments, name)) is not None},
         "answers": quality.judges_of(arguments).to_dict(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -283,6 +288,7 @@ def _put(
         tolerated_failures=arguments.tolerate,
         sample=arguments.sample,
         seed=arguments.seed,
+        repeat=repeat,
         kind=Kind(arguments.kind) if arguments.kind else None,
         layers=arguments.layers,
     )

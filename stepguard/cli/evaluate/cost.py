@@ -17,7 +17,7 @@ from stepguard.cli.evaluate.quality import Judges, judges_of
 from stepguard.evaluation.estimate import EVERY_POLICY, Estimate, Estimator
 from stepguard.evaluation.limits import UNLIMITED, VARIABLES, Limits, read_limits
 from stepguard.evaluation.prices import Policies, policies_of
-from stepguard.evaluation.runs import Run
+from stepguard.evaluation.runs import MOST_REPEATS, Run
 from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError
 from stepguard.guard.settings import read_settings
@@ -31,6 +31,9 @@ _MOST = 10**12
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the limits; the environment variables of stepguard/evaluation/limits.py are their defaults."""
     standard = Limits()
+    parser.add_argument(
+        "--repeat", type=whole_number(MOST_REPEATS), metavar="N", help="run each item N times, for models that vary"
+    )
     parser.add_argument(
         "--max-cost",
         type=read_dollars,
@@ -110,6 +113,7 @@ def select(
         sample=arguments.sample,
         seed=arguments.seed,
         layers=arguments.layers,
+        repeat=getattr(arguments, "repeat", None) or 1,
     )
     try:
         for _ in chosen.map_lines():
