@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -184,11 +185,11 @@ def _evaluate(options: Mapping[str, Any], session: Session) -> Evaluated:
 
 def start(arguments: argparse.Namespace, session: Session) -> str:
     """Check the corpus, then start its run. Returns the run's id. If it raises StepguardError, no run was started."""
-    with traffic.corpus_of(arguments, session) as chats:
-        return _start(arguments, session, chats)
+    with traffic.corpus_of(arguments, session) as chats, tempfile.TemporaryDirectory() as copies:
+        return _start(arguments, session, chats, Path(copies))
 
 
-def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traffic | None) -> str:
+def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traffic | None, copies: Path) -> str:
     source = chats.corpus if chats is not None else arguments.corpus
     if not source:
         raise InvalidRequest("Name a corpus: a file, a folder of documents, or s3://BUCKET/KEY.")
@@ -198,11 +199,11 @@ def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traff
         raise InvalidRequest(f"--concurrency goes up to {MAX_CONCURRENCY}.")
     limits = cost.limits_of(arguments, session)
     charged = cost.policies(arguments.guardrails, session)
-    corpus, estimate = cost.select(arguments, session, limits, charged, str(source))
+    corpus, estimate = cost.select(arguments, session, limits, charged, str(source), copies)
     if not isinstance(corpus, Address):
         for line in corpus.intake.describe():
             _print_unless_json(arguments, render.plain(line))
-        if corpus.mapped:
+        if corpus.mapped and not corpus.name.startswith("s3://"):
             _print_unless_json(arguments, save_beside(corpus.path, corpus.mapped))
         _print_unless_json(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
         for row in corpus.bad_rows[:5]:
@@ -255,7 +256,7 @@ def _put(
     if isinstance(corpus, Address):
         address, name = corpus, str(corpus)
     else:
-        address, name = upload(corpus, evaluations, identifier, limits), corpus.path.name
+        address, name = upload(corpus, evaluations, identifier, limits), corpus.name
     guardrails = _guardrails(arguments, session)
     repeat = getattr(arguments, "repeat", None) or 1
     names = NAMES.find(ref["id"] for ref in guardrails.values())

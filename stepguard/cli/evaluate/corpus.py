@@ -1,4 +1,4 @@
-"""Corpora on this machine: checked before a run starts, then copied to S3 for this run.
+"""Corpora on this machine and in S3: checked before a run starts, then copied to S3 for this run.
 
 A file in our own words is copied unchanged; every other format becomes one file of JSON lines in our words, since
 PrepareCorpus reads no others.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from stepguard.aws.corpora import read_corpus
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address, Objects, address_of
 from stepguard.cli.evaluate.intake import DOCUMENTS, OTHERS, Intake, Options, inner_suffix, intake
+from stepguard.cli.evaluate.stored import Copy
 from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row, text_of
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.evaluation.runs import LOCAL_BAD_ROWS
@@ -33,9 +34,11 @@ CONVERTED_FILE = "corpus.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LocalCorpus:
-    """A corpus on this machine, read once: the number of `items`, and the rows that cannot be read."""
+    """A corpus on this machine, or a copy of one in S3, read once: the number of `items`, and the rows that cannot be
+    read."""
 
     path: Path
+    name: str
     intake: Intake
     mapped: Mapped
     items: int
@@ -60,15 +63,15 @@ def find(corpus: str) -> Path | Address:
     return path
 
 
-def read_options(arguments: argparse.Namespace, place: Path | Address) -> Options:
+def read_options(arguments: argparse.Namespace, place: Path | Address, copy: Copy | None = None) -> Options:
     """What the command's options, and the YAML file beside the corpus, say about it. Raises StepguardError."""
     encoding = getattr(arguments, "encoding", None)
     kind = Kind(arguments.kind) if arguments.kind else None
     mapped = mapped_of(getattr(arguments, "map", None), getattr(arguments, "label", None))
     if isinstance(place, Address):
-        if mapped or encoding:
-            raise InvalidRequest("--map, --label and --encoding are for local files: download the corpus first.")
-        return Options(kind)
+        if (mapped or encoding) and copy is None:
+            raise InvalidRequest(f"{place}: --map, --label and --encoding need a file that these credentials may read.")
+        return Options(kind, check_encoding(encoding) if encoding else None, mapped)
     beside = beside_of(place)
     if place.is_file() and beside.is_file():
         mapped = mapped.over(_read_beside(beside))
@@ -100,23 +103,34 @@ def save_beside(corpus: Path, mapped: Mapped) -> str:
     return f"mapping saved in {file}, for the next run of this corpus"
 
 
-def recognise(place: Path | Address, options: Options, limits: Limits, objects: Objects) -> Intake:
-    """What a corpus is. Raises StepguardError."""
-    if isinstance(place, Address):
-        return Intake("rows of stepguard", lambda meter: read_corpus(objects, place, options.kind, meter), True)
-    if place.is_dir():
+def recognise(
+    place: Path | Address, options: Options, limits: Limits, objects: Objects, copy: Copy | None = None
+) -> Intake:
+    """What a corpus is; `copy` is that of an object in S3. Raises StepguardError."""
+    if copy is not None and not copy.folder:
+        name, file = copy.files[0]
+        return intake(file, name, options, limits)
+    if copy is not None or (isinstance(place, Path) and place.is_dir()):
         if options.mapped:
             raise InvalidRequest(f"{place}: is a folder of documents: --map and --label are for tables.")
-        return Intake("folder of documents", lambda meter: _folder(place, options, meter))
+        files = copy.files if copy is not None else list(_files(Path(str(place))))
+        return Intake("folder of documents", lambda meter: _documents(files, options, meter))
+    if isinstance(place, Address):
+        return Intake("rows of stepguard", lambda meter: read_corpus(objects, place, options.kind, meter), True)
     return intake(place, place.name, options, limits)
 
 
-def _folder(root: Path, options: Options, meter: Meter) -> Iterator[Entry]:
-    """The documents of a folder by name; `meter` counts the bytes of all of them."""
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a folder by name."""
     for file in sorted(root.rglob("*")):
         name = file.relative_to(root).as_posix()
-        if file.is_dir() or any(part.startswith(".") for part in Path(name).parts):
-            continue
+        if not file.is_dir() and not any(part.startswith(".") for part in Path(name).parts):
+            yield name, file
+
+
+def _documents(files: Sequence[tuple[str, Path]], options: Options, meter: Meter) -> Iterator[Entry]:
+    """The documents of a folder; `meter` counts the bytes of all of them."""
+    for name, file in files:
         suffix = inner_suffix(name)
         if suffix not in DOCUMENTS:
             more = f"; {hint}" if (hint := OTHERS.get(suffix)) else ""
@@ -141,7 +155,7 @@ def upload(corpus: LocalCorpus, evaluations: Evaluations, run: str, limits: Limi
             address, file = evaluations.object(run, f"corpus/{CONVERTED_FILE}"), Path(folder, CONVERTED_FILE)
             with file.open("w", encoding="utf-8") as target:
                 meter = Meter(limits)
-                for item in all_items(corpus.intake.read(meter), str(corpus.path), ignore_bad_row, meter):
+                for item in all_items(corpus.intake.read(meter), corpus.name, ignore_bad_row, meter):
                     target.write(json.dumps(item.to_row()) + "\n")
             if corpus.bad_rows:
                 text = "".join(json.dumps(row.to_dict()) + "\n" for row in corpus.bad_rows)

@@ -14,6 +14,7 @@ from stepguard.aws.objects import Address
 from stepguard.cli.commands import read_dollars, whole_number
 from stepguard.cli.evaluate.corpus import LocalCorpus, find, read_options, recognise
 from stepguard.cli.evaluate.quality import Judges, judges_of
+from stepguard.cli.evaluate.stored import copy_of
 from stepguard.evaluation.estimate import EVERY_POLICY, Estimate, Estimator
 from stepguard.evaluation.limits import UNLIMITED, VARIABLES, Limits, read_limits
 from stepguard.evaluation.prices import Policies, policies_of
@@ -94,13 +95,20 @@ def policies(guardrails: Path | None, session: Session) -> dict[str, Policies]:
 
 
 def select(
-    arguments: argparse.Namespace, session: Session, limits: Limits, charged: Mapping[str, Policies], corpus: str
+    arguments: argparse.Namespace,
+    session: Session,
+    limits: Limits,
+    charged: Mapping[str, Policies],
+    corpus: str,
+    folder: Path,
 ) -> tuple[LocalCorpus | Address, Estimate | None]:
     """Read the corpus within the limits. Returns it with the estimate; no estimate for an object that these credentials
-    may not read, which PrepareCorpus checks. Raises InvalidRequest that names the limit."""
-    place = find(corpus)
-    options = read_options(arguments, place)
-    found = recognise(place, options, limits, session.evaluations.objects)
+    may not read, which PrepareCorpus checks. `folder` is for copies of objects. Raises InvalidRequest that names the
+    limit."""
+    place, objects = find(corpus), session.evaluations.objects
+    copy = copy_of(place, folder, objects, limits) if isinstance(place, Address) else None
+    options = read_options(arguments, place, copy)
+    found = recognise(place, options, limits, objects, copy)
     if getattr(arguments, "strict", False):
         found.check_strict()
     chosen = Selection(
@@ -124,11 +132,12 @@ def select(
         raise
     estimate = chosen.estimator.estimate
     limits.check_cost(estimate.dollars)
-    if isinstance(place, Address):
-        return place, estimate
     if getattr(arguments, "strict", False) and chosen.bad_rows:
         raise InvalidRequest(f"--strict: {len(chosen.bad_rows)} bad rows. The first: {chosen.bad_rows[0]}.")
-    return LocalCorpus(place, found, options.mapped, chosen.items, chosen.bad_rows), estimate
+    if isinstance(place, Address) and found.as_is:
+        return place, estimate  # PrepareCorpus reads the object itself
+    name, path = (str(place), folder) if isinstance(place, Address) else (place.name, place)
+    return LocalCorpus(path, name, found, options.mapped, chosen.items, chosen.bad_rows), estimate
 
 
 def estimator(
