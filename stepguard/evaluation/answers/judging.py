@@ -29,7 +29,7 @@ FORMAT = """\
 Give a reason in one sentence. Then end with a line that has only the grade, in this form:
 GRADE: correct | wrong | refused"""
 
-_MARKS = re.compile(r"</?\s*(?:question|reference|answer)\b[^>]*>|GRADE\s*:", re.IGNORECASE)
+_MARKS = re.compile(r"<\s*/?\s*(?:question|reference|answer)\b[^>]*>|GRADE\s*:", re.IGNORECASE)
 _GRADE = re.compile(r"\bGRADE\W{0,6}(correct|incorrect|wrong|refused|not[ _]attempted)\b(?!\s*\|)", re.IGNORECASE)
 _ALONE = re.compile(r"\W*(correct|incorrect|wrong|refused)\W*", re.IGNORECASE)
 
