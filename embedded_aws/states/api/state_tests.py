@@ -14,11 +14,12 @@ from embedded_aws.states.interpret import dataflow
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.frame import Frame, iso
 from embedded_aws.states.interpret.interpreter import step_instant
+from embedded_aws.states.interpret.item_reader import read_text
 from embedded_aws.states.interpret.map_items import concurrency, find_items, map_env, selected
 from embedded_aws.states.interpret.mock_check import check_context, check_result
 from embedded_aws.states.language.compiler import compile_machine
-from embedded_aws.states.language.errors import TIMEOUT, TOLERANCE, FaultError, StateError
-from embedded_aws.states.language.findings import parse_definition
+from embedded_aws.states.language.errors import TIMEOUT, TOLERANCE, DefinitionError, FaultError, StateError
+from embedded_aws.states.language.findings import Finding, parse_definition
 from embedded_aws.states.language.json_text import Json, dump, load
 from embedded_aws.states.language.model import Machine, Map, Parallel, Pass, State, Task, Wait, Working
 from embedded_aws.states.language.retry import catcher_for, matches
@@ -45,6 +46,8 @@ class TestStateOperations:
         _check_request(state, params, mock)
         data = _json(params.get("input") or "{}", "InvalidExecutionInput", "Invalid State Machine Execution Input")
         variables = _json(params.get("variables") or "{}", "ValidationException", "Invalid variables")
+        if not isinstance(variables, dict):
+            raise _refused("Invalid variables: 'they must be a JSON object'")
         who = Identity(
             number=0,
             arn=self.core.account.arn("states", f"express:{new_id()}:{new_id()}"),
@@ -170,10 +173,10 @@ class _Run:
         if state.distributed is None or state.distributed.reader is None:
             items = find_items(state, env)
         else:
-            items = load(self._configuration.get("mapItemReaderData", "[]"))
+            items = list(read_text(state.distributed.reader, self._configuration.get("mapItemReaderData", "[]")))
         if not state.jsonata:
             if state.items is not None:
-                self.seen["afterItemsPath"] = items
+                self.seen["afterItemsPath"] = [item.value for item in items]
             if state.item_selector is not None:
                 self.seen["afterItemSelector"] = [
                     selected(state, env, self._frame, item, index)[0] for index, item in enumerate(items)
@@ -253,16 +256,20 @@ def _compiled(text: str, name: str | None) -> tuple[Machine, State]:
     machine: dict[str, Json] = {"StartAt": name, "States": {name: body}}
     if jsonata and "QueryLanguage" not in body:
         machine["QueryLanguage"] = "JSONata"
-    # The next state is missing here, so only findings about the state itself count.
+    # The next state is missing here, and with it an end: only findings about the state itself count.
     errors = [
         finding
         for finding in validate(machine)
-        if finding.severity == "ERROR" and finding.code != "MISSING_TRANSITION_TARGET"
+        if finding.severity == "ERROR" and finding.code not in ("MISSING_TRANSITION_TARGET", "MISSING_END_STATE")
     ]
     if errors:
         listing = ", ".join(map(str, errors))
         raise ServiceError("InvalidDefinition", f"Invalid State Machine Definition: '{listing}'")
-    compiled = compile_machine(machine)
+    try:
+        compiled = compile_machine(machine)
+    except DefinitionError as error:
+        finding = Finding(error.code, error.message, error.location)
+        raise ServiceError("InvalidDefinition", f"Invalid State Machine Definition: '{finding}'") from None
     return compiled, compiled.states[name]
 
 

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from embedded_aws.states.interpret.effects import Done, MapPlan, ReadItems, Receive, StartMapRun, Steps, Submission
+from embedded_aws.states.interpret.effects import (
+    Done,
+    Item,
+    MapPlan,
+    ReadItems,
+    Receive,
+    StartMapRun,
+    Steps,
+    Submission,
+)
 from embedded_aws.states.interpret.frame import Frame
 from embedded_aws.states.interpret.map_items import concurrency, find_items, map_env, selected
 from embedded_aws.states.interpret.task import error_details
@@ -57,10 +66,10 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
     return done.result
 
 
-Source = Callable[[ReadItems], Iterator[Json]]
+Source = Callable[[ReadItems], Iterator[Item]]
 
 
-def _source(reader: Reader | None, env: Env, items: list[Json] | None) -> Source:
+def _source(reader: Reader | None, env: Env, items: list[Item] | None) -> Source:
     if reader is None:
         return lambda read: iter(items or [])
     parameters = reader.parameters(env)
@@ -68,7 +77,7 @@ def _source(reader: Reader | None, env: Env, items: list[Json] | None) -> Source
     if not isinstance(most, int) or isinstance(most, bool):
         raise FaultError(f"MaxItems must be an integer but is: {dump(most)}")
 
-    def read_all(read: ReadItems) -> Iterator[Json]:
+    def read_all(read: ReadItems) -> Iterator[Item]:
         if most < 0:
             raise StateError(ITEM_READER, "field MaxItems must be positive")
         return read(reader, parameters, most)

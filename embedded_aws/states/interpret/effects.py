@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from embedded_aws.states.interpret.frame import Frame
 from embedded_aws.states.language.errors import StateError
@@ -107,10 +107,22 @@ class MapPlan:
     prefix: str = ""
 
 
+class Item(NamedTuple):
+    """One item: what an iteration gets, and what `$$.Map.Item` says of it.
+
+    `key` is the name in a JSON object, whose items are `{"Key", "Value"}`. `source` is where a Distributed Map read
+    the item: S3://BUCKET/KEY, S3://BUCKET for a list of objects, STATE_DATA for the state's own input.
+    """
+
+    value: Json
+    key: str | None = None
+    source: str | None = None
+
+
 class ReadItems(Protocol):
     """Reads the items of an ItemReader; see `itemreader`."""
 
-    def __call__(self, reader: Reader, parameters: Json, max_items: int) -> Iterator[Json]: ...
+    def __call__(self, reader: Reader, parameters: Json, max_items: int) -> Iterator[Item]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from embedded_aws.states.interpret.effects import Item
+from embedded_aws.states.interpret.map_items import pair
 from embedded_aws.states.interpret.ports import AwsClients
 from embedded_aws.states.language.errors import ITEM_READER, StateError
 from embedded_aws.states.language.json_text import Json, load
@@ -22,6 +24,7 @@ from embedded_aws.states.language.model import Reader
 
 _MAX_HEADER_BYTES = 10_240
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+_OWNER = "ExpectedBucketOwner"
 
 
 class ItemReaders:
@@ -30,7 +33,7 @@ class ItemReaders:
     def __init__(self, clients: AwsClients | None) -> None:
         self._clients = clients
 
-    def __call__(self, reader: Reader, parameters: Json, max_items: int) -> Iterator[Json]:
+    def __call__(self, reader: Reader, parameters: Json, max_items: int) -> Iterator[Item]:
         """The items, at most `max_items` (0: all); States.ItemReaderFailed when they cannot be read."""
         if self._clients is None:
             raise StateError(ITEM_READER, "No S3 client is configured for the ItemReader.")
@@ -38,7 +41,15 @@ class ItemReaders:
         return islice(items, max_items) if max_items else items
 
 
-def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[Json]:
+def read_text(reader: Reader, text: str) -> Iterator[Item]:
+    """The items of a text that is what the ItemReader would read from S3 (TestState's mapItemReaderData)."""
+    config = reader.config
+    if reader.resource == "listObjectsV2" and config.get("Transformation") != "LOAD_AND_FLATTEN":
+        config = {"InputType": "JSON"}
+    return (Item(item.value, item.key) for item in _parsed_items(io.BytesIO(text.encode()), "", config, None))
+
+
+def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[Item]:
     try:
         # Read the first item here, not in the caller: the first request to S3 fails most often (no such bucket).
         yield from _items(clients("s3"), reader, parameters)
@@ -48,27 +59,41 @@ def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[
         raise StateError(ITEM_READER, f"Unable to read the items: {error}") from error
 
 
-def _items(s3: Any, reader: Reader, parameters: Mapping[str, Json]) -> Iterator[Json]:
+def _items(s3: Any, reader: Reader, parameters: Json) -> Iterator[Item]:
+    if not isinstance(parameters, dict) or not isinstance(parameters.get("Bucket"), str):
+        raise StateError(ITEM_READER, "The ItemReader needs a Bucket.")
     config = reader.config
+    owner = {name: parameters[name] for name in (_OWNER,) if name in parameters}
     if reader.resource == "listObjectsV2":
         listed = _listed(s3, parameters)
         if config.get("Transformation") != "LOAD_AND_FLATTEN":
             return listed
-        return (item for found in listed for item in _object(s3, parameters["Bucket"], found["Key"], config))
-    if config.get("InputType") == "MANIFEST":
-        return _manifest(s3, parameters, config)
-    return _object(s3, parameters["Bucket"], parameters["Key"], config)
+        found = (item.value["Key"] for item in listed)
+        return (
+            item for key in found for item in _object(s3, {**owner, "Bucket": parameters["Bucket"], "Key": key}, config)
+        )
+    if not isinstance(parameters.get("Key"), str):
+        raise StateError(ITEM_READER, "The ItemReader needs a Key.")
+    if config.get("InputType") == "MANIFEST" or "ManifestType" in config:
+        return _manifest(s3, parameters, owner, config)
+    return _object(s3, parameters, config)
 
 
-def _object(s3: Any, bucket: str, key: str, config: Mapping[str, Json]) -> Iterator[Json]:
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+def _object(s3: Any, parameters: Mapping[str, Json], config: Mapping[str, Json]) -> Iterator[Item]:
+    """The items of one object; `parameters` are GetObject's, VersionId and ExpectedBucketOwner among them."""
+    body = s3.get_object(**parameters)["Body"]
+    key = parameters["Key"]
+    return _parsed_items(body, key, config, f"S3://{parameters['Bucket']}/{key}")
+
+
+def _parsed_items(body: Any, key: str, config: Mapping[str, Json], source: str | None) -> Iterator[Item]:
     kind = config.get("InputType")
     if kind == "CSV":
-        return _csv(_lines(body, key), config)
+        return (Item(row, None, source) for row in _csv(_lines(body, key), config))
     if kind == "JSONL":
-        return (_parsed(line) for line in _lines(body, key) if line.strip())
+        return (Item(_parsed(line), None, source) for line in _lines(body, key) if line.strip())
     if kind == "JSON":
-        return _json(_unpacked(body.read(), key), config)
+        return _json(_unpacked(body.read(), key), config, source)
     raise StateError(ITEM_READER, f"The InputType {kind} is not supported by the embedded Step Functions.")
 
 
@@ -79,7 +104,7 @@ def _parsed(text: str | bytes) -> Json:
         raise StateError(ITEM_READER, f"Unable to parse the file: {error}") from None
 
 
-def _json(body: bytes, config: Mapping[str, Json]) -> Iterator[Json]:
+def _json(body: bytes, config: Mapping[str, Json], source: str | None) -> Iterator[Item]:
     document = _parsed(body)
     for part in config.get("ItemsPointer", "").split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -88,15 +113,18 @@ def _json(body: bytes, config: Mapping[str, Json]) -> Iterator[Json]:
         except (KeyError, IndexError, ValueError, TypeError):
             raise StateError(ITEM_READER, f"The ItemsPointer {config['ItemsPointer']} leads nowhere.") from None
     if isinstance(document, dict):
-        return ({"Key": key, "Value": value} for key, value in document.items())
+        return (pair(key, value, source) for key, value in document.items())
     if not isinstance(document, list):
         raise StateError(ITEM_READER, "Attempting to map over non-iterable node.")
-    return iter(document)
+    return (Item(value, None, source) for value in document)
 
 
 def _csv(lines: Iterable[str], config: Mapping[str, Json]) -> Iterator[Json]:
-    """Rows as objects: missing cells are empty, cells without a header are dropped, blank lines skipped."""
-    rows = csv.reader(lines, delimiter=_DELIMITERS.get(config.get("CSVDelimiter", "COMMA"), ","))
+    """Rows as objects: missing cells are empty, cells without a header are dropped, blank lines skipped.
+
+    A backslash keeps the delimiter, a quotation mark or a backslash after it as text.
+    """
+    rows = csv.reader(lines, delimiter=_DELIMITERS.get(config.get("CSVDelimiter", "COMMA"), ","), escapechar="\\")
     given = config.get("CSVHeaderLocation") == "GIVEN"
     headers = list(config.get("CSVHeaders", [])) if given else next(rows, [])
     if len(",".join(headers).encode()) > _MAX_HEADER_BYTES:
@@ -106,37 +134,50 @@ def _csv(lines: Iterable[str], config: Mapping[str, Json]) -> Iterator[Json]:
             yield {name: row[at] if at < len(row) else "" for at, name in enumerate(headers)}
 
 
-def _manifest(s3: Any, parameters: Mapping[str, Json], config: Mapping[str, Json]) -> Iterator[Json]:
-    """An S3 Inventory manifest: the rows of the CSV files it lists; or Athena's, a list of object addresses."""
-    body = s3.get_object(Bucket=parameters["Bucket"], Key=parameters["Key"])["Body"].read()
+def _manifest(
+    s3: Any, parameters: Mapping[str, Json], owner: Mapping[str, Json], config: Mapping[str, Json]
+) -> Iterator[Item]:
+    """The rows of the files that a manifest lists: Athena's, a list of addresses, or S3 Inventory's, in JSON.
+
+    InputType is the format of the listed files, or MANIFEST where it was written before there was a ManifestType.
+    """
+    body = _unpacked(s3.get_object(**parameters)["Body"].read(), parameters["Key"])
+    kind = config.get("InputType")
     if config.get("ManifestType") == "ATHENA_DATA":
-        for row in csv.reader(io.StringIO(body.decode("utf-8"))):
-            if row:
+        rows = {**config, "InputType": "CSV" if kind in (None, "MANIFEST") else kind}
+        for row in csv.reader(io.StringIO(body.decode("utf-8-sig"))):
+            if row and row[0].strip():
                 bucket, _, key = row[0].strip().removeprefix("s3://").partition("/")
-                yield from _object(s3, bucket, key, {**config, "InputType": config.get("InputType", "CSV")})
+                yield from _object(s3, {**owner, "Bucket": bucket, "Key": key}, rows)
         return
+    if kind not in (None, "MANIFEST", "CSV"):
+        raise StateError(ITEM_READER, f"An inventory of {kind} files is not supported by the embedded Step Functions.")
     manifest = _parsed(body)
-    headers = [name.strip() for name in manifest["fileSchema"].split(",")]
-    bucket = manifest.get("destinationBucket", parameters["Bucket"]).rpartition(":")[2]
-    for listed in manifest["files"]:
-        rows = {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers}
-        stored = s3.get_object(Bucket=bucket, Key=listed["key"])["Body"]
-        yield from _csv(_lines(stored, listed["key"]), rows)
+    try:
+        headers = [name.strip() for name in manifest["fileSchema"].split(",")]
+        bucket = manifest.get("destinationBucket", parameters["Bucket"]).rpartition(":")[2]
+        keys = [listed["key"] for listed in manifest["files"]]
+    except (KeyError, TypeError, AttributeError):
+        raise StateError(ITEM_READER, "The manifest is not one of S3 Inventory.") from None
+    rows = {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": headers}
+    for key in keys:
+        yield from _object(s3, {**owner, "Bucket": bucket, "Key": key}, rows)
 
 
-def _listed(s3: Any, parameters: Mapping[str, Json]) -> Iterator[Json]:
+def _listed(s3: Any, parameters: Mapping[str, Json]) -> Iterator[Item]:
     token: dict[str, str] = {}
     while True:
         page = s3.list_objects_v2(**parameters, **token)
         for found in page.get("Contents", []):
             modified = found["LastModified"]
-            yield {
+            listed = {
                 "Etag": found["ETag"],
                 "Key": found["Key"],
                 "LastModified": int(modified.timestamp()) if hasattr(modified, "timestamp") else modified,
                 "Size": found["Size"],
                 "StorageClass": found.get("StorageClass", "STANDARD"),
             }
+            yield Item(listed, None, f"S3://{parameters['Bucket']}")
         if not page.get("IsTruncated"):
             return
         token = {"ContinuationToken": page["NextContinuationToken"]}
@@ -144,7 +185,7 @@ def _listed(s3: Any, parameters: Mapping[str, Json]) -> Iterator[Json]:
 
 def _lines(body: Any, key: str) -> Iterator[str]:
     """Lines of text with their line ends (a quoted CSV cell may contain line ends)."""
-    if key.endswith(".gz") or not hasattr(body, "iter_chunks"):
+    if key.endswith(_PACKED) or not hasattr(body, "iter_chunks"):
         yield from io.StringIO(_unpacked(body.read(), key).decode("utf-8-sig"), newline="")
         return
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
@@ -158,5 +199,20 @@ def _lines(body: Any, key: str) -> Iterator[str]:
         yield rest
 
 
+_PACKED = (".gz", ".zst", ".zstd")
+
+
 def _unpacked(body: bytes, key: str) -> bytes:
-    return gzip.decompress(body) if key.endswith(".gz") else body
+    if key.endswith(".gz"):
+        return gzip.decompress(body)
+    if key.endswith(_PACKED):
+        try:
+            import zstandard  # an extra of its own
+        except ImportError:
+            raise StateError(
+                ITEM_READER, f"{key} is compressed with Zstandard: install the package zstandard."
+            ) from None
+        with zstandard.ZstdDecompressor().stream_reader(body) as stream:
+            unpacked: bytes = stream.read()
+        return unpacked
+    return body

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from embedded_aws.states.interpret.effects import Branch, Fork, Steps, Walk
+from embedded_aws.states.interpret.effects import Branch, Fork, Item, Steps, Walk
 from embedded_aws.states.interpret.frame import Frame
 from embedded_aws.states.interpret.history import Details
 from embedded_aws.states.interpret.map_items import concurrency, find_items, map_env, selected
@@ -31,17 +31,17 @@ def run_map(state: Map, frame: Frame, data: Json, walk: Walk) -> Steps:
     return results
 
 
-def _iterations(state: Map, frame: Frame, env: Env, items: list[Json], walk: Walk) -> Iterator[Callable[[int], Branch]]:
+def _iterations(state: Map, frame: Frame, env: Env, items: list[Item], walk: Walk) -> Iterator[Callable[[int], Branch]]:
     for index, item in enumerate(items):
 
-        def spawn(previous: int, index: int = index, item: Json = item) -> Branch:
-            below = frame.below(previous, {"Map": {"Item": {"Index": index, "Value": item}}}, index)
+        def spawn(previous: int, index: int = index, item: Item = item) -> Branch:
+            below = frame.below(previous, {"Map": {"Item": {"Index": index, "Value": item.value}}}, index)
             return Branch(_iteration(state, frame, env, below, item, index, walk), below, index, state.name)
 
         yield spawn
 
 
-def _iteration(state: Map, outer: Frame, env: Env, frame: Frame, item: Json, index: int, walk: Walk) -> Steps:
+def _iteration(state: Map, outer: Frame, env: Env, frame: Frame, item: Item, index: int, walk: Walk) -> Steps:
     which: Details = {"name": state.name, "index": index}
     frame.event("MapIterationStarted", which)
     try:

@@ -46,7 +46,8 @@ _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]+:[^:]+:activity:")
 def compile_machine(definition: Mapping[str, Json], *, jsonata: bool = False, where: str = "") -> Machine:
     """Compile a definition, a branch or an item processor; DefinitionError contains the reason and the location.
 
-    `jsonata` is the query language of the surrounding machine.
+    `jsonata` is the query language of the whole machine: states inside a Map or a Parallel inherit that one, not the
+    language of the state around them.
     """
     language = definition.get("QueryLanguage")
     jsonata = jsonata if language is None else language == "JSONata"
@@ -92,6 +93,7 @@ class _Compiler:
 
     def __init__(self, name: str, body: Mapping[str, Json], jsonata: bool, where: str) -> None:
         language = body.get("QueryLanguage")
+        self.whole = jsonata
         self.jsonata = jsonata if language is None else language == "JSONata"
         self.name = name
         self.body = body
@@ -104,6 +106,10 @@ class _Compiler:
             raise DefinitionError(str(error), f"{self.where}/{error.pointer}") from None
         except (PathSyntaxError, IntrinsicSyntaxError) as error:
             raise DefinitionError(str(error), self.where) from None
+        except DefinitionError as error:
+            if error.location.startswith("/"):
+                raise
+            raise DefinitionError(error.message, f"{self.where}/{error.location}", error.code) from None
 
     # --- fields
 
@@ -243,7 +249,7 @@ class _Compiler:
 
     def parallel_state(self) -> State:
         branches = tuple(
-            compile_machine(body, jsonata=self.jsonata, where=f"{self.where}/Branches[{number}]")
+            compile_machine(body, jsonata=self.whole, where=f"{self.where}/Branches[{number}]")
             for number, body in enumerate(self.body["Branches"])
         )
         return Parallel(**self.working(), branches=branches)
@@ -255,7 +261,7 @@ class _Compiler:
             working["arguments"] = None  # Parameters is the old name of ItemSelector here
         return Map(
             **working,
-            processor=compile_machine(processor, jsonata=self.jsonata, where=f"{self.where}/ItemProcessor"),
+            processor=compile_machine(processor, jsonata=self.whole, where=f"{self.where}/ItemProcessor"),
             items=self.items(),
             items_path=self.body.get("ItemsPath", "$"),
             item_selector=self.template("ItemSelector") or (None if self.jsonata else self.template("Parameters")),

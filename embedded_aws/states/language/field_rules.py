@@ -15,7 +15,7 @@ from embedded_aws.states.language.errors import ALL
 from embedded_aws.states.language.fields import TemplateError, template
 from embedded_aws.states.language.findings import Finding, bad
 from embedded_aws.states.language.intrinsics import IntrinsicSyntaxError, parse_call
-from embedded_aws.states.language.json_text import Json
+from embedded_aws.states.language.json_text import Json, is_number
 from embedded_aws.states.language.model import Resource
 from embedded_aws.states.language.path_segments import PathSyntaxError
 from embedded_aws.states.language.paths import parse
@@ -63,12 +63,28 @@ _OPTIMISED: dict[str, set[str] | None] = {
 }
 
 
+_CALLBACKS = {"apigateway", "bedrock", "ecs", "events", "lambda", "sns", "sqs", "states"}
+_JOBS = {
+    "athena", "batch", "bedrock", "codebuild", "databrew", "ecs", "eks", "elasticmapreduce", "emr-containers",
+    "emr-serverless", "glue", "mediaconvert", "sagemaker", "states",
+}  # fmt: skip
+
+
 def known_resource(compiled: Resource) -> bool:
-    """Whether AWS has this Task resource; the service and action after `aws-sdk:` are not checked."""
-    if compiled.kind != "service" or compiled.service.startswith("aws-sdk:"):
+    """Whether AWS has this Task resource with this pattern; the action after `aws-sdk:` is not checked."""
+    if compiled.kind != "service":
         return True
-    actions = _OPTIMISED.get(compiled.service, set())
-    return actions is None or compiled.action in actions
+    service, pattern = compiled.service, compiled.pattern
+    if service.startswith("aws-sdk:"):
+        return pattern in ("", "waitForTaskToken")
+    actions = _OPTIMISED.get(service, set())
+    if actions is not None and compiled.action not in actions:
+        return False
+    if pattern == "waitForTaskToken":
+        return service in _CALLBACKS
+    if pattern == "sync:2":
+        return service == "states"
+    return pattern == "" or (pattern == "sync" and service in _JOBS)
 
 
 def choice_rule(rule: Mapping[str, Json], where: str, *, top: bool) -> Iterator[Finding]:
@@ -130,11 +146,23 @@ def error_equals(item: Mapping[str, Json], where: str, *, last: bool) -> Iterato
         yield bad(f"{where}/ErrorEquals", "States.ALL must appear alone and in the last element")
 
 
-def integer(body: Mapping[str, Json], name: str, where: str, *, least: int) -> Iterator[Finding]:
-    """An optional integer field: at least `least`."""
-    value = body.get(name, least)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 99_999_999:
-        yield bad(f"{where}/{name}", f"{name} must be an integer between {least} and 99999999")
+def bounded(
+    body: Mapping[str, Json], name: str, where: str, *, least: float, most: float | None = 99_999_999
+) -> Iterator[Finding]:
+    """An optional number within its limits. A JSONata expression has none before it is evaluated."""
+    value: Json = body.get(name)
+    if not is_number(value):
+        return
+    if value < least:
+        yield bad(f"{where}/{name}", f"Minimum value is {least}")
+    elif most is not None and value > most:
+        yield bad(f"{where}/{name}", f"Maximum value is {most}")
+
+
+def exclusive(body: Mapping[str, Json], where: str, *names: str) -> Iterator[Finding]:
+    """Fields of which a part may have only one."""
+    if sum(name in body for name in names) > 1:
+        yield bad(where, f"There should only be one of the following fields: [{', '.join(names)}]")
 
 
 _CALL = re.compile(r"States\.\w+\(")

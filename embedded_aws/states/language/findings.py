@@ -25,7 +25,7 @@ class Finding:
     severity: str = "ERROR"
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" + (f" at {self.location}" if self.location else "")
+        return f"{self.code}: {self.message}" + f" at {self.location or 'null'}"
 
 
 def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
@@ -54,3 +54,8 @@ def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
 def bad(where: str, message: str) -> Finding:
     """The usual finding: the definition does not have the form of the language."""
     return Finding(SCHEMA, message, where)
+
+
+def not_object(where: str) -> Finding:
+    """An element that must be an object and is not."""
+    return bad(where, "Expected value of type Object")

@@ -229,8 +229,8 @@ def _range(first: Json, last: Json, step: Json) -> Json:
     _need(all(map(is_number, (first, last, step))), "The arguments must be numbers.")
     low, high, by = round(first), round(last), round(step)
     _need(by != 0, "The increment must not be 0.")
+    _need((high - low) // by < 1000, "The range may hold at most 1000 items.")
     values = range(low, high + (1 if by > 0 else -1), by)
-    _need(len(values) <= 1000, "The range may hold at most 1000 items.")
     return list(values)
 
 
@@ -272,7 +272,10 @@ _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha38
 
 
 def _hash(value: Json, algorithm: Json) -> Json:
-    _need(algorithm in _HASHES, "The algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512.")
+    _need(
+        isinstance(algorithm, str) and algorithm in _HASHES,
+        "The algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512.",
+    )
     text = value if isinstance(value, str) else dump(value)
     return hashlib.new(_HASHES[algorithm], text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 

@@ -6,33 +6,31 @@ https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 
 from __future__ import annotations
 
-import random
+import re
 import time
 from collections.abc import Callable
 from functools import cache
 from math import isfinite
 from typing import Any
-from uuid import uuid4
 
-from embedded_aws.states.language import intrinsics
 from embedded_aws.states.language.errors import QUERY, DefinitionError, FaultError
 from embedded_aws.states.language.fields import Env, Field, constant
-from embedded_aws.states.language.json_text import Json, dump, load
+from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump
+from embedded_aws.states.language.jsonata_functions import failure, functions
+from embedded_aws.states.language.jsonata_names import refused_name
 from embedded_aws.states.language.regexes import jsonata_engine
+from embedded_aws.states.language.shapes import is_expression
 
-_SECONDS = 5.0
+_SECONDS = 1.0
 """Processor time that one evaluation may take. A busy machine or a long wait before the state does not count."""
 _DEPTH = 400
-_LONGEST_RANGE = 1_000_000
-"""The language's own limit, ten times this, costs hundreds of megabytes and seconds before the clock is read."""
+_LONGEST_RANGE = 500_000
+"""AWS fails at 900,000; the language's own limit costs hundreds of megabytes and seconds before the clock is read."""
+_LARGEST = 4 * MAX_BYTES
+"""Characters of a text and items of a list on the way to a result, which itself has at most MAX_BYTES."""
 
 clock: Callable[[], float] = time.thread_time
 """The seconds that count towards the limit: processor time of this thread."""
-
-
-def is_expression(value: Json) -> bool:
-    """Whether a string is `{% ... %}`."""
-    return isinstance(value, str) and value.startswith("{%") and value.endswith("%}")
 
 
 def jsonata_field(value: Json, location: str) -> Field:
@@ -119,10 +117,7 @@ def _expression(text: str, location: str) -> Field:
             message = f"{about} threw an error during evaluation. D1001: Number out of range: Infinity"
             raise FaultError(message, QUERY, location) from None
         except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
-            code = getattr(error, "error", None)
-            raise FaultError(
-                f"{about} threw an error during evaluation. {code + ': ' if code else ''}{error}", QUERY, location
-            ) from None
+            raise FaultError(f"{about} {_thrown(error)}", QUERY, location) from None
         if answer is None:
             raise FaultError(f"{about} returned nothing (undefined).", QUERY, location)
         try:
@@ -139,18 +134,63 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
     try:
         compiled = _bounded()(text, jsonata_engine)
     except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
-        raise DefinitionError(f"The JSONata expression '{text}' is not valid: {error}", location) from None
+        raise DefinitionError(_words(error)[1] or str(error), location, "INVALID_JSONATA_EXPRESSION") from None
+    refused = refused_name(compiled.ast, in_catch=location.startswith("Catch["))
+    if refused is not None:
+        code, message = refused
+        raise DefinitionError(message, location, code)
     compiled.set_output_convert_nulls(False)  # keeps null and undefined apart
     compiled.set_validate_input(False)
     null = Utils.NULL_VALUE
 
     def evaluate(env: Env) -> Any:
-        frame = {**_functions(), "states": _states(env)}
+        frame = {**functions(), "states": _states(env)}
         for name, value in env.variables.items():
             frame[name] = null if value is None else value
         return compiled.evaluate(None, frame | _Bounds().callbacks())
 
     return evaluate
+
+
+def _thrown(error: Exception) -> str:
+    """How an evaluation ended. The library lets some of Python's errors through, whose words are of no use to users."""
+    code, words = _words(error)
+    if not words:
+        return "threw an internal error during evaluation."
+    return f"threw an error during evaluation. {code + ': ' if code else ''}{words}"
+
+
+def _words(error: Exception) -> tuple[str, str]:
+    """An error's code and its message as the language's reference implementation and AWS word it; empty if not its own.
+
+    They put the values in quotation marks, and say function where this library says Object.
+    """
+    from jsonata.jexception import JException  # slow to load
+
+    if isinstance(error, TimeoutError):  # of a regular expression
+        return "", str(error)
+    if not isinstance(error, JException):
+        return "", ""
+    form = JException.error_codes.get(error.error)
+    if form is None:
+        return "", str(error.current or "")
+    values = (error.current, error.expected, error.extra)
+    if form.count("{{") > sum(value is not None for value in values):
+        return error.error, str(error)
+    if error.error == "T0412":
+        values = (*values[:2], _ARRAYS.get(error.extra, error.extra))
+    tokens = iter(values)
+    return error.error, re.sub(r"\{\{\w+\}\}", lambda _: _shown(next(tokens)), form.replace("Object", "function"))
+
+
+_ARRAYS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings"}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return dump(_plain(value))
+    except TypeError:
+        return str(type(value).__name__)
 
 
 class _Bounds:
@@ -177,19 +217,14 @@ class _Bounds:
         if not frame.is_parallel_call:
             self._depth -= 1
             self._check()
+            if isinstance(result, (str, list)) and len(result) > _LARGEST:
+                raise failure("D1001", len(result))
 
     def _check(self) -> None:
         if self._depth > _DEPTH:
-            raise _error("D1011")
+            raise failure("D1011")
         if clock() > self._end:
-            raise _error("D1012", int(_SECONDS * 1000))
-
-
-def _error(code: str, *values: int) -> Exception:
-    from jsonata.jexception import JException  # slow to load
-
-    error: Exception = JException(code, -1, *values)
-    return error
+            raise failure("D1012", int(_SECONDS * 1000))
 
 
 @cache
@@ -200,7 +235,7 @@ def _bounded() -> Any:
     class Bounded(Jsonata):  # type: ignore[misc]  # the library is not typed
         def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
             if isinstance(lhs, int) and isinstance(rhs, int) and rhs - lhs >= _LONGEST_RANGE:
-                raise _error("D2014", rhs - lhs + 1)
+                raise failure("D2014", rhs - lhs + 1)
             return super().evaluate_range_expression(lhs, rhs)
 
     return Bounded
@@ -230,27 +265,3 @@ def _plain(value: Any) -> Json:
     if type(value).__name__ == "NullValue":
         return None
     raise TypeError(type(value).__name__)
-
-
-@cache
-def _functions() -> dict[str, Any]:
-    """The functions that Step Functions adds to JSONata.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn
-    """
-    from jsonata import Jsonata  # slow to load
-
-    added: dict[str, Callable[..., Json]] = {
-        "partition": lambda items, size: intrinsics.FUNCTIONS["ArrayPartition"].run(items, size),
-        "range": lambda first, last, step: intrinsics.FUNCTIONS["ArrayRange"].run(first, last, step),
-        "hash": lambda value, algorithm: intrinsics.FUNCTIONS["Hash"].run(value, algorithm),
-        "random": _random,
-        "uuid": lambda: str(uuid4()),
-        "parse": load,
-    }
-    return {name: Jsonata.JLambda(function) for name, function in added.items()}
-
-
-def _random(seed: Json = None) -> float:
-    generator = random.Random() if seed is None else random.Random(seed)  # noqa: S311  the language's own random
-    return generator.random()

@@ -8,37 +8,51 @@ https://states-language.net/spec.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embedded_aws.states.language.choice import timestamp
 from embedded_aws.states.language.compiler import resource
 from embedded_aws.states.language.field_rules import (
+    bounded,
     choice_rule,
     error_equals,
-    integer,
+    exclusive,
     known_resource,
     listed,
     path,
     payload_template,
     variables,
 )
-from embedded_aws.states.language.findings import SCHEMA, Finding, bad
+from embedded_aws.states.language.findings import SCHEMA, Finding, bad, not_object
 from embedded_aws.states.language.json_text import Json, is_number
+from embedded_aws.states.language.map_rules import distributed, wrong_language
+from embedded_aws.states.language.shapes import (
+    CATCHER,
+    MACHINE,
+    PROCESSOR,
+    RETRIER,
+    STATES,
+    is_expression,
+    misshapen,
+)
 
 
 def validate(definition: Mapping[str, Json], *, express: bool = False) -> list[Finding]:
     """All findings, errors first in the order of the definition."""
-    return list(_machine(definition, "", _Scope(express=express, jsonata=False, top=True)))
+    return list(_machine(definition, "", _Scope(express=express, jsonata=False, top=True, names=set())))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The query languages that a state inherits: `jsonata` from its surroundings, `whole` from the state machine."""
+    """What a state takes from its surroundings: `jsonata` is the language of the whole machine; `names` of all states.
+
+    A Map's or a Parallel's own QueryLanguage is not inherited by the states inside.
+    """
 
     express: bool
     jsonata: bool
     top: bool
-    whole: bool = False
+    names: set[str]
 
 
 def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Finding]:
@@ -46,31 +60,40 @@ def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Fi
     if missing:
         yield Finding(SCHEMA, f"These fields are required: [{', '.join(missing)}]", where or "/")
         return
-    language = body.get("QueryLanguage", "JSONata" if scope.jsonata else "JSONPath")
-    if language not in ("JSONPath", "JSONata"):
-        yield bad(f"{where}/QueryLanguage", "The value of the field 'QueryLanguage' must be JSONPath or JSONata")
+    wrong = misshapen(body, MACHINE, where, jsonata=False)
+    yield from wrong
+    if wrong:
         return
-    jsonata = language == "JSONata"
-    scope = _Scope(scope.express, jsonata, scope.top, jsonata if scope.top else scope.whole)
-    states = body["States"]
-    if not isinstance(states, dict) or not states:
-        yield bad(f"{where}/States", "The value of the field 'States' must be an object with at least one state")
+    if scope.top:
+        scope = replace(scope, jsonata=body.get("QueryLanguage") == "JSONata")
+    states: Mapping[str, Json] = body["States"]
+    if not states:
+        yield bad(f"{where}/States", "Value cannot be empty")
         return
-    if not isinstance(body["StartAt"], str) or body["StartAt"] not in states:
+    if body["StartAt"] not in states:
         yield Finding("MISSING_TRANSITION_TARGET", f"Missing 'Next' target: {body['StartAt']}", f"{where}/StartAt")
-    if "TimeoutSeconds" in body:
-        yield from integer(body, "TimeoutSeconds", where, least=1)
+    yield from bounded(body, "TimeoutSeconds", where, least=1)
     if body.get("Version", "1.0") != "1.0":
-        yield bad(f"{where}/Version", "The value of the field 'Version' must be '1.0'")
+        yield bad(f"{where}/Version", "The field 'Version' should have one of these values: [1.0]")
     for name, state in states.items():
         here = f"{where}/States/{name}"
+        if name in scope.names:
+            yield Finding("DUPLICATE_STATE_NAME", f"Duplicate State name: {name}", here)
+        scope.names.add(name)
         if len(name) > 80:
             yield bad(here, "A state's name may have at most 80 characters")
-        if not isinstance(state, dict):
-            yield bad(here, "A state must be an object")
-            continue
-        yield from _State(name, state, here, states, scope).findings()
-    yield from _unreachable(body["StartAt"], states, where)
+        if isinstance(state, dict):
+            yield from _State(name, state, here, states, scope).findings()
+        else:
+            yield not_object(here)
+    if not any(isinstance(state, dict) and _ends(state) for state in states.values()):
+        yield Finding("MISSING_END_STATE", "Workflow has no terminal state", None)
+    else:
+        yield from _unreachable(body["StartAt"], states, where)
+
+
+def _ends(state: Mapping[str, Json]) -> bool:
+    return bool(state.get("End")) or state.get("Type") in ("Succeed", "Fail")
 
 
 def _unreachable(start: Json, states: Mapping[str, Json], where: str) -> Iterator[Finding]:
@@ -96,49 +119,17 @@ def _targets(state: Mapping[str, Json]) -> Iterator[str]:
             yield from (part[key] for key in ("Next", "Default") if isinstance(part.get(key), str))
 
 
-_COMMON = {"Type", "Comment", "QueryLanguage", "InputPath", "OutputPath", "Assign", "Output"}
-_FLOW = {"Next", "End"}
-_WORK = {"Parameters", "Arguments", "ResultSelector", "ResultPath", "Retry", "Catch"}
-FIELDS: dict[str, set[str]] = {
-    "Pass": _COMMON | _FLOW | {"Parameters", "Result", "ResultPath"},
-    "Task": _COMMON
-    | _FLOW
-    | _WORK
-    | {
-        "Resource",
-        "TimeoutSeconds",
-        "TimeoutSecondsPath",
-        "HeartbeatSeconds",
-        "HeartbeatSecondsPath",
-        "Credentials",
-    },
-    "Choice": _COMMON | {"Choices", "Default"},
-    "Wait": _COMMON | _FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
-    "Succeed": _COMMON,
-    "Parallel": _COMMON | _FLOW | _WORK | {"Branches"},
-    "Map": _COMMON
-    | _FLOW
-    | _WORK
-    | {
-        "ItemProcessor",
-        "Iterator",
-        "ItemSelector",
-        "Items",
-        "ItemsPath",
-        "MaxConcurrency",
-        "MaxConcurrencyPath",
-        "ItemReader",
-        "ItemBatcher",
-        "ResultWriter",
-        "Label",
-        "ToleratedFailureCount",
-        "ToleratedFailureCountPath",
-        "ToleratedFailurePercentage",
-        "ToleratedFailurePercentagePath",
-    },
-    "Fail": {"Type", "Comment", "QueryLanguage", "Error", "ErrorPath", "Cause", "CausePath"},
+_JSONPATH_ONLY = {"InputPath", "OutputPath", "Parameters", "Result", "ResultSelector", "ResultPath", "ItemsPath"} | {
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+    "ErrorPath",
+    "CausePath",
 }
-_JSONPATH_ONLY = {"InputPath", "OutputPath", "Parameters", "ResultSelector", "ResultPath", "ItemsPath"}
 _JSONATA_ONLY = {"Arguments", "Output", "Items"}
 _DISTRIBUTED_ONLY = {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
 _EXCLUSIVE = (
@@ -169,7 +160,7 @@ class _State:
         if not isinstance(kind, str):
             yield Finding(SCHEMA, "These fields are required: [Type]", self.where)
             return
-        if kind not in FIELDS:
+        if kind not in STATES:
             yield bad(
                 f"{self.where}/Type",
                 "The field 'Type' should have one of these values: "
@@ -178,13 +169,16 @@ class _State:
             return
         yield from self.language()
         for key in self.body:
-            if key not in FIELDS[kind]:
-                yield bad(f"{self.where}/{key}", f"Field '{key}' is not supported in a {kind} state")
+            if key not in STATES[kind]:
+                yield bad(self.where, f"Field '{key}' is not supported")
+        wrong = misshapen(self.body, STATES[kind], self.where, jsonata=self.jsonata)
+        yield from wrong
+        if wrong:
+            return  # the rules below rely on the types
         if kind not in ("Choice", "Succeed", "Fail"):
             yield from self.transition()
         for name in _EXCLUSIVE:
-            if name in self.body and f"{name}Path" in self.body:
-                yield bad(self.where, f"Only one of these fields is allowed: ['{name}', '{name}Path']")
+            yield from exclusive(self.body, self.where, name, f"{name}Path")
         yield from variables(self.body.get("Assign"), self.where)
         if not self.jsonata:
             yield from self.paths()
@@ -193,16 +187,13 @@ class _State:
         yield from self.catch()
 
     def language(self) -> Iterator[Finding]:
-        language = self.body.get("QueryLanguage")
-        if language == "JSONPath" and self.scope.whole:
+        if self.body.get("QueryLanguage") == "JSONPath" and self.scope.jsonata:
             yield bad(
                 self.where,
                 "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
             )
-        wrong = _JSONPATH_ONLY if self.jsonata else _JSONATA_ONLY
-        name = "JSONata" if self.jsonata else "JSONPath"
-        for key in sorted(wrong & self.body.keys()):
-            yield bad(f"{self.where}/{key}", f"Field '{key}' is not supported when QueryLanguage is {name}")
+        for key in sorted((_JSONPATH_ONLY if self.jsonata else _JSONATA_ONLY) & self.body.keys()):
+            yield wrong_language(key, self.where, jsonata=self.jsonata)
 
     def transition(self) -> Iterator[Finding]:
         follows, ends = "Next" in self.body, self.body.get("End") is True
@@ -260,8 +251,7 @@ class _State:
         ):
             yield bad(f"{self.where}/Credentials", "The field 'RoleArn' is required but was missing")
         for name in ("TimeoutSeconds", "HeartbeatSeconds"):
-            if name in self.body and not (self.jsonata and isinstance(self.body[name], str)):
-                yield from integer(self.body, name, self.where, least=1)
+            yield from bounded(self.body, name, self.where, least=1)
         heartbeat: Json = self.body.get("HeartbeatSeconds")
         timeout: Json = self.body.get("TimeoutSeconds")
         if is_number(heartbeat) and is_number(timeout) and heartbeat >= timeout:
@@ -275,8 +265,7 @@ class _State:
         expression = self.jsonata and isinstance(stamp, str) and stamp.startswith("{%")
         if stamp is not None and not expression and timestamp(stamp) is None:
             yield bad(f"{self.where}/Timestamp", "String does not match RFC3339 timestamp")
-        if "Seconds" in self.body and not (self.jsonata and isinstance(self.body["Seconds"], str)):
-            yield from integer(self.body, "Seconds", self.where, least=0)
+        yield from bounded(self.body, "Seconds", self.where, least=0)
 
     def _choice(self) -> Iterator[Finding]:
         rules = self.body.get("Choices")
@@ -289,8 +278,9 @@ class _State:
                 yield bad(here, "A choice rule must be an object")
                 continue
             yield from self.required_target(rule, here)
+            yield from variables(rule.get("Assign"), here)
             if self.jsonata:
-                if not isinstance(rule.get("Condition"), (str, bool)):
+                if not (isinstance(rule.get("Condition"), bool) or is_expression(rule.get("Condition"))):
                     yield bad(here, "The field 'Condition' is required but was missing")
             else:
                 yield from choice_rule(rule, here, top=True)
@@ -300,68 +290,75 @@ class _State:
             yield from self.target(self.body["Default"], f"{self.where}/Default")
 
     def _parallel(self) -> Iterator[Finding]:
-        branches = self.body.get("Branches")
-        if branches == []:
+        if "Branches" not in self.body:
+            yield bad(self.where, "These fields are required: [Branches]")
+            return
+        if not self.body["Branches"]:
             yield bad(f"{self.where}/Branches", "Value cannot be empty")
-            return
-        if not isinstance(branches, list):
-            yield bad(self.where, "The field 'Branches' is required and must hold at least one branch")
-            return
-        for number, branch in enumerate(branches):
+        for number, branch in enumerate(self.body["Branches"]):
             here = f"{self.where}/Branches[{number}]"
             if isinstance(branch, dict):
-                yield from _machine(branch, here, _Scope(self.scope.express, self.jsonata, False, self.scope.whole))
+                yield from _machine(branch, here, replace(self.scope, top=False))
             else:
-                yield bad(here, "A branch must be an object")
+                yield not_object(here)
 
     def _map(self) -> Iterator[Finding]:
-        if "ItemProcessor" in self.body and "Iterator" in self.body:
-            yield bad(self.where, "Only one of these fields is allowed: ['Iterator', 'ItemProcessor']")
+        yield from exclusive(self.body, self.where, "Iterator", "ItemProcessor")
         name = "ItemProcessor" if "ItemProcessor" in self.body else "Iterator"
         processor = self.body.get(name)
-        if not isinstance(processor, dict):
+        if processor is None:
             yield bad(self.where, "The field 'ItemProcessor' is required but was missing")
             return
-        config = processor.get("ProcessorConfig", {})
-        mode = config.get("Mode", "INLINE") if isinstance(config, dict) else None
-        if mode not in ("INLINE", "DISTRIBUTED"):
-            yield bad(f"{self.where}/{name}/ProcessorConfig/Mode", "Mode must be INLINE or DISTRIBUTED")
+        here = f"{self.where}/{name}"
+        if "QueryLanguage" in processor:
+            yield bad(here, "Field 'QueryLanguage' is not supported")
+        config: Json = processor.get("ProcessorConfig", {})
+        if not isinstance(config, dict):
+            yield bad(f"{here}/ProcessorConfig", "Expected value of type Object")
             return
+        wrong = misshapen(config, PROCESSOR, f"{here}/ProcessorConfig", jsonata=False)
+        yield from wrong
         express = self.scope.express
-        if mode == "DISTRIBUTED":
-            if self.scope.express:
-                yield bad(f"{self.where}/{name}", "Express state machine does not support DISTRIBUTED mode")
-            if config.get("ExecutionType") not in ("STANDARD", "EXPRESS"):
-                yield bad(f"{self.where}/{name}/ProcessorConfig", "ExecutionType must be STANDARD or EXPRESS")
+        if config.get("Mode") == "DISTRIBUTED":
+            if express:
+                yield bad(here, "Express state machine does not support DISTRIBUTED mode")
+            if "ExecutionType" not in config:
+                yield bad(f"{here}/ProcessorConfig", "These fields are required: [ExecutionType]")
             express = config.get("ExecutionType") == "EXPRESS"
-        else:
+            yield from distributed(self.body, self.where, jsonata=self.jsonata)
+        elif not wrong:
             for key in sorted(_DISTRIBUTED_ONLY & self.body.keys()):
                 yield bad(f"{self.where}/{key}", f"Field '{key}' is only supported in DISTRIBUTED mode")
-        yield from _machine(processor, f"{self.where}/{name}", _Scope(express, self.jsonata, False, self.scope.whole))
-        if isinstance(self.body.get("MaxConcurrency"), (int, float)):
-            yield from integer(self.body, "MaxConcurrency", self.where, least=0)
+        yield from _machine(processor, here, replace(self.scope, express=express, top=False))
+        yield from bounded(self.body, "MaxConcurrency", self.where, least=0, most=None)
 
     def retry(self) -> Iterator[Finding]:
         for item, here, last in listed(self.body.get("Retry"), f"{self.where}/Retry"):
-            if not isinstance(item, dict):
-                yield bad(here, "Must be an object")
+            wrong = (
+                misshapen(item, RETRIER, here, jsonata=self.jsonata) if isinstance(item, dict) else [not_object(here)]
+            )
+            yield from wrong
+            if wrong:
                 continue
             yield from error_equals(item, here, last=last)
-            yield from integer(item, "IntervalSeconds", here, least=1)
-            yield from integer(item, "MaxAttempts", here, least=0)
-            yield from integer(item, "MaxDelaySeconds", here, least=1)
-            rate = item.get("BackoffRate", 2.0)
-            if not is_number(rate) or rate < 1:
-                yield bad(f"{here}/BackoffRate", "BackoffRate must be a number greater than or equal to 1.0")
-            if item.get("JitterStrategy", "NONE") not in ("FULL", "NONE"):
-                yield bad(f"{here}/JitterStrategy", "JitterStrategy must be FULL or NONE")
+            yield from bounded(item, "IntervalSeconds", here, least=1)
+            yield from bounded(item, "MaxAttempts", here, least=0)
+            yield from bounded(item, "MaxDelaySeconds", here, least=1)
+            yield from bounded(item, "BackoffRate", here, least=1.0, most=None)
 
     def catch(self) -> Iterator[Finding]:
         for item, here, last in listed(self.body.get("Catch"), f"{self.where}/Catch"):
-            if not isinstance(item, dict):
-                yield bad(here, "Must be an object")
+            wrong = (
+                misshapen(item, CATCHER, here, jsonata=self.jsonata) if isinstance(item, dict) else [not_object(here)]
+            )
+            yield from wrong
+            if wrong:
                 continue
             yield from error_equals(item, here, last=last)
             yield from self.required_target(item, here)
+            yield from variables(item.get("Assign"), here)
+            for name in sorted({"ResultPath"} if self.jsonata else {"Output"} & item.keys()):
+                if name in item:
+                    yield wrong_language(name, here, jsonata=self.jsonata)
             if item.get("ResultPath") is not None:
                 yield from path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)

@@ -346,7 +346,14 @@ def test_a_result_over_the_limit_fails_with_data_limit_exceeded(cloud: Cloud) ->
 
 def test_an_endless_loop_ends_with_the_full_history(cloud: Cloud) -> None:
     """The 25,000th event is ExecutionFailed."""
-    machine = cloud.machine({"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}})
+    never = {"Variable": "$.gone", "IsPresent": True, "Next": "C"}
+    machine = cloud.machine(
+        {
+            "A": {"Type": "Pass", "Next": "B"},
+            "B": {"Type": "Choice", "Choices": [never], "Default": "A"},
+            "C": {"Type": "Succeed"},
+        }
+    )
     done = cloud.finish(machine)
     assert done["status"] == "FAILED"
     last = cloud.call("GetExecutionHistory", executionArn=done["executionArn"], maxResults=1, reverseOrder=True)

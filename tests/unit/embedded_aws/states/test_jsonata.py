@@ -27,7 +27,11 @@ def _value(expression: str) -> object:
         ("$replace('ab', /a/, '$18')", "8b"),
         ("$replace('aaa', /a/, 'b', 2)", "bba"),
         ("$replace('ab', /a/, function($m) { $m.match & '!' })", "a!b"),
-        ("$sum([1..1000000])", 500000500000),
+        ("$sum([1..100000])", 5000050000),
+        ("$string(1e20)", "100000000000000000000"),
+        ("$pad('x', 5)", "x    "),
+        ("$number('12')", 12),
+        ("$partition([1,2,3], 2)", [[1, 2], [3]]),
     ],
 )
 def test_expressions_give_what_the_language_says(expression: str, value: object) -> None:
@@ -39,7 +43,9 @@ def test_expressions_give_what_the_language_says(expression: str, value: object)
     ("expression", "message"),
     [
         ("$match('" + "a" * 60 + "!', /(a|aa)+$/)", "timed out"),
-        ("$sum([1..9000000])", "D2014"),
+        ("$sum([1..900000])", "D2014"),
+        ("$pad('x', 1e9)", "D1001"),
+        ("($f := function($t, $n) { $n = 0 ? $t : $f($t & $t, $n - 1) }; $f('x', 40))", "D1001"),
         ("$sum([-9000000..9000000])", "D2014"),
     ],
 )
@@ -56,6 +62,77 @@ def test_a_malformed_regular_expression_is_found_in_the_definition() -> None:
     """Not only when the state runs."""
     with pytest.raises(DefinitionError, match="not a valid regular expression"):
         jsonata_field("{% $match('a', /a{2,1}/) %}", "Output")
+
+
+@pytest.mark.parametrize(
+    ("expression", "code", "message"),
+    [
+        ("1 +", "INVALID_JSONATA_EXPRESSION", "Unexpected end of expression"),
+        ("$states.input[1,2)", "INVALID_JSONATA_EXPRESSION", 'Expected "]", got ","'),
+        ('{"a":}', "INVALID_JSONATA_EXPRESSION", 'The symbol "}" cannot be used as a unary operator'),
+        ('$match("a", /abc', "INVALID_JSONATA_EXPRESSION", "No terminating / in regular expression"),
+        ("$$", "INVALID_JSONATA_EXPRESSION", "Reference to '$$' is not supported."),
+        ("phone", "UNSUPPORTED_JSONATA_EXPRESSION", "Reference to 'phone' at the top level is not supported."),
+        ('{"v": a.b}', "UNSUPPORTED_JSONATA_EXPRESSION", "Reference to 'a' at the top level is not supported."),
+        ("$sum(x)", "UNSUPPORTED_JSONATA_EXPRESSION", "Reference to 'x' at the top level is not supported."),
+        (
+            "$states.errorOutput",
+            "UNSUPPORTED_JSONATA_EXPRESSION",
+            "Reference to '$states.errorOutput' is supported only in a Catch.",
+        ),
+    ],
+)
+def test_an_expression_that_aws_refuses_is_refused_in_the_definition(expression: str, code: str, message: str) -> None:
+    """Measured on AWS by the reports floci-io/floci 2670 and 2745, but for the words on `$$` and errorOutput."""
+    with pytest.raises(DefinitionError) as raised:
+        jsonata_field(f"{{% {expression} %}}", "Output/v")
+    assert (raised.value.code, raised.value.message) == (code, message)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$states.input.a[b=1].c",
+        "$map($states.input, function($v) { $v.name })",
+        "$states.input{name: $sum(price)}",
+        "$states.input^(>price)",
+        "$states.input.{'k': v}",
+        "$x ~> |$|{'b': c}|",
+        "($a := $states.input; $a.b)",
+    ],
+)
+def test_a_name_with_a_context_is_no_reference_at_the_top_level(expression: str) -> None:
+    """A rule that refused these would refuse definitions that AWS accepts."""
+    assert callable(jsonata_field(f"{{% {expression} %}}", "Output"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "cause"),
+    [
+        ("$substring()", 'T0410: Argument 1 of function "substring" does not match function signature'),
+        ("$sum(['a'])", 'T0412: Argument 1 of function "sum" must be an array of "numbers"'),
+        ("$number('str')", 'D3030: Unable to cast value to a number: "str"'),
+        ("$uuid(1)", 'T0410: Argument 1 of function "uuid" does not match function signature'),
+        ("$partition([1])", 'T0410: Argument 2 of function "partition" does not match function signature'),
+        ("$hash('a', {})", 'T0410: Argument 2 of function "hash" does not match function signature'),
+        ("$eval('1+1')", "T1006: Attempted to invoke a non-function"),
+        ("1/0", "D1001: Number out of range: Infinity"),
+    ],
+)
+def test_a_failed_evaluation_has_the_code_and_words_of_the_language(expression: str, cause: str) -> None:
+    """Those of the reference implementation, never Python's."""
+    with pytest.raises(FaultError) as raised:
+        _value(expression)
+    assert raised.value.message.endswith(f"threw an error during evaluation. {cause}")
+
+
+@pytest.mark.parametrize("expression", ["$split('a', function($x) { $x })", "$floor(null)", "$sort([1, 'a'])"])
+def test_an_error_of_the_library_itself_is_an_internal_one(expression: str) -> None:
+    """AWS's words for the same; Python's would be of no use to anybody."""
+    with pytest.raises(FaultError, match=r"threw an (internal )?error during evaluation") as raised:
+        _value(expression)
+    assert "object" not in raised.value.message.partition("threw")[2]
+    assert "instances of" not in raised.value.message
 
 
 ENDLESS = "($f := function($n) { $f($n + 1) }; $f(0))"
