@@ -24,7 +24,8 @@ _MISSING: Any = object()
 _OPERATOR = re.compile(r"==|!=|<=|>=|=~|<|>|in\b|nin\b")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/(i?)")
-_WORDS = {"true": True, "false": False, "null": None}
+_WORD = re.compile(r"[^\W\d][\w-]*")
+_WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 
 
 def parse_filter(text: str, at: int, read_path: ReadPath) -> tuple[Predicate, int]:
@@ -132,10 +133,10 @@ class _Reader:
             self.at = number.end()
             value = float(number.group()) if number.group(1) or number.group(2) else int(number.group())
             return lambda item, root: value
-        for word, constant in _WORDS.items():
-            if self.text.startswith(word, self.at):
-                self.at += len(word)
-                return lambda item, root: constant
+        if word := _WORD.match(self.text, self.at):
+            self.at = word.end()
+            meant = _WORDS.get(word.group(), word.group())  # published definitions leave quotes out: a text
+            return lambda item, root: meant
         raise PathSyntaxError(f"{self.text!r}: the filter is not understood at {self.at}")
 
     def path(self) -> Operand:

@@ -36,7 +36,7 @@ _SLICE = re.compile(r"(-?\d+)?\s*:\s*(-?\d+)?(?:\s*:\s*(-?\d+)?)?")
 def parse(text: str) -> Path:
     """Compile a path; PathSyntaxError if the text is not a path."""
     path, end = parse_prefix(text, 0)
-    if end != len(text):
+    if text[end:].strip():  # published definitions have blanks after a path
         raise PathSyntaxError(f"{text!r} is not a JSONPath: unexpected {text[end]!r} at {end}")
     return path
 
@@ -65,11 +65,11 @@ def _segments(text: str, at: int, names: re.Pattern[str]) -> tuple[list[Segment]
     while at < len(text):
         if text.startswith("..", at):
             inner: Key | Index | Slice | Wildcard | Filter
-            inner, at = _bracket(text, at + 2) if text.startswith("[", at + 2) else _dotted(text, at + 2, names)
+            inner, at = _dotted(text, at + 2, names)
             segments.append(Deep(inner))
         elif text[at] == ".":
             segment, at = _dotted(text, at + 1, names)
-            if text.startswith("()", at) and isinstance(segment, Key):
+            if text.startswith("()", at) and isinstance(segment, Key) and segment.definite:
                 name = segment.names[0]
                 if name not in FUNCTIONS and name not in ("length", "keys"):
                     raise PathSyntaxError(f"{text!r}: the function {name}() is not known")
@@ -83,7 +83,9 @@ def _segments(text: str, at: int, names: re.Pattern[str]) -> tuple[list[Segment]
     return segments, at, None
 
 
-def _dotted(text: str, at: int, names: re.Pattern[str]) -> tuple[Key | Wildcard, int]:
+def _dotted(text: str, at: int, names: re.Pattern[str]) -> tuple[Key | Index | Slice | Wildcard | Filter, int]:
+    if text.startswith("[", at):  # `$.a.[0]`, as published definitions write it
+        return _bracket(text, at)
     if text.startswith("*", at):
         return Wildcard(), at + 1
     named = names.match(text, at)

@@ -61,6 +61,24 @@ def test_a_definite_path_to_nothing_says_where_it_ended(path: str, message: str)
     assert str(raised.value) == message
 
 
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$.book.[0].t", "a"),
+        ("$.book.[?(@.p > 10)].t", ["b"]),
+        ("$.book.[*].['t','p']", [{"t": "a", "p": 8}, {"t": "b", "p": 12}]),
+        ("$.book[?(@.t == a)].p", [8]),
+        ("$.book[?(@.t==b && @.p == 12)].p", [12]),
+        ("$.book[0].t ", "a"),
+        ("$.book[?(@.t != null)].p", [8, 12]),
+    ],
+)
+def test_paths_are_read_as_published_definitions_write_them(path: str, found: object) -> None:
+    """A dot before a bracket, texts without quotes, blanks at the end: aws-samples/step-functions-workflows-collection,
+    aws-samples/aws-stepfunctions-examples."""
+    assert parse(path).find(STORE) == found
+
+
 @pytest.mark.parametrize("text", ["", "a", "$.", "$[", "$.a[", "$.a[?(@.b ==)]", "$.a b", "$..", "$.a[::0]", "$.f()"])
 def test_garbage_is_no_path(text: str) -> None:
     """A bad path is a PathSyntaxError, never another exception."""
