@@ -187,7 +187,7 @@ def item_of(row: Mapping[str, Any], line: int, kind: Kind | None = None) -> Item
         # Offsets are those of another text, and a grade that of the given answer.
         labels = replace(labels, pii=None, grade=None)
     if kind is Kind.DOCUMENT:
-        labels = replace(labels, reference=(), grade=None)  # no model answers a document
+        labels = replace(labels, grade=None)  # no answer that it could grade
         passages = () if kind is not own else passages
     request = Request(
         text=text,

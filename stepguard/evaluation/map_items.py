@@ -31,8 +31,7 @@ def map_lines(
     """
     digest = id_of(item.request)
     if screen and item.request.kind is Kind.PROMPT:
-        screened = replace(item.request, kind=Kind.DOCUMENT, passages=())
-        item = replace(item, request=screened, labels=replace(item.labels, reference=()))
+        item = replace(item, request=replace(item.request, kind=Kind.DOCUMENT, passages=()))
     text = item.request.text
     parts = cut(text, part_characters(text)) if item.request.kind is Kind.DOCUMENT else []
     several = len(parts) > 1
@@ -47,6 +46,8 @@ def map_lines(
         if chunk is not None:
             about |= {"part": index, "parts": len(parts), "start": chunk.start}
         labels = item.labels.to_dict()
+        if not is_answered(item, screen=screen):
+            labels.pop("reference", None)
         if index:
             labels.pop("pii", None)  # only once: their offsets are those of the whole document
         if labels:
@@ -68,6 +69,11 @@ def _layers(guardrails: Guardrails, layers: tuple[Layer, ...] | None) -> dict[st
         for layer in Layer
         if layer in guardrails and (not layers or layer in layers)
     }
+
+
+def is_answered(item: Item, *, screen: bool) -> bool:
+    """Whether the item has an answer to compare with its references: its own, or a model's."""
+    return item.request.kind is Kind.RESPONSE or (item.request.kind is Kind.PROMPT and not screen)
 
 
 def only(guardrails: Guardrails, layers: Collection[Layer] | None) -> Guardrails:

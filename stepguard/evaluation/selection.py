@@ -11,7 +11,7 @@ from stepguard.evaluation.corpus import BadRow, Entry, all_items, ignore_bad_row
 from stepguard.evaluation.estimate import Estimator
 from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
-from stepguard.evaluation.map_items import Guardrails, map_lines, only, repeated
+from stepguard.evaluation.map_items import Guardrails, is_answered, map_lines, only, repeated
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.verdict import Layer
 
@@ -39,6 +39,8 @@ class Selection:
     items: int = 0
     lines: int = 0
     text_units: int = 0
+    unused_references: int = 0
+    """Items with a reference answer that have no answer to compare."""
 
     def map_lines(self) -> Iterator[dict[str, Any]]:
         """The Map's lines. Raises InvalidRequest at the first limit that is exceeded, the cost included."""
@@ -63,6 +65,7 @@ class Selection:
                     self.estimator.add_comparison(line["request"], references)
                 self.lines += 1
                 yield line
+            self.unused_references += bool(item.labels.reference) and not is_answered(item, screen=screen)
             self.items += 1
         if not self.items:
             raise InvalidRequest(

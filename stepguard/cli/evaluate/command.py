@@ -56,11 +56,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder for results and report; default HOME/evaluations/RUN")
     parser.add_argument("--sample", type=whole_number(10**9), metavar="N", help="evaluate N items only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="chooses the sample; default 0")
-    kinds = ("document", "prompt", "response")
-    parser.add_argument("--kind", choices=kinds, help="read every row as this, whatever the corpus says")
-    parser.add_argument(
-        "--layers", type=read_layers, metavar="LAYER,…", help="guard layers to use; without 'model' no model is called"
-    )
     add_options(parser)
     parser.add_argument(
         "--concurrency", type=whole_number(10**9), metavar="N", help="items at a time; default by the quotas"
@@ -84,15 +79,6 @@ def add_parser(commands: Commands) -> None:
     cost.add_options(parser)
     traffic.add_options(parser)
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare the folders of two runs")
-
-
-def read_layers(text: str) -> tuple[Layer, ...]:
-    """The value of --layers. Raises ArgumentTypeError."""
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    if not names or (unknown := sorted(set(names) - set(Layer))):
-        wrong = f"{unknown[0]} is no layer; " if names else ""
-        raise argparse.ArgumentTypeError(f"{wrong}name one or more of {', '.join(Layer)}")
-    return tuple(layer for layer in Layer if layer in names)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -206,6 +192,11 @@ def _start(arguments: argparse.Namespace, session: Session, chats: traffic.Traff
         if corpus.mapped and not corpus.name.startswith("s3://"):
             _print_unless_json(arguments, save_beside(corpus.path, corpus.mapped))
         _print_unless_json(arguments, f"{corpus.items} items, {len(corpus.bad_rows)} bad rows")
+        if corpus.unused_references:
+            why = (
+                "documents are only screened (--kind prompt asks the model), and without --layers model nothing answers"
+            )
+            _print_unless_json(arguments, f"  {corpus.unused_references} reference answers are not used: {why}")
         for row in corpus.bad_rows[:5]:
             _print_unless_json(arguments, f"  {render.plain(str(row))}")
     if estimate is not None:

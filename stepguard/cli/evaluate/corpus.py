@@ -27,6 +27,7 @@ from stepguard.formats.encoding import check_encoding
 from stepguard.formats.mapping import Mapped, mapped_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
+from stepguard.guard.verdict import Layer
 from stepguard.project.files import read_yaml
 
 CONVERTED_FILE = "corpus.jsonl"
@@ -43,14 +44,29 @@ class LocalCorpus:
     mapped: Mapped
     items: int
     bad_rows: list[BadRow] = field(default_factory=list)
+    unused_references: int = 0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a corpus is read."""
+    kinds = ("document", "prompt", "response")
+    parser.add_argument("--kind", choices=kinds, help="read every row as this, whatever the corpus says")
+    parser.add_argument(
+        "--layers", type=read_layers, metavar="LAYER,…", help="guard layers to use; without 'model' no model is called"
+    )
     parser.add_argument("--encoding", metavar="NAME", help="of text files; default UTF-8, or by the file's mark")
     parser.add_argument("--map", metavar="MEMBER=COLUMN,…", help="columns by name, e.g. text=Question,expected=Verdict")
     parser.add_argument("--label", metavar="WORD=ACTION,…", help="labels, e.g. unsafe=intervened,safe=passed")
     parser.add_argument("--strict", action="store_true", help="refuse columns not understood, guesses and bad rows")
+
+
+def read_layers(text: str) -> tuple[Layer, ...]:
+    """The value of --layers. Raises ArgumentTypeError."""
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    if not names or (unknown := sorted(set(names) - set(Layer))):
+        wrong = f"{unknown[0]} is no layer; " if names else ""
+        raise argparse.ArgumentTypeError(f"{wrong}name one or more of {', '.join(Layer)}")
+    return tuple(layer for layer in Layer if layer in names)
 
 
 def find(corpus: str) -> Path | Address:

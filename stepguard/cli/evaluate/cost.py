@@ -137,7 +137,8 @@ def select(
     if isinstance(place, Address) and found.as_is:
         return place, estimate  # PrepareCorpus reads the object itself
     name, path = (str(place), folder) if isinstance(place, Address) else (place.name, place)
-    return LocalCorpus(path, name, found, options.mapped, chosen.items, chosen.bad_rows), estimate
+    unused = chosen.unused_references
+    return LocalCorpus(path, name, found, options.mapped, chosen.items, chosen.bad_rows, unused), estimate
 
 
 def estimator(

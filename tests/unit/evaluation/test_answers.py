@@ -199,7 +199,15 @@ def test_references_travel_beside_the_request() -> None:
     assert labels_of(line["item"]["labels"]) == item.labels
     assert "reference" not in json.dumps(line["request"])
     assert item_of(item.to_row(), 1).labels == item.labels
-    assert item_of({"text": "t", "reference": "a"}, 1).labels.reference == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "screen"), [({"text": "t", "reference": "a"}, False), ({"prompt": "t", "reference": "a"}, True)]
+)
+def test_a_reference_without_an_answer_stays_at_home(row: dict[str, Any], screen: bool) -> None:
+    """Nothing is compared with it, so it is counted as unused."""
+    (line,) = map_lines(item_of(row, 1), 0, {"model": {"id": "g", "version": "1"}}, "r", screen=screen)
+    assert "labels" not in line["item"]
 
 
 def test_a_reference_that_does_not_fit_makes_a_bad_row() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepguard.cli.evaluate.command import read_layers
+from stepguard.cli.evaluate.corpus import read_layers
 from stepguard.evaluation.corpus import read_file
 from stepguard.evaluation.estimate import Estimator
 from stepguard.evaluation.items import Item, id_of, item_of
@@ -24,7 +24,11 @@ from stepguard.guard.verdict import Layer
 
 REFS = {str(layer): {"id": f"g{number}", "version": "1"} for number, layer in enumerate(Layer)}
 ANSWERED = {"query": "Is the ward open?", "completion": "Until eight.", "passages": ["The ward closes at eight."]}
-ROWS: list[dict[str, Any]] = [{"prompt": "Is the ward open?", "passages": ["A"]}, ANSWERED, {"text": "A letter."}]
+ROWS: list[dict[str, Any]] = [
+    {"prompt": "Is the ward open?", "passages": ["A"], "reference": "Yes."},
+    ANSWERED,
+    {"text": "A letter."},
+]
 
 
 def lines(layers: tuple[Layer, ...] | None, kind: Kind | None = None) -> tuple[list[dict[str, Any]], Selection]:
@@ -41,6 +45,7 @@ def test_without_the_model_layer_no_model_is_called() -> None:
     """A question is read by the chosen layers as a document is; a response keeps its question, so both are read."""
     screened, chosen = lines((Layer.PREPROCESS, Layer.POSTPROCESS))
     assert [line["request"]["kind"] for line in screened] == ["document", "response", "document"]
+    assert chosen.unused_references == 1
     assert {tuple(line["request"]["guardrails"]) for line in screened} == {("preprocess", "postprocess")}
     assert chosen.estimator.estimate.model == 0 < chosen.estimator.estimate.guardrails
     assert "passages" not in screened[0]["request"]
@@ -51,7 +56,7 @@ def test_with_the_model_layer_a_question_is_asked() -> None:
     found, chosen = lines((Layer.MODEL,))
     assert [line["request"]["kind"] for line in found[:1]] == ["prompt"]
     assert found[0]["request"]["guardrails"] == {"model": REFS["model"]}
-    assert len(chosen.bad_rows) == 0
+    assert len(chosen.bad_rows) == chosen.unused_references == 0
     assert chosen.estimator.estimate.model > 0
 
 
