@@ -119,8 +119,10 @@ def test_a_run_without_repeats_keeps_no_limit_of_agreement() -> None:
     """One verdict agrees with nothing."""
     (gate,) = gates_of("repeat-agreement=0.5", None)
     checked = gate.check({"bad_rows": 0, **scorecard_of([result_of(record(0))[0]]).to_dict()})
-    assert (checked.passed, checked.text) == (False, "repeat-agreement is unknown, since no item has verdicts to compare: "
-                                              "add --repeat N, not at least 0.5")  # fmt: skip
+    assert not checked.passed
+    assert checked.text == (
+        "repeat-agreement is unknown, since no item has verdicts to compare: add --repeat N, not at least 0.5"
+    )
     with pytest.raises(InvalidRequest):
         gates_of("VIOLENCE:repeat-agreement=0.5", None)
 
