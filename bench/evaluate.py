@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,32 @@ def loop(session: Session, rows: list[dict[str, Any]]) -> float:
         verdict = guardrails.check(session.layers[Layer.PREPROCESS], row["text"], Layer.PREPROCESS, Direction.INPUT)
         if not verdict.blocked:
             guardrails.check(session.layers[Layer.POSTPROCESS], verdict.text, Layer.POSTPROCESS, Direction.OUTPUT)
+    return time.perf_counter() - started
+
+
+def workers_alone(session: Session, rows: list[dict[str, Any]]) -> float:
+    """Seconds for the guards of each row in this process: no workflow, Lambda, boto3 or HTTP, four rows at a time.
+
+    This is what the guardrail workers can do at most.
+    """
+    assert session.cloud is not None
+    apply = session.cloud.bedrock.runtime.apply_guardrail
+
+    def check(layer: Layer, direction: Direction, text: str) -> dict[str, Any]:
+        ref = session.layers[layer]
+        where = {"guardrailIdentifier": ref.id, "guardrailVersion": ref.version, "outputScope": "FULL"}
+        return apply({**where, "source": str(direction), "content": [{"text": {"text": text}}]})
+
+    def both(row: dict[str, Any]) -> None:
+        answer = check(Layer.PREPROCESS, Direction.INPUT, row["text"])
+        blocked = '"BLOCKED"' in json.dumps(answer["assessments"])
+        if not blocked and "layers" not in row:
+            text = answer["outputs"][0]["text"] if answer["outputs"] else row["text"]
+            check(Layer.POSTPROCESS, Direction.OUTPUT, text)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(both, rows))
     return time.perf_counter() - started
 
 
@@ -210,12 +237,14 @@ def side_by_side(session: Session, rows: list[dict[str, Any]], tag: str, rounds:
         between = processor_seconds()
         one = evaluation(session, fresh(rows, f"{tag}b{number}"), f"{tag}-one-{number}", 1)
         end = processor_seconds()
+        workers = workers_alone(session, fresh(rows, f"{tag}w{number}"))
         four = evaluation(session, fresh(rows, f"{tag}c{number}"), f"{tag}-four-{number}", 4)
         pairs.append(
             {
                 "loop": alone,
                 "one_at_a_time": one["map_seconds"],
                 "four_at_a_time": four["map_seconds"],
+                "workers_alone": workers,
                 "loop_processor": between - begin,
                 "one_at_a_time_processor": end - between,
             }
@@ -223,6 +252,7 @@ def side_by_side(session: Session, rows: list[dict[str, Any]], tag: str, rounds:
     middle = {name: statistics.median(pair[name] for pair in pairs) for name in pairs[0]}
     overhead = statistics.median(pair["one_at_a_time"] / pair["loop"] - 1 for pair in pairs)
     processor = statistics.median(pair["one_at_a_time_processor"] / pair["loop_processor"] - 1 for pair in pairs)
+    share = statistics.median(pair["workers_alone"] / pair["four_at_a_time"] for pair in pairs)
     speedup = statistics.median(pair["loop"] / pair["four_at_a_time"] for pair in pairs)
     return {
         "characters": round(statistics.mean(len(row["text"]) for row in rows)),
@@ -231,6 +261,7 @@ def side_by_side(session: Session, rows: list[dict[str, Any]], tag: str, rounds:
         "overhead_one_at_a_time": round(overhead, 3),
         "overhead_processor_time": round(processor, 3),
         "speedup_over_loop": round(speedup, 2),
+        "share_of_workers": round(share, 3),
     }
 
 
@@ -268,12 +299,13 @@ def measure(session: Session, data: Path, items: int, scale: int, rounds: int, o
 def print_corpus(name: str, figures: dict[str, Any], rows: int) -> None:
     """One corpus in words."""
     print(f"{name}, {figures['characters']} characters:")
-    for way in ("loop", "one_at_a_time", "four_at_a_time"):
+    for way in ("loop", "one_at_a_time", "four_at_a_time", "workers_alone"):
         seconds = figures["seconds"][way]
         print(f"  {way:<15} {seconds:>8.2f} s  {rows / seconds:>7.1f} items/s")
     print(f"  overhead of workflow and engine, one item at a time: {figures['overhead_one_at_a_time']:+.1%}")
     print(f"  in processor time, corpus and scorecard included: {figures['overhead_processor_time']:+.1%}")
     print(f"  four at a time: {figures['speedup_over_loop']:.2f} times the loop's speed")
+    print(f"  four at a time: {figures['share_of_workers']:.0%} of what the guardrail workers alone can do")
 
 
 def print_promptfoo(figures: dict[str, Any] | str) -> None:
