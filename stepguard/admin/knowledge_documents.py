@@ -79,6 +79,9 @@ def read_folder(folder: Path) -> tuple[list[Local], list[tuple[str, str]]]:
                 if not file.with_name(file.name.removesuffix(SIDECAR)).is_file():
                     raise InvalidRequest("it is the metadata file of a document that is not there")
                 continue
+            for link in (file, file.with_name(file.name + SIDECAR)):
+                if not link.resolve().is_relative_to(folder.resolve()):
+                    raise InvalidRequest("it is a link that leads out of the folder")
             found.append(_read(file, name))
         except InvalidRequest as error:
             refused.append((name, str(error).rstrip(".")))
@@ -93,7 +96,7 @@ def _read(file: Path, name: str) -> Local:
     if len(f"{DOCUMENTS}{name}{SIDECAR}".encode()) > 1000:
         raise InvalidRequest("its path is too long for a key in S3")
     beside = file.with_name(file.name + SIDECAR)
-    attributes = sidecar_attributes(beside.read_bytes() if beside.is_file() else None)
+    attributes = sidecar_attributes(beside.read_bytes() if beside.is_symlink() or beside.exists() else None)
     return Local(name, file, attributes, hashlib.sha256(file.read_bytes()).hexdigest()[:32])
 
 
