@@ -65,6 +65,7 @@ class MachineOperations:
                     raise ServiceError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
                 made = {"stateMachineArn": arn, "creationDate": moment(known["created"])}
                 return self._published(params, arn, made)
+            self.core.forget(arn)
             now, revision_id = self.core.now(), new_id()
             self._add_revision(arn, revision_id, params["definition"], params["roleArn"], now)
             self.core.store.write(
@@ -148,7 +149,7 @@ class MachineOperations:
         )
 
     def delete_state_machine(self, params: Params) -> Params:
-        """Idempotent. AWS ends running executions first; here they continue, and their histories stay readable."""
+        """Idempotent. AWS ends running executions first; here they go on, readable until the name is used again."""
         check_arn(params["stateMachineArn"], "stateMachine")
         with self.core.starting:
             self.core.store.write("DELETE FROM machines WHERE arn = ?", params["stateMachineArn"])

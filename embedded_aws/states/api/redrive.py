@@ -1,7 +1,6 @@
 """RedriveExecution: a failed execution continues from the state that failed.
 
-The whole state runs again (AWS reruns only the failed branches of a Parallel or inline Map). A Distributed Map reruns
-only the children that did not succeed.
+Branches of a Parallel, iterations of an inline Map and children of a Distributed Map that succeeded do not run again.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 

@@ -174,5 +174,5 @@ class Fork:
 Effect: TypeAlias = Call | Submit | StartMapRun | Receive | Sleep | Fork
 Steps: TypeAlias = Generator[Effect, Any, Json]
 
-Walk: TypeAlias = Callable[[Machine, Frame, Json], Steps]
+Walk: TypeAlias = Callable[[Machine, Frame, Json, str | None, str | None], Steps]
 """Runs the states of a machine: the interpreter itself, passed to the states that contain machines."""

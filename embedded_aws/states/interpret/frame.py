@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from embedded_aws.states.interpret.history import NOT_TRUNCATED, Details, History
+from embedded_aws.states.interpret.past import Past, Position
 from embedded_aws.states.interpret.ports import Clock
 from embedded_aws.states.language.errors import QUERY, FaultError, StateError, data_limit
 from embedded_aws.states.language.fields import Env
 from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump, size
-from embedded_aws.states.language.model import State
+from embedded_aws.states.language.model import Machine, State
 
 
 def iso(moment: float) -> str:
@@ -44,7 +45,8 @@ class Frame:
 
     `last` is the event that the next one follows, `before` the one before the current state, `entered` the state's
     own, at the time `entered_at`; `after`, once set, follows the whole frame (the last event of a Map iteration).
-    `recorded` are the types of the events that an earlier process wrote in this state.
+    `recorded` are the types of the events that an earlier process wrote in this state, and `past` all of them, while
+    the state goes on. `thread` names this thread in the history (see `past`).
     """
 
     __slots__ = (
@@ -56,9 +58,11 @@ class Frame:
         "entered_at",
         "iteration",
         "last",
+        "past",
         "recorded",
         "run",
         "state",
+        "thread",
         "variables",
     )
 
@@ -69,6 +73,7 @@ class Frame:
         variables: Mapping[str, Json] | None = None,
         extra: Mapping[str, Json] | None = None,
         iteration: tuple[int, ...] = (),
+        thread: str = "",
     ) -> None:
         self.run = run
         self.last = last
@@ -81,13 +86,32 @@ class Frame:
         self.iteration = iteration
         self.state: State | None = None
         self.recorded: set[str] = set()
+        self.thread = thread
+        self.past: Past | None = None
         self._memo: tuple[Json, str] = (None, "null")
 
-    def below(self, previous: int, extra: Mapping[str, Json] | None = None, index: int | None = None) -> Frame:
-        """A frame for a branch or iteration. It reads this frame's variables; variables that it assigns stay in it."""
-        iteration = self.iteration if index is None else (*self.iteration, index)
-        context = {**({"Map": self.context["Map"]} if "Map" in self.context else {}), **(extra or {})}
-        return Frame(self.run, previous, self.variables, context, iteration)
+    def below(self, previous: int, number: int, item: Mapping[str, Json] | None = None) -> Frame:
+        """A frame for branch `number`, or for the iteration of that number over an `item` (its `$$.Map`).
+
+        It reads this frame's variables; variables that it assigns stay in it.
+        """
+        iteration = self.iteration if item is None else (*self.iteration, number)
+        context = {**({"Map": self.context["Map"]} if "Map" in self.context else {}), **(item or {})}
+        thread = f"{self.thread}{self.entered}.{number}/"
+        return Frame(self.run, previous, self.variables, context, iteration, thread)
+
+    def resume(self, machine: Machine, past: Past, here: Position) -> None:
+        """Stand where an earlier process left this thread: `here` has a state."""
+        assert here.state is not None
+        self.variables.update(here.variables)
+        self.stand_in(machine.states[here.state], here.entered, here.entered_at, here.last)
+        self.recorded, self.past = here.since, past
+
+    def taken_past(self, kind: str) -> tuple[Past, int] | None:
+        """For a state that goes on: the past, once, and the event of this kind that began its last attempt."""
+        past, self.past = self.past, None
+        began = 0 if past is None else past.started(self.thread, self.entered, kind)
+        return (past, began) if past is not None and began else None
 
     def text(self, value: Json) -> str:
         """JSON text. One state's output is the next state's input, so the last text is cached."""
@@ -108,7 +132,7 @@ class Frame:
 
     def event(self, kind: str, details: Details | None, *, link: bool = True) -> int:
         """Record an event after the last one; without `link` the next event ignores it as a predecessor."""
-        number = self.run.history.record(kind, details, self.last)
+        number = self.run.history.record(kind, details, self.last, thread=self.thread)
         if link:
             self.last = number
         return number
@@ -129,7 +153,7 @@ class Frame:
 
     def _stand(self, state: State, moment: float) -> None:
         self.state = state
-        self.recorded = set()
+        self.recorded, self.past = set(), None
         self.before = self.last
         self.entered_at = moment
         # A new object each time: an output may hold the context of an earlier state.
@@ -176,5 +200,5 @@ class Frame:
                 details["location"] = fault.location
             # The state has no event yet, so this event follows the event before the state.
             previous = self.before if self.last == self.entered and not fault.late else self.last
-            self.last = self.run.history.record("EvaluationFailed", details, previous)
+            self.last = self.run.history.record("EvaluationFailed", details, previous, thread=self.thread)
         return StateError(fault.error, cause)

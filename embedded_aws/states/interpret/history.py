@@ -30,13 +30,17 @@ class HistoryFullError(StateError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; `details` holds the members of its `...EventDetails`, None when it has none."""
+    """One event; `details` holds the members of its `...EventDetails`, None when it has none.
+
+    `thread` names the branch or iteration (see `past`), "" the main line.
+    """
 
     id: int
     previous: int
     timestamp: float
     type: str
     details: Details | None
+    thread: str = ""
 
 
 class History:
@@ -58,14 +62,14 @@ class History:
         """Whether the events are passed on."""
         return self._sink is not None
 
-    def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False) -> int:
+    def record(self, kind: str, details: Details | None, previous: int, *, last: bool = False, thread: str = "") -> int:
         """Add an event and return its id. One place is reserved for the execution's `last` event."""
         if self.count >= MAX_EVENTS - 1 and not last:
             raise HistoryFullError
         self.count += 1
         if self._sink is None:
             return self.count
-        self._held.append(Event(self.count, previous, self._now(), kind, details))
+        self._held.append(Event(self.count, previous, self._now(), kind, details, thread))
         if not kind.endswith("StateExited"):
             self._sink(self._held)
             self._held = []

@@ -36,12 +36,14 @@ from embedded_aws.states.language.retry import RetryBudget, catcher_for
 Next = tuple[Json, str | None]
 
 
-def run_machine(machine: Machine, frame: Frame, data: Json, inside: str | None = None) -> Steps:
-    """Walk the states from StartAt to an end; the value is the output, a failure a StateError.
+def run_machine(
+    machine: Machine, frame: Frame, data: Json, inside: str | None = None, start: str | None = None
+) -> Steps:
+    """Walk the states from StartAt, or from `start`, to an end; the value is the output, a failure a StateError.
 
     `inside` names a state that was entered before (see `Frame.stand_in`): the walk continues there.
     """
-    name: str | None = inside or machine.start
+    name: str | None = inside or start or machine.start
     while name is not None:
         state = machine.states[name]
         if inside is None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from embedded_aws.states.interpret.effects import StartMapRun
 from embedded_aws.states.interpret.item_reader import ItemReaders
 from embedded_aws.states.interpret.mock_config import MockConfig
+from embedded_aws.states.interpret.past import Past
 from embedded_aws.states.interpret.ports import AwsClients, Clock, InvokeLambda, TaskMocks
 from embedded_aws.states.language.compiler import compile_machine
 from embedded_aws.states.language.errors import DefinitionError
@@ -29,7 +30,6 @@ from embedded_aws.states.run.nested import NestedExecutions
 from embedded_aws.states.run.queues import ActivityQueues
 from embedded_aws.states.run.scheduler import Scheduler
 from embedded_aws.states.store.execution_log import ExecutionLog, log_target
-from embedded_aws.states.store.recovery import position
 from embedded_aws.states.store.store import Store
 from embedded_aws.wire import Account, ServiceError
 
@@ -160,6 +160,18 @@ class Core:
         self.engine.start(execution)
         return execution
 
+    def forget(self, machine: str) -> None:
+        """End and delete all executions of a state machine that was deleted: a new one of its name has none."""
+        for execution in list(self.running.values()):
+            if execution.who.machine.partition("/")[0] == machine:
+                self.engine.end(execution, Ending("ABORTED"))
+        which = "machine = ? OR machine LIKE ? || '/%'"
+        for table in ("threads", "events"):
+            rows = f"SELECT id FROM executions WHERE {which}"  # noqa: S608  constants
+            self.store.write(f"DELETE FROM {table} WHERE execution IN ({rows})", machine, machine)  # noqa: S608
+        self.store.write("DELETE FROM map_runs WHERE machine = ? OR machine LIKE ? || '/%'", machine, machine)
+        self.store.write(f"DELETE FROM executions WHERE {which}", machine, machine)  # noqa: S608
+
     def recover(self) -> None:
         """Resume the executions that a killed process left running, each at its last state."""
         query = "SELECT * FROM executions WHERE status = 'RUNNING' AND map_run IS NULL ORDER BY id"
@@ -172,8 +184,13 @@ class Core:
 
     def resume(self, row: Row, redrives: int | None = None, since: float | None = None) -> Execution:
         """Continue a stored execution from its history's last state; `redrives` and `since` are for a redrive."""
-        events = self.store.read("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
-        here = position(events)
+        events = self.store.read(
+            "SELECT events.*, coalesce(thread, '') AS thread FROM events LEFT JOIN threads USING (execution, id) "
+            "WHERE execution = ? ORDER BY id",
+            row["id"],
+        )
+        past = Past([dict(event) for event in events])
+        here = past.position("")
         revision = self.store.one(
             "SELECT role FROM revisions WHERE machine = ? AND revision = ?", row["machine"], row["revision"]
         )
@@ -196,15 +213,14 @@ class Core:
             target = log_target(
                 load(settings["settings"])["loggingConfiguration"], settings["name"], self.now(), self.log
             )
-        execution = self.ledger.execution(who, machine, load(row["input"]), here.last, target)
-        frame = execution.frame
-        frame.variables.update(here.variables)
+        execution = self.ledger.execution(who, machine, load(row["input"]), past.last, target)
         if here.state is not None:
-            frame.stand_in(machine.states[here.state], here.entered, here.entered_at, here.last)
-            frame.recorded = here.since
+            execution.frame.resume(machine, past, here)
+            # AWS's events of a state that goes on follow the last one of the history, whichever thread wrote it.
+            execution.frame.last = past.last
             execution.input = here.data
         self.running[who.arn] = execution
-        if here.last == 0:
+        if past.last == 0:
             self.engine.start(execution)
         else:
             self.engine.go_on(execution, here.state, since or row["redriven"])

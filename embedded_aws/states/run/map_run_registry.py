@@ -95,21 +95,32 @@ class MapRuns:
         return str(arn)
 
     def reopen(self, execution: int, now: float) -> None:
-        """For a redrive: reopen an execution's last Map Run if it did not succeed, and delete its failures."""
-        row = self._store.one(
-            "SELECT arn, status FROM map_runs WHERE execution = ? ORDER BY number DESC LIMIT 1", execution
+        """For a redrive: reopen the last Map Run of each state that did not succeed, and delete its failures."""
+        rows = self._store.read(
+            "SELECT arn FROM map_runs WHERE status != 'SUCCEEDED' AND number IN "
+            "(SELECT max(number) FROM map_runs WHERE execution = ? GROUP BY entered)",
+            execution,
         )
-        if row is None or row["status"] == "SUCCEEDED":
-            return
-        failed = "SELECT id FROM executions WHERE map_run = ? AND status != 'SUCCEEDED'"
-        self._store.write(f"DELETE FROM events WHERE execution IN ({failed})", row["arn"])  # noqa: S608  a constant
-        self._store.write("DELETE FROM executions WHERE map_run = ? AND status != 'SUCCEEDED'", row["arn"])
+        for row in rows:
+            self._reopen(row["arn"], now)
+
+    def _reopen(self, arn: str, now: float) -> None:
+        self._delete(arn, "status != 'SUCCEEDED'")
         self._store.write(
             "UPDATE map_runs SET status = 'RUNNING', stopped = NULL, counts = NULL, redrives = redrives + 1, "
             "redriven = ? WHERE arn = ?",
             now,
-            row["arn"],
+            arn,
         )
+
+    def _delete(self, arn: str, which: str) -> None:
+        """Delete children of a Map Run with all that is recorded of them; `which` is a constant."""
+        for table in ("threads", "events"):
+            self._store.write(
+                f"DELETE FROM {table} WHERE execution IN (SELECT id FROM executions WHERE map_run = ? AND {which})",  # noqa: S608
+                arn,
+            )
+        self._store.write(f"DELETE FROM executions WHERE map_run = ? AND {which}", arn)  # noqa: S608
 
     def results(self, arn: str, machine: str) -> Iterator[ChildResult]:
         """The ended children, in the order of their items, read page by page."""
@@ -150,12 +161,7 @@ class MapRuns:
 
     def _finished(self, arn: str, plan: MapPlan) -> dict[int, tuple[str, int]]:
         """Children that an earlier process finished: item number -> status and size. Unfinished ones are deleted."""
-        self._store.write(
-            "DELETE FROM events WHERE execution IN "
-            "(SELECT id FROM executions WHERE map_run = ? AND status = 'RUNNING')",
-            arn,
-        )
-        self._store.write("DELETE FROM executions WHERE map_run = ? AND status = 'RUNNING'", arn)
+        self._delete(arn, "status = 'RUNNING'")
         return finished_children(self._store, arn, batched=plan.distributed.batcher is not None)
 
     def _launch(self, parent: Execution, plan: MapPlan, run: str, machine: str, item: int, data: Json) -> Execution:

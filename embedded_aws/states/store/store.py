@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS events (
     execution INTEGER NOT NULL, id INTEGER NOT NULL, previous INTEGER NOT NULL, timestamp REAL NOT NULL,
     type TEXT NOT NULL, details TEXT, PRIMARY KEY (execution, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS threads (
+    execution INTEGER NOT NULL, id INTEGER NOT NULL, thread TEXT NOT NULL, PRIMARY KEY (execution, id)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (
     arn TEXT PRIMARY KEY, machine TEXT NOT NULL, number INTEGER NOT NULL, revision TEXT NOT NULL,
     description TEXT NOT NULL, created REAL NOT NULL
@@ -66,6 +69,7 @@ CREATE TABLE IF NOT EXISTS tags (
 _log = logging.getLogger(__name__)
 
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_THREAD = "INSERT INTO threads VALUES (?, ?, ?)"
 _PERIOD = 0.005
 
 
@@ -91,8 +95,12 @@ class Store:
         self._wake.set()
 
     def write_events(self, execution: int, events: Iterable[Event]) -> None:
-        """Queue events of an execution: all of them are committed together."""
-        rows = [
+        """Queue events of an execution: all of them are committed together.
+
+        The branch or iteration of an event is in a table of its own: most executions have only a main line.
+        """
+        events = list(events)
+        rows: list[tuple[str, Sequence[Any]]] = [
             (
                 _INSERT_EVENT,
                 (
@@ -106,6 +114,7 @@ class Store:
             )
             for event in events
         ]
+        rows += [(_INSERT_THREAD, (execution, event.id, event.thread)) for event in events if event.thread]
         with self._pending_lock:
             self._pending += rows
         self._wake.set()

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.embedded_aws.states.cloud import Cloud, FakeLambda, task
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path, FakeLambda())
-    yield made
-    made.states.close()
+from tests.unit.embedded_aws.states.cloud import Cloud, task
 
 
 def branch(**states: Any) -> dict[str, Any]:

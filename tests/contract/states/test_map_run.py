@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedded_aws.wire import ServiceError
-from tests.unit.embedded_aws.states.cloud import Cloud, FakeLambda, task
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path, FakeLambda())
-    yield made
-    made.states.close()
-
+from tests.unit.embedded_aws.states.cloud import Cloud, task
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embedded_aws.wire import ServiceError
-from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, FakeLambda, task
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path, FakeLambda())
-    yield made
-    made.states.close()
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, task
 
 
 def result(value: Any) -> str:

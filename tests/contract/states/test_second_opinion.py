@@ -6,14 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, FakeLambda
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud
 
 END = {"End": True}
 DEFINITIONS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -110,13 +109,6 @@ def moto() -> Iterator[Any]:
     config: Any = {"stepfunctions": {"execute_state_machine": True}}
     with mock_aws(config=config):
         yield boto3.client("stepfunctions", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path, FakeLambda())
-    yield made
-    made.states.close()
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

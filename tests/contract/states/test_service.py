@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedded_aws.wire import ServiceError
-from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, FakeLambda, task
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path, FakeLambda())
-    yield made
-    made.states.close()
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud, task
 
 
 def test_a_task_leaves_the_five_events_of_lambda_invoke(cloud: Cloud) -> None:
