@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.answer import SOURCES, Source, delivered, refused
+from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
+from stepguard.guard.citations import Citation
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.passages import citations_of, passages_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, RETRIEVE_PASSAGES, context_of
@@ -37,14 +40,26 @@ def guard_answer(
         answer = refused(verdict.message or settings.empty_message, Source.POSTPROCESS)
     else:
         outcomes = [Outcome(stage["outcome"]) for stage in before]
-        answer = delivered(verdict.text, source, *outcomes, verdict.outcome)
+        answer = replace(
+            delivered(verdict.text, source, *outcomes, verdict.outcome), citations=_cited(request, document)
+        )
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
-        "answer": answer.to_document(),
-        "citations": answer.to_document().get("citations", []),
+        "answer": answer.to_document() | ({} if verdict.blocked else _citations(answer)),
     }
+
+
+def _cited(request: Request, document: Mapping[str, Any]) -> tuple[Citation, ...]:
+    """The citations of the model's answer, of the passages that the box kept."""
+    numbers = ((INVOKE_MODEL.result(document) or {}).get("citations") or {}).get("numbers") or ()
+    return citations_of(numbers, passages_in(document, request))
+
+
+def _citations(answer: Answer) -> dict[str, Any]:
+    """Present also without any: RecordAnswer reads them."""
+    return {"citations": [citation.to_document() for citation in answer.citations]}
 
 
 def _source(request: Request, document: Mapping[str, Any], *, curated: bool) -> Source:

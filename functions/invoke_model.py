@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
+from stepguard.guard.citations import Cited, check_citations
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.no_answer import no_answer
+from stepguard.guard.passages import passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
@@ -30,7 +33,7 @@ def invoke_model(
     settings = settings or environment()
     document = event.get("document") or {**event, GUARD_INPUT.key: {"text": event["text"]}}
     request = from_document(document.get("request"))
-    question = Question(str(document[GUARD_INPUT.key]["text"]), request.passages)
+    question = Question(str(document[GUARD_INPUT.key]["text"]), passages_in(document, request))
     ref = settings.guardrail(Layer.MODEL, request.guardrails)
     if request.kind is Kind.RESPONSE:
         guards = guardrails or Guardrails(scores=request.for_study)
@@ -44,13 +47,25 @@ def invoke_model(
                 "in LLM_QA_MODEL_PARAMS."
             )
     ending = no_answer(completion.verdict, request.kind, settings)
+    cited = _cited(completion, question)
     return {
         **completion.verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "has_answer": ending is None,
-        "text": completion.verdict.text if ending is None else "",
+        "text": cited.text if ending is None else "",
+        "citations": {"numbers": list(cited.numbers), "removed": cited.removed, "uncited": cited.uncited},
         "stop_reason": completion.stop_reason,
         "tokens": dict(completion.tokens),
         "answer": None if ending is None else ending.answer.to_document(),
         "no_answer": None if ending is None else ending.to_dict(),
     }
+
+
+def _cited(completion: Completion, question: Question) -> Cited:
+    """The answer with the numbers of existing passages only; its sources by their words if it has no number."""
+    text = completion.verdict.text
+    numbers = [passage.number for passage in question.passages if passage.number]
+    if not numbers:
+        return Cited(text)
+    cited = check_citations(text, numbers)
+    return cited if cited.numbers else replace(cited, numbers=supporting(cited.text, question.passages))

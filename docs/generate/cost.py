@@ -13,7 +13,7 @@ from docs.generate.settings import TEMPLATES, Loader
 from stepguard.evaluation.prices import AS_OF, PRICES, policies_of
 from stepguard.guard.stages import STAGES
 from stepguard.guard.telemetry import route_line, stage_lines
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 from stepguard.project.costs import (
     ANSWERED,
     NEEDS,
@@ -31,7 +31,7 @@ from stepguard.project.folder import builtin_project
 from stepguard.project.guardrail_files import read_guardrail_files
 
 LABELS = {stage.layer: stage.label for stage in STAGES}
-COMBINATIONS = [layers for count in (3, 2, 1, 0) for layers in combinations(Layer, count)]
+COMBINATIONS = [layers for count in (3, 2, 1, 0) for layers in combinations(LAYERS, count)]
 MEANINGS = {
     "question_units": "text units of the question (1,000 characters each)",
     "answer_units": "text units of the answer",

@@ -10,7 +10,7 @@ from functions.routes import TOKEN_CHARACTERS
 from stepguard.evaluation.runs import MAX_CONCURRENCY
 from stepguard.guard.answer import AnswerOutcome, Source
 from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGE_ID_CHARACTERS, PASSAGES, QUESTION_CHARACTERS, Kind
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -95,7 +95,7 @@ SCHEMAS: dict[str, Schema] = {
             "sample": {"type": "integer", "minimum": 1},
             "seed": {"type": "integer"},
             "kind": {"type": "string", "enum": [str(kind) for kind in Kind]},
-            "layers": _list({"type": "string", "enum": [str(layer) for layer in Layer]}),
+            "layers": _list({"type": "string", "enum": [str(layer) for layer in LAYERS]}),
             "max_concurrency": {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY},
             "tolerated_failure_percentage": {"type": "number", "minimum": 0, "maximum": 100},
         },

@@ -10,27 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepguard.guard.errors import InvalidRequest
-
-GROUPS = "groups"
-"""The groups whose members may read a document: a list."""
-
-EVERYONE = "everyone"
-"""The group of all callers; the groups of a document that names none."""
-
-OWN = "stepguard_"
-"""Attributes that only stepguard writes."""
-
-SCREENING = f"{OWN}screening"
-"""The verdict of the guards on a document."""
+from stepguard.guard.knowledge import EVERYONE, GROUPS, OWN
 
 GUARDRAILS = f"{OWN}guardrails"
 """The guardrails that judged a document, as `preprocess=ID:VERSION,…`."""
 
 DIGEST = f"{OWN}digest"
 """The digest of the screened document: it changes with every byte."""
-
-SCREENED = ("passed", "masked", "released")
-"""The verdicts with which a document may be retrieved; `released` was flagged and then released by name."""
 
 SIDECAR = ".metadata.json"
 """The ending of a document's metadata file."""
@@ -39,11 +25,6 @@ SIDECAR_BYTES = 10 * 1024
 """The largest metadata file that Bedrock reads."""
 
 _LONG = {"STRING": "stringValue", "NUMBER": "numberValue", "BOOLEAN": "booleanValue", "STRING_LIST": "stringListValue"}
-
-
-def screened_only() -> dict[str, Any]:
-    """The retrieval filter that takes screened documents only."""
-    return {"in": {"key": SCREENING, "value": list(SCREENED)}}
 
 
 def sidecar_attributes(content: bytes | None) -> dict[str, Any]:

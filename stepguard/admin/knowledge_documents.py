@@ -14,10 +14,7 @@ from typing import Any
 
 from stepguard.admin.document_metadata import (
     DIGEST,
-    GROUPS,
     GUARDRAILS,
-    OWN,
-    SCREENING,
     SIDECAR,
     sidecar,
     sidecar_attributes,
@@ -25,6 +22,7 @@ from stepguard.admin.document_metadata import (
 from stepguard.admin.knowledge_base import Source
 from stepguard.aws.objects import Address, Objects
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
+from stepguard.guard.knowledge import GROUPS, OWN, SCREENING
 
 DOCUMENTS = "documents/"
 """The prefix of the data source."""

@@ -10,7 +10,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.guard.bedrock_names import ANONYMIZED
 from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.prompts import Passage, Question
+from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, about_guardrail
 from stepguard.guard.verdict import (
     DEFAULT_BLOCKED_MESSAGE,
@@ -71,7 +71,7 @@ class Guardrails:
             if verdicts[-1].blocked:
                 return question, tuple(verdicts)
         pairs = zip(question.passages, verdicts, strict=True)
-        passages = tuple(Passage(passage.id, verdict.text) for passage, verdict in pairs)
+        passages = tuple(replace(passage, text=verdict.text) for passage, verdict in pairs)
         return replace(question, passages=passages, screened=True), tuple(verdicts)
 
     def check_grounded(self, ref: GuardrailRef | None, text: str, question: Question, layer: Layer) -> Verdict:

@@ -22,6 +22,9 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "chat", in_session(run, recover=True))
     parser.add_argument("question", nargs="?", help="the question; - reads it from the standard input")
     parser.add_argument("--passages", type=Path, metavar="FILE", help="texts to answer from: JSON, JSONL or plain text")
+    parser.add_argument(
+        "--as-groups", metavar="A,B", default="", help="ask as a member of these groups, to try who gets what"
+    )
     add_timeout(parser)
 
 
@@ -31,7 +34,8 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     print_notes(session)
     if arguments.question is not None:
         text = sys.stdin.read() if arguments.question == "-" else arguments.question
-        return _show(ask(session.executions, text, passages, arguments.timeout), as_json=arguments.json)
+        result = ask(session.executions, text, passages, arguments.timeout, groups=_groups(arguments))
+        return _show(result, as_json=arguments.json)
     return _converse(arguments, session, passages)
 
 
@@ -50,7 +54,7 @@ def _converse(arguments: argparse.Namespace, session: Session, passages: tuple[P
                 return worst
             continue
         try:
-            result = ask(session.executions, line, passages, arguments.timeout)
+            result = ask(session.executions, line, passages, arguments.timeout, groups=_groups(arguments))
         except InvalidRequest as error:
             print(f"stepguard: {error}", file=sys.stderr)
             worst = max(worst, 2)
@@ -65,6 +69,10 @@ def _converse(arguments: argparse.Namespace, session: Session, passages: tuple[P
         worst = max(worst, _show(result, as_json=arguments.json))
 
 
+def _groups(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(name.strip() for name in arguments.as_groups.split(",") if name.strip())
+
+
 def _show(result: Result, *, as_json: bool) -> int:
     if as_json:
         print(render.as_json(result.to_dict()))
@@ -73,6 +81,8 @@ def _show(result: Result, *, as_json: bool) -> int:
         print(render.plain(answer.text))
         print()
         print(f"  {answer.outcome}" + (f", from {answer.source}" if answer.source else ""))
+        for line in render.sources(answer.citations):
+            print(line)
         for line in render.story(result.trace, result.names):
             print(line)
         print(f"  {result.execution}")

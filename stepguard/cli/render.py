@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stepguard.guard.bedrock_names import BLOCKED, NONE
+from stepguard.guard.citations import Citation
 from stepguard.report.text import printable
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of
@@ -254,3 +255,12 @@ def event(raw: Mapping[str, Any]) -> str:
     )
     text = json.dumps(details, ensure_ascii=False, default=str)
     return plain(f"{raw.get('id', '?'):>6}  {raw['type']:<24} {text if len(text) <= 140 else text[:139] + '…'}")
+
+
+def sources(citations: Sequence[Citation]) -> list[str]:
+    """The sources of an answer, one a line, by the numbers in its text."""
+    lines = []
+    for one in citations:
+        page = f", page {one.page}" if one.page is not None else ""
+        lines.append(plain(f"  [{one.n}] {one.title}{page}  {one.uri}".rstrip()))
+    return lines

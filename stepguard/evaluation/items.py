@@ -34,7 +34,7 @@ from stepguard.guard.request import (
     json_bytes,
     passages_of,
 )
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 ID_CHARACTERS = 200
 
@@ -255,7 +255,7 @@ def _layers(row: Mapping[str, Any]) -> tuple[Layer, ...] | None:
     if value in (None, ""):
         return None
     names = value.split(";") if isinstance(value, str) else value
-    known = {str(layer) for layer in Layer}
+    known = {str(layer) for layer in LAYERS}
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name in known for name in names):
         raise InvalidRequest(f"'layers' must name one or more of {', '.join(Layer)}")
     return tuple(Layer(name) for name in names)

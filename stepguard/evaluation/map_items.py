@@ -15,7 +15,7 @@ from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size, json_bytes
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 Guardrails = Mapping[str, Mapping[str, str]]
 """The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a missing layer is off."""
@@ -66,7 +66,7 @@ def repeated(lines: Iterable[dict[str, Any]], times: int) -> Iterator[dict[str, 
 def _layers(guardrails: Guardrails, layers: tuple[Layer, ...] | None) -> dict[str, Any]:
     return {
         str(layer): dict(guardrails[layer])
-        for layer in Layer
+        for layer in LAYERS
         if layer in guardrails and (not layers or layer in layers)
     }
 
@@ -81,10 +81,10 @@ def only(guardrails: Guardrails, layers: Collection[Layer] | None) -> Guardrails
     none."""
     if layers is None:
         return guardrails
-    if off := [layer for layer in Layer if layer in layers and layer not in guardrails]:
+    if off := [layer for layer in LAYERS if layer in layers and layer not in guardrails]:
         on = ", ".join(guardrails) or "none"
         raise InvalidRequest(f"The chosen layer {off[0]} has no guardrail in this run; layers with one: {on}.")
-    return {str(layer): guardrails[layer] for layer in Layer if layer in layers}
+    return {str(layer): guardrails[layer] for layer in LAYERS if layer in layers}
 
 
 def guardrails_of(value: object) -> Guardrails:

@@ -14,7 +14,7 @@ from stepguard.evaluation.map_items import Guardrails, guardrails_of
 from stepguard.evaluation.prices import Policies
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota permits."""
@@ -170,7 +170,7 @@ def _layers(value: object) -> tuple[Layer, ...] | None:
         or not all(isinstance(name, str) and name in set(Layer) for name in value)
     ):
         raise InvalidRequest(f"run.layers must be a list of one or more of {', '.join(Layer)}.")
-    return tuple(layer for layer in Layer if layer in value)
+    return tuple(layer for layer in LAYERS if layer in value)
 
 
 def _retry_of(value: object, identifier: str) -> str | None:

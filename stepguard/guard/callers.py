@@ -24,12 +24,14 @@ OWNER_DIGITS = 32
 class Caller:
     """`id` is the Cognito subject or the IAM principal's ARN; `groups` are Cognito's.
 
-    `pooled` callers are users of a Cognito user pool, whose authorizer permits every route.
+    `tenant` is the claim `custom:tenant` of a user pool. `pooled` callers are users of a Cognito user pool, whose
+    authorizer permits every route.
     """
 
     id: str
     groups: frozenset[str] = frozenset()
     pooled: bool = False
+    tenant: str | None = None
 
     @property
     def owner(self) -> str:
@@ -56,9 +58,14 @@ class Caller:
 
     def may_read(self, document: Mapping[str, Any], operators: frozenset[str]) -> bool:
         """Whether an execution with this input was started by this caller, or the caller is an operator."""
-        request = document.get("request")
-        owner = request.get("caller") if isinstance(request, Mapping) else None
-        return owner == self.id or self.is_operator(operators)
+        return owner_of(document.get("request")) == self.id or self.is_operator(operators)
+
+
+def owner_of(request: object) -> str | None:
+    """The id in a request's `caller`, which is the id alone or `{id, groups, tenant}`; None if there is none."""
+    caller = request.get("caller") if isinstance(request, Mapping) else None
+    owner = caller.get("id") if isinstance(caller, Mapping) else caller
+    return owner if isinstance(owner, str) else None
 
 
 def read_caller(context: Mapping[str, Any]) -> Caller:
@@ -66,7 +73,9 @@ def read_caller(context: Mapping[str, Any]) -> Caller:
     authorizer = context.get("authorizer") or {}
     claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
     if claims.get("sub"):
-        return Caller(str(claims["sub"]), _groups(claims.get("cognito:groups")), pooled=True)
+        tenant = claims.get("custom:tenant")
+        groups = _groups(claims.get("cognito:groups"))
+        return Caller(str(claims["sub"]), groups, pooled=True, tenant=str(tenant) if tenant else None)
     identity = context.get("identity") or {}
     return Caller(str(identity.get("userArn") or identity.get("caller") or ANONYMOUS), pooled=bool(claims))
 

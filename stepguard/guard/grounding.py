@@ -22,7 +22,8 @@ def is_ungrounded(document: Mapping[str, Any]) -> bool:
     """Whether an execution document holds a delivered answer to passages that no guardrail checked against them."""
     request, model, answer = (_mapping(document.get(key)) for key in ("request", "model", "answer"))
     checked = _mapping(model.get("text_units")).get(GROUNDING_UNITS)
-    return bool(request.get("passages") and model and answer.get("got_hits") == 1 and not checked)
+    found = request.get("passages") or _mapping(_mapping(document.get("context")).get("passages")).get("passages")
+    return bool(found and model and answer.get("got_hits") == 1 and not checked)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

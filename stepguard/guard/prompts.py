@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 BEGIN = "<｜begin▁of▁sentence｜>"
 END = "<｜end▁of▁sentence｜>"
@@ -23,10 +24,39 @@ SHORTEST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A grounding source: a text the answer must rest on."""
+    """A grounding source: a text the answer must rest on.
+
+    A retrieved one has the `uri`, `title` and `page` of its document, the search's `score`, the `groups` that may read
+    it, and whether it was `screened` before it was stored. `number` is the one by which an answer cites it, 0 if none.
+    """
 
     id: str
     text: str
+    uri: str = ""
+    title: str = ""
+    page: int | None = None
+    score: float | None = None
+    groups: tuple[str, ...] = ()
+    screened: bool = False
+    number: int = 0
+
+    @property
+    def numbered(self) -> str:
+        """The text as a model gets it: after its number, if it has one."""
+        return f"[{self.number}] {self.text}" if self.number else self.text
+
+    def to_document(self) -> dict[str, Any]:
+        """A retrieved passage in the form of the execution document."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "uri": self.uri,
+            "title": self.title,
+            "page": self.page,
+            "score": self.score,
+            "groups": list(self.groups),
+            "screened": self.screened,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +80,23 @@ class Question:
         """The length of the passages."""
         return sum(len(passage.text) for passage in self.passages)
 
+    @property
+    def instruction(self) -> str:
+        """What the model is asked to do with the passages."""
+        return f"{FROM_PASSAGES} {CITE}" if any(passage.number for passage in self.passages) else FROM_PASSAGES
+
     def shortened(self) -> Question | None:
         """The same with the first half of each passage; None if little would be left of them."""
         if self.passage_characters < SHORTEST:
             return None
-        halves = tuple(Passage(passage.id, passage.text[: -(-len(passage.text) // 2)]) for passage in self.passages)
+        halves = tuple(replace(passage, text=passage.text[: -(-len(passage.text) // 2)]) for passage in self.passages)
         return replace(self, passages=halves)
 
     def neutralised(self) -> Question:
         """The same question without control tokens of chat templates, as every model must get it."""
         from stepguard.guard.control_tokens import neutralise  # its patterns take a third of a cold start
 
-        passages = (Passage(passage.id, neutralise(passage.text)) for passage in self.passages)
+        passages = (replace(passage, text=neutralise(passage.text)) for passage in self.passages)
         return replace(self, text=neutralise(self.text), passages=tuple(passages))
 
 
@@ -69,6 +104,10 @@ FROM_PASSAGES = (
     'Answer the question from the passages only. If they do not hold the answer, say exactly "Sorry, I don\'t know."'
 )
 """The instruction that goes with passages; LLM_QA_NO_HITS_REGEX matches its refusal."""
+
+
+CITE = "After each sentence, write the number of the passage that it is from in brackets, as in [1]."
+"""The instruction that goes with numbered passages."""
 
 
 def deepseek_prompt(user: str, system: str = "") -> str:
@@ -79,9 +118,9 @@ def deepseek_prompt(user: str, system: str = "") -> str:
     return f"{BEGIN}{system}{USER}{user}{ASSISTANT}{THINK}\n"
 
 
-def user_turn(question: str, passages: Sequence[str]) -> str:
+def user_turn(question: str, passages: Sequence[str], instruction: str = FROM_PASSAGES) -> str:
     """The user's turn for models that take plain text: instruction, passages, question."""
     if not passages:
         return question
     listing = "\n\n".join(f"Passage {number}:\n{text}" for number, text in enumerate(passages, 1))
-    return f"{FROM_PASSAGES}\n\n{listing}\n\nQuestion: {question}"
+    return f"{instruction}\n\n{listing}\n\nQuestion: {question}"

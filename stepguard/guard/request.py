@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS
 
 QUESTION_CHARACTERS = 20_000
 PASSAGES = 20
@@ -31,6 +32,9 @@ ANSWER_BYTES = 32_000
 REQUEST_BYTES = STATE_BYTES - 3 * ANSWER_BYTES
 """The largest request for a model, in which the question counts twice: the input layer returns it."""
 
+CONVERSATION_BYTES = 24_000
+"""Of these, the room that a conversation may take beside the request and its passages."""
+
 TEXT_BYTES = STATE_BYTES // 4 - 1_000
 """The largest document: it is in the request and in the results of the input layer, the answer layer and the end."""
 
@@ -45,7 +49,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One guarded question, document or response."""
+    """One guarded question, document or response.
+
+    `caller` is the id of who asks; `groups` and `tenant` say what this caller may read.
+    """
 
     text: str
     caller: str
@@ -54,6 +61,8 @@ class Request:
     query: str | None = None
     completion: str | None = None
     guardrails: Mapping[str, Any] | None = field(default=None)
+    groups: tuple[str, ...] = ()
+    tenant: str | None = None
 
     @property
     def question(self) -> Question:
@@ -72,11 +81,16 @@ class Request:
 
     def to_document(self) -> dict[str, Any]:
         """The `request` of an execution's input; optional members only if present."""
-        document: dict[str, Any] = {"kind": str(self.kind), "text": self.text, "caller": self.caller}
+        document: dict[str, Any] = {"kind": str(self.kind), "text": self.text, "caller": self._caller()}
         if self.passages:
             document["passages"] = [{"id": passage.id, "text": passage.text} for passage in self.passages]
         optional = {"query": self.query, "completion": self.completion, "guardrails": self.guardrails}
         return document | {name: value for name, value in optional.items() if value is not None}
+
+    def _caller(self) -> str | dict[str, Any]:
+        if not self.groups and self.tenant is None:
+            return self.caller
+        return {"id": self.caller, "groups": list(self.groups), "tenant": self.tenant}
 
 
 def from_document(document: object) -> Request:
@@ -94,17 +108,32 @@ def from_document(document: object) -> Request:
     text = _optional_text(document, "text") or ""
     if kind is not Kind.RESPONSE and not text.strip():
         raise InvalidRequest("request.text must not be empty.")
+    caller = _caller(document.get("caller"))
     request = Request(
         text=text,
-        caller=_optional_text(document, "caller") or "unknown",
+        caller=caller.id,
         kind=kind,
         passages=passages_of(document.get("passages")),
         query=query,
         completion=completion,
         guardrails=_guardrails(document.get("guardrails")),
+        groups=tuple(sorted(caller.groups)),
+        tenant=caller.tenant,
     )
     check_size(request)
     return request
+
+
+def _caller(value: object) -> Caller:
+    """`{id, groups, tenant}`, or the id alone."""
+    if isinstance(value, Mapping):
+        groups, tenant = value.get("groups") or [], value.get("tenant")
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise InvalidRequest("request.caller.groups must be a list of strings.")
+        if tenant is not None and not isinstance(tenant, str):
+            raise InvalidRequest("request.caller.tenant must be a string.")
+        return Caller(_optional_text(value, "id") or "unknown", frozenset(groups), tenant=tenant)
+    return Caller(_optional_text({"caller": value}, "caller") or "unknown")
 
 
 def passages_of(value: object) -> tuple[Passage, ...]:
@@ -174,7 +203,7 @@ def _guardrails(value: object) -> Mapping[str, Any] | None:
     if not value:
         raise InvalidRequest("request.guardrails is empty: it must name the guardrail of at least one layer.")
     for layer, ref in value.items():
-        if layer not in list(Layer) or not isinstance(ref, Mapping) or not ref.get("id") or not ref.get("version"):
+        if layer not in LAYERS or not isinstance(ref, Mapping) or not ref.get("id") or not ref.get("version"):
             raise InvalidRequest("request.guardrails must map preprocess, model or postprocess to {'id', 'version'}.")
         if problem := GuardrailRef(str(ref["id"]), str(ref["version"])).problem:
             raise InvalidRequest(f"request.guardrails, {layer}: {problem}.")

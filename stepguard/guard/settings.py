@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from stepguard.guard.bedrock_names import REASONING_FINDINGS
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
+from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
 from stepguard.guard.verdict import Layer
 
 EMPTYMESSAGE = (
@@ -56,7 +57,10 @@ UNGUARDED = "UNGUARDED"
 REASONING_BLOCKS = "AUTOMATED_REASONING_BLOCKS"
 """The kinds of findings of automated reasoning that block, separated by commas; empty: all are only reported."""
 
-_KNOWN = frozenset(name for names in VARIABLES.values() for name in names)
+PASSAGE_VARIABLES = ("PASSAGE_GUARDRAIL_IDENTIFIER", "PASSAGE_GUARDRAIL_VERSION")
+"""The two variables of the guardrail that judges passages for attacks; it is no layer of the three."""
+
+_KNOWN = frozenset(name for names in (*VARIABLES.values(), PASSAGE_VARIABLES) for name in names)
 _SUFFIXES = ("_GUARDRAIL_IDENTIFIER", "_GUARDRAIL_VERSION")
 _PREFIXES = ("PREPROCESS_GUARDRAIL", "BEDROCK_GUARDRAIL", "POSTPROCESS_GUARDRAIL")
 _IDENTIFIER = re.compile(r"[a-z0-9]{1,64}|arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
@@ -74,6 +78,7 @@ class ModelApi(StrEnum):
     IMPORTED_MODEL = "IMPORTED_MODEL"
     DEEPSEEK = "DEEPSEEK"
     SAGEMAKER = "SAGEMAKER"
+    RETRIEVE_AND_GENERATE = "RETRIEVE_AND_GENERATE"
 
 
 class ImportedBody(StrEnum):
@@ -137,6 +142,8 @@ class Settings:
     unguarded: bool = False
     answer_hours: int = ANSWER_HOURS
     reasoning_blocks: frozenset[str] = frozenset()
+    knowledge: KnowledgeSettings = NO_KNOWLEDGE
+    passage_guardrail: GuardrailRef | None = None
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -164,7 +171,7 @@ class Settings:
 
 def about_guardrail(layer: Layer, ref: GuardrailRef) -> str:
     """A layer's guardrail for errors: identifier, version, and the variables that name it."""
-    id_variable, version_variable = VARIABLES[layer]
+    id_variable, version_variable = PASSAGE_VARIABLES if layer is Layer.PASSAGES else VARIABLES[layer]
     return (
         f"It concerns guardrail {ref.id} version {ref.version} of the {layer} layer, from {id_variable} and "
         f"{version_variable} or the run's own guardrails."
@@ -192,7 +199,36 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
         answer_hours=_hours("ANSWER_HOURS", _text(environment, "ANSWER_HOURS", str(ANSWER_HOURS))),
         reasoning_blocks=_reasoning_blocks(environment),
+        knowledge=_knowledge(environment),
+        passage_guardrail=read_pair(environment, PASSAGE_VARIABLES, "guard of passages"),
     )
+
+
+def _knowledge(environment: Mapping[str, str]) -> KnowledgeSettings:
+    access = _text(environment, "KNOWLEDGE_BASE_ACCESS", "").lower()
+    if access not in ("", *Access):
+        raise ConfigurationError(f"KNOWLEDGE_BASE_ACCESS is '{access}'; it must be {' or '.join(Access)}.")
+    results = _text(environment, "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS", str(KnowledgeSettings().results))
+    if not (results.isascii() and results.isdigit() and len(results) < 4 and 1 <= int(results) <= MOST_RESULTS):
+        raise ConfigurationError(
+            f"KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS must be a whole number from 1 to {MOST_RESULTS}."
+        )
+    return KnowledgeSettings(
+        id=_text(environment, "KNOWLEDGE_BASE_ID", ""),
+        access=Access(access) if access else None,
+        results=int(results),
+        search=_choice(Search, environment, "KNOWLEDGE_BASE_SEARCH_TYPE", Search.DEFAULT),
+        filters=read_filters(_text(environment, "KNOWLEDGE_BASE_METADATA_FILTERS", "")),
+        reranking_model=_text(environment, "KNOWLEDGE_BASE_RERANKING_MODEL", ""),
+        only=_yes(environment, "KNOWLEDGE_ONLY", "yes"),
+    )
+
+
+def _yes(environment: Mapping[str, str], name: str, default: str) -> bool:
+    value = _text(environment, name, default).lower()
+    if value not in ("yes", "no"):
+        raise ConfigurationError(f"{name} is '{value}'; it must be yes or no.")
+    return value == "yes"
 
 
 def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]:
@@ -206,19 +242,23 @@ def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]
         raise ConfigurationError(
             f"{', '.join(unknown)}: there is no such layer; known are {', '.join(sorted(_KNOWN))}."
         )
-    layers = {}
-    for layer, (id_variable, version_variable) in VARIABLES.items():
-        identifier, version = _text(environment, id_variable, ""), _text(environment, version_variable, "")
-        if bool(identifier) != bool(version):
-            given, missing = (id_variable, version_variable) if identifier else (version_variable, id_variable)
-            raise ConfigurationError(
-                f"{missing} is not set but {given} is: set both to switch the {layer} guard layer on, or neither."
-            )
-        if identifier:
-            layers[layer] = GuardrailRef(identifier, version)
-            if problem := layers[layer].problem:
-                raise ConfigurationError(f"{id_variable} and {version_variable}: {problem}.")
-    return layers
+    found = {layer: read_pair(environment, names, f"{layer} guard layer") for layer, names in VARIABLES.items()}
+    return {layer: ref for layer, ref in found.items() if ref is not None}
+
+
+def read_pair(environment: Mapping[str, str], names: tuple[str, str], what: str) -> GuardrailRef | None:
+    """The guardrail that a pair of variables names; None if neither is set. Raises ConfigurationError."""
+    id_variable, version_variable = names
+    identifier, version = _text(environment, id_variable, ""), _text(environment, version_variable, "")
+    if bool(identifier) != bool(version):
+        given, missing = (id_variable, version_variable) if identifier else (version_variable, id_variable)
+        raise ConfigurationError(f"{missing} is not set but {given} is: set both to switch the {what} on, or neither.")
+    if not identifier:
+        return None
+    ref = GuardrailRef(identifier, version)
+    if problem := ref.problem:
+        raise ConfigurationError(f"{id_variable} and {version_variable}: {problem}.")
+    return ref
 
 
 def _names_a_layer(name: str) -> bool:

@@ -32,11 +32,16 @@ class Outcome(StrEnum):
 
 
 class Layer(StrEnum):
-    """The three guard layers, named as in the settings."""
+    """The guard layers, named as in the settings: the three around the model, and the guard of passages."""
 
     PREPROCESS = "preprocess"
     MODEL = "model"
     POSTPROCESS = "postprocess"
+    PASSAGES = "passages"
+
+
+LAYERS = (Layer.PREPROCESS, Layer.MODEL, Layer.POSTPROCESS)
+"""The three layers around the model, in the order of the workflow."""
 
 
 class Direction(StrEnum):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS
 from stepguard.project.files import read_text
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -69,7 +69,12 @@ class Project:
     @property
     def guardrails(self) -> list[Path]:
         """The guardrail file of each layer."""
-        return [self.path(f"guardrails/{layer}.yaml") for layer in Layer]
+        return [self.path(f"guardrails/{layer}.yaml") for layer in LAYERS]
+
+    @property
+    def passage_guardrail(self) -> Path:
+        """The file of the guardrail that judges passages."""
+        return self.path("guardrails/passages.yaml")
 
     def lambdas(self, stage: str = "dev") -> list[LambdaSettings]:
         """The Lambdas that .chalice/config.json describes for a stage; app.py names a handler `<name>_lambda`.

@@ -46,9 +46,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def ask(
-    executions: Executions, text: str, passages: tuple[Passage, ...] = (), timeout: float = 600, caller: str = "cli"
+    executions: Executions,
+    text: str,
+    passages: tuple[Passage, ...] = (),
+    timeout: float = 600,
+    caller: str = "cli",
+    groups: tuple[str, ...] = (),
 ) -> Result:
-    """Start the workflow with a question and wait for its end, at most `timeout` seconds.
+    """Start the workflow with a question of a caller in these groups and wait for its end, at most `timeout` seconds.
 
     Raises InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time,
     StepguardError, and Interrupted after Ctrl-C, which also stops the execution.
@@ -58,7 +63,7 @@ def ask(
     check_unicode(text, "The question")
     if len(text) > QUESTION_CHARACTERS:
         raise InvalidRequest(f"The question has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
-    request = Request(text=text, caller=caller, passages=passages)
+    request = Request(text=text, caller=caller, passages=passages, groups=groups)
     check_size(request)
     name = f"chat-{uuid4().hex}"
     try:

@@ -24,20 +24,22 @@ from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import (
+    PASSAGE_VARIABLES,
     REASONING_BLOCKS,
     UNGUARDED,
     VARIABLES,
     GuardrailRef,
     read_guardrails,
+    read_pair,
     read_settings,
 )
 from stepguard.guard.verdict import Layer
-from stepguard.project.folder import ANSWERS, find_project
+from stepguard.project.folder import ANSWERS, Project, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
 from stepguard.project.settings_file import use_settings_file
 from stepguard.session.knowledge import BUCKET as KNOWLEDGE_BUCKET
-from stepguard.session.knowledge import create_knowledge_base
+from stepguard.session.knowledge import create_knowledge_base, has_documents
 from stepguard.session.model import Session
 from stepguard.webserver.site import REPORTS, Site
 
@@ -49,9 +51,22 @@ EVALUATION_BUCKET = "stepguard-evaluations"
 """The bucket of corpora and results; the embedded AWS keeps it in the state folder, so that a run outlives its
 process."""
 
-SETTINGS = ("LLM_", "EMPTYMESSAGE", "ERRORMESSAGE", "ANSWER_HOURS", "EVALUATION_MAX_", UNGUARDED, REASONING_BLOCKS)
+SETTINGS = (
+    "LLM_",
+    "KNOWLEDGE_",
+    "EMPTYMESSAGE",
+    "ERRORMESSAGE",
+    "ANSWER_HOURS",
+    "EVALUATION_MAX_",
+    UNGUARDED,
+    REASONING_BLOCKS,
+)
 """The user's variables that the embedded Lambdas get, besides those of the guardrails."""
 
+
+ASSISTANT = "ASSISTANT"
+"""`yes` gathers what an answer rests on for every question, `no` for none; by default it is done as soon as there is
+knowledge."""
 
 PATIENCE_SECONDS = 300.0
 """The longest wait for another command that uses the same state folder."""
@@ -105,7 +120,8 @@ def embedded(
             return deployed if deployed is not None else deployed_layers(executions) | read_guardrails(os.environ)
 
         evaluations = Evaluations(_machine_arn("evaluate"), EVALUATION_BUCKET)
-        yield Session(executions, find_layers, cloud.url if cloud else url, cloud, cloud is None, evaluations)
+        place = cloud.url if cloud else url
+        yield Session(executions, find_layers, place, cloud, cloud is None, evaluations, choose_definitions)
 
 
 _UNGUARDED = "stepguard: UNGUARDED=yes: no guard layer is on, and every answer is delivered unguarded.\n"
@@ -163,7 +179,9 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     project = find_project()
     environment = _lambda_environment(cloud.url, layers)
     role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
+    environment = {"KNOWLEDGE_BASE_ACCESS": "groups"} | environment
     environment["KNOWLEDGE_BASE_ID"] = create_knowledge_base(cloud, role)
+    environment |= _passage_guardrail(project)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
     settings = project.lambdas()
@@ -178,10 +196,37 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
         )
         for entry in settings
     )
-    arns = {entry.name: cloud.account.arn("lambda", f"function:{PREFIX}-{entry.name}") for entry in settings}
-    put_state_machine(_machine_arn(), project.chat_definition(arns), role)
-    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns), role)
+    choose_definitions()
     return layers
+
+
+def choose_definitions() -> None:
+    """Put the state machines where they run: with the box as soon as the knowledge base holds a document.
+
+    ASSISTANT=yes or no decides otherwise. Raises StepguardError.
+    """
+    project, account = find_project(), "us-east-1:000000000000"
+    names = [entry.name for entry in project.lambdas()]
+    arns = {name: f"arn:aws:lambda:{account}:function:{PREFIX}-{name}" for name in names}
+    role = "arn:aws:iam::000000000000:role/local"
+    given = os.environ.get(ASSISTANT, "").strip().lower()
+    if given not in ("", "yes", "no"):
+        raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
+    assistant = given == "yes" or (not given and has_documents())
+    put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=assistant), role)
+    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=assistant), role)
+
+
+def _passage_guardrail(project: Project) -> dict[str, str]:
+    """The guardrail of passages: the user's own, or the project's file; none with UNGUARDED=yes."""
+    if read_settings(os.environ).unguarded:
+        return {}
+    ref = read_pair(os.environ, PASSAGE_VARIABLES, "guard of passages")
+    if ref is None:
+        files = read_guardrail_files([project.passage_guardrail])
+        (applied,) = apply_files(files).values()
+        ref = applied.ref
+    return dict(zip(PASSAGE_VARIABLES, (ref.id, ref.version), strict=True))
 
 
 def _apply_layers() -> dict[Layer, GuardrailRef]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from embedded_aws.cloud import EmbeddedCloud
+from stepguard.admin.knowledge_base import named
 from stepguard.admin.knowledge_documents import DOCUMENTS
 
 NAME = "stepguard-local-knowledge"
 BUCKET = "stepguard-knowledge"
 """The bucket of its documents."""
+
+
+def has_documents() -> bool:
+    """Whether the knowledge base holds any document. Raises StepguardError."""
+    return any(True for _ in named(NAME).source.indexed())
 
 
 def create_knowledge_base(cloud: EmbeddedCloud, role: str) -> str:

@@ -25,7 +25,8 @@ class Session:
     """A place where executions run.
 
     `url` is the endpoint of the embedded AWS or of another AWS endpoint, None on AWS. `served` is true for an embedded
-    AWS that another process serves; the process's own one is `cloud`.
+    AWS that another process serves; the process's own one is `cloud`. `knowledge_changed` lets the chats of the
+    embedded AWS use documents that were added, or stop when there are none.
     """
 
     executions: Executions
@@ -34,6 +35,7 @@ class Session:
     cloud: EmbeddedCloud | None = None
     served: bool = False
     evaluations: Evaluations = field(default_factory=Evaluations)
+    knowledge_changed: Callable[[], None] = lambda: None
 
     @property
     def layers(self) -> Mapping[Layer, GuardrailRef]:

@@ -15,6 +15,7 @@ from stepguard.evaluation.items import FIXED_NAMES, POLICIES, UnknownLabel, poli
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.automated_reasoning import AUTOMATED_REASONING, is_listed
 from stepguard.guard.bedrock_names import NONE, REASONING_FINDINGS
+from stepguard.guard.callers import owner_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.stages import STAGES
 from stepguard.trace.diff import mapping
@@ -175,7 +176,7 @@ def summarize(
         "status": status,
         "outcome": _outcome(status, held),
         "question": text[:QUESTION_CHARACTERS] if isinstance(text, str) else None,
-        "caller": request.get("caller") if isinstance(request.get("caller"), str) else None,
+        "caller": owner_of(request),
         "unguarded": bool(outcomes) and set(map(str, outcomes)) == {"skipped"},
         "stages": stages,
         "findings": findings,

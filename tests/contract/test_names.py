@@ -97,7 +97,7 @@ def test_every_layer_has_its_guardrail_file() -> None:
         file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in (ROOT / "guardrails").glob("*.yaml")
     }
 
-    assert set(files) == {str(layer) for layer in VARIABLES}
+    assert set(files) == {*map(str, VARIABLES), "passages"}
     assert all(files[layer]["name"] == f"stepguard-{layer}" for layer in files)
 
 

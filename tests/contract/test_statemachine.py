@@ -303,7 +303,7 @@ def test_every_end_is_recorded() -> None:
         "AnswerUnavailable": {"RecordFailure"},
     }
     delivered, dont_know = (json.dumps(RECORDS[name]["Parameters"]) for name in ("RecordAnswer", "RecordDontKnow"))
-    cited = '":citations": {"S.$": "States.JsonToString($.answer_guard.citations)"}, '
+    cited = '":citations": {"S.$": "States.JsonToString($.answer_guard.answer.citations)"}, '
     assert cited in delivered
     delivered = delivered.replace(cited, "").replace(" citations = :citations,", "")
     assert delivered.replace("$.answer_guard.answer.", "$.answer.") == dont_know

@@ -118,7 +118,6 @@ INPUT = {
     "outcome": "passed",
     "needs_model": True,
     "needs_context": True,
-    "citations": [],
     "blocked": False,
     "text": "t",
     "findings": [],
@@ -133,6 +132,7 @@ MODEL = {
     "findings": [],
     "text_units": {},
     "stop_reason": "",
+    "citations": {"numbers": [], "removed": 0, "uncited": 0},
     "tokens": {},
     "answer": None,
 }

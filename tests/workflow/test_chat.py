@@ -61,6 +61,7 @@ def check(scenario: Scenario, ended: Mapping[str, Any], stages: int = 1) -> None
 def check_row(row: Mapping[str, Any], answer: Mapping[str, Any], document: Mapping[str, Any]) -> None:
     """Fail unless the row of the table holds the answer, the verdicts in the order of the stages, and its owner."""
     assert {name: row[name] for name in answer} == {name: str(value) for name, value in answer.items()}
+    assert ("citations" in row) == ("citations" in answer)
     verdicts = [item["M"] for item in row["verdicts"]]
     keys = {stage.state: stage.key for stage in STAGES}
     assert [verdict["state"]["S"] for verdict in verdicts] == [state for state, key in keys.items() if key in document]

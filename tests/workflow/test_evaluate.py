@@ -42,7 +42,6 @@ def guard(event: dict[str, Any], answers: bool) -> dict[str, Any]:
         "blocked": blocked,
         "needs_model": False,
         "needs_context": False,
-        "citations": [],
         "text": text,
         "findings": [],
         "scores": [],

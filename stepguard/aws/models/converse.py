@@ -12,7 +12,7 @@ from typing import Any
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
-from stepguard.guard.prompts import FROM_PASSAGES, Question
+from stepguard.guard.prompts import Question
 from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
 from stepguard.guard.verdict import block_reasoning, skipped
@@ -59,10 +59,10 @@ def ask(
 def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     if question.passages:
-        content.append({"text": FROM_PASSAGES})
+        content.append({"text": question.instruction})
     for passage in question.passages:
         marks = ["grounding_source"] if question.screened else ["grounding_source", "guard_content"]
-        content.append(_block(passage.text, marks, guarded=guarded))
+        content.append(_block(passage.numbered, marks, guarded=guarded))
     content.append(_block(question.text, ["query", "guard_content"] if question.passages else [], guarded=guarded))
     return content
 

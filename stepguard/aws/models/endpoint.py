@@ -53,7 +53,7 @@ def ask(
 
 
 def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClient) -> tuple[str, str]:
-    turn = user_turn(question.text, [passage.text for passage in question.passages])
+    turn = user_turn(question.text, [passage.numbered for passage in question.passages], question.instruction)
     parameters: dict[str, Any] = {"max_new_tokens": model.max_tokens, "details": True}
     if model.temperature > 0:  # TGI refuses a temperature of 0; without sampling it decodes greedily
         parameters |= {"do_sample": True, "temperature": model.temperature}

@@ -70,10 +70,11 @@ def _tagged(question: Question, suffix: str) -> str:
         return f"<{name}>{text}</{name}>" if suffix else text
 
     if question.screened:  # only what is in tags is assessed
-        texts = [neutralise(passage.text) for passage in question.passages]
-        return user_turn(tag("guardContent", question.text), texts)
+        texts = [neutralise(passage.numbered) for passage in question.passages]
+        return user_turn(tag("guardContent", question.text), texts, question.instruction)
     query = tag("query" if question.passages else "guardContent", question.text)
-    return user_turn(query, [tag("groundingSource", passage.text) for passage in question.passages])
+    sources = [tag("groundingSource", passage.numbered) for passage in question.passages]
+    return user_turn(query, sources, question.instruction)
 
 
 def _body(turn: str, model: ModelSettings) -> dict[str, Any]:

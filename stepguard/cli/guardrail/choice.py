@@ -9,7 +9,7 @@ from pathlib import Path
 from stepguard.admin.guardrails import apply_files
 from stepguard.guard.errors import AccessDenied, InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 from stepguard.project.guardrail_files import read_guardrail_files
 
 
@@ -34,7 +34,7 @@ def layers_with(path: Path, deployed: Callable[[], Mapping[Layer, GuardrailRef]]
     StepguardError.
     """
     chosen = layers_of(path)
-    missing = [layer for layer in Layer if layer not in chosen]
+    missing = [layer for layer in LAYERS if layer not in chosen]
     if not missing:
         return chosen
     try:

@@ -21,7 +21,7 @@ from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
 from stepguard.guard.settings import VARIABLES, GuardrailRef
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.verdict import LAYERS, Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.guardrails import compare_layers, remedy
@@ -76,7 +76,7 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
         return 0
     for file, item in applied.items():
         print(f"{item.action}: {item.name} version {item.ref.version} ({item.arn})", file=sys.stderr)
-        if file.stem in list(Layer):
+        if file.stem in LAYERS:
             id_variable, version_variable = VARIABLES[Layer(file.stem)]
             print(f"{id_variable}={item.ref.id}\n{version_variable}={item.ref.version}")
     for line in _unused(files, applied, session):
@@ -86,7 +86,7 @@ def apply(arguments: argparse.Namespace, session: Session) -> int:
 
 def _unused(files: Mapping[Path, Mapping[str, Any]], applied: Mapping[Path, Applied], session: Session) -> list[str]:
     """Which of the applied versions the deployed workflow does not use yet, and how to put them in use."""
-    layers = {Layer(file.stem): item for file, item in applied.items() if file.stem in list(Layer)}
+    layers = {Layer(file.stem): item for file, item in applied.items() if file.stem in LAYERS}
     if not layers:
         return []
     try:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepguard.admin.document_metadata import SCREENING
 from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID, Job, KnowledgeBase, named
 from stepguard.admin.knowledge_documents import Library, Local, Stored, own_attributes, read_folder
 from stepguard.cli import render
@@ -18,6 +17,7 @@ from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, w
 from stepguard.cli.evaluate import cost
 from stepguard.cli.knowledge.screening import BLOCKED, FAILED, Screened, label_of, screen
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
+from stepguard.guard.knowledge import SCREENING
 from stepguard.session.knowledge import NAME
 from stepguard.session.model import Session
 
@@ -76,7 +76,7 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
         library.put(one.document, one.verdict, guardrails)
     unchanged = [document for document in documents if document not in new]
     _update_attributes(library, unchanged, stored, guardrails)
-    job = _ingest(library)
+    job = _changed(library, session)
     if arguments.json:
         print(render.as_json(_added_document(added, unchanged, flagged, failed, job)))
     else:
@@ -148,7 +148,7 @@ def release(arguments: argparse.Namespace, session: Session) -> int:
     library = _library(arguments, session)
     for name in arguments.names:
         library.release(name)
-    return _end(arguments, _ingest(library), "released", arguments.names)
+    return _end(arguments, _changed(library, session), "released", arguments.names)
 
 
 def remove(arguments: argparse.Namespace, session: Session) -> int:
@@ -159,7 +159,14 @@ def remove(arguments: argparse.Namespace, session: Session) -> int:
     names = list(library.documents() | library.flagged()) if arguments.all else arguments.names
     for name in names:
         library.remove(name)
-    return _end(arguments, _ingest(library), "removed", names)
+    return _end(arguments, _changed(library, session), "removed", names)
+
+
+def _changed(library: Library, session: Session) -> Job:
+    """Ingest what changed, and let the chats know."""
+    job = _ingest(library)
+    session.knowledge_changed()
+    return job
 
 
 def _end(arguments: argparse.Namespace, job: Job, word: str, names: list[str]) -> int:

@@ -13,7 +13,7 @@ from stepguard.cli.evaluate import cost
 from stepguard.cli.guardrail import choice
 from stepguard.guard.errors import AccessDenied
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 OLD = GuardrailRef("deployed", "1")
 NEW = GuardrailRef("file", "2")
@@ -38,17 +38,17 @@ def _published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "apply_files", lambda files: {file: SimpleNamespace(ref=NEW) for file in files})
 
 
-@pytest.mark.parametrize("name", list(Layer))
+@pytest.mark.parametrize("name", list(LAYERS))
 def test_layers_without_a_file_keep_the_deployed_guardrail(
     tmp_path: Path, name: Layer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One file changes one layer, in a folder or alone."""
-    expected = {layer: NEW if layer == name else OLD for layer in Layer}
+    expected = {layer: NEW if layer == name else OLD for layer in LAYERS}
     path = folder(tmp_path, name)
 
     for chosen in (path, path / f"{name}.yaml"):
         assert choice.layers_with(chosen, lambda: deployed(*Layer)) == expected
-        others = ", ".join(layer for layer in Layer if layer != name)
+        others = ", ".join(layer for layer in LAYERS if layer != name)
         assert f"has no file for {others}: these layers are on with the deployed guardrail." in capsys.readouterr().err
 
 

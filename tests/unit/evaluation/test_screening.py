@@ -20,7 +20,7 @@ from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import ModelSettings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 REFS = {str(layer): {"id": f"g{number}", "version": "1"} for number, layer in enumerate(Layer)}
 ANSWERED = {"query": "Is the ward open?", "completion": "Until eight.", "passages": ["The ward closes at eight."]}
@@ -146,7 +146,7 @@ def test_the_time_is_that_of_the_slowest_quota() -> None:
 
 def test_a_response_is_read_by_every_layer() -> None:
     """Its question by the input layer, its answer by the two others."""
-    estimator = Estimator(ModelSettings(), {str(layer): {"topicPolicyUnits": 1} for layer in Layer})
+    estimator = Estimator(ModelSettings(), {str(layer): {"topicPolicyUnits": 1} for layer in LAYERS})
     request = {"kind": "response", "text": "", "query": "a" * 1500, "completion": "b" * 2500, "guardrails": REFS}
     estimator.add(request)
     assert estimator.units["topicPolicyUnits"] == 2 + 3 + 3

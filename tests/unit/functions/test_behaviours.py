@@ -96,6 +96,7 @@ def test_b_a_regex_mask_of_an_answer_is_delivered_masked() -> None:
         "outcome": "masked",
         "source": "LLM",
         "got_hits": 1,
+        "citations": [],
     }
 
 

@@ -123,7 +123,13 @@ def test_the_answer_layer_reports_whose_words_they_are(request_: dict[str, Any],
     document = {"request": request_, "input_guard": STAGE, "model": STAGE}
     result = guard_answer({"document": document}, SETTINGS, guard(passed())[0])
 
-    assert result["answer"] == {"text": "An answer.", "outcome": outcome, "source": source, "got_hits": 1}
+    assert result["answer"] == {
+        "text": "An answer.",
+        "outcome": outcome,
+        "source": source,
+        "got_hits": 1,
+        "citations": [],
+    }
 
 
 def test_a_document_is_screened_as_the_input_layer_left_it() -> None:

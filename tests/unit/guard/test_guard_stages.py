@@ -6,16 +6,17 @@ import json
 import re
 from pathlib import Path
 
-from stepguard.guard.stages import INVOKE_MODEL, STAGE_OF, STAGES
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import ALL, INVOKE_MODEL, STAGE_OF, STAGES
+from stepguard.guard.verdict import LAYERS
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_each_layer_has_one_stage() -> None:
     """The stages run the layers in order, and no two share a key, a state or a label."""
-    assert [stage.layer for stage in STAGES] == list(Layer)
-    assert len({stage.key for stage in STAGES}) == len({stage.label for stage in STAGES}) == len(STAGE_OF) == 3
+    assert [stage.layer for stage in STAGES] == list(LAYERS)
+    assert len({stage.key for stage in STAGES}) == len({stage.label for stage in STAGES}) == len(STAGES) == 3
+    assert len({stage.key for stage in ALL}) == len({stage.label for stage in ALL}) == len(STAGE_OF) == 6
 
 
 def test_the_page_lists_the_same_states() -> None:

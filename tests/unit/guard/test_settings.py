@@ -18,7 +18,7 @@ from stepguard.guard.settings import (
     read_guardrails,
     read_settings,
 )
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 
 
 def test_nothing_set_means_the_defaults() -> None:
@@ -49,7 +49,7 @@ def test_the_three_layers_have_qnabots_variables() -> None:
     }
 
 
-@pytest.mark.parametrize("layer", Layer)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_a_whole_pair_switches_its_layer_on(layer: Layer) -> None:
     """Identifier and version, trimmed; an all-digit identifier stays text."""
     identifier, version = VARIABLES[layer]

@@ -61,6 +61,7 @@ def test_every_guardrail_has_the_one_message(project: Project) -> None:
 
     assert messages == {
         "model": ("Call the ward.", "Ask the desk."),
+        "passages": ("Call the ward.", "Call the ward."),
         "postprocess": ("Call the ward.", "Call the ward."),
         "preprocess": ("Call the ward.", "Call the ward."),
     }
