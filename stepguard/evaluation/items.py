@@ -257,7 +257,7 @@ def _layers(row: Mapping[str, Any]) -> tuple[Layer, ...] | None:
     names = value.split(";") if isinstance(value, str) else value
     known = {str(layer) for layer in LAYERS}
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name in known for name in names):
-        raise InvalidRequest(f"'layers' must name one or more of {', '.join(Layer)}")
+        raise InvalidRequest(f"'layers' must name one or more of {', '.join(LAYERS)}")
     return tuple(Layer(name) for name in names)
 
 

@@ -89,8 +89,8 @@ def only(guardrails: Guardrails, layers: Collection[Layer] | None) -> Guardrails
 
 def guardrails_of(value: object) -> Guardrails:
     """Read a run's `guardrails`. Raises InvalidRequest."""
-    if not isinstance(value, Mapping) or not set(value) <= set(Layer):
-        raise InvalidRequest(f"'guardrails' must map {', '.join(Layer)} to {{'id', 'version'}}.")
+    if not isinstance(value, Mapping) or not set(value) <= set(LAYERS):
+        raise InvalidRequest(f"'guardrails' must map {', '.join(LAYERS)} to {{'id', 'version'}}.")
     for ref in value.values():
         whole = isinstance(ref, Mapping) and all(
             isinstance(ref.get(key), str) and ref[key] for key in ("id", "version")

@@ -153,7 +153,7 @@ def run_of(document: object, limits: Limits | None = None) -> Run:
 def _policies(value: object) -> Mapping[str, Policies] | None:
     if value is None:
         return None
-    if isinstance(value, Mapping) and set(value) <= set(Layer):
+    if isinstance(value, Mapping) and set(value) <= set(LAYERS):
         units = [entry for layer in value.values() if isinstance(layer, Mapping) for entry in layer.items()]
         whole = all(isinstance(layer, Mapping) for layer in value.values())
         if whole and all(isinstance(times, int) and 0 <= times < _MOST_POLICIES for _, times in units):
@@ -167,9 +167,9 @@ def _layers(value: object) -> tuple[Layer, ...] | None:
     if (
         not isinstance(value, list)
         or not value
-        or not all(isinstance(name, str) and name in set(Layer) for name in value)
+        or not all(isinstance(name, str) and name in set(LAYERS) for name in value)
     ):
-        raise InvalidRequest(f"run.layers must be a list of one or more of {', '.join(Layer)}.")
+        raise InvalidRequest(f"run.layers must be a list of one or more of {', '.join(LAYERS)}.")
     return tuple(layer for layer in LAYERS if layer in value)
 
 

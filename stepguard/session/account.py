@@ -23,7 +23,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError, StepguardError
 from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
 from stepguard.session.model import Session
@@ -39,7 +39,7 @@ def on_aws(endpoint_url: str | None, state_machine: str | None) -> Iterator[Sess
     executions = Executions(state_machine)
 
     def find_layers() -> Mapping[Layer, GuardrailRef]:
-        return given if len(given) == len(Layer) else deployed_layers(executions) | given
+        return given if len(given) == len(LAYERS) else deployed_layers(executions) | given
 
     yield Session(executions, find_layers, endpoint_url)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.settings import GuardrailRef, ModelSettings, Settings, read_settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 from tests.fakes.aws import FakeClient, LooseClient, Reply
 
 DATA = Path(__file__).parent.parent / "data" / "bedrock"
@@ -91,5 +91,5 @@ def with_layers(*layers: Layer, **environment: str) -> Settings:
     return replace(read_settings(environment), guardrails=dict.fromkeys(layers, REF))
 
 
-ALL_LAYERS = tuple(Layer)
+ALL_LAYERS = LAYERS
 MODEL = ModelSettings()

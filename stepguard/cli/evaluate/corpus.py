@@ -27,7 +27,7 @@ from stepguard.formats.encoding import check_encoding
 from stepguard.formats.mapping import Mapped, mapped_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS, Layer
 from stepguard.project.files import read_yaml
 
 CONVERTED_FILE = "corpus.jsonl"
@@ -63,10 +63,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def read_layers(text: str) -> tuple[Layer, ...]:
     """The value of --layers. Raises ArgumentTypeError."""
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    if not names or (unknown := sorted(set(names) - set(Layer))):
+    if not names or (unknown := sorted(set(names) - set(LAYERS))):
         wrong = f"{unknown[0]} is no layer; " if names else ""
-        raise argparse.ArgumentTypeError(f"{wrong}name one or more of {', '.join(Layer)}")
-    return tuple(layer for layer in Layer if layer in names)
+        raise argparse.ArgumentTypeError(f"{wrong}name one or more of {', '.join(LAYERS)}")
+    return tuple(layer for layer in LAYERS if layer in names)
 
 
 def find(corpus: str) -> Path | Address:

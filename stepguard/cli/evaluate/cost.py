@@ -22,7 +22,7 @@ from stepguard.evaluation.runs import MOST_REPEATS, Run
 from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError
 from stepguard.guard.settings import read_settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import LAYERS
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.model import Session
 
@@ -77,10 +77,10 @@ def policies(guardrails: Path | None, session: Session) -> dict[str, Policies]:
     found: dict[str, Policies] = {}
     if guardrails is not None:
         found = {file.stem: policies_of(entry) for file, entry in read_guardrail_files([guardrails]).items()}
-        if not set(found) <= set(Layer):
-            return dict.fromkeys(map(str, Layer), next(iter(found.values())))
+        if not set(found) <= set(LAYERS):
+            return dict.fromkeys(map(str, LAYERS), next(iter(found.values())))
     try:
-        layers = {} if set(found) == set(Layer) else session.layers
+        layers = {} if set(found) == set(LAYERS) else session.layers
     except AccessDenied:
         layers = {}
     for layer, ref in layers.items():
@@ -91,7 +91,7 @@ def policies(guardrails: Path | None, session: Session) -> dict[str, Policies]:
         except StepguardError:
             found[str(layer)] = EVERY_POLICY
     # On AWS, a command without variables of guardrails evaluates those of the deployment.
-    return found or dict.fromkeys(map(str, Layer), EVERY_POLICY)
+    return found or dict.fromkeys(map(str, LAYERS), EVERY_POLICY)
 
 
 def select(

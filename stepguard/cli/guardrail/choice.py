@@ -19,12 +19,12 @@ def layers_of(path: Path) -> dict[Layer, GuardrailRef]:
     Raises InvalidRequest, StepguardError.
     """
     files = read_guardrail_files([path])
-    if len(files) > 1 and not {file.stem for file in files} <= set(Layer):
-        raise InvalidRequest(f"{path}: the files must be named {', '.join(Layer)}, or be one file.")
+    if len(files) > 1 and not {file.stem for file in files} <= set(LAYERS):
+        raise InvalidRequest(f"{path}: the files must be named {', '.join(LAYERS)}, or be one file.")
     applied = {file.stem: item.ref for file, item in apply_files(files).items()}
-    if set(applied) <= set(Layer):
+    if set(applied) <= set(LAYERS):
         return {Layer(stem): ref for stem, ref in applied.items()}
-    return dict.fromkeys(Layer, next(iter(applied.values())))  # as in comparable projects' samples
+    return dict.fromkeys(LAYERS, next(iter(applied.values())))  # as in comparable projects' samples
 
 
 def layers_with(path: Path, deployed: Callable[[], Mapping[Layer, GuardrailRef]]) -> dict[Layer, GuardrailRef]:

@@ -47,7 +47,7 @@ def test_layers_without_a_file_keep_the_deployed_guardrail(
     path = folder(tmp_path, name)
 
     for chosen in (path, path / f"{name}.yaml"):
-        assert choice.layers_with(chosen, lambda: deployed(*Layer)) == expected
+        assert choice.layers_with(chosen, lambda: deployed(*LAYERS)) == expected
         others = ", ".join(layer for layer in LAYERS if layer != name)
         assert f"has no file for {others}: these layers are on with the deployed guardrail." in capsys.readouterr().err
 
@@ -72,7 +72,7 @@ def test_layers_that_cannot_be_read_are_off_and_named(tmp_path: Path, capsys: py
     assert "preprocess, postprocess: these layers are OFF: these credentials may not" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("names", [tuple(Layer), ("any",)])
+@pytest.mark.parametrize("names", [tuple(LAYERS), ("any",)])
 def test_files_for_every_layer_need_no_deployment(
     tmp_path: Path, names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,7 +81,7 @@ def test_files_for_every_layer_need_no_deployment(
     def unread() -> Mapping[Layer, GuardrailRef]:
         raise AssertionError("the deployment was read")
 
-    assert choice.layers_with(folder(tmp_path, *names), unread) == dict.fromkeys(Layer, NEW)
+    assert choice.layers_with(folder(tmp_path, *names), unread) == dict.fromkeys(LAYERS, NEW)
     assert capsys.readouterr().err == ""
 
 
@@ -89,7 +89,7 @@ def test_the_estimate_counts_the_layers_that_are_kept(tmp_path: Path, monkeypatc
     """The file's policies for its layer, the deployed guardrails' for the others."""
     shown: dict[str, Any] = {"topicPolicy": {"topics": [{"name": "t"}]}}
     monkeypatch.setattr(cost, "GuardrailAdmin", lambda: SimpleNamespace(show=lambda *_: shown))
-    session: Any = SimpleNamespace(layers=deployed(*Layer))
+    session: Any = SimpleNamespace(layers=deployed(*LAYERS))
 
     assert cost.policies(folder(tmp_path, "model"), session) == {
         "model": {"contentPolicyUnits": 1},

@@ -22,7 +22,7 @@ from stepguard.guard.request import Kind
 from stepguard.guard.settings import ModelSettings
 from stepguard.guard.verdict import LAYERS, Layer
 
-REFS = {str(layer): {"id": f"g{number}", "version": "1"} for number, layer in enumerate(Layer)}
+REFS = {str(layer): {"id": f"g{number}", "version": "1"} for number, layer in enumerate(LAYERS)}
 ANSWERED = {"query": "Is the ward open?", "completion": "Until eight.", "passages": ["The ward closes at eight."]}
 ROWS: list[dict[str, Any]] = [
     {"prompt": "Is the ward open?", "passages": ["A"], "reference": "Yes."},

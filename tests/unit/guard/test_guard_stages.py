@@ -41,4 +41,5 @@ def test_python_modules_name_no_state_beside_the_table() -> None:
         for file in files
         if any(name in file.read_text(encoding="utf-8") for name in quoted)
     ]
-    assert named == ["stepguard/aws/models/invoke.py", "stepguard/guard/stages.py"]  # the first names Bedrock's call
+    # The first two name Bedrock's call.
+    assert named == ["stepguard/admin/embedding.py", "stepguard/aws/models/invoke.py", "stepguard/guard/stages.py"]
