@@ -61,8 +61,8 @@ def test_a_link_does_not_upload_files_from_outside_of_the_folder(tmp_path: Path,
 
 def test_documents_without_a_verdict_are_not_retrieved() -> None:
     """Whoever can write to the bucket alone cannot get a text to the model; notEquals would let it through."""
-    rows = [{SCREENING: verdict, GROUPS: [EVERYONE]} for verdict in SCREENED]
-    strangers = [
+    rows: list[dict[str, object]] = [{SCREENING: verdict, GROUPS: [EVERYONE]} for verdict in SCREENED]
+    strangers: list[dict[str, object]] = [
         {GROUPS: [EVERYONE]},
         {SCREENING: "blocked"},
         {SCREENING: ""},
