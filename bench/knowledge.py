@@ -7,7 +7,8 @@
 one knowledge base. A question is a hit at 5 if one of the first five passages is of its article and contains the start
 of an annotated answer. Each kind of search runs on the same passages in one run, beside BM25 of the package bm25s. The
 questions were asked about an article that the annotator had open, so some fit many articles ("What was the sample
-size?"); that is the same for every search. Intervals are Wilson's, at 95 %.
+size?"); that is the same for every search. Every third question is left out: the weights of the hybrid search were
+chosen on those. Intervals are Wilson's, at 95 %.
 
 `speed`: Retrieve by boto3 at the endpoint, with questions of COVID-QA: embedding, search and HTTP. Real chunks are
 articles and the texts of installed packages; synthetic ones have words by Zipf's law and random vectors. Run it on one
@@ -89,6 +90,7 @@ Search = Callable[[str], list[Found]]
 def quality(data: Path, file: Path) -> dict[str, Any]:
     """Hit rate at 5 of each kind of search, with its interval, and the mean time of a search."""
     texts, questions = articles(data)
+    questions = [question for number, question in enumerate(questions) if number % 3]
     index = build(file, texts)
     searcher = search.Searcher(index)
     vectors = {question.text: local_encoder([question.text], "query")[0] for question in questions}

@@ -24,8 +24,9 @@ MOST_MATCHES = 12_000
 words have this many matches in all; a knowledge base with few chunks keeps every word."""
 _CANDIDATES = 100
 """Chunks of each kind of search that a hybrid search compares; as many as Retrieve returns at most."""
-MEANING = 0.5
-"""The weight of the cosine in a hybrid score; the rest is that of BM25."""
+MEANING = 0.4
+"""The weight of the cosine in a hybrid score; the rest is BM25. Chosen on a third of COVID-QA; with 0.3 to 0.5 the
+hit rate is within two points."""
 _WORD = re.compile(r"[^\W_]+")
 
 Numbers = NDArray[np.int64]

@@ -65,7 +65,7 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
     guardrails = label_of(session.layers)
     stored = library.documents() | library.flagged()
     new = [document for document in documents if not _is_screened(stored, document, guardrails)]
-    _say(arguments, f"screening {len(new)} of {len(documents)} documents with {guardrails or 'no guardrails'}")
+    _say(arguments, f"screening {len(new)} of {len(documents)} documents with {guardrails}")
     screened = screen(new, session, arguments) if new else []
     failed = [*refused, *((one.document.name, one.reason) for one in screened if one.verdict == FAILED)]
     flagged = [one for one in screened if one.verdict == BLOCKED]

@@ -16,7 +16,7 @@ from stepguard.cli.evaluate.command import evaluate_quietly
 from stepguard.cli.evaluate.intake import Options, intake
 from stepguard.evaluation.corpus import BadRow
 from stepguard.evaluation.limits import Limits, Meter
-from stepguard.guard.errors import InvalidRequest, StepguardError
+from stepguard.guard.errors import ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 from stepguard.session.model import Session
@@ -34,7 +34,10 @@ class Screened:
 
 
 def label_of(layers: Mapping[Layer, GuardrailRef]) -> str:
-    """The guardrails that judge documents, e.g. `postprocess=ab12:1,preprocess=cd34:2`."""
+    """The guardrails that judge documents, e.g. `postprocess=ab12:1,preprocess=cd34:2`. Raises ConfigurationError
+    without an input layer, which finds instructions to the model."""
+    if Layer.PREPROCESS not in layers:
+        raise ConfigurationError("The input layer is off, so documents cannot be screened: turn it on to add some.")
     return ",".join(
         f"{layer}={ref.id}:{ref.version}" for layer, ref in sorted(layers.items()) if layer is not Layer.MODEL
     )
