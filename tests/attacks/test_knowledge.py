@@ -12,8 +12,8 @@ import pytest
 from embedded_aws.bedrock.knowledge import reading
 from embedded_aws.bedrock.knowledge.filters import Columns
 from embedded_aws.bedrock.knowledge.reading import Unreadable, pages
-from stepguard.admin.document_metadata import EVERYONE, GROUPS, SCREENED, SCREENING, screened_only
 from stepguard.admin.knowledge_documents import read_folder
+from stepguard.guard.knowledge import EVERYONE, GROUPS, SCREENED, SCREENING, screened_only
 
 
 def test_a_document_cannot_declare_itself_screened(tmp_path: Path) -> None:
