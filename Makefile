@@ -105,6 +105,8 @@ train: setup ## retrain the detectors' weights from the public data sets (DATA=f
 	@$(BIN)/python -m training.pii_profanity $(DATA)
 	@$(BIN)/python -m training.pii_tagger $(DATA) --words-only
 	@$(BIN)/python -m training.pii_tagger $(DATA) --epochs 6
+	@$(BIN)/python -m training.pii_tagger $(DATA) --languages --words-only
+	@$(BIN)/python -m training.pii_tagger $(DATA) --languages --epochs 5
 	@$(BIN)/python -m training
 
 package: $(TEST) ## build the Lambda zip and the CloudFormation template in build/package

@@ -4,7 +4,8 @@
 ADDRESS tagger was never trained on, on sentences with generated, checksummed numbers of the types that set lacks, and
 on our sentences of all 31 types, clinical, financial and official, which were not used for training
 (data/pii_sentences.txt). Every other one of them was kept unseen while the rules were written ("written_kept");
-"phrasings" are short sentences that the rules were widened with.
+"phrasings" are short sentences that the rules were widened with. "languages" are messages and harmless sentences in
+English and fifteen other languages (data/pii_languages.txt).
 A span counts as found when a reported span of the same type shares at least half of their union; "exact" requires equal
 spans.
 With --presidio the same sentences go through Presidio, if it is installed; "shared" takes the types that it has, too.
@@ -123,6 +124,27 @@ def written(name: str = "pii_sentences") -> list[Sentence]:
     """Our sentences that are only for measuring: "pii_sentences" or "pii_phrasings"."""
     lines = (_DATA / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [marked(line) for line in lines if line and not line.startswith("# ")]
+
+
+def languages() -> dict[str, list[Sentence]]:
+    """Messages and harmless sentences of data/pii_languages.txt by language."""
+    found: dict[str, list[Sentence]] = {}
+    for line in (_DATA / "pii_languages.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("# "):
+            language, text = line.split("\t", 1)
+            found.setdefault(language, []).append(marked(text))
+    return found
+
+
+def exact(finder: Finder, texts: list[Sentence]) -> dict[str, int]:
+    """How many messages are masked exactly, every value and nothing else, and how many harmless ones are changed."""
+    found = [(set(finder(sentence.text)), set(sentence.spans)) for sentence in texts]
+    return {
+        "messages": sum(bool(wanted) for _, wanted in found),
+        "exact": sum(ours == wanted for ours, wanted in found if wanted),
+        "harmless": sum(not wanted for _, wanted in found),
+        "changed": sum(bool(ours) for ours, wanted in found if not wanted),
+    }
 
 
 def half(one: Span, other: Span) -> bool:
@@ -247,6 +269,7 @@ def main() -> int:
             "phrasings": measure(finder, written("pii_phrasings"), set(PII_TYPES)),
         }
         report[name] = {part: summary(result) for part, result in results.items()}
+        report[name]["languages"] = {code: exact(finder, texts) for code, texts in languages().items()}
         for part, result in results.items():
             for line in result.errors[: 0 if part == "written_kept" else options.errors]:
                 print(line, file=sys.stderr)
@@ -254,6 +277,10 @@ def main() -> int:
         print(json.dumps(report))
         return 0
     for name, parts in report.items():
+        print(f"\n{name}, languages: messages masked exactly, harmless sentences changed")
+        for code, counts in parts.pop("languages").items():
+            masked = f"{counts['exact']:3} of {counts['messages']:3}"
+            print(f"{code:4} {masked} {counts['changed']:6} of {counts['harmless']:3}")
         for part, figures in parts.items():
             print(f"\n{name}, {part}: {figures['texts']} texts, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms")
             print(f"{'type':40} {'P':>6} {'R':>6} {'F1':>6} {'exact':>6} {'wanted':>7}")

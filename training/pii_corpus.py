@@ -1,7 +1,7 @@
 """The labelled sentences that the NAME and ADDRESS tagger is trained and measured on.
 
 Sources: presidio-research's generated sentences (MIT) whose template is not held out, and our sentences
-(pii_templates.py); public texts are in pii_public.py.
+(pii_sentences.py); public texts are in pii_public.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import pii_templates
+from training import pii_sentences
 from training.pii_sentences import Sentence, joined
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def filled(template: str, values: Values) -> Sentence | None:
 def own(values: Values, rounds: int, places: int, plain: int) -> Iterator[Sentence]:
     """Our templates, each filled as many times as its kind's argument, alone or joined with others to a longer text."""
     for name, times in (("people", rounds), ("places", places), ("plain", plain)):
-        lines = pii_templates.templates(name)
+        lines = pii_sentences.templates(name)
         for _ in range(times):
             for line in lines:
                 sentence = filled(line, values)

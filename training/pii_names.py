@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from training import pii_gazetteer, pii_templates
+from training import pii_gazetteer, pii_sentences
 
 _UNLISTED_SHARE = 0.18
 
@@ -23,8 +23,8 @@ class Names:
         self._female = pii_gazetteer.census("dist.female.first")[:1500]
         first, last = pii_gazetteer.faker_names("first"), pii_gazetteer.faker_names("last")
         self._locales = {locale: (first[locale], last[locale]) for locale in sorted(first.keys() & last.keys())}
-        self._syllables = pii_templates.lists()["syllables"]
-        self._particles = pii_templates.lists()["particles"]
+        self._syllables = pii_sentences.lists()["syllables"]
+        self._particles = pii_sentences.lists()["particles"]
 
     def _altered(self, name: str) -> str:
         """Sometimes return a name that is in no list, made of syllables or by changing a letter."""

@@ -158,3 +158,32 @@ def common_words(data: Path) -> list[str]:
     found = {word for word, count in total.items() if lower[word] >= 3 and lower[word] >= 0.8 * count}
     found |= {word for word, count in requested.items() if count >= 8 and word not in known}
     return sorted(found | set(_INTERJECTIONS.split()))
+
+
+def small_words(data: Path) -> list[str]:
+    """Words within sentences that public texts, longer ones among them, write small half of the time or more, without
+    those of common_words.txt: "grace" is first of all a noun.
+    """
+    lower: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for text in (*_raw_texts(data), *_long_texts(data)):
+        if text == text.lower():
+            continue
+        for sentence in re.split(r"(?<=[.!?:])\s+|\n+", text):
+            for word in re.findall(r"[^\W\d_]{2,}", sentence)[1:]:
+                total[word.lower()] += 1
+                lower[word.lower()] += word.islower()
+    common = lexicon.words("common_words")
+    return sorted(word for word, count in total.items() if 2 <= lower[word] >= 0.5 * count and word not in common)
+
+
+def _long_texts(data: Path) -> Iterator[str]:
+    """Answers of HaluEval and ExpertQA (MIT)."""
+    for line in (data / "halueval" / "general_data.json").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        yield from (record["user_query"], record["chatgpt_response"])
+    for name in ("qa_one-turn_data.json", "qa_multi-turn_data.json"):
+        for line in (data / "halueval" / name).read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)["knowledge"]
+    for line in (data / "expertqa" / "rand_test.jsonl").read_text(encoding="utf-8").splitlines():
+        yield from (answer["answer_string"] for answer in json.loads(line)["answers"].values())

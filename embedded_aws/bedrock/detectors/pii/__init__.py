@@ -21,6 +21,7 @@ from embedded_aws.bedrock.detectors.pii import (
     numbers,
 )
 from embedded_aws.bedrock.detectors.pii.resolve import outside, resolve
+from embedded_aws.bedrock.detectors.text.borders import bordered
 from embedded_aws.bedrock.detectors.text.normalize import Folded, encoded, readings, separated
 from embedded_aws.bedrock.detectors.text.spans import Span
 from embedded_aws.bedrock.detectors.wrappers.unwrap import rendered
@@ -47,15 +48,16 @@ def find(text: str, types: Collection[str]) -> list[Span]:
 
 def _find(text: str, types: Collection[str]) -> list[Span]:
     """The PII of a text without wrappers."""
-    first, *others = readings(text)
+    first, *others = map(bordered, readings(text))
     candidates = _original(first, _candidates(first.text, types))
     for reading in others:
         surer = _original(reading, _candidates(reading.text, types))
         candidates = [*outside(candidates, surer), *surer]
     if apart := separated(text):
         # Names and addresses have words on both sides: "Müller\u00adstraße" is one word.
-        bordered = _original(apart, _candidates(apart.text, ()))
-        candidates = [*outside(candidates, bordered), *outside(bordered, candidates)]
+        apart = bordered(apart)
+        between = _original(apart, _candidates(apart.text, ()))
+        candidates = [*outside(candidates, between), *outside(between, candidates)]
     spans = resolve(text, candidates, frozenset(types))
     for inside in encoded(text):
         spans += _original(inside, resolve(inside.text, _candidates(inside.text, types), frozenset(types)))
@@ -67,7 +69,8 @@ def _candidates(text: str, types: Collection[str]) -> list[Span]:
     grouped = groups.find(text)
     candidates = [*outside(candidates, grouped), *grouped]
     if "NAME" in types or "ADDRESS" in types:
-        candidates += names.find(text)
+        streets = [span for span in candidates if span.label == "ADDRESS"]
+        candidates += outside(names.find(text), streets)
     return candidates
 
 

@@ -24,7 +24,7 @@ _STREETS = (
 )
 _UNIT = r"(?:,?\s{1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|bldg|building)\.? ?#?\w{1,6}|,? ?#\w{1,5})"
 _WORD = r"(?:[A-Z0-9][\w'’.-]{0,24})"
-_CITY = r"(?:[A-Z][\w'’.-]{1,24})(?: [A-Z][\w'’.-]{1,24}){0,2}"
+_CITY = r"(?:(?:St|Ft|Mt|Pt)\. )?[A-Z][\w'’-]{1,24}(?: [A-Z][\w'’-]{1,24}){0,2}"
 _UK = r"(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2})"
 _CANADA = r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] ?\d[ABCEGHJ-NPRSTV-Z]\d"
 _ZIP = rf"(?:\d{{5}}(?:-\d{{4}})?|{_UK}|{_CANADA})"

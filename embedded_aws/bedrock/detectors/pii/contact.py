@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from embedded_aws.bedrock.detectors.pii import phones
 from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context, near
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _EMAIL = (
-    Rule("EMAIL", re.compile(r"(?<![\w.+%-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}(?![\w-])"), 0.99),
+    # a capital after small letters and a full stop begins the next sentence: "to jane@example.com.Please"
+    Rule("EMAIL", re.compile(r"(?<![\w%+])[\w%+][\w.+%'-]{0,63}@(?:[\w-]{1,63}\.){1,6}?"
+                             r"(?:(?<=[a-z\d]\.)[a-z]{2,24}(?=\.[A-Z])|[^\W\d_]{2,24}(?![\w-]|\.[^\W\d_]))"),
+         0.99),
     Rule("EMAIL", re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@\[?(?:\d{1,3}\.){3}\d{1,3}\]?"), 0.9),
     Rule("EMAIL", re.compile(r"(?i)(?<![\w.])[\w.+-]{1,64} ?[(\[{] ?at ?[)\]}] ?[\w-]{1,63}"
-                             r"(?: ?(?:[(\[{] ?dot ?[)\]}]|\.) ?[\w-]{2,24}){1,4}"), 0.95),
+                             r"(?:(?: ?[(\[{] ?dot ?[)\]}] ?|\.)[\w-]{2,24}){1,4}"), 0.95),
     Rule("EMAIL", re.compile(r"(?i)(?<![\w.])[\w.+-]{1,64} at [\w-]{1,63}(?: dot [\w-]{2,24}){0,3} dot "
                              r"(?:com|org|net|edu|gov|io|co|uk|de|fr|ca)\b"), 0.9),
 )  # fmt: skip
@@ -95,6 +99,8 @@ def _phones(text: str) -> Iterator[Span]:
             start, end = match.span()
             if no_phone(match.group(), 7):
                 continue
+            if match.group().startswith("+") and match.group()[-1].isdigit() and " " in match.group():
+                end = start + len(phones.whole(match.group()))
             if near(text, start, end, PHONE_WORDS, 40):
                 yield Span(start, end, "PHONE", min(1.0, score + 0.05))
             elif score >= 0.8 or not near(text, start, end, NOT_PHONE, 30, 0):
@@ -105,6 +111,7 @@ def _phones(text: str) -> Iterator[Span]:
             continue
         if near(text, start, end, PHONE_WORDS, 40, 12) and not near(text, start, end, NOT_PHONE, 30, 0):
             yield Span(start, end, "PHONE", 0.62)
+    yield from phones.find(text)
 
 
 def find(text: str) -> list[Span]:

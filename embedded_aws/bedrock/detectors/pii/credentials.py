@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context, listed
+from embedded_aws.bedrock.detectors.text import lexicon
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 
@@ -79,6 +80,8 @@ def _introduced(text: str) -> Iterator[Span]:
         value = text[start:end]
         if label == "USERNAME" and match["between"] and match["verb"].strip().lower() in ("to", "as"):
             continue  # "sells user data to third parties"
+        if label == "USERNAME" and match["label"].lower() == "user" and value.isalpha() and _is_word(value):
+            continue  # "user=guest", or a speaker: "User: hello"
         odd = any(not char.isalpha() for char in value) or not (value.islower() or value.istitle())
         explicit = bool(match["quote"]) or match["verb"].strip()[:1] in (":", "=", "-")
         if len(value) < 3 or value.lower() in _ORDINARY or value[0] in "{[<(":
@@ -89,6 +92,44 @@ def _introduced(text: str) -> Iterator[Span]:
             yield Span(start, end, label, 0.8)
     for match in _LOGGED_IN.finditer(text):
         yield Span(*match.span("value"), "USERNAME", 0.85)
+
+
+_PASSWORDS = (
+    r"passwort|kennwort|mot de passe|contraseña|clave|senha|palavra[- ]passe|wachtwoord|hasło|lösenord|şifre|parola|"
+    r"пароль|密码|口令|パスワード|暗証|비밀번호|암호|รหัสผ่าน|كلمة المرور|كلمة السر|पासवर्ड"
+)
+_USERS = (
+    r"benutzername|nutzername|benutzer|login|nom d['’]utilisateur|identifiant|nombre de usuario|usuario|"
+    r"nome de utilizador|nome de usuário|usuário|utilizador|nome utente|utente|gebruikersnaam|nazwa użytkownika|логин|"
+    r"имя пользователя|用户名|帐号名|ユーザー名|ユーザーID|아이디|사용자 ?이름|ชื่อผู้ใช้|اسم المستخدم|यूज़रनेम"
+)
+# Between label and value: at most three words, and a colon or "is".
+_ELSEWHERE = re.compile(
+    rf"(?i)(?:(?P<password>{_PASSWORDS})|(?P<user>{_USERS}))(?![a-zß-ÿ])(?: [^\W\d_]{{1,12}}){{0,3}}?"
+    r"\s?(?:ist|lautet|est|es|é|è|jest|is|это|是|为|は|が|는|은|이|هي|هو|है|คือ)?\s?[:：=]?\s?"
+    r"[\"'`“«「]?(?P<value>[!-,.-~][!-~]{3,63})"
+)
+
+
+_INSIDE = re.compile(r"[!?](?: [^\W\d_A-ZÀ-Þ]|[^\s\"'”’)])")  # a mark that is part of the value: the sentence continues
+
+
+def _elsewhere(text: str) -> Iterator[Span]:
+    """Values after the words for password and user name in other languages, with a digit or a sign within."""
+    for match in _ELSEWHERE.finditer(text):
+        start, end = match.span("value")
+        while end > start and text[end - 1] in "\"'`.,;:!?)" and not _INSIDE.match(text, end - 1):
+            end -= 1
+        value = text[start:end]
+        signs = sum(not char.isalpha() for char in value)
+        if len(value) >= 4 and signs and signs < len(value) and "://" not in value and value[0] not in "<{[":
+            yield Span(start, end, "PASSWORD" if match["password"] else "USERNAME", 0.94)
+
+
+def _is_word(value: str) -> bool:
+    """Whether a value is an ordinary word."""
+    lower = value.lower()
+    return lower in lexicon.words("common_words") or lower in lexicon.words("small_words")
 
 
 def _ends_sentence(text: str, end: int) -> bool:
@@ -104,4 +145,4 @@ def _ends_clause(text: str, end: int) -> bool:
 
 def find(text: str) -> list[Span]:
     """Candidates of this family; they may overlap one another."""
-    return [*apply(_RULES, text), *_introduced(text)]
+    return [*apply(_RULES, text), *_introduced(text), *_elsewhere(text)]

@@ -18,7 +18,8 @@ def _some_digits(text: str) -> bool:
 
 _PLATE_LABEL = (
     r"(?i:licen[sc]e plates?|number plates?|licen[sc]e tag|plates?(?: (?:number|no\.?|#))?|vehicle registration|"
-    r"registration(?: (?:number|no\.?|plate))?|\breg\.?(?: (?:number|no\.?))?|tag number)"
+    r"registration(?: (?:number|no\.?|plate))?|\breg\.?(?: (?:number|no\.?))?|tag number|"
+    r"kennzeichen|immatricul\w+|plaque|matr[ií]cula|placa|targa|kenteken)"
 )
 _RULES = (
     Rule("US_PASSPORT_NUMBER",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from embedded_aws.bedrock.detectors.pii import checksums
+from embedded_aws.bedrock.detectors.pii import checksums, phones
 from embedded_aws.bedrock.detectors.pii.contact import NOT_PHONE, PHONE_WORDS, no_phone
 from embedded_aws.bedrock.detectors.pii.numbers import (
     ACCOUNT_WORDS,
@@ -176,7 +176,8 @@ def _phones(text: str) -> Iterator[Span]:
             digits += size
             end = start + piece.end()
         international = match["number"].startswith("+")
-        number = text[start:end]
+        number = phones.whole(text[start:end]) if international else text[start:end]
+        end = start + len(number)
         if no_phone(number, _LEAST) or not _odd(number.lstrip("+("), _USUAL_IN_PHONES):
             continue
         if international or (

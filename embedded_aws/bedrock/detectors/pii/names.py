@@ -8,22 +8,17 @@ from collections.abc import Iterator
 from functools import cache
 
 from embedded_aws.bedrock.detectors.pii import tagger
-from embedded_aws.bedrock.detectors.pii.rules import listed
+from embedded_aws.bedrock.detectors.pii.belief import THINGS, address_end, believable, doubtful, is_address
+from embedded_aws.bedrock.detectors.pii.tongues import ABROAD, ENGLISH, Tongue
+from embedded_aws.bedrock.detectors.pii.tongues import tongue as tongue_of
 from embedded_aws.bedrock.detectors.text import lexicon
+from embedded_aws.bedrock.detectors.text.languages import is_alphabetic
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 # Recall comes first: a raw name that slips through is worse than a masked word (measured by bench/pii.py).
 _BOOST = 1.4
 
 _CAP = r"[A-Z\u00c0-\u00de\u0100-\u024f\u0400-\u042f\u0391-\u03a9][\w'’-]{0,30}"
-_PARTICLES = r"(?:(?:van|von|de|der|den|del|della|la|le|bin|ibn|al|el|da|dos|di|du|ter|ten) ){0,3}"
-_FULL = rf"{_CAP}(?:\.? {_PARTICLES}{_CAP}){{0,3}}"
-_TITLE = r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Sir|Dame|Lady|Herr|Frau|Madame|Monsieur)\b\.?"
-_TITLED = re.compile(rf"(?<!\w){_TITLE} (?P<value>{_FULL})")
-_INTRODUCED = re.compile(
-    r"(?i)\b(?:my|his|her|patient(?:'s)?|customer(?:'s)?|client(?:'s)?|the)? ?(?:full |first |last |maiden |sur)?name"
-    rf"(?:(?:'s| is|:| =)|s are) (?-i:(?P<value>{_FULL}))"
-)
 # "im kayla", "this is priya speaking": a given name that is no other word
 _SELF = re.compile(r"(?i)\b(?:i['’]?m|i am|this is|call me|name['’]?s|name is) (?P<value>[^\W\d_]{3,})(?!['’\w])")
 _POSSESSIVE = re.compile(r"['’]s\b")
@@ -31,20 +26,20 @@ _NOT_NAMES = frozenset({"drug", "day", "country", "med", "group", "title", "food
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def _plausible(text: str) -> bool:
+def _plausible(text: str, tongue: Tongue) -> bool:
     """Whether some word is not a common one: "Name: Required" contains no name."""
-    common = lexicon.words("common_words")
-    return any(word.lower() not in common and lexicon.word_class(word.lower()) is None for word in _WORD.findall(text))
+    words = [word.lower() for word in _WORD.findall(text)]
+    return any(word not in tongue.common and (tongue is ABROAD or lexicon.word_class(word) is None) for word in words)
 
 
-def _rules(text: str) -> Iterator[Span]:
+def _rules(text: str, tongue: Tongue) -> Iterator[Span]:
     """Names after a title or after "name is"."""
-    for pattern in (_TITLED, _INTRODUCED):
+    for pattern in (tongue.titled, tongue.introduced):
         for match in pattern.finditer(text):
             start, end = match.span("value")
             if possessive := _POSSESSIVE.search(text, start, end):
                 end = possessive.start()
-            if _plausible(text[start:end]) and not any(map(str.isdigit, text[start:end])):
+            if _plausible(text[start:end], tongue) and not any(map(str.isdigit, text[start:end])):
                 yield Span(start, end, "NAME", 0.8)
 
 
@@ -58,9 +53,16 @@ def _introduced(text: str) -> Iterator[Span]:
 
 
 def find(text: str) -> list[Span]:
-    """Candidates for NAME and ADDRESS; they may overlap one another."""
-    spans = [span for raw in tagger.find(text, _boost) if (span := _checked(text, raw))]
-    found = [*spans, *_repeated(text, spans), *_rules(text), *_introduced(text)]
+    """Candidates for NAME and ADDRESS, in texts of a language that has a tagger; they may overlap one another."""
+    tongue = tongue_of(text)
+    if tongue is None:
+        return []
+    boost = _boost if tongue is ENGLISH else _no_boost
+    raw = tagger.find(text, boost, tongue.source)
+    spans = [span for found in raw if (span := _checked(text, found, tongue))]
+    found = [*spans, *_repeated(text, spans), *_rules(text, tongue)]
+    if tongue is ENGLISH:
+        found += _introduced(text)
     known = [match.end() for match in _known_organisations().finditer(text)] if found else []
     starts = [match.start() for match in _known_organisations().finditer(text)] if known else []
     return [span for span in found if span.label != "NAME" or not _within(span, starts, known)]
@@ -79,11 +81,8 @@ def _known_organisations() -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
 
 
-# Given names that are first of all plants, spices and stones: no help in lists of ingredients.
-_ALSO_THINGS = listed(
-    "rosemary basil ginger sage olive cherry orange kiwi rose violet iris lily daisy holly ivy hazel amber ruby pearl "
-    "jade crystal clementine juniper saffron reed beta delta gala pepper honey berry"
-)
+def _no_boost(_previous: str, _token: str) -> float:
+    return 0.0
 
 
 def _boost(previous: str, token: str) -> float:
@@ -95,7 +94,7 @@ def _boost(previous: str, token: str) -> float:
     if token[:2] in ("O'", "O’"):
         return _BOOST
     word = token.lower()
-    if len(word) < 3 or word not in lexicon.words("first_names") or word in _ALSO_THINGS:
+    if len(word) < 3 or word not in lexicon.words("first_names") or word in THINGS:
         return 0.0
     if word not in lexicon.words("common_words"):
         clear = word not in lexicon.words("cities") and lexicon.word_class(word) is None
@@ -113,7 +112,10 @@ _EPONYM = re.compile(
     r"laws?|theorem|principle|theory|equation|paradox|razor|catheter|virus)\b",
     re.IGNORECASE,
 )
-_FIELD_AT_END = re.compile(r"[\s,;]+(?:tel|phone|ph|fax|e-?mail|mobile|cell|contact|dob)\Z", re.IGNORECASE)
+_FIELD_AT_END = re.compile(
+    r"[\s,;]+(?:tel|phone|ph|fax|e-?mail|mobile|cell|contact|dob|tél|telefon|téléphone|teléfono|telefone|telefono|handy|móvil)\Z",
+    re.IGNORECASE,
+)
 _NAMESAKES = frozenset({"virginia", "georgia"})  # states whose names are more often persons
 _FIELDS = frozenset({"tel", "fax", "dob", "mrn", "ssn", "vin", "utr", "iban", "nino", "hmrc", "attn", "ref"})
 # What makes a stretch a piece of an identifier, a key or an e-mail address: first_john, x1john, @john, john@.
@@ -121,33 +123,35 @@ _GLUED_BEFORE = re.compile(r"(?:[^\W_]|@|[^\W_]_)\Z")
 _GLUED_AFTER = re.compile(r"[^\W_]|@|_[^\W_]")
 _DIGIT = re.compile(r"\d")
 _VOWEL = re.compile(r"[AEIOUY]")
-_LEADING = re.compile(r"(?P<word>[^\W\d_]+)\.? (?=\S)")
+_LEADING = re.compile(r"(?P<word>[^\W\d_]+)[.,]? (?=\S)")
 
 
-_TITLES = listed("senators justices representatives judges doctors drs messrs coach officer detective colonel justice")
-
-
-def _is_title(word: str) -> bool:
-    return word.lower() in _TITLES or lexicon.word_class(word.lower()) in ("title", "job")
-
-
-def _checked(text: str, span: Span) -> Span | None:
+def _checked(text: str, span: Span, tongue: Tongue) -> Span | None:
     """The tagger's span without marks at its ends; None if it cannot be a name or address."""
     start, end = span.start, span.end
     while start < end and not text[start].isalnum():
         start += 1
     if start == end or _GLUED_BEFORE.search(text, max(0, start - 2), start) or _GLUED_AFTER.match(text, end):
         return None
-    while span.label == "NAME" and (title := _LEADING.match(text, start, end)) and _is_title(title["word"]):
+    while span.label == "NAME" and (title := _LEADING.match(text, start, end)) and tongue.is_title(title["word"]):
         start = title.end()  # AWS: a NAME excludes titles
     if span.label == "NAME" and (digit := _DIGIT.search(text, start, end)):
         end = start + len(text[start : digit.start()].rstrip(" -,.(#\n"))
     words = _WORD.findall(text[start:end])
+    if not is_alphabetic(text[start:end]):
+        return None
     if span.label == "ADDRESS":
         if trailing := _FIELD_AT_END.search(text[start:end]):
             end = start + trailing.start()
-        return Span(start, end, span.label, span.score) if _somewhere(text[start:end], words) else None
-    if not words or _organisation(text, end, words) or _EPONYM.match(text, end) or not _somebody(text, words):
+        if tongue is ABROAD:
+            end = address_end(text, start, end)
+        there = _somewhere(text[start:end], words) and (tongue is ENGLISH or is_address(text[start:end]))
+        return Span(start, end, span.label, span.score) if there else None
+    if not words or _organisation(text, end, words) or _EPONYM.match(text, end) or not _somebody(text, words, tongue):
+        return None
+    if tongue is ABROAD:
+        return believable(text, start, end, span.score, tongue.common)
+    if doubtful(text, start, end):
         return None
     return Span(start, end, span.label, span.score)
 
@@ -159,10 +163,10 @@ def _somewhere(address: str, words: list[str]) -> bool:
     return sound and len(address.split()) > 1
 
 
-def _somebody(text: str, words: list[str]) -> bool:
+def _somebody(text: str, words: list[str], tongue: Tongue) -> bool:
     """Whether the words may be a name: not if they are all common, a state, initials or abbreviations."""
     names = lexicon.names()
-    common = lexicon.words("common_words")
+    common = tongue.common
     lower = [word.lower() for word in words]
     if all((word in common and word not in names) or lexicon.word_class(word) in _NOT_NAMES for word in lower):
         return False

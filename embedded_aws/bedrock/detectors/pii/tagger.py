@@ -3,7 +3,8 @@
 Lafferty et al. 2001, with hashed features (Weinberger et al. 2009): each token is described by its word, affixes, shape
 and entries in word lists; combinations of these over a window of three tokens to either side index a table of 8-bit
 weights. Organisations and places are labelled only so that they are not taken for names and addresses.
-The weights (data/tagger.npz) are trained by training/pii_tagger.py.
+The weights (data/tagger.npz for English, data/tagger_languages.npz for five other languages) are trained by
+training/pii_tagger.py.
 """
 
 from __future__ import annotations
@@ -80,8 +81,11 @@ def _shape(token: str) -> str:
 
 
 @lru_cache(maxsize=16384)
-def columns(token: str, listed: bool = True) -> tuple[int, ...]:
-    """The hashes that describe a token by itself, one per kind; without `listed`, as if no name list knew it."""
+def columns(token: str, listed: bool = True, common_words: str = "common_words") -> tuple[int, ...]:
+    """The hashes that describe a token by itself, one per kind; without `listed`, as if no name list knew it.
+
+    `common_words` is the list of common words of the text's language.
+    """
     lower = token.lower()
     core = _ELISION.sub("", lower)  # the lists contain "O'Neil" and "D'Angelo" as Neil and Angelo
     word = lower if not token.isdecimal() else "9" * min(len(token), 7)
@@ -92,7 +96,7 @@ def columns(token: str, listed: bool = True) -> tuple[int, ...]:
         for mark, name in (("f", "first_names"), ("l", "last_names"), ("c", "cities"))
         if listed and core in lexicon.words(name)
     )
-    common = "w" if lower in lexicon.words("common_words") else ""
+    common = "w" if lower in lexicon.words(common_words) else ""
     return (
         _hash(WORD, word),
         _hash(PREFIX2, lower[:2]),
@@ -159,11 +163,24 @@ class Tagger:
         return labels[::-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a trained model in data/: its weights, and the list of common words that it looks words up in."""
+
+    weights: str
+    common_words: str
+
+
+ENGLISH = Source("tagger.npz", "common_words")
+LANGUAGES = Source("tagger_languages.npz", "common_words_languages")
+"""German, French, Spanish, Portuguese and Italian."""
+
+
 @cache
-def _tagger() -> Tagger:
-    """The trained model that ships with the package."""
+def _tagger(name: str) -> Tagger:
+    """A trained model that ships with the package."""
     with (
-        resources.files("embedded_aws.bedrock.detectors").joinpath("data/tagger.npz").open("rb") as file,
+        resources.files("embedded_aws.bedrock.detectors").joinpath(f"data/{name}").open("rb") as file,
         np.load(file, allow_pickle=False) as data,
     ):
         return Tagger(data["table"], float(data["scale"]), data["transitions"], data["starts"])
@@ -200,16 +217,16 @@ def label_spans(tokens: list[tuple[str, int, int]], labels: list[int]) -> list[t
     return spans
 
 
-def find(text: str, boost: Callable[[str, str], float]) -> list[Span]:
+def find(text: str, boost: Callable[[str, str], float], source: Source = ENGLISH) -> list[Span]:
     """Names and addresses; `boost(previous, token)` is added to the score of a token's being in a name.
 
     The boost trades precision for recall without another training.
     """
-    model = _tagger()
+    model = _tagger(source.weights)
     found: list[Span] = []
     for piece in _pieces(tokenize(text)):
         words = [token for token, _, _ in piece]
-        emissions = model.emissions(feature_index([columns(word) for word in words]))
+        emissions = model.emissions(feature_index([columns(word, True, source.common_words) for word in words]))
         emissions[:, _NAME_LABELS] += np.array(list(map(boost, ["", *words], words)), dtype=np.float32)[:, None]
         spans = label_spans(piece, model.decode(emissions))
         found += [Span(*span, 0.9) for span in spans if span[2] in ("NAME", "ADDRESS")]
