@@ -1,7 +1,8 @@
-"""Search of the embedded knowledge base: quality on COVID-QA, and time.
+"""The embedded knowledge base: quality of its search on COVID-QA, its time, and the screening of documents.
 
     python -m bench.knowledge quality [--json] [--index FILE] [--data ../shared/data]
     python -m bench.knowledge speed [--json] [--chunks N] [--synthetic] [--requests N]
+    python -m bench.knowledge screening [--json] [--sample N] [--data ../shared/data]
 
 `quality`: the 98 articles of COVID-QA (Möller et al. 2020; from the data folder, which is not part of the project) are
 one knowledge base. A question is a hit at 5 if one of the first five passages is of its article and contains the start
@@ -11,8 +12,12 @@ size?"); that is the same for every search. Every third question is left out: th
 chosen on those. Intervals are Wilson's, at 95 %.
 
 `speed`: Retrieve by boto3 at the endpoint, with questions of COVID-QA: embedding, search and HTTP. Real chunks are
-articles and the texts of installed packages; synthetic ones have words by Zipf's law and random vectors. Run it on one
-core: `taskset -c 0 python -m bench.knowledge speed`.
+articles and the texts of installed packages, with random vectors; synthetic ones have words by Zipf's law, too. Run it
+on one core: `taskset -c 0 python -m bench.knowledge speed`. Client and server are one process, so its processor time is
+the time of a request on an idle core; on a busy machine the time is longer.
+
+`screening`: the demo's pages (corpora/hospital), and the same pages with an instruction of BIPIA (Yi et al. 2023; its
+training part, 75 instructions of 15 kinds) planted between two paragraphs. The guards block what must not be ingested.
 """
 
 from __future__ import annotations
@@ -150,6 +155,36 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
 
 
+# --- screening -------------------------------------------------------------------------------------------------------
+
+PAGES = Path(__file__).parent.parent / "corpora" / "hospital"
+PLANTED = "lost-property.md"
+
+
+def screening(data: Path, sample: int | None) -> dict[str, Any]:
+    """How many pages the guards block, without and with a planted instruction, and by which policies."""
+    from bench import documents
+    from stepguard.session.embedded import embedded
+
+    pages = {file.name: file.read_text("utf-8") for file in sorted(PAGES.rglob("*.md")) if file.name != PLANTED}
+    attacks = json.loads((data / "bipia" / "text_attack_train.json").read_text("utf-8"))
+    chance, names = random.Random(0), sorted(pages)
+    planted = []
+    for kind, instructions in attacks.items():
+        for instruction in instructions:
+            page = chance.choice(names)
+            paragraphs = pages[page].strip().split("\n\n")
+            paragraphs.insert(chance.randint(1, len(paragraphs)), instruction)
+            planted.append(documents.Document("planted", f"{page}: {kind}", "\n\n".join(paragraphs)))
+    chance.shuffle(planted)
+    harmless = [documents.Document("harmless", name, text) for name, text in pages.items()]
+    with tempfile.TemporaryDirectory() as home, embedded(Path(home)) as session:
+        screened = [documents.screen(session, one) for one in [*harmless, *planted[:sample]]]
+    figures = documents.summary(screened)
+    missed = [one.name for one in screened if one.kind == "planted" and one.outcome != "blocked"]
+    return {**figures, "missed kinds": sorted({name.partition(": ")[2] for name in missed})}
+
+
 # --- speed -----------------------------------------------------------------------------------------------------------
 
 
@@ -178,21 +213,23 @@ def speed(data: Path, home: Path, count: int, requests: int, *, synthetic: bool)
             if condition:
                 searched["filter"] = condition
             configuration = {"vectorSearchConfiguration": searched}
-            times = []
+            waited, used = [], []
             for number in range(requests + 5):
                 text = asked[(number * 7 + len(kind)) % len(asked)] + " " * number
-                started = time.perf_counter()
+                started, before = time.perf_counter(), time.process_time()
                 runtime.retrieve(
                     knowledgeBaseId=base, retrievalQuery={"text": text}, retrievalConfiguration=configuration
                 )
-                times.append((time.perf_counter() - started) * 1000)
-            times = sorted(times[5:])  # the first ones load the encoder and the vectors
-            result[kind] = {
-                "p50": round(times[len(times) // 2], 1),
-                "p95": round(times[int(len(times) * 0.95)], 1),
-                "p99": round(times[int(len(times) * 0.99)], 1),
-            }
+                used.append((time.process_time() - before) * 1000)
+                waited.append((time.perf_counter() - started) * 1000)
+            # The first requests load the encoder and the vectors.
+            result[kind] = {"time": _percentiles(waited[5:]), "processor time": _percentiles(used[5:])}
         return result
+
+
+def _percentiles(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {f"p{share}": round(ordered[len(ordered) * share // 100], 1) for share in (50, 95, 99)}
 
 
 def _base(agent: Any) -> str:
@@ -205,7 +242,7 @@ def _base(agent: Any) -> str:
     return str(
         agent.create_knowledge_base(
             name="bench",
-            clientToken="bench-" * 6,
+            clientToken="bench" * 8,
             roleArn="arn:aws:iam::123456789012:role/bench",
             knowledgeBaseConfiguration={
                 "type": "VECTOR",
@@ -301,18 +338,21 @@ def _size(home: Path) -> int:
 def main() -> None:
     """Run one of the two measurements and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measure", choices=("quality", "speed"))
+    parser.add_argument("measure", choices=("quality", "speed", "screening"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--index", type=Path, help="keep the index (quality: a file, speed: a folder) for the next run")
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--synthetic", action="store_true")
+    parser.add_argument("--sample", type=int, help="at most so many planted pages")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kept = arguments.index or Path(folder, "index")
         if arguments.measure == "quality":
             result = quality(arguments.data, kept)
+        elif arguments.measure == "screening":
+            result = screening(arguments.data, arguments.sample)
         else:
             result = speed(arguments.data, kept, arguments.chunks, arguments.requests, synthetic=arguments.synthetic)
     if arguments.json:
