@@ -12,8 +12,9 @@ from typing import Any
 from embedded_aws.states.api.tags import replace_tags
 from embedded_aws.states.interpret.effects import Done, Heartbeat, Message, Started
 from embedded_aws.states.language.errors import StateError
-from embedded_aws.states.language.json_text import MAX_BYTES, load, size
+from embedded_aws.states.language.json_text import MAX_BYTES, dump, load, size
 from embedded_aws.states.run.core import Core, moment
+from embedded_aws.states.run.mailbox import TaskMailbox
 from embedded_aws.states.store.arns import check_arn, check_name
 from embedded_aws.states.store.pages import page_of
 from embedded_aws.wire import ServiceError
@@ -32,10 +33,15 @@ class ActivityOperations:
         check_name(params["name"])
         arn = self.core.account.arn("states", f"activity:{params['name']}")
         known = self.core.store.one("SELECT created FROM activities WHERE arn = ?", arn)
+        encryption = params.get("encryptionConfiguration")
         if known is not None:
+            if encryption != self._encryption(arn):
+                raise ServiceError("ActivityAlreadyExists", f"Activity Already Exists: '{arn}'")
             return {"activityArn": arn, "creationDate": moment(known["created"])}
         now = self.core.now()
         self.core.store.write("INSERT OR IGNORE INTO activities VALUES (?, ?, ?)", arn, params["name"], now)
+        if encryption is not None:
+            self.core.store.write("INSERT OR REPLACE INTO encryption VALUES (?, ?)", arn, dump(encryption))
         replace_tags(self.core.store, arn, params.get("tags") or [])
         self.core.store.flush()
         return {"activityArn": arn, "creationDate": moment(now)}
@@ -43,7 +49,8 @@ class ActivityOperations:
     def describe_activity(self, params: Params) -> Params:
         """ActivityDoesNotExist when there is none."""
         row = self._activity(params["activityArn"])
-        return _shown(row)
+        encryption = self._encryption(row["arn"])
+        return _shown(row) | ({} if encryption is None else {"encryptionConfiguration": encryption})
 
     def list_activities(self, params: Params) -> Params:
         """Sorted by name (AWS promises no order)."""
@@ -54,7 +61,8 @@ class ActivityOperations:
     def delete_activity(self, params: Params) -> Params:
         """Idempotent. A task that already waits for the activity continues to wait until its time-out."""
         check_arn(params["activityArn"], "activity")
-        self.core.store.write("DELETE FROM activities WHERE arn = ?", params["activityArn"])
+        for table in ("activities", "encryption"):
+            self.core.store.write(f"DELETE FROM {table} WHERE arn = ?", params["activityArn"])  # noqa: S608
         self.core.store.flush()
         return {}
 
@@ -75,13 +83,14 @@ class ActivityOperations:
 
     def send_task_success(self, params: Params) -> Params:
         """End a waiting task with a result; InvalidToken or TaskTimedOut if no task waits for it."""
+        mailbox = self._mailbox(params["taskToken"])
         if size(params["output"]) > MAX_BYTES:
             raise ServiceError("InvalidOutput", "Invalid Output: 'the output exceeds 262144 bytes'")
         try:
             output = load(params["output"])
         except ValueError as error:
             raise ServiceError("InvalidOutput", f"Invalid Output: '{error}'") from None
-        return self._tell(params["taskToken"], Done(output))
+        return _told(mailbox, Done(output))
 
     def send_task_failure(self, params: Params) -> Params:
         """End a waiting task with a failure."""
@@ -93,12 +102,17 @@ class ActivityOperations:
         return self._tell(params["taskToken"], Heartbeat())
 
     def _tell(self, token: str, message: Message) -> Params:
+        return _told(self._mailbox(token), message)
+
+    def _mailbox(self, token: str) -> TaskMailbox:
         mailbox = self.core.dispatcher.mailbox(token)
         if mailbox is None:
             raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")
-        if not mailbox.put(message):
-            raise ServiceError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
-        return {}
+        return mailbox
+
+    def _encryption(self, arn: str) -> Params | None:
+        row = self.core.store.one("SELECT settings FROM encryption WHERE arn = ?", arn)
+        return None if row is None else load(row["settings"])
 
     def _activity(self, arn: str) -> Any:
         check_arn(arn, "activity")
@@ -106,6 +120,12 @@ class ActivityOperations:
         if row is None:
             raise ServiceError("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
         return row
+
+
+def _told(mailbox: TaskMailbox, message: Message) -> Params:
+    if not mailbox.put(message):
+        raise ServiceError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+    return {}
 
 
 def _shown(row: Any) -> Params:

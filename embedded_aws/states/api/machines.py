@@ -9,9 +9,10 @@ from typing import Any
 
 from embedded_aws.states.api.tags import replace_tags
 from embedded_aws.states.api.versions import publish, resolve
-from embedded_aws.states.language.compiler import compile_machine, processor_definition
+from embedded_aws.states.interpret.sdk_services import has_action
+from embedded_aws.states.language.compiler import compile_machine, processor_definition, resource
 from embedded_aws.states.language.errors import DefinitionError
-from embedded_aws.states.language.findings import Finding, parse_definition
+from embedded_aws.states.language.findings import Finding, not_recognized, parse_definition
 from embedded_aws.states.language.json_text import dump, load
 from embedded_aws.states.language.validate import validate
 from embedded_aws.states.run.core import Core, moment, new_id
@@ -31,12 +32,39 @@ def check_definition(text: str, kind: str) -> list[Finding]:
     if definition is None:
         return findings
     findings = validate(definition, express=kind == "EXPRESS")
+    findings += _unknown_actions(definition, "")
     if not any(finding.severity == "ERROR" for finding in findings):
         try:
             compile_machine(definition)
         except DefinitionError as error:
             findings.append(Finding(error.code, error.message, error.location))
     return findings
+
+
+def _unknown_actions(value: Any, where: str) -> list[Finding]:
+    """Resources `aws-sdk:service:action` that are no operation of a service, anywhere in a definition."""
+    found = []
+    for name, state in _states_of(value):
+        here = f"{where}/States/{name}"
+        arn = state.get("Resource")
+        try:
+            compiled = resource(arn) if isinstance(arn, str) else None
+        except ValueError:
+            compiled = None
+        service = "" if compiled is None else compiled.service
+        if compiled and service.startswith("aws-sdk:") and not has_action(service[8:], compiled.action):
+            found.append(not_recognized(str(arn), f"{here}/Resource"))
+        for inner in ("ItemProcessor", "Iterator"):
+            found += _unknown_actions(state.get(inner), f"{here}/{inner}")
+        branches = state.get("Branches")
+        for number, branch in enumerate(branches if isinstance(branches, list) else ()):
+            found += _unknown_actions(branch, f"{here}/Branches[{number}]")
+    return found
+
+
+def _states_of(machine: Any) -> list[tuple[str, dict[str, Any]]]:
+    states = machine.get("States") if isinstance(machine, dict) else None
+    return [(name, body) for name, body in states.items() if isinstance(body, dict)] if isinstance(states, dict) else []
 
 
 class MachineOperations:
@@ -98,7 +126,7 @@ class MachineOperations:
             _check_role(role)
             _refuse_bad_definition(definition, machine["type"])
             now, revision_id = self.core.now(), machine["revision"]
-            if (definition, role) != (old["definition"], old["role"]):
+            if (definition, role, settings) != (old["definition"], old["role"], load(machine["settings"])):
                 revision_id = new_id()
                 self._add_revision(machine["arn"], revision_id, definition, role, now)
             self.core.store.write(
@@ -127,6 +155,8 @@ class MachineOperations:
             "creationDate": moment(machine["created"]),
             **load(machine["settings"]),
         }
+        if target.description:
+            response["description"] = target.description
         if machine["updated"] != machine["created"]:
             response["revisionId"] = target.revision
         return response

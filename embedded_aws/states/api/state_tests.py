@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedded_aws.states.interpret import dataflow
+from embedded_aws.states.interpret.distributed_map import batching
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.frame import Frame, iso
 from embedded_aws.states.interpret.interpreter import step_instant
@@ -77,8 +78,8 @@ class TestStateOperations:
         run = _Run(self.core, execution, state, frame, data, mock, params.get("stateConfiguration") or {})
         answer = run.answer()
         if params.get("inspectionLevel", "INFO") != "INFO":
-            if variables:
-                run.seen["variables"] = variables
+            if frame.variables:
+                run.seen["variables"] = frame.variables
             answer["inspectionData"] = {
                 key: value if key in _STRUCTURED else dump(value) for key, value in run.seen.items()
             }
@@ -151,17 +152,18 @@ class _Run:
         arguments = None
         if isinstance(state, Map):
             self._map(state)
-        elif isinstance(state, Task):
+        else:
             arguments = dataflow.effective_input(state, frame, data)
             if state.jsonata:
                 if state.arguments is not None:
                     self.seen["afterArguments"] = arguments
-            else:
+            elif isinstance(state, Task):
                 self.seen["afterParameters"] = arguments
         result = self._result(state, arguments)
         if isinstance(state, Task):
             self.seen["result"] = result
-        output, _ = dataflow.finish(state, frame, data, result)
+        output, assigned = dataflow.finish(state, frame, data, result)
+        frame.variables.update(assigned or {})
         if not state.jsonata:
             env = frame.env(result)
             self.seen["afterResultSelector"] = result if state.selector is None else state.selector(env)
@@ -174,6 +176,8 @@ class _Run:
             items = find_items(state, env)
         else:
             items = list(read_text(state.distributed.reader, self._configuration.get("mapItemReaderData", "[]")))
+            if "ItemsPointer" in state.distributed.reader.config:
+                self.seen["afterItemsPointer"] = [item.value for item in items]
         if not state.jsonata:
             if state.items is not None:
                 self.seen["afterItemsPath"] = [item.value for item in items]
@@ -181,6 +185,9 @@ class _Run:
                 self.seen["afterItemSelector"] = [
                     selected(state, env, self._frame, item, index)[0] for index, item in enumerate(items)
                 ]
+        if state.distributed is not None and state.distributed.batcher is not None:
+            inputs = (selected(state, env, self._frame, item, index)[0] for index, item in enumerate(items))
+            self.seen["afterItemBatcher"] = list(batching(state.distributed.batcher, env)(inputs))
         self.seen["maxConcurrency"] = concurrency(state, env)
         failures = self._configuration.get("mapIterationFailureCount", 0)
         if failures > len(items):
@@ -236,7 +243,8 @@ class _Run:
         if catcher is None:
             return answer
         self.seen["errorDetails"] = {"catchIndex": state.catch.index(catcher)}
-        output, _ = dataflow.caught(state, catcher, frame, self._data, failure)
+        output, assigned = dataflow.caught(state, catcher, frame, self._data, failure)
+        frame.variables.update(assigned or {})
         return {**answer, "status": "CAUGHT_ERROR", "output": dump(output), "nextState": catcher.next}
 
 

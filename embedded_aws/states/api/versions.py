@@ -23,12 +23,16 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The start target of an execution: the machine's row, its revision, and the ARN's version and alias, if any."""
+    """The start target of an execution: the machine's row, its revision, and the ARN's version and alias, if any.
+
+    `description` is the version's.
+    """
 
     machine: Row
     revision: str
     version: str | None = None
     alias: str | None = None
+    description: str = ""
 
 
 def resolve(store: Store, arn: str) -> Target:
@@ -45,10 +49,10 @@ def resolve(store: Store, arn: str) -> Target:
         (version,) = random.choices(  # noqa: S311  spreads load, guards nothing
             [route["stateMachineVersionArn"] for route in routes], [route["weight"] for route in routes]
         )
-    row = store.one("SELECT revision FROM versions WHERE arn = ?", version)
+    row = store.one("SELECT revision, description FROM versions WHERE arn = ?", version)
     if row is None:
         raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-    return Target(machine, row["revision"], version, None if alias is None else arn)
+    return Target(machine, row["revision"], version, None if alias is None else arn, row["description"])
 
 
 def publish(store: Store, machine: Row, description: str, now: float) -> Row:

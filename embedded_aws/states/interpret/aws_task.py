@@ -16,31 +16,10 @@ from botocore import xform_name
 
 from embedded_aws.states.interpret.effects import Call
 from embedded_aws.states.interpret.ports import AwsClients
+from embedded_aws.states.interpret.sdk_services import client_name, error_cause, error_prefix
 from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError
 from embedded_aws.states.language.json_text import Json, dump
 
-# Step Functions and the SDK for Python use different names for these services.
-_CLIENT_NAMES = {
-    "bedrockruntime": "bedrock-runtime",
-    "bedrockagentruntime": "bedrock-agent-runtime",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-    "sfn": "stepfunctions",
-    "secretsmanager": "secretsmanager",
-}
-# Prefixes of error names, from the Java SDK's client names, where they differ from the capitalised service name.
-_ERROR_PREFIXES = {
-    "dynamodb": "DynamoDb",
-    "sns": "SNS",
-    "sqs": "SQS",
-    "s3": "S3",
-    "ecs": "ECS",
-    "events": "EventBridge",
-    "eventbridge": "EventBridge",
-    "bedrock": "Bedrock",
-    "bedrockruntime": "BedrockRuntime",
-    "cloudwatchlogs": "CloudWatchLogs",
-}
 OPTIMISED = {
     "dynamodb": {"getItem", "putItem", "updateItem", "deleteItem"},
     "sqs": {"sendMessage"},
@@ -60,9 +39,11 @@ def call_service(clients: AwsClients, call: Call) -> Json:
     if not isinstance(call.arguments, dict):
         raise StateError(RUNTIME, f"The Parameters of {call.resource.arn} must be an object.")
     parameters = _prepared(service, action, call.arguments) if optimised else call.arguments
-    client_name = "bedrock-runtime" if optimised and service == "bedrock" else _CLIENT_NAMES.get(service, service)
+    name = "bedrock-runtime" if optimised and service == "bedrock" else client_name(service)
+    if name is None:
+        raise StateError(RUNTIME, f"The embedded Step Functions knows no service {service}.")
     try:
-        client = clients(client_name)
+        client = clients(name)
         method = getattr(client, xform_name(action[:1].upper() + action[1:]))
         response = method(**_cased(client, action, parameters))
     except AttributeError:
@@ -171,9 +152,7 @@ def _pascal(name: str) -> str:
 
 def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
     response = getattr(error, "response", None)
-    prefix = _ERROR_PREFIXES.get(service, _pascal(service))
-    if optimised and service == "dynamodb":
-        prefix = "DynamoDB"  # the optimised integration uses a different SDK from aws-sdk:dynamodb
+    prefix = error_prefix(service, optimised=optimised)
     if not isinstance(response, dict):
         return StateError(f"{prefix}.SdkClientException", f"{type(error).__name__}: {error}")
     about = response.get("Error", {})
@@ -182,9 +161,13 @@ def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
     name = code if code.endswith(("Exception", "Error")) else f"{code}Exception"
     if code == "ValidationException" and service == "dynamodb":
         name = "AmazonDynamoDBException" if optimised else "DynamoDbException"
-    cause = (
-        f"{about.get('Message', '')} (Service: {prefix}, Status Code: {metadata.get('HTTPStatusCode', 400)}, "
-        f"Request ID: {metadata.get('RequestId', '')})"
+    cause = error_cause(
+        service,
+        str(about.get("Message", "")),
+        metadata.get("HTTPStatusCode", 400),
+        str(about.get("Code", "")),
+        metadata.get("RequestId", ""),
+        optimised=optimised,
     )
     return StateError(f"{prefix}.{name}", cause)
 

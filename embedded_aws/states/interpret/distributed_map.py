@@ -23,7 +23,7 @@ from embedded_aws.states.interpret.task import error_details
 from embedded_aws.states.language.errors import ITEM_READER, RUNTIME, FaultError, StateError
 from embedded_aws.states.language.fields import Env, Field
 from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump, is_number, size
-from embedded_aws.states.language.model import Distributed, Map, Reader
+from embedded_aws.states.language.model import Batcher, Distributed, Map, Reader
 
 
 def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Json) -> Steps:
@@ -100,10 +100,16 @@ def _inputs(
     batcher = distributed.batcher
     if batcher is None:
         return lambda read: enumerate(items(read))
+    pack = batching(batcher, env)
+    return lambda read: enumerate(pack(items(read)))
+
+
+def batching(batcher: Batcher, env: Env) -> Callable[[Iterator[Json]], Iterator[Json]]:
+    """An ItemBatcher as a function from items to the children's inputs."""
     most_items = _most(batcher.max_items, env, "MaxItemsPerBatch")
     most_bytes = _most(batcher.max_bytes, env, "MaxInputBytesPerBatch")
     extra = {} if batcher.batch_input is None else {"BatchInput": batcher.batch_input(env)}
-    return lambda read: enumerate(_batches(items(read), extra, most_items, most_bytes or MAX_BYTES))
+    return lambda items: _batches(items, extra, most_items, most_bytes or MAX_BYTES)
 
 
 def _batches(items: Iterator[Json], extra: dict[str, Json], most_items: int | None, most_bytes: int) -> Iterator[Json]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.ports import InvokeLambda, LambdaInvokeError, LambdaResult
+from embedded_aws.states.interpret.sdk_services import error_cause
 from embedded_aws.states.language.errors import DATA_LIMIT, StateError
 from embedded_aws.states.language.json_text import Json, dump, load
 
@@ -40,10 +41,8 @@ def _invoke(invoke: InvokeLambda, function: str, payload: Json, timeout: float |
     except TimeoutError:
         raise TaskTimeoutError from None
     except LambdaInvokeError as error:
-        raise StateError(
-            f"Lambda.{error.code}",
-            f"{error.message} (Service: Lambda, Status Code: {error.status}, Request ID: {uuid4()})",
-        ) from None
+        cause = error_cause("lambda", error.message, error.status, error.code, str(uuid4()), optimised=True)
+        raise StateError(f"Lambda.{error.code}", cause) from None
 
 
 def _value(result: LambdaResult) -> Json:

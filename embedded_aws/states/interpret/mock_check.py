@@ -10,17 +10,11 @@ from typing import Any
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationNotFoundError, Shape
 
+from embedded_aws.states.interpret.sdk_services import client_name
 from embedded_aws.states.language.json_text import Json, load
 from embedded_aws.states.language.model import Map, Parallel, State, Task
 from embedded_aws.wire import ServiceError, service_model
 
-_MODEL_NAMES = {
-    "sfn": "stepfunctions",
-    "states": "stepfunctions",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-    "bedrockruntime": "bedrock-runtime",
-}
 _CONTEXT: dict[str, dict[str, tuple[type, ...]]] = {
     "Execution": {
         "Id": (str,),
@@ -99,7 +93,7 @@ def _check_task(state: Task, result: Json, *, strict: bool) -> None:
     if service == "bedrock" and resource.action == "invokeModel":
         return
     try:
-        model = service_model(_MODEL_NAMES.get(service, service))
+        model = service_model(client_name(service) or ("stepfunctions" if service == "states" else service))
         shape = model.operation_model(resource.action[:1].upper() + resource.action[1:]).output_shape
     except (UnknownServiceError, OperationNotFoundError):
         return

@@ -59,3 +59,12 @@ def bad(where: str, message: str) -> Finding:
 def not_object(where: str) -> Finding:
     """An element that must be an object and is not."""
     return bad(where, "Expected value of type Object")
+
+
+def not_recognized(arn: str, where: str) -> Finding:
+    """A resource that AWS does not have."""
+    return bad(
+        where,
+        f"The resource provided {arn} is not recognized. The value is not a valid resource ARN, "
+        "or the resource is not available in this region.",
+    )

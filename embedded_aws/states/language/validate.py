@@ -23,7 +23,7 @@ from embedded_aws.states.language.field_rules import (
     payload_template,
     variables,
 )
-from embedded_aws.states.language.findings import SCHEMA, Finding, bad, not_object
+from embedded_aws.states.language.findings import SCHEMA, Finding, bad, not_object, not_recognized
 from embedded_aws.states.language.json_text import Json, is_number
 from embedded_aws.states.language.map_rules import distributed, wrong_language
 from embedded_aws.states.language.shapes import (
@@ -233,11 +233,7 @@ class _State:
             yield bad(here, "Value is not a valid resource ARN")
             return
         if not known_resource(compiled):
-            yield bad(
-                here,
-                f"The resource provided {arn} is not recognized. The value is not a valid resource ARN, "
-                "or the resource is not available in this region.",
-            )
+            yield not_recognized(arn, here)
         if self.scope.express:
             if compiled.kind == "activity":
                 yield bad(here, "Express state machine does not support Activity ARN")

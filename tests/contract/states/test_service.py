@@ -74,7 +74,10 @@ def test_an_unknown_function_fails_with_lambdas_error_name(cloud: Cloud) -> None
     """Lambda.ResourceNotFoundException, matched by Retry and Catch under that name."""
     done = cloud.finish(cloud.machine({"Ask": task("nobody")}))
     assert (done["status"], done["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
-    assert "Function not found: nobody (Service: Lambda, Status Code: 404, Request ID: " in done["cause"]
+    assert (
+        "Function not found: nobody (Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; "
+        in done["cause"]
+    )
 
 
 def test_a_defect_of_a_port_fails_the_task_and_no_log_contains_what_users_wrote(

@@ -1,0 +1,144 @@
+"""Details of the API that AWS was measured to have: versions, revisions, activities, TestState's inspection data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from embedded_aws.states.interpret.sdk_services import client_name, error_prefix, has_action
+from embedded_aws.wire import ServiceError
+from tests.unit.embedded_aws.states.cloud import ROLE, Cloud
+
+DEFINITION = json.dumps({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}})
+
+
+def test_a_version_has_its_description(cloud: Cloud) -> None:
+    """DescribeStateMachine of the version's ARN; the state machine itself has none."""
+    made = cloud.call(
+        "CreateStateMachine", name="m", definition=DEFINITION, roleArn=ROLE, publish=True, versionDescription="first"
+    )
+    version = cloud.call("DescribeStateMachine", stateMachineArn=made["stateMachineVersionArn"])
+    assert version["description"] == "first"
+    assert "description" not in cloud.call("DescribeStateMachine", stateMachineArn=made["stateMachineArn"])
+
+
+def test_new_settings_are_a_new_revision(cloud: Cloud) -> None:
+    """Also when definition and role stay."""
+    made = cloud.call("CreateStateMachine", name="m", definition=DEFINITION, roleArn=ROLE)
+    arn = made["stateMachineArn"]
+    first = cloud.call("UpdateStateMachine", stateMachineArn=arn, tracingConfiguration={"enabled": True})
+    second = cloud.call("UpdateStateMachine", stateMachineArn=arn, tracingConfiguration={"enabled": False})
+    same = cloud.call("UpdateStateMachine", stateMachineArn=arn, tracingConfiguration={"enabled": False})
+    assert len({first["revisionId"], second["revisionId"]}) == 2
+    assert same["revisionId"] == second["revisionId"]
+
+
+def test_an_activity_keeps_its_encryption(cloud: Cloud) -> None:
+    """It is shown, and another one is a conflict."""
+    key = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/a"}
+    arn = cloud.call("CreateActivity", name="a", encryptionConfiguration=key)["activityArn"]
+    assert cloud.call("DescribeActivity", activityArn=arn)["encryptionConfiguration"] == key
+    assert cloud.call("CreateActivity", name="a", encryptionConfiguration=key)["activityArn"] == arn
+    with pytest.raises(ServiceError, match="ActivityAlreadyExists"):
+        cloud.call("CreateActivity", name="a")
+
+
+def test_an_unknown_token_is_found_before_a_bad_output(cloud: Cloud) -> None:
+    """Both are wrong; the token decides."""
+    with pytest.raises(ServiceError, match="InvalidToken"):
+        cloud.call("SendTaskSuccess", taskToken="unknown", output="{")
+
+
+@pytest.mark.parametrize("variables", ["[1]", "null", "1", '"text"', "{"])
+def test_variables_that_are_no_object_are_refused(cloud: Cloud, variables: str) -> None:
+    """A ValidationException, never an internal error."""
+    state = json.dumps({"Type": "Pass", "End": True})
+    with pytest.raises(ServiceError, match="ValidationException: Invalid variables"):
+        cloud.call("TestState", definition=state, variables=variables)
+
+
+def _inspected(cloud: Cloud, state: dict[str, Any], **params: Any) -> dict[str, Any]:
+    answer = cloud.call("TestState", definition=json.dumps(state), inspectionLevel="TRACE", roleArn=ROLE, **params)
+    return {
+        key: json.loads(value) if isinstance(value, str) else value for key, value in answer["inspectionData"].items()
+    }
+
+
+def test_inspection_shows_the_variables_after_the_state(cloud: Cloud) -> None:
+    """Those given, and those that the state assigned."""
+    state = {"Type": "Pass", "Assign": {"b": 2}, "End": True}
+    assert _inspected(cloud, state, variables='{"a": 1}')["variables"] == {"a": 1, "b": 2}
+
+
+def test_inspection_shows_arguments_of_a_parallel(cloud: Cloud) -> None:
+    """JSONata's Arguments."""
+    branch = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}}
+    state = {"Type": "Parallel", "QueryLanguage": "JSONata", "Arguments": {"x": "{% 1 + 1 %}"}, "Branches": [branch]}
+    seen = _inspected(cloud, {**state, "End": True}, mock={"result": "[1]"})
+    assert seen["afterArguments"] == {"x": 2}
+
+
+def test_inspection_shows_the_items_of_a_distributed_map(cloud: Cloud) -> None:
+    """After ItemsPointer, ItemSelector and ItemBatcher."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "I",
+        "States": {"I": {"Type": "Pass", "End": True}},
+    }
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/rows"},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    state = {
+        "Type": "Map",
+        "ItemReader": reader,
+        "ItemSelector": {"n.$": "$$.Map.Item.Value"},
+        "ItemBatcher": {"MaxItemsPerBatch": 2},
+        "ItemProcessor": processor,
+        "End": True,
+    }
+    data = {"mapItemReaderData": '{"rows": [1, 2, 3]}'}
+    seen = _inspected(cloud, state, mock={"result": "[]"}, stateConfiguration=data)
+    assert seen["afterItemsPointer"] == [1, 2, 3]
+    assert seen["afterItemSelector"] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert seen["afterItemBatcher"] == [{"Items": [{"n": 1}, {"n": 2}]}, {"Items": [{"n": 3}]}]
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "prefix"),
+    [
+        ("dynamodb", "dynamodb", "DynamoDb"),
+        ("s3", "s3", "S3"),
+        ("sfn", "stepfunctions", "Sfn"),
+        ("sns", "sns", "Sns"),
+        ("cloudwatchlogs", "logs", "CloudWatchLogs"),
+        ("eventbridge", "events", "EventBridge"),
+        ("bedrockagentruntime", "bedrock-agent-runtime", "BedrockAgentRuntime"),
+        ("cognitoidentityprovider", "cognito-idp", "CognitoIdentityProvider"),
+        ("config", "config", "Config"),
+        ("elasticloadbalancingv2", "elbv2", "ElasticLoadBalancingV2"),
+    ],
+)
+def test_services_have_the_names_of_the_sdk_for_java(service: str, name: str, prefix: str) -> None:
+    """In integrations, and in front of their errors."""
+    assert client_name(service) == name
+    assert error_prefix(service, optimised=False) == prefix
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "known"),
+    [
+        ("s3", "getObject", True),
+        ("s3", "GetObject", False),
+        ("s3", "foo", False),
+        ("nosuch", "foo", False),
+        ("sfn", "startExecution", True),
+        ("lookoutvision", "startModel", True),
+    ],
+)
+def test_an_action_that_no_service_has_is_not_recognized(service: str, action: str, known: bool) -> None:
+    """The definition is refused when it is created."""
+    assert has_action(service, action) is known
