@@ -12,6 +12,7 @@ import re
 
 from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text import lexicon
+from embedded_aws.bedrock.detectors.text.languages import identified
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _PARTICLES = listed(
@@ -53,6 +54,8 @@ _SENTENCE_END = re.compile(r"[.!?] +\Z")
 def believable(text: str, start: int, end: int, score: float, common: frozenset[str]) -> Span | None:
     """The believable part of a finding: its words with capitals and the particles between them, if one is a given name
     and no ordinary word. In a text without capitals two words are needed.
+
+    Besides German, two words with capitals within a sentence are enough if neither is ordinary.
     """
     small = text.islower()
     tokens = list(_TOKEN.finditer(text, start, end))
@@ -69,12 +72,25 @@ def believable(text: str, start: int, end: int, score: float, common: frozenset[
         return None
     parts = [part for token in tokens for part in re.split(r"['’.]", token.group().lower()) if part not in _PARTICLES]
     first, last = tokens[0].start(), tokens[-1].end() - tokens[-1].group().endswith(".")
-    if not _persons(parts, common) or _STREET.match(text, first, last):
+    if not parts or _STREET.match(text, first, last):
         return None
-    starts = _START.search(text, max(0, first - 8), first)
+    starts = bool(_START.search(text, max(0, first - 8), first))
+    proper = len(parts) > 1 and not (small or starts or common.intersection(parts)) and not _has_nouns_in_capitals(text)
+    if not proper and not _persons(parts, common):
+        return None
     if starts and not small and (len(tokens) == 1 or parts[0] in common) and _SMALL_NEXT.match(text, last):
         return None
+    if len(tokens) == 1 and parts[0] in lexicon.words("cities") and _PREPOSITION.search(text, max(0, first - 8), first):
+        return None
     return Span(first, last, "NAME", score)
+
+
+_PREPOSITION = re.compile(r"(?i)(?<!\w)(?:a|ad|in|en|em|au|nach|aus|desde|bis|via)\s\Z")
+
+
+def _has_nouns_in_capitals(text: str) -> bool:
+    """Whether the text is German."""
+    return identified(text)[0] in ("de", "nds", "als", "lb")
 
 
 _ORDINARY = listed("art santa santo real genre mal alt gold grün stein sommer winter berg stern vito")
@@ -127,6 +143,8 @@ def doubtful(text: str, start: int, end: int) -> bool:
     ordinary = lower in small or lower in lexicon.words("common_words") or lower in THINGS
     if word.islower() and not text.islower():
         return ordinary or not _given(word)
+    if lower in ("sirs", "madams"):
+        return True
     if lower in lexicon.words("cities") and _is_place(text, start, end):
         return True
     field = _FIELD.search(text, max(0, start - 40), start)

@@ -80,8 +80,8 @@ def _introduced(text: str) -> Iterator[Span]:
         value = text[start:end]
         if label == "USERNAME" and match["between"] and match["verb"].strip().lower() in ("to", "as"):
             continue  # "sells user data to third parties"
-        if label == "USERNAME" and match["label"].lower() == "user" and value.isalpha() and _is_word(value):
-            continue  # "user=guest", or a speaker: "User: hello"
+        if match["label"].lower() == "user" and value.isalpha() and (_is_word(value) or not _ends_field(text, end)):
+            continue  # "user=guest", or a speaker: "User: hello there"
         odd = any(not char.isalpha() for char in value) or not (value.islower() or value.istitle())
         explicit = bool(match["quote"]) or match["verb"].strip()[:1] in (":", "=", "-")
         if len(value) < 3 or value.lower() in _ORDINARY or value[0] in "{[<(":
@@ -124,6 +124,11 @@ def _elsewhere(text: str) -> Iterator[Span]:
         signs = sum(not char.isalpha() for char in value)
         if len(value) >= 4 and signs and signs < len(value) and "://" not in value and value[0] not in "<{[":
             yield Span(start, end, "PASSWORD" if match["password"] else "USERNAME", 0.94)
+
+
+def _ends_field(text: str, end: int) -> bool:
+    """Whether a field ends at `end`, not a word of a sentence."""
+    return bool(re.match(r"[\"'”’]?\s*(?:$|[,;|}\])\n]|[\w.-]{1,30}[=:])", text[end : end + 40]))
 
 
 def _is_word(value: str) -> bool:

@@ -133,27 +133,40 @@ def _checked(text: str, span: Span, tongue: Tongue) -> Span | None:
         start += 1
     if start == end or _GLUED_BEFORE.search(text, max(0, start - 2), start) or _GLUED_AFTER.match(text, end):
         return None
-    while span.label == "NAME" and (title := _LEADING.match(text, start, end)) and tongue.is_title(title["word"]):
-        start = title.end()  # AWS: a NAME excludes titles
-    if span.label == "NAME" and (digit := _DIGIT.search(text, start, end)):
-        end = start + len(text[start : digit.start()].rstrip(" -,.(#\n"))
-    words = _WORD.findall(text[start:end])
     if not is_alphabetic(text[start:end]):
         return None
-    if span.label == "ADDRESS":
-        if trailing := _FIELD_AT_END.search(text[start:end]):
-            end = start + trailing.start()
-        if tongue is ABROAD:
-            end = address_end(text, start, end)
-        there = _somewhere(text[start:end], words) and (tongue is ENGLISH or is_address(text[start:end]))
-        return Span(start, end, span.label, span.score) if there else None
+    return (_address if span.label == "ADDRESS" else _name)(text, Span(start, end, span.label, span.score), tongue)
+
+
+def _name(text: str, span: Span, tongue: Tongue) -> Span | None:
+    """A name without the titles before it, which AWS excludes, and without digits; None if it is no name."""
+    start, end = span.start, span.end
+    while (title := _LEADING.match(text, start, end)) and tongue.is_title(title["word"]):
+        start = title.end()
+    if digit := _DIGIT.search(text, start, end):
+        end = start + len(text[start : digit.start()].rstrip(" -,.(#\n"))
+    words = _WORD.findall(text[start:end])
     if not words or _organisation(text, end, words) or _EPONYM.match(text, end) or not _somebody(text, words, tongue):
         return None
     if tongue is ABROAD:
         return believable(text, start, end, span.score, tongue.common)
-    if doubtful(text, start, end):
+    return None if doubtful(text, start, end) else Span(start, end, span.label, span.score)
+
+
+def _address(text: str, span: Span, tongue: Tongue) -> Span | None:
+    """An address without the name of the next field; instead of a wrong one, the name after its digits."""
+    start, end = span.start, span.end
+    if trailing := _FIELD_AT_END.search(text[start:end]):
+        end = start + trailing.start()
+    if tongue is ABROAD:
+        end = address_end(text, start, end)
+    there = _somewhere(text[start:end], _WORD.findall(text[start:end]))
+    if there and (tongue is ENGLISH or is_address(text[start:end])):
+        return Span(start, end, span.label, span.score)
+    digits = [match.end() for match in _DIGIT.finditer(text, start, end)]
+    if tongue is ENGLISH or not digits:
         return None
-    return Span(start, end, span.label, span.score)
+    return believable(text, digits[-1], end, span.score, tongue.common)  # "91 234 56 78, Lucas Herrero"
 
 
 def _somewhere(address: str, words: list[str]) -> bool:

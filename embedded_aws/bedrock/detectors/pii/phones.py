@@ -31,7 +31,7 @@ _SCRIPTS = tuple(
     )
 )  # fmt: skip
 _NUMBER = re.compile(
-    r"(?<![\w.$€£¥#+/-])(?<!\d[ ,:])\(?\d{1,13}\)?(?:[ .\-/]{1,2}\(?\d{1,8}\)?){0,5}"
+    r"(?<![\w.$€£¥#+/-])(?<!\d[ ,:])\(?\d{1,13}\)?(?:[ .\-/]{1,3}\(?\d{1,8}\)?){0,5}"
     r"(?![\w%°€£$])(?![-/.,:]\d)(?! ?[€%])"
 )
 _LIKELY = 0.5  # probability of the text's language
@@ -44,7 +44,7 @@ _WORDS = re.compile(
 _LATIN_WORDS = context(
     r"tel\.?|telefon\w*|t[eé]l[eé]phone\w*|tel[eé]fono|tel[eé]fone|telefoon|handy\w*|mobil\w*|m[oó]vil|celular|"
     r"cellulare|telem[oó]vel|portable|gsm|"
-    r"anruf\w*|ruf\w*|erreich\w*|zurückruf\w*|durchwahl|joindre|joignable|appel\w*|rappel\w*|contact\w*|"
+    r"anruf\w*|ruf\w*|erreich\w*|(?:zu)?rückruf\w*|durchwahl|joindre|joignable|appel\w*|rappel\w*|contact\w*|"
     r"llam\w*|contact[aeo]\w*|lig\w+(?:-me|-nos)?|chiam\w*|trov\w+|raggiung\w*|rispond\w*|whats ?app|fax|zadzwo\w*|"
     r"bel|bellen|bereik\w*|numer\w*|num[eé]ro|n[uú]mero|nummer"
 )
