@@ -36,7 +36,7 @@ NOT_PHONE = context(
     r"model|part number|policy number|confirmation|booking|transaction|rma|permit|purchase|po|receipt|refund|flight|mrn"
 )
 _EXTENSION = r"(?:,? ?(?:x|ext\.?|extension|durchwahl) ?\d{1,6})?"
-_L, _R = r"(?<![\w.$€£#])(?<!\d[-/,])", r"(?!\w)(?![-/.,]\d)(?! ?[%°])"
+_L, _R = r"(?<![\w.$€£#])(?<!\d[-/,])", r"(?!\w)(?![-/.,]\d)(?! ?[%°$€£])"
 _COUNTRY = r"(?:\(\+?\d{1,3}\)|\+?[178])[ .\-]?"  # before an area code: (351), +1, Russia's 8
 _FORMS = (
     # international: +49 (0)69 1234 5678, (+30) 2251 027346
