@@ -196,11 +196,11 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
         )
         for entry in settings
     )
-    choose_definitions()
+    choose_definitions(cloud)
     return layers
 
 
-def choose_definitions() -> None:
+def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
     """Put the state machines where they run: with the box as soon as the knowledge base holds a document.
 
     ASSISTANT=yes or no decides otherwise. Raises StepguardError.
@@ -212,7 +212,7 @@ def choose_definitions() -> None:
     given = os.environ.get(ASSISTANT, "").strip().lower()
     if given not in ("", "yes", "no"):
         raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
-    assistant = given == "yes" or (not given and has_documents())
+    assistant = given == "yes" or (not given and has_documents(cloud))
     put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=assistant), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=assistant), role)
 

@@ -11,9 +11,21 @@ BUCKET = "stepguard-knowledge"
 """The bucket of its documents."""
 
 
-def has_documents() -> bool:
-    """Whether the knowledge base holds any document. Raises StepguardError."""
-    return any(True for _ in named(NAME).source.indexed())
+def has_documents(cloud: EmbeddedCloud | None) -> bool:
+    """Whether the knowledge base holds any document. Raises StepguardError.
+
+    `cloud` is the embedded AWS of this process, if it has one: without a client, the question costs half a second less.
+    """
+    if cloud is None:
+        return any(True for _ in named(NAME).source.indexed())
+    control = cloud.bedrock.agent_control
+    for base in control.list_knowledge_bases({})["knowledgeBaseSummaries"]:
+        where = {"knowledgeBaseId": base["knowledgeBaseId"]}
+        for source in control.list_data_sources(where)["dataSourceSummaries"] if base["name"] == NAME else ():
+            where["dataSourceId"] = source["dataSourceId"]
+            if control.list_knowledge_base_documents(where | {"maxResults": 1})["documentDetails"]:
+                return True
+    return False
 
 
 def create_knowledge_base(cloud: EmbeddedCloud, role: str) -> str:

@@ -194,8 +194,14 @@ def _library(arguments: argparse.Namespace, session: Session) -> Library:
 
 
 def _ingest(library: Library) -> Job:
-    """Start an ingestion job and wait for its end."""
-    job = library.source.start()
+    """Start an ingestion job, after one that runs, and wait for its end."""
+    running = library.source.last()
+    if running:
+        _wait(library, running)
+    return _wait(library, library.source.start())
+
+
+def _wait(library: Library, job: Job) -> Job:
     while not job.ended:
         time.sleep(WAIT_SECONDS)
         job = library.source.job(job.id)
