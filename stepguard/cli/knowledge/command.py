@@ -17,7 +17,7 @@ from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, w
 from stepguard.cli.evaluate import cost
 from stepguard.cli.knowledge.screening import BLOCKED, FAILED, Screened, label_of, screen
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
-from stepguard.guard.knowledge import SCREENING
+from stepguard.guard.knowledge import SCREENING, Access, KnowledgeSettings, filter_of
 from stepguard.session.knowledge import NAME
 from stepguard.session.model import Session
 
@@ -38,6 +38,7 @@ def add_parser(commands: Commands) -> None:
     parser = _add(actions, "search", "print the best passages for a text", search)
     parser.add_argument("text", help="a question")
     parser.add_argument("--number", type=whole_number(100), metavar="N", help="passages at most; default 5")
+    parser.add_argument("--as-groups", metavar="A,B", help="only what members of these groups may read")
     parser = _add(actions, "release", "add flagged documents in spite of the guards' verdict", release)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a name as `status` lists it")
     parser = _add(actions, "remove", "remove documents", remove)
@@ -127,10 +128,14 @@ def status(arguments: argparse.Namespace, session: Session) -> int:
 
 
 def search(arguments: argparse.Namespace, session: Session) -> int:
-    """Print the best passages for a text, of all documents."""
+    """Print the best passages for a text, of all documents or of those that some groups may read."""
     if not arguments.text.strip():
         raise InvalidRequest("The text to search for is empty.")
-    found = _base(arguments, session).search(arguments.text, arguments.number)
+    condition = None
+    if arguments.as_groups is not None:
+        groups = [group.strip() for group in arguments.as_groups.split(",") if group.strip()]
+        condition = filter_of(KnowledgeSettings(access=Access.GROUPS), groups, None)
+    found = _base(arguments, session).search(arguments.text, arguments.number, condition)
     if arguments.json:
         print(render.as_json({"results": [one.to_dict() for one in found]}))
         return 0
