@@ -13,9 +13,9 @@ from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from functions.routes import DENIED, answered, check_audience, check_texts, started
 from stepguard.aws.caller_quota import CallerQuota
-from stepguard.aws.environment import operators
+from stepguard.aws.environment import caller_groups, operators
 from stepguard.aws.telemetry import observed_route, observed_stage
-from stepguard.guard.callers import Caller, read_caller
+from stepguard.guard.callers import Caller, read_caller, with_groups
 from stepguard.guard.stages import (
     FIND_ANSWER,
     GUARD_ANSWER,
@@ -103,7 +103,7 @@ def _route(
                 if not everyone:
                     check_audience(caller, operators())
                 check_texts({**parameters, **_query()}, "The address")
-                return function(caller, **parameters)
+                return function(with_groups(caller, caller_groups()), **parameters)
 
             return _response(observed_route(name or f"{method} {path}", caller.id, lambda: reply(checked, caller)))
 
@@ -197,6 +197,12 @@ def post_chat(caller: Caller) -> Work:
 def get_chat(caller: Caller, execution: str) -> Reply:
     """Look for an answer again."""
     return chat.get_chat(execution, caller)
+
+
+@_reads("/chat/{execution}/citations/{number}/link", everyone=True)
+def get_source(caller: Caller, execution: str, number: str) -> Reply:
+    """A link to the document of a citation."""
+    return chat.get_source(execution, number, caller)
 
 
 @_reads("/executions")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -22,12 +24,18 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
 from stepguard.aws.grounding import grounding_of
+from stepguard.aws.objects import Objects, address_of
 from stepguard.guard import answer as answers
+from stepguard.guard.answer import Answer
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.guard.knowledge import may_read
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import GuardrailRef, Settings
 from stepguard.guard.verdict import Layer
+
+SOURCE_SECONDS = 300
+"""How long a link to a cited document works."""
 
 WAIT_SECONDS = 25.0
 """The longest wait for an answer: API Gateway's limit is 29 seconds."""
@@ -64,15 +72,21 @@ class ChatApi:
         Raises StepguardError.
         """
         question = _parse(body)
-        request = Request(text=question["question"], caller=caller.id, passages=passages_of(question.get("passages")))
+        request = Request(
+            text=question["question"],
+            caller=caller.id,
+            passages=passages_of(question.get("passages")),
+            groups=tuple(sorted(caller.groups)),
+            tenant=caller.tenant,
+        )
         check_size(request)
         token = question.get("client_token")
         name = execution_name(caller.id, token)
         wait_seconds = question.get("wait_seconds", WAIT_SECONDS)
         if token is None and self._express.deployed:
             # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
-            return Work(lambda: self._run(name, request))
-        return Work(lambda: self._ask(name, request, wait_seconds), None if token is None else name)
+            return Work(lambda: self._run(name, request, caller))
+        return Work(lambda: self._ask(name, request, wait_seconds, caller), None if token is None else name)
 
     def get_chat(self, execution: str, caller: Caller) -> Reply:
         """Get the answer of an execution: 200, 202 while it runs, 404 also for another caller's execution.
@@ -80,22 +94,44 @@ class ChatApi:
         `execution` is a name or an ARN; REST APIs pass path parameters percent-encoded.
         """
 
-        def read_result() -> Reply:
-            wanted = unquote(execution)
-            name, arn = self._express.name_of(wanted), None
-            if name is None:
-                arn = self._executions.arn_of(wanted)
-                name = arn.rpartition(":")[2]
-            found = self._answers.find(name, arn)
-            document = found.input if isinstance(found, Execution) else {"request": {"caller": found.caller}}
-            if not caller.may_read(document, self._operators()):
-                # The same message as for an unknown name, so that the caller cannot learn whether it exists.
-                raise UnknownExecution("No execution of this name belongs to the chat state machine.")
-            if isinstance(found, Row) and not found.ended and not found.express and arn is not None:
-                found = self._answers.looked(found, arn) or found
-            return self._reply(found, arn or wanted)
+        return guarded(lambda: self._reply(*self._found(execution, caller), caller))
 
-        return guarded(read_result)
+    def get_source(self, execution: str, number: str, caller: Caller) -> Reply:
+        """A link to the document of an answer's citation, for SOURCE_SECONDS.
+
+        404 also for a document that the caller may not read now.
+        """
+
+        def link() -> Reply:
+            answer = self._answer(*self._found(execution, caller))
+            cited = [item for item in answer.citations if str(item.n) == number] if answer else []
+            if not cited or not may_read(caller.groups, cited[0].groups):
+                raise UnknownExecution("The answer has no such citation.")
+            uri = cited[0].uri
+            if uri.startswith("s3://"):
+                name = re.sub(r"[^\w.() -]", "_", uri.rpartition("/")[2], flags=re.ASCII) or "document"
+                uri = Objects().link(address_of(uri), name, SOURCE_SECONDS)
+            elif not uri.startswith("https://"):
+                raise UnknownExecution("The document of this citation has no address.")
+            return 200, {"link": uri, "seconds": SOURCE_SECONDS}, {}
+
+        return guarded(link)
+
+    def _found(self, execution: str, caller: Caller) -> tuple[Found, str]:
+        """An execution that the caller may read, and its ARN or what was asked for. Raises StepguardError."""
+        wanted = unquote(execution)
+        name, arn = self._express.name_of(wanted), None
+        if name is None:
+            arn = self._executions.arn_of(wanted)
+            name = arn.rpartition(":")[2]
+        found = self._answers.find(name, arn)
+        document = found.input if isinstance(found, Execution) else {"request": {"caller": found.caller}}
+        if not caller.may_read(document, self._operators()):
+            # The same message as for an unknown name, so that the caller cannot learn whether it exists.
+            raise UnknownExecution("No execution of this name belongs to the chat state machine.")
+        if isinstance(found, Row) and not found.ended and not found.express and arn is not None:
+            found = self._answers.looked(found, arn) or found
+        return found, arn or wanted
 
     def get_health(self) -> Reply:
         """200 with the layers that are on, if the configuration is complete; `unguarded` if it permits none.
@@ -119,35 +155,46 @@ class ChatApi:
 
         return guarded(health)
 
-    def _run(self, name: str, request: Request) -> Reply:
+    def _run(self, name: str, request: Request, caller: Caller) -> Reply:
         """Answer at once; the row is for a later GET."""
         self._answers.begin(name, request.caller, self._settings().answer_hours, express=True)
-        return self._reply(self._express.run(name, {"request": request.to_document()}), name)
+        return self._reply(self._express.run(name, {"request": request.to_document()}), name, caller)
 
-    def _ask(self, name: str, request: Request, wait_seconds: float) -> Reply:
+    def _ask(self, name: str, request: Request, wait_seconds: float, caller: Caller) -> Reply:
         begun = self._answers.begin(name, request.caller, self._settings().answer_hours)
         started = self._executions.start_or_find(name, {"request": request.to_document()})
         if isinstance(started, Execution) and started.finished:
-            return self._reply(started, started.arn)
+            return self._reply(started, started.arn, caller)
         arn = started if isinstance(started, str) else started.arn
         found = self._answers.wait(name, arn, wait_seconds, begun=begun)
-        return self._accepted(arn, RUNNING) if found is None else self._reply(found, arn)
+        return self._accepted(arn, RUNNING) if found is None else self._reply(found, arn, caller)
 
-    def _reply(self, found: Found, arn: str) -> Reply:
+    def _reply(self, found: Found, arn: str, caller: Caller) -> Reply:
         """What the caller gets; `arn` is for a row that does not have it yet."""
+        answer = self._answer(found, arn)
         if isinstance(found, Execution):
             arn, ended = found.arn, found.finished
-            answer = answers.from_document(found.output or {}, arn) if found.answered else None
         else:
-            arn, answer = found.execution or arn, found.answer
+            arn = found.execution or arn
             ended = found.ended or (found.express and found.age > EXPRESS_SECONDS)
         if not ended:
             return self._accepted(arn, found.status)
         if answer is not None:
-            return 200, {"execution": arn, "status": found.status, "answer": answer.to_dict()}, {}
+            return 200, {"execution": arn, "status": found.status, "answer": self._shown(answer, caller)}, {}
         gone = answers.unavailable(self._settings().error_message, arn)
         status = found.status if found.status != RUNNING else "TIMED_OUT"
         return 503, {"execution": arn, "status": status, "answer": gone.to_dict()}, {}
+
+    def _answer(self, found: Found, arn: str) -> Answer | None:
+        if isinstance(found, Row):
+            return found.answer
+        return answers.from_document(found.output or {}, found.arn or arn) if found.answered else None
+
+    def _shown(self, answer: Answer, caller: Caller) -> dict[str, Any]:
+        """The answer; without its text if it cites a document that the caller may not read now."""
+        if all(may_read(caller.groups, citation.groups) for citation in answer.citations):
+            return answer.to_dict()
+        return replace(answer, text=self._settings().empty_message, citations=()).to_dict() | {"withheld": True}
 
     def _accepted(self, arn: str, status: str) -> Reply:
         location = f"/chat/{self._express.name_of(arn) or arn.rpartition(':')[2]}"

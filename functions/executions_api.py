@@ -23,10 +23,13 @@ from stepguard.aws.listing import Listing
 from stepguard.aws.traces import document_of
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import UnknownExecution
+from stepguard.guard.knowledge import may_read
+from stepguard.guard.passages import readers_in
 from stepguard.trace.compare import compare
 from stepguard.trace.graph import graph
 from stepguard.trace.redact import redact, redact_event
 from stepguard.trace.replay import replayed
+from stepguard.trace.sources import readers_in_history
 
 LISTED = 50
 EVENTS = 1_000
@@ -79,10 +82,12 @@ class ExecutionsApi:
         def reply() -> Reply:
             hidden = query.get("redact") == "true" or not sees_all(caller, self._operators())
             document = self._document(name, caller)
+            hidden = hidden or not self._may_read_sources(document["execution"], caller)
             document["graph"] = graph(self._executions.definition(document["execution"]))
             if query.get("compare"):
                 other = self._document(query["compare"], caller)
-                document["comparison"] = compare(_redacted(document, hidden), _redacted(other, hidden))
+                both = hidden or not self._may_read_sources(other["execution"], caller)
+                document["comparison"] = compare(_redacted(document, both), _redacted(other, both))
             return 200, _redacted(document, hidden), {}
 
         return _guarded(reply)
@@ -94,8 +99,8 @@ class ExecutionsApi:
         """
 
         def reply() -> Reply:
-            hidden = not sees_all(caller, self._operators())
             execution = self._find(name, caller)
+            hidden = not sees_all(caller, self._operators()) or not self._may_read_sources(execution.arn, caller)
             after = read_number(query, "after", 0, 25_000)
             limit = read_number(query, "limit", EVENTS, EVENTS)
             page: list[Any] = []
@@ -131,6 +136,13 @@ class ExecutionsApi:
     def _document(self, name: str, caller: Caller) -> dict[str, Any]:
         arn = self._find(name, caller).arn
         return document_of(self._executions, arn)
+
+    def _may_read_sources(self, arn: str, caller: Caller) -> bool:
+        """Whether the caller may read every document from which the execution has passages."""
+        execution = self._executions.describe(arn)
+        if execution.output is not None:
+            return all(may_read(caller.groups, readers) for readers in readers_in(execution.output))
+        return all(may_read(caller.groups, readers) for readers in readers_in_history(self._executions.history(arn)))
 
     def _find(self, name: str, caller: Caller) -> Execution:
         execution = self._executions.describe(self._executions.arn_of(unquote(name)))

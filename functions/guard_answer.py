@@ -9,12 +9,12 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
-from stepguard.guard.citations import Citation
+from stepguard.guard.citations import Citation, read_citation
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.passages import citations_of, passages_in
+from stepguard.guard.passages import citations_of, found_in, passages_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, RETRIEVE_PASSAGES, context_of
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, context_of
 from stepguard.guard.verdict import Direction, Layer, Outcome
 
 CURATED = "answer"
@@ -53,8 +53,10 @@ def guard_answer(
 
 def _cited(request: Request, document: Mapping[str, Any]) -> tuple[Citation, ...]:
     """The citations of the model's answer, of the passages that the box kept."""
-    numbers = ((INVOKE_MODEL.result(document) or {}).get("citations") or {}).get("numbers") or ()
-    return citations_of(numbers, passages_in(document, request))
+    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
+    if cited.get("sources"):
+        return tuple(map(read_citation, cited["sources"]))
+    return citations_of(cited.get("numbers") or (), passages_in(document, request))
 
 
 def _citations(answer: Answer) -> dict[str, Any]:
@@ -65,5 +67,5 @@ def _citations(answer: Answer) -> dict[str, Any]:
 def _source(request: Request, document: Mapping[str, Any], *, curated: bool) -> Source:
     if curated:
         return Source.CURATED
-    passages = RETRIEVE_PASSAGES.result(document) or {}
-    return Source.KNOWLEDGE if passages.get("passages") else SOURCES[request.kind]
+    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
+    return Source.KNOWLEDGE if found_in(document) or cited.get("sources") else SOURCES[request.kind]

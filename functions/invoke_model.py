@@ -11,8 +11,9 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
 from stepguard.guard.citations import Cited, check_citations
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer
-from stepguard.guard.passages import passages_in, supporting
+from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
@@ -40,7 +41,9 @@ def invoke_model(
         verdict = guards.check_grounded(ref, request.completion or "", question, Layer.MODEL)
         completion = Completion(verdict, "given")
     else:
-        completion = (models or Models()).ask(question, settings.model, ref)
+        completion = (models or Models()).ask(
+            question, settings.model, ref, Reader(settings.knowledge, request.groups, request.tenant)
+        )
         if (size := json_bytes(completion.verdict.text)) > ANSWER_BYTES:
             raise InvalidRequest(
                 f"The model's answer is {size} bytes; at most {ANSWER_BYTES} fit through the workflow. Lower maxTokens "
@@ -53,7 +56,12 @@ def invoke_model(
         "guardrail": None if ref is None else ref.to_dict(),
         "has_answer": ending is None,
         "text": cited.text if ending is None else "",
-        "citations": {"numbers": list(cited.numbers), "removed": cited.removed, "uncited": cited.uncited},
+        "citations": {
+            "numbers": list(cited.numbers),
+            "removed": cited.removed,
+            "uncited": cited.uncited,
+            "sources": [item.to_document() for item in citations_of(cited.numbers, completion.sources)],
+        },
         "stop_reason": completion.stop_reason,
         "tokens": dict(completion.tokens),
         "answer": None if ending is None else ending.answer.to_document(),
@@ -64,6 +72,8 @@ def invoke_model(
 def _cited(completion: Completion, question: Question) -> Cited:
     """The answer with the numbers of existing passages only; its sources by their words if it has no number."""
     text = completion.verdict.text
+    if completion.sources:
+        return Cited(text, tuple(passage.number for passage in completion.sources))
     numbers = [passage.number for passage in question.passages if passage.number]
     if not numbers:
         return Cited(text)

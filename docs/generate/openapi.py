@@ -64,6 +64,7 @@ _COMPARE = _query("compare", {"type": "string"}, "Another execution, to add a co
 OPERATIONS: dict[str, tuple[list[Schema], str | None, dict[int, str], tuple[int, ...]]] = {
     "POST /chat": ([], "Question", {200: "Reply", 202: "Running", 503: "Reply"}, (400, 409, 429, 500)),
     "GET /chat/{execution}": ([], None, {200: "Reply", 202: "Running", 503: "Reply"}, (400, 404, 429, 500)),
+    "GET /chat/{execution}/citations/{number}/link": ([], None, {200: "Link"}, (400, 404, 429, 500, 503)),
     "GET /executions": (_SEARCH, None, {200: "Executions"}, (400, 403, 429, 500, 503)),
     "GET /executions/{execution}": ([_COMPARE, _REDACT], None, {200: "Trace"}, (400, 403, 404, 429, 500, 503)),
     "GET /executions/{execution}/events": (_EVENTS, None, {200: "Events"}, (400, 403, 404, 429, 500, 503)),

@@ -62,11 +62,27 @@ SCHEMAS: dict[str, Schema] = {
             "outcome": {"type": "string", "enum": [str(outcome) for outcome in AnswerOutcome]},
             "source": {"enum": [*(str(source) for source in Source), None]},
             "got_hits": {"type": "integer", "enum": [0, 1]},
+            "citations": _list(
+                _object(
+                    {
+                        "n": {"type": "integer"},
+                        "id": TEXT,
+                        "title": TEXT,
+                        "uri": TEXT,
+                        "page": {"type": ["integer", "null"]},
+                        "excerpt": TEXT,
+                        "score": {"type": ["number", "null"]},
+                    },
+                    ("n", "id", "title", "uri"),
+                )
+            ),
+            "withheld": {"type": "boolean"},
             "execution": TEXT,
             "verdicts": _list(OBJECT),
         },
         ("text", "outcome", "source", "got_hits"),
     ),
+    "Link": _object({"link": TEXT, "seconds": {"type": "integer"}}, ("link", "seconds")),
     "Reply": {
         "description": "The answer; with 503 it is the error message. An error before the start has `error` instead.",
         "anyOf": [

@@ -29,13 +29,25 @@ MEANINGS = {
     + "; with any of them, also a kind that this release does not know; empty: all are only reported",
     "LLM_API": "`CONVERSE`: Bedrock models and imported Llama-type models; `IMPORTED_MODEL`: InvokeModel on an "
     "imported model (Qwen-type ones support nothing else); `DEEPSEEK`: InvokeModel on Bedrock's DeepSeek-R1; "
-    "`SAGEMAKER`: a Marketplace or JumpStart endpoint, with ApplyGuardrail around it",
+    "`SAGEMAKER`: a Marketplace or JumpStart endpoint, with ApplyGuardrail around it; `RETRIEVE_AND_GENERATE`: Bedrock "
+    "searches the knowledge base and answers in one call",
     "LLM_MODEL_ID": "model id, ARN, or SageMaker endpoint name",
     "LLM_IMPORTED_BODY": "request body of an imported model: "
     + ", ".join(f"`{body}`" for body in settings.ImportedBody),
     "LLM_QA_MODEL_PARAMS": "JSON object; its members and ranges: "
     + ", ".join(f"`{name}` {low:g} to {high:g}" for name, (low, high) in settings._RANGES.items()),
     "LLM_QA_SYSTEM_PROMPT": "the system prompt",
+    "PASSAGE_GUARDRAIL_IDENTIFIER": "the guardrail that judges passages for attacks; it is no layer of the three",
+    "PASSAGE_GUARDRAIL_VERSION": "its version",
+    "KNOWLEDGE_BASE_ID": "the knowledge base that passages come from; empty: none",
+    "KNOWLEDGE_BASE_ACCESS": "`groups`: screened documents, by the groups in their metadata; `everyone`: all "
+    "documents; empty: nothing is retrieved",
+    "KNOWLEDGE_BASE_SEARCH_TYPE": "`DEFAULT`: Bedrock chooses; `HYBRID`; `SEMANTIC`",
+    "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS": "passages for each question, at most 20",
+    "KNOWLEDGE_BASE_METADATA_FILTERS": "one more filter of Retrieve, as JSON",
+    "KNOWLEDGE_BASE_RERANKING_MODEL": "the ARN of a reranking model",
+    "KNOWLEDGE_ONLY": "`no`: where nothing was found, the model answers without passages",
+    "CALLER_GROUPS": "the groups of IAM callers, as JSON: ARN of a user or a role, list of groups",
     "LLM_QA_NO_HITS_REGEX": 'matches an answer that means "I don\'t know"',
     "EMPTYMESSAGE": "the don't-know answer",
     "ERRORMESSAGE": "the message when no answer is available",
@@ -100,6 +112,9 @@ def defaults() -> dict[str, str]:
         "LLM_QA_NO_HITS_REGEX": read.no_hits.pattern,
         "EMPTYMESSAGE": read.empty_message,
         "ERRORMESSAGE": read.error_message,
+        "KNOWLEDGE_BASE_SEARCH_TYPE": str(read.knowledge.search),
+        "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS": str(read.knowledge.results),
+        "KNOWLEDGE_ONLY": "yes" if read.knowledge.only else "no",
         **{variable: f"{getattr(Limits(), name):g}" for name, variable in VARIABLES.items() if name == "cost"},
         **{variable: f"{getattr(Limits(), name)}" for name, variable in VARIABLES.items() if name != "cost"},
     }

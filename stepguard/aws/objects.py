@@ -103,15 +103,15 @@ class Objects:
             while data := stream.read(READ_BYTES):
                 target.write(data)
 
-    def link(self, address: Address, name: str) -> str:
-        """A URL with which anyone can read the object for an hour."""
+    def link(self, address: Address, name: str, seconds: int = LINK_SECONDS) -> str:
+        """A URL with which anyone can download the object for an hour, or these seconds."""
         parameters = {
             "Bucket": address.bucket,
             "Key": address.key,
             "ResponseContentDisposition": f'attachment; filename="{name}"',
         }
         with aws_errors("GetObject"):
-            return str(self._client.generate_presigned_url("get_object", parameters, ExpiresIn=LINK_SECONDS))
+            return str(self._client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
 
 
 _NEEDED = {

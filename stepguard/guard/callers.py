@@ -7,9 +7,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
@@ -85,6 +86,33 @@ def _groups(claim: object) -> frozenset[str]:
     if isinstance(claim, str):
         return frozenset(re.split(r"[\s,]+", claim.removeprefix("[").removesuffix("]"))) - {""}
     return frozenset(map(str, claim)) if isinstance(claim, list | tuple) else frozenset()
+
+
+def with_groups(caller: Caller, groups: Mapping[str, frozenset[str]]) -> Caller:
+    """An IAM caller with the groups that the deployment gives it; a user of a user pool has those of its token."""
+    if caller.pooled:
+        return caller
+    role = _role_of_session(caller.id)
+    given = [names for arn, names in groups.items() if arn == caller.id or (role is not None and _role(arn) == role)]
+    return replace(caller, groups=caller.groups.union(*given)) if given else caller
+
+
+def groups_of(text: str) -> dict[str, frozenset[str]]:
+    """CALLER_GROUPS: groups by the ARN of a user, a role, or one session. Raises ConfigurationError."""
+    try:
+        document = json.loads(text or "{}")
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            'CALLER_GROUPS must be a JSON object such as {"arn:aws:iam::111122223333:role/Ward": ["staff"]}.'
+        )
+    for arn, names in document.items():
+        if not re.fullmatch(_PRINCIPAL, arn):
+            raise ConfigurationError(f"CALLER_GROUPS: {arn!r} is not the whole ARN of a user, a role or a session.")
+        if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+            raise ConfigurationError(f"CALLER_GROUPS: {arn} must have a list of names of groups.")
+    return {arn: frozenset(names) for arn, names in document.items()}
 
 
 def operators_of(text: str) -> frozenset[str]:

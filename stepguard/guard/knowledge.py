@@ -95,6 +95,19 @@ NO_KNOWLEDGE = KnowledgeSettings()
 """Without a knowledge base."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks, and what knowledge there is."""
+
+    knowledge: KnowledgeSettings
+    groups: tuple[str, ...] = ()
+    tenant: str | None = None
+
+
+NOBODY = Reader(NO_KNOWLEDGE)
+"""Without a knowledge base nobody reads anything."""
+
+
 def read_filters(source: str) -> dict[str, Any]:
     """KNOWLEDGE_BASE_METADATA_FILTERS, a RetrievalFilter of Bedrock as JSON. Raises ConfigurationError."""
     try:

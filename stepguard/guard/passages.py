@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stepguard.guard.citations import EXCERPT_CHARACTERS, Citation
+from stepguard.guard.citations import EXCERPT_CHARACTERS, Citation, read_citation
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import Request, json_bytes
-from stepguard.guard.stages import GUARD_PASSAGES, RETRIEVE_PASSAGES
+from stepguard.guard.stages import GUARD_PASSAGES, INVOKE_MODEL, RETRIEVE_PASSAGES
 
 SHORTEST = 400
 """A passage is not cut to fewer characters; it is left out instead."""
@@ -58,6 +58,13 @@ def found_in(document: Mapping[str, Any]) -> tuple[Passage, ...]:
     """The passages that the box retrieved."""
     found = RETRIEVE_PASSAGES.result(document) or {}
     return tuple(map(read_document, found.get("passages") or ()))
+
+
+def readers_in(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The groups of each document from which an execution document has words."""
+    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
+    sources = (read_citation(item).groups for item in cited.get("sources") or ())
+    return [*(passage.groups for passage in found_in(document)), *sources]
 
 
 def read_document(document: Mapping[str, Any]) -> Passage:

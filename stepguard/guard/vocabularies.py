@@ -82,6 +82,17 @@ def read_invoke_model(body: Mapping[str, Any], text: str, layer: Layer = Layer.M
     return _verdict(action == "INTERVENED", findings, text, text or None, text or None, units)
 
 
+def read_retrieve_and_generate(response: Mapping[str, Any], text: str) -> Verdict:
+    """The verdict in a response of RetrieveAndGenerate, which says whether the guardrail intervened and no more.
+
+    Raises UnreadableVerdict when it does not say that.
+    """
+    action = response.get("guardrailAction")
+    if action not in ("NONE", "INTERVENED"):
+        raise UnreadableVerdict("RetrieveAndGenerate answered without guardrailAction: the guardrail may not have run.")
+    return _verdict(action == "INTERVENED", (), text, None, text or None, {})
+
+
 def _assessments(output: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     for value in output.values():
         yield from value if isinstance(value, list) else [value]

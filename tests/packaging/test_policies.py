@@ -50,9 +50,16 @@ ACTIONS = {
     },
     "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "FindAnswerRole": LAMBDA,
-    "RetrievePassagesRole": LAMBDA,
-    "GuardPassagesRole": LAMBDA,
-    "InvokeModelRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
+    "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
+    "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "InvokeModelRole": LAMBDA
+    | {
+        "bedrock:ApplyGuardrail",
+        "bedrock:InvokeModel",
+        "bedrock:Retrieve",
+        "bedrock:RetrieveAndGenerate",
+        "sagemaker:InvokeEndpoint",
+    },
     "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "PrepareCorpusRole": LAMBDA
     | KEY
@@ -109,8 +116,12 @@ EXPLAINED = {
         (f"{role}Role", "ApplyOwnGuardrail", _PROFILES): (
             "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
         )
-        for role in ("GuardInput", "InvokeModel", "GuardAnswer")
+        for role in ("GuardInput", "GuardPassages", "InvokeModel", "GuardAnswer")
     },
+    ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
+        "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
+    ),
+    ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
     ),
@@ -131,6 +142,11 @@ EXPLAINED = {
         "ReadResults",
         "${ResultsBucket.Arn}/runs/*",
     ): "what the runs left in one of the stack's buckets",
+    (
+        "ApiHandlerRole",
+        "LinkToDocuments",
+        "${KnowledgeBucket.Arn}/documents/*",
+    ): "the documents that answers cite; a link is signed with this role",
     ("EvaluateStateMachineRole", "FollowChildren", _EXECUTIONS + "${EvaluateStateMachine.Name}/*"): (
         "the Map's own children; their names are made at run time"
     ),
@@ -319,7 +335,7 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     """A layer's role names that layer's guardrail, made or given, and those that the operator allows to evaluate."""
     used = {
         role: [text for _, statement in group for text in resources(statement["Resource"])]
-        for role in ("GuardInputRole", "InvokeModelRole", "GuardAnswerRole")
+        for role in ("GuardInputRole", "GuardPassagesRole", "InvokeModelRole", "GuardAnswerRole")
         if (
             group := [
                 item for item in statements(built) if item[0] == role and "bedrock:ApplyGuardrail" in item[1]["Action"]
@@ -330,6 +346,7 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     assert used == {
         "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
         "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
+        "GuardPassagesRole": ["GuardrailPassages.GuardrailArn", arn % "Passage", _PROFILES],
         "GuardAnswerRole": ["GuardrailPostprocess.GuardrailArn", arn % "Postprocess", _PROFILES, "OtherGuardrailArns"],
     }
 

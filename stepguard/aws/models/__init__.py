@@ -9,12 +9,14 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.knowledge import NOBODY, Reader
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelApi, ModelSettings
 from stepguard.guard.verdict import Layer, merge
 
 if TYPE_CHECKING:
     from stepguard.aws.models.endpoint import EndpointClient
+    from stepguard.aws.models.retrieve_and_generate import GenerateClient
 
 __all__ = ["Completion", "Models", "RuntimeClient"]
 
@@ -30,17 +32,29 @@ class Models:
         runtime: RuntimeClient | None = None,
         sagemaker: EndpointClient | None = None,
         guardrails: Guardrails | None = None,
+        agent: GenerateClient | None = None,
     ) -> None:
+        self._agent = agent
         self._runtime = runtime
         self._sagemaker = sagemaker
         self._guardrails = guardrails or Guardrails()
 
-    def ask(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
+    def ask(
+        self,
+        question: Question,
+        model: ModelSettings,
+        guardrail: GuardrailRef | None,
+        reader: Reader | None = None,
+    ) -> Completion:
         """One answer. Raises StepguardError; Throttled, ServiceUnavailable and ModelNotReady can be retried.
 
         Passages that do not fit into one guarded request, or into the model's context, still give an answer: they are
         checked in separate requests, and shortened for the model.
         """
+        if model.api is ModelApi.RETRIEVE_AND_GENERATE and not question.passages:
+            from stepguard.aws.models import retrieve_and_generate
+
+            return retrieve_and_generate.ask(question, model, guardrail, reader or NOBODY, self._agent)
         if model.api is ModelApi.SAGEMAKER:
             from stepguard.aws.models import endpoint
 
@@ -55,7 +69,7 @@ class Models:
 
     def _shortening(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
         """One answer from as much of the passages as the model takes."""
-        if model.api is ModelApi.CONVERSE:
+        if model.api in (ModelApi.CONVERSE, ModelApi.RETRIEVE_AND_GENERATE):  # the latter with given passages
             from stepguard.aws.models.converse import ask
         else:
             from stepguard.aws.models.invoke import ask

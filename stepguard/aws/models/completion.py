@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from stepguard.guard.prompts import Passage
 from stepguard.guard.verdict import Verdict
 
 
@@ -15,11 +16,13 @@ class Completion:
 
     `verdict.text` is the answer for the next state. `stop_reason` is the model's value. `tokens` counts input and
     output tokens if the model returns them, and `left_out`, the characters of passages that its context could not hold.
+    `sources` are the passages that the service itself found and cited.
     """
 
     verdict: Verdict
     stop_reason: str
     tokens: Mapping[str, int] = field(default_factory=dict)
+    sources: tuple[Passage, ...] = ()
 
 
 class RuntimeClient(Protocol):
