@@ -152,7 +152,7 @@ def test_each_request_is_logged_under_its_route(
     declared.remove("GET /health")
     declared[declared.index("GET /chat/{execution}")] = "GET /chat"
     assert logged(capfd.readouterr().out, "Route") == declared
-    assert len(declared) == 11
+    assert len(declared) == 12
 
 
 def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +160,10 @@ def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.Cap
     for name in [entry.name for entry in app.app.pure_lambda_functions]:
         with pytest.raises((KeyError, StepguardError)):
             client.lambda_.invoke(name, {})
-    names = ["GuardInput", "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus"]
+    names = [
+        "GuardInput", "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
+        "SummarizeCorpus",
+    ]  # fmt: skip
     assert logged(capfd.readouterr().out, "Stage") == names
 
 
@@ -193,7 +196,7 @@ def test_the_lambdas_make_an_answer_together(client: Client, environment: pytest
 
     document: dict[str, Any] = {"request": REQUEST}
     document["input_guard"] = run("GuardInput", "guard_input", {"request": REQUEST})
-    document["model"] = run("InvokeModel", "invoke_model", {"request": REQUEST, "text": "Why?"})
+    document["model"] = run("InvokeModel", "invoke_model", {"document": document})
     document["answer_guard"] = run("GuardAnswer", "guard_answer", {"document": document})
 
     assert document["answer_guard"]["answer"] == {
@@ -201,4 +204,5 @@ def test_the_lambdas_make_an_answer_together(client: Client, environment: pytest
         "outcome": "passed",
         "source": "RESPONSE",
         "got_hits": 1,
+        "citations": [],
     }

@@ -18,6 +18,7 @@ from tests.packaging.conftest import ROOT, Built
 PAGE = (ROOT / "docs" / "operate" / "compliance.md").read_text(encoding="utf-8")
 STORES = {
     "AWS::Bedrock::Guardrail",
+    "AWS::S3Vectors::VectorBucket",
     "AWS::DynamoDB::Table",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
@@ -28,6 +29,9 @@ STORES = {
 
 NO_STORES = {
     "AWS::Bedrock::GuardrailVersion",  # in its guardrail's row
+    "AWS::Bedrock::DataSource",  # names the bucket and the knowledge base
+    "AWS::Bedrock::KnowledgeBase",  # its passages are in the vector bucket
+    "AWS::S3Vectors::Index",  # in its bucket's row
     "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
@@ -36,6 +40,7 @@ NO_STORES = {
     "AWS::Events::Rule",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
+    "AWS::IAM::RolePolicy",
     "AWS::Lambda::Permission",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",

@@ -11,7 +11,9 @@ from stepguard.deploy.package import configurations
 from stepguard.project.folder import Project
 from tests.packaging.conftest import ROOT, Built
 
-LAYERS = {"preprocess": "GuardrailPreprocess", "model": "GuardrailModel", "postprocess": "GuardrailPostprocess"}
+LAYERS = {"preprocess": "GuardrailPreprocess", "model": "GuardrailModel", "postprocess": "GuardrailPostprocess"} | {
+    "passages": "GuardrailPassages"
+}
 
 
 def request_of(properties: Any) -> Any:

@@ -72,6 +72,18 @@ ACTIONS = {
         "s3:PutObject",
     },
     "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "KnowledgeRole": KEY
+    | {
+        "bedrock:InvokeModel",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3vectors:DeleteVectors",
+        "s3vectors:GetIndex",
+        "s3vectors:GetVectors",
+        "s3vectors:ListVectors",
+        "s3vectors:PutVectors",
+        "s3vectors:QueryVectors",
+    },
     "ChatStateMachineRole": MACHINE | {"dynamodb:UpdateItem"},
     "EvaluateStateMachineRole": MACHINE
     | {
@@ -121,6 +133,7 @@ EXPLAINED = {
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),
+    ("KnowledgeRole", "ReadDocuments", "${KnowledgeBucket.Arn}/documents/*"): "the documents that it ingests",
     ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
@@ -181,8 +194,11 @@ EXPLAINED = {
 def statements(built: Built) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every role, whichever branch of a condition it stands in, and wherever its policy stands."""
     policies = [
-        (role, policy) for role, item in built.resources("AWS::IAM::Role").items() for policy in item["Policies"]
+        (role, policy)
+        for role, item in built.resources("AWS::IAM::Role").items()
+        for policy in item.get("Policies", ())
     ]
+    policies += [(item["RoleName"]["Ref"], item) for item in built.resources("AWS::IAM::RolePolicy").values()]
     policies += [(role["Ref"], item) for item in built.resources("AWS::IAM::Policy").values() for role in item["Roles"]]
     for role, policy in policies:
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -208,13 +224,18 @@ def resources(value: Any) -> Iterator[str]:
         yield value["Ref"]
 
 
+def _actions(statement: dict[str, Any]) -> list[str]:
+    named = statement["Action"]
+    return [named] if isinstance(named, str) else list(named)
+
+
 def test_each_role_may_do_exactly_this(built: Built) -> None:
     """No action beyond the table, none with a wildcard, and nothing denied that would hide a grant."""
     granted: dict[str, set[str]] = {}
     for role, statement in statements(built):
         assert statement["Effect"] == "Allow"
         assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
-        granted.setdefault(role, set()).update(statement["Action"])
+        granted.setdefault(role, set()).update(_actions(statement))
     assert granted == ACTIONS
     assert not [action for actions in granted.values() for action in actions if "*" in action]
 
@@ -246,7 +267,7 @@ def test_the_api_follows_the_evaluations_only(built: Built) -> None:
         for role, statement in statements(built)
         if role == "ApiHandlerRole"
         for text in resources(statement["Resource"])
-        if "Evaluate" in text or "Bucket" in text
+        if "Evaluate" in text or ("Bucket" in text and statement["Sid"] != "LinkToDocuments")
     }
     assert allowed == {
         "EvaluateStateMachine": {"states:ListExecutions", "states:StartExecution"},
@@ -276,7 +297,8 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
     """
-    invoking = [item for _, item in statements(built) if "bedrock:InvokeModel" in item["Action"]]
+    own = {"RetrievePassagesRole", "KnowledgeRole"}  # rankers and embedders, which take no guardrail
+    invoking = [item for role, item in statements(built) if "bedrock:InvokeModel" in item["Action"] and role not in own]
     assert len(invoking) == 4
     for statement in invoking:
         condition, guarded, otherwise = statement["Condition"]["Fn::If"]
@@ -321,7 +343,8 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
 
 def test_a_key_is_used_only_through_its_services(built: Built) -> None:
     """No role can decrypt with the key directly."""
-    using = [(role, item) for role, item in statements(built) if KEY & set(item["Action"])]
+    # Bedrock itself uses the key with KnowledgeRole; no service of S3 Vectors is documented for kms:ViaService.
+    using = [item for item in statements(built) if KEY & set(_actions(item[1])) and item[0] != "KnowledgeRole"]
     assert len(using) == 6
     for _, statement in using:
         assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
@@ -368,12 +391,15 @@ def test_each_lambda_has_its_own_role_and_log_group(built: Built) -> None:
 
 
 def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
-    """Lambda takes the Lambdas' roles; Step Functions takes its own, for this account only."""
+    """Lambda takes the Lambdas' roles, Step Functions and Bedrock take theirs, for this account only."""
     for name, role in built.resources("AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         machine = name.endswith("StateMachineRole")
         service = "states.amazonaws.com" if machine else "lambda.amazonaws.com"
+        service = "bedrock.amazonaws.com" if name == "KnowledgeRole" else service
         assert trust["Principal"] == {"Service": service}
         assert trust["Action"] == "sts:AssumeRole"
+        if name == "KnowledgeRole":
+            assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
         if machine:
             assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -238,6 +238,7 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
             "ANSWER_TABLE": {"Ref": "AnswerTable"},
             "CHAT_OPERATORS": {"Ref": "Operators"},
+            "CALLER_GROUPS": {"Ref": "CallerGroups"},
             "CALLER_TABLE": table,
             "CALLER_QUESTIONS_PER_MINUTE": {
                 "Fn::If": ["QuestionsAreLimited", {"Ref": "CallerQuestionsPerMinute"}, nothing]
