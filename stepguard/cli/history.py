@@ -15,6 +15,7 @@ from stepguard.aws.traces import document_of
 from stepguard.cli import render
 from stepguard.cli.commands import Commands, add_command, add_redact, in_session, whole_number
 from stepguard.cli.history_items import Item, find_item, lines_of
+from stepguard.cli.otlp import export
 from stepguard.evaluation.items import POLICIES
 from stepguard.guard.cursors import read_cursor, write_cursor
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
@@ -49,6 +50,12 @@ def add_parser(commands: Commands) -> None:
     one = parser.add_argument_group("one execution")
     one.add_argument("--events", action="store_true", help="the raw events")
     one.add_argument("--html", type=Path, metavar="FILE", help="write it as a page that needs no server")
+    one.add_argument(
+        "--otlp",
+        metavar="URL|FILE",
+        help="send it as OpenTelemetry spans to a collector (OTLP over HTTP), or write them to a file, without texts",
+    )
+    one.add_argument("--with-text", action="store_true", help="inputs and outputs in the spans, too")
     one.add_argument("--follow", action="store_true", help="print each state when it ends, until the execution ends")
     add_redact(parser)
     several = parser.add_argument_group("the list")
@@ -84,7 +91,11 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     executions = _of_machine(session.executions, arguments.state_machine)
     if arguments.diff:
         return _compare(arguments, executions)
+    if arguments.with_text and arguments.otlp is None:
+        raise InvalidRequest("--with-text needs --otlp.")
     if arguments.execution is None:
+        if arguments.otlp is not None:
+            raise InvalidRequest("--otlp needs an execution.")
         if arguments.of_run is not None:
             raise InvalidRequest("--run needs the id or the execution of an item.")
         return _list(arguments, executions)
@@ -162,6 +173,9 @@ def _item(results: list[Mapping[str, Any]], name: str | None) -> Mapping[str, An
 def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
     if arguments.redact:
         document = redact(document)
+    if arguments.otlp is not None:
+        print(export(document, arguments.otlp, texts=arguments.with_text))
+        return 0
     if arguments.html is not None:
         from stepguard.webserver.site import single_file
 
