@@ -75,8 +75,9 @@ def believable(text: str, start: int, end: int, score: float, common: frozenset[
     if not parts or _STREET.match(text, first, last):
         return None
     starts = bool(_START.search(text, max(0, first - 8), first))
-    proper = len(parts) > 1 and not (small or starts or common.intersection(parts)) and not _has_nouns_in_capitals(text)
-    if not proper and not _persons(parts, common):
+    german = _has_nouns_in_capitals(text)
+    proper = len(parts) > 1 and not (small or starts or common.intersection(parts)) and not german
+    if not proper and not _persons(parts, common, family=not german):
         return None
     if starts and not small and (len(tokens) == 1 or parts[0] in common) and _SMALL_NEXT.match(text, last):
         return None
@@ -97,12 +98,19 @@ _ORDINARY = listed("art santa santo real genre mal alt gold grün stein sommer w
 """Words in lists of given names that are something else first of all in one of these languages."""
 
 
-def _persons(parts: list[str], common: frozenset[str]) -> bool:
-    """Whether the words have a given name that is no ordinary word, or, if none is ordinary, a family name."""
+def _persons(parts: list[str], common: frozenset[str], *, family: bool) -> bool:
+    """Whether the words have a given name that is no ordinary word, or, with `family`, a family name if none is
+    ordinary.
+    """
     given = lexicon.words("first_names")
     if any(part in given and part not in common and part not in _ORDINARY and len(part) > 2 for part in parts):
         return True
-    return len(parts) > 1 and not common.intersection(parts) and not lexicon.words("last_names").isdisjoint(parts)
+    return (
+        family
+        and len(parts) > 1
+        and not common.intersection(parts)
+        and not lexicon.words("last_names").isdisjoint(parts)
+    )
 
 
 _START = re.compile(r"(?:^|[.!?:;\n])[\"'“(*#>\s-]*\Z")

@@ -29,7 +29,9 @@ _WORD = re.compile(r"[^\W\d_]+")
 def _plausible(text: str, tongue: Tongue) -> bool:
     """Whether some word is not a common one: "Name: Required" contains no name."""
     words = [word.lower() for word in _WORD.findall(text)]
-    return any(word not in tongue.common and (tongue is ABROAD or lexicon.word_class(word) is None) for word in words)
+    if tongue is ABROAD:
+        return any(word not in tongue.common or word in lexicon.names() for word in words)
+    return any(word not in tongue.common and lexicon.word_class(word) is None for word in words)
 
 
 def _rules(text: str, tongue: Tongue) -> Iterator[Span]:
@@ -163,10 +165,10 @@ def _address(text: str, span: Span, tongue: Tongue) -> Span | None:
     there = _somewhere(text[start:end], _WORD.findall(text[start:end]))
     if there and (tongue is ENGLISH or is_address(text[start:end])):
         return Span(start, end, span.label, span.score)
-    digits = [match.end() for match in _DIGIT.finditer(text, start, end)]
-    if tongue is ENGLISH or not digits:
+    if tongue is ENGLISH:
         return None
-    return believable(text, digits[-1], end, span.score, tongue.common)  # "91 234 56 78, Lucas Herrero"
+    digits = [match.end() for match in _DIGIT.finditer(text, start, end)]
+    return believable(text, max([start, *digits]), end, span.score, tongue.common)  # "91 234 56 78, Lucas Herrero"
 
 
 def _somewhere(address: str, words: list[str]) -> bool:

@@ -98,7 +98,7 @@ ABROAD = Tongue(
         "name vorname nachname unterschrift"
     ),
     re.compile(rf"(?<!\w)(?:{_ABROAD_TITLES})(?<!^[dD]) (?:Dr\. |Prof\. |Dott\. )?(?P<value>{FULL})"),
-    re.compile(rf"(?i)(?<!\w)(?:{'|'.join(_PHRASES)}|(?:{_OWN}) (?:{_KIN})) (?-i:(?P<value>{FULL}))"),
+    re.compile(rf"(?i)(?<!\w)(?:{'|'.join(_PHRASES)}|(?:{_OWN}) (?:{_KIN}),?) (?-i:(?P<value>{FULL}))"),
 )
 _OTHERS = frozenset({"de", "fr", "es", "pt", "it"} | {"gl", "ca", "oc", "ast", "lmo", "nds", "als"})
 """Languages of ABROAD, and those for which short texts in them are often taken."""
@@ -142,6 +142,8 @@ def tongue(text: str) -> Tongue | None:
         return ABROAD if foreign > english and foreign >= _FEWEST_SMALL else ENGLISH
     sure = probability >= _SURE
     if likely in _OTHERS and foreign >= english and probability >= (_POSSIBLE if foreign else _PROBABLE):
+        return ABROAD
+    if foreign > _FEWEST_SMALL and not english and probability < _PROBABLE:
         return ABROAD
     return ENGLISH if english or not sure or likely in ("en", *_OTHERS) else None
 
