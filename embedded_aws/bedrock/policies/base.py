@@ -60,6 +60,11 @@ def enabled(entry: Mapping[str, Any], direction: Direction) -> bool:
     return entry.get("inputEnabled" if direction == "INPUT" else "outputEnabled", True) is not False
 
 
+def tier(policy: Mapping[str, Any]) -> str:
+    """The policy's tier, CLASSIC or STANDARD."""
+    return str((policy.get("tierConfig") or {}).get("tierName", "CLASSIC"))
+
+
 def action(entry: Mapping[str, Any], direction: Direction) -> str:
     """The action of this entry's findings, as in an assessment: BLOCKED, ANONYMIZED or NONE (detect mode)."""
     own = entry.get("inputAction" if direction == "INPUT" else "outputAction")

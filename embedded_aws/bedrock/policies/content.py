@@ -13,7 +13,7 @@ from embedded_aws.bedrock.detection import IMAGE_TYPES, Detection, Grade
 from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.images import UnreadableImageError
 from embedded_aws.bedrock.packages import PackageMissingError
-from embedded_aws.bedrock.policies.base import Direction, Entry, Section, action, enabled, text_units
+from embedded_aws.bedrock.policies.base import Direction, Entry, Section, action, enabled, text_units, tier
 from embedded_aws.wire import ServiceError
 
 PROMPT_ATTACK = "PROMPT_ATTACK"
@@ -58,7 +58,7 @@ def assess(
     if on_images:
         _grade_images([entry["type"] for entry in on_images], images, detection, confidences)
     if on_texts:
-        _grade_texts([entry["type"] for entry in on_texts], texts, detection, confidences)
+        _grade_texts([entry["type"] for entry in on_texts], texts, tier(policy), detection, confidences)
     evaluated = [entry for entry in working if entry["type"] in confidences]
     units = {"contentPolicyUnits": text_units(sum(map(len, texts))) if on_texts else 0}
     if on_images:
@@ -87,14 +87,14 @@ def _strength(entry: Mapping[str, Any], direction: Direction) -> str:
 
 
 def _grade_texts(
-    types: Sequence[str], texts: Sequence[str], detection: Detection, highest: dict[str, Confidence]
+    types: Sequence[str], texts: Sequence[str], chosen: str, detection: Detection, highest: dict[str, Confidence]
 ) -> None:
     """Raise each type's confidence to the highest of any text."""
     harmful = [kind for kind in types if kind != PROMPT_ATTACK]
     for text in texts:
-        grades = dict(detection.content(text, harmful)) if harmful else {}
+        grades = dict(detection.content(text, harmful, chosen)) if harmful else {}
         if PROMPT_ATTACK in types:
-            grades[PROMPT_ATTACK] = detection.prompt_attack(text)
+            grades[PROMPT_ATTACK] = detection.prompt_attack(text, chosen)
         _raise(grades, types, highest)
 
 

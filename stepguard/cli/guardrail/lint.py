@@ -18,6 +18,9 @@ from botocore.model import Shape
 
 from embedded_aws.bedrock.api.limits import check_rules, unevaluated
 from embedded_aws.bedrock.detection import IMAGE_TYPES
+from embedded_aws.bedrock.detectors.text.languages import CLASSIC_LANGUAGES, covers, language
+from embedded_aws.bedrock.packages import PackageMissingError
+from embedded_aws.bedrock.policies.base import tier
 from embedded_aws.wire import ServiceError, service_model
 from embedded_aws.wire.limits import check
 from stepguard.admin.probe import acts, is_blind
@@ -167,6 +170,7 @@ def _warnings(configuration: Entry, directions: tuple[str, ...], layer: str) -> 
     yield from _grounding(configuration, layer)
     yield from _reasoning(configuration, layer)
     yield from _topics(configuration)
+    yield from _languages(configuration)
     for policy, members, label in (
         ("contentPolicyConfig", "filtersConfig", "type"),
         ("topicPolicyConfig", "topicsConfig", "name"),
@@ -213,13 +217,6 @@ def _notes(configuration: Entry) -> Iterator[tuple[str, str]]:
     """What only AWS evaluates: the file is right, and the embedded Bedrock refuses it or judges it differently."""
     for where, reason in unevaluated(configuration).items():
         yield where, f"{reason} and refuses this guardrail; use it on AWS"
-    for policy in ("topicPolicyConfig", "contentPolicyConfig"):
-        if ((configuration.get(policy) or {}).get("tierConfig") or {}).get("tierName") == "STANDARD":
-            yield (
-                f"{policy}.tierConfig",
-                "the embedded Bedrock has one set of detectors, for English; the languages and the accuracy of the "
-                "STANDARD tier cannot be evaluated here, only on AWS",
-            )
     for entry in _entries(configuration, "contentPolicyConfig", "filtersConfig"):
         kind = entry.get("type", "?")
         images = [way for way in ("input", "output") if "IMAGE" in (entry.get(f"{way}Modalities") or ())]
@@ -228,6 +225,29 @@ def _notes(configuration: Entry) -> Iterator[tuple[str, str]]:
                 f"contentPolicyConfig.filtersConfig {kind}",
                 f"the embedded Bedrock judges images for {', '.join(sorted(IMAGE_TYPES))} only: it refuses an image "
                 "that this filter must judge",
+            )
+
+
+def _languages(configuration: Entry) -> Iterator[tuple[str, str]]:
+    """Policies of the CLASSIC tier in a guardrail whose texts show that its users write in another language."""
+    messages = [str(configuration.get(name, "")) for name in ("blockedInputMessaging", "blockedOutputsMessaging")]
+    topics = [
+        " ".join([str(topic.get("definition", "")), *map(str, topic.get("examples") or ())])
+        for topic in _entries(configuration, "topicPolicyConfig", "topicsConfig")
+    ]
+    try:
+        languages = {language(text) for text in (*topics, *messages)}
+    except PackageMissingError as error:
+        yield "tierConfig", f"the languages of the texts were not checked: {error}"
+        return
+    for policy in ("topicPolicyConfig", "contentPolicyConfig"):
+        given = configuration.get(policy) or {}
+        found = {one.code for one in languages if not covers(tier(given), one)}
+        if given and found:
+            yield (
+                f"{policy}.tierConfig",
+                f"texts of this guardrail are in {', '.join(sorted(found))}, and the CLASSIC tier covers "
+                f"{', '.join(sorted(CLASSIC_LANGUAGES))} only; set tierName to STANDARD, with crossRegionConfig",
             )
 
 

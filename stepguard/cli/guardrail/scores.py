@@ -43,12 +43,14 @@ def scores(guardrail: Mapping[str, Any], text: str, direction: Direction) -> lis
 
 
 def _content(guardrail: Mapping[str, Any], text: str, way: Any, detection: LocalDetection) -> Iterator[Score]:
-    filters = (guardrail.get("contentPolicy") or {}).get("filters") or []
+    policy = guardrail.get("contentPolicy") or {}
+    filters, chosen = policy.get("filters") or [], str((policy.get("tier") or {}).get("tierName", "CLASSIC"))
     for entry in filters:
         kind = str(entry["type"])
-        if kind == PROMPT_ATTACK and way == "OUTPUT":
+        attack = kind == PROMPT_ATTACK
+        if attack and way == "OUTPUT":
             continue  # Bedrock checks only inputs for attacks
-        grade = detection.prompt_attack(text) if kind == PROMPT_ATTACK else detection.content(text, [kind])[kind]
+        grade = detection.prompt_attack(text, chosen) if attack else detection.content(text, [kind], chosen)[kind]
         configured = str(entry["inputStrength" if way == "INPUT" else "outputStrength"])
         looks = "TEXT" in modalities(entry, way)
         acting = looks and enabled(entry, way) and acts(configured, grade.confidence)

@@ -12,7 +12,7 @@ import pytest
 from embedded_aws.bedrock.api import limits
 from embedded_aws.bedrock.detection import IMAGE_TYPES
 from embedded_aws.bedrock.detectors import pii
-from embedded_aws.bedrock.detectors.content import filters, prompt_attack
+from embedded_aws.bedrock.detectors.content import filters, heads, prompt_attack
 from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.detectors.images import THRESHOLDS
 from embedded_aws.bedrock.detectors.pii.resolve import _FAMILIES
@@ -86,7 +86,9 @@ def test_policies_that_report_findings_are_those_of_an_assessment() -> None:
 def test_content_filters_have_a_detector_and_weights() -> None:
     """The text filters, the prompt attack filter and the heads that are trained are the filters of the model."""
     assert len(filters.TYPES) == len(set(filters.TYPES))
-    assert {*filters.TYPES, prompt_attack.TYPE} == CONTENT == set(examples.HEADS) == set(fit.WINDOW)
+    assert (
+        {*filters.TYPES, prompt_attack.TYPE} == CONTENT == set(examples.HEADS) == set(fit.FLOORS) == set(heads.MARGINS)
+    )
     assert prompt_attack.TYPE == content.PROMPT_ATTACK == bedrock_names.PROMPT_ATTACK
     assert CONTENT > IMAGE_TYPES
 

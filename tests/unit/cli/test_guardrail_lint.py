@@ -210,9 +210,18 @@ PROFILE = {"crossRegionConfig": {"guardrailProfileIdentifier": "us.guardrail.v1:
 ALONE = {name: value for name, value in GOOD.items() if not name.endswith("PolicyConfig")} | REASONING | PROFILE
 
 
-def _standard(policy: str) -> dict[str, Any]:
-    given = {"contentPolicyConfig": {"filtersConfig": _attack("NONE")["filtersConfig"]}, **_with()}
+def _standard(policy: str, **members: Any) -> dict[str, Any]:
+    given = {"contentPolicyConfig": {"filtersConfig": _attack("NONE")["filtersConfig"]}, **_with(**members)}
     return given | PROFILE | {policy: {**given[policy], "tierConfig": {"tierName": "STANDARD"}}}
+
+
+def test_a_language_that_the_tier_does_not_cover_is_a_warning() -> None:
+    """German messages: the policy of the CLASSIC tier is named, that of the STANDARD tier is not; French is covered."""
+    german = {"blockedInputMessaging": "Diese Frage kann ich leider nicht beantworten."}
+    ((level, message),) = _problems(_standard("topicPolicyConfig", **german))
+    assert (level, "texts of this guardrail are in de" in message) == ("warning", True)
+    assert len(_problems(_standard("contentPolicyConfig", **german))) == 1
+    assert _problems(_with(blockedInputMessaging="Je ne peux malheureusement pas répondre à cette question.")) == []
 
 
 def _images(kind: str) -> dict[str, Any]:
@@ -226,8 +235,6 @@ def _images(kind: str) -> dict[str, Any]:
     [
         (_with(**REASONING, **PROFILE), "cannot evaluate automated reasoning policies"),
         (ALONE, "cannot evaluate automated reasoning policies"),
-        (_standard("topicPolicyConfig"), "STANDARD tier cannot be evaluated here"),
-        (_standard("contentPolicyConfig"), "STANDARD tier cannot be evaluated here"),
         (_images("VIOLENCE"), "judges images for SEXUAL only"),
     ],
 )

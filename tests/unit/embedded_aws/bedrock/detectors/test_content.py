@@ -1,5 +1,7 @@
 """Content filters: what must be found, what must pass, and how scores become confidence."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -62,20 +64,29 @@ def test_a_window_must_stand_out_from_the_others() -> None:
     """An alarming sentence counts less among alarming ones than among harmless ones, and less than alone."""
     loaded = heads.load()
     column = loaded.names.index("VIOLENCE")
-    threat, other = (heads.features(text) for text in ("I will murder you tonight.", "They shot him at the border."))
-    harmless = heads.features("The library opens at nine.")
-    alone = loaded.text_scores(threat)[column]
-    calm, alarming = (
-        loaded.text_scores(
-            heads.Features(
-                np.stack([harmless.dense[0], threat.dense[0], around.dense[0]]),
-                (harmless.sparse[0], threat.sparse[0], around.sparse[0]),
-            )
-        )[column]
-        for around in (harmless, other)
-    )
-    assert 0.0 < alarming < calm < alone
-    assert np.all(loaded.window >= 0)
+    texts = ["I will murder you tonight.", "They shot him at the border.", "The library opens at nine."]
+    threat, other, harmless = loaded.logits(heads.features(texts))
+    alone = threat[column]
+    calm, alarming = (loaded.worst(np.stack([harmless, threat, around]))[column] for around in (harmless, other))
+    assert alarming <= calm < alone
+
+
+def test_sentences_of_a_clearly_harmless_text_are_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost as much time as the text; those of a doubtful one are."""
+    seen: list[str] = []
+    encode = heads.features
+
+    def watched(texts: Sequence[str]) -> heads.Features:
+        seen.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(heads, "features", watched)
+    text = "The library opens at nine. Books can be borrowed for four weeks."
+    heads.text_logits(heads.load(), text)
+    assert seen == [text]
+    threat = f"{text} I will murder you and your family tonight."
+    heads.text_logits(heads.load(), threat)
+    assert "I will murder you and your family tonight." in seen
 
 
 def test_one_bad_sentence_in_a_long_text_is_found() -> None:
@@ -116,8 +127,7 @@ def test_weights_are_plain_arrays() -> None:
     """The weights load without pickle and fit together."""
     loaded = heads.load()
     count = len(loaded.names)
-    assert loaded.dense.shape == (384, count)
+    assert loaded.hidden.shape[:2] == loaded.mean.shape == (heads.LAYERS, 384)
+    assert loaded.output.shape[2] == count
     assert loaded.sparse.shape == (len(loaded.rarity), count)
-    assert loaded.hidden.shape == (384, len(loaded.output))
-    assert loaded.output.shape[1] == count
-    assert all(np.isfinite(part).all() for part in (loaded.dense, loaded.sparse, loaded.hidden, loaded.output))
+    assert all(np.isfinite(part).all() for part in (loaded.mean, loaded.sparse, loaded.hidden, loaded.output))
