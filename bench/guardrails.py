@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.rates import Floats, Rate, Result, measure, print_result, rate
 from bench.texts import HARMLESS, OWN, OWN_TEXTS, answers, expert_claims, news_sentences, questions, unseen
-from embedded_aws.bedrock.detectors import topics
+from embedded_aws.bedrock.detectors import likeness, topics
 from embedded_aws.bedrock.detectors.content import filters, heads, prompt_attack
-from embedded_aws.bedrock.detectors.embedding import encoder
 from embedded_aws.bedrock.detectors.grounding import scores
 from embedded_aws.bedrock.detectors.text.sentences import sentences
 from embedded_aws.bedrock.detectors.words.words import managed_profanity
+from embedded_aws.bedrock.encoder.model import encode_layers
 from training.__main__ import benign_held_out, data_folder, examples
 from training.examples import HEADS
 
@@ -97,7 +97,7 @@ def denied_topics(data: Path) -> list[Result]:
             label = "clinc150 intents" if task.topic.definition.startswith("Requests about") else "banking77 intents"
             label = "clinc150 domains" if task.topic.name in domains else label
             positive, negative = groups.setdefault(label, ([], []))
-            scores = topics.score_vectors(task.vectors, task.topic)
+            scores = topics.score_vectors(encode_layers(task.texts), task.topic)
             positive += scores[task.belongs].tolist()
             negative += scores[~task.belongs][::7].tolist()
     results = [
@@ -115,9 +115,9 @@ def denied_texts() -> tuple[Floats, Floats]:
     own: list[float] = []
     others: list[float] = []
     for item in given:
-        topic = topics.Topic(item["name"], item["definition"], tuple(item["examples"]))
-        own += topics.score_vectors(encoder.embed(item["denied"]), topic).tolist()
-        others += topics.score_vectors(encoder.embed(harmless), topic).tolist()
+        topic = likeness.Topic(item["name"], item["definition"], tuple(item["examples"]))
+        own += topics.score_vectors(encode_layers(item["denied"]), topic).tolist()
+        others += topics.score_vectors(encode_layers(harmless), topic).tolist()
     return np.array(own), np.array(others)
 
 
@@ -151,7 +151,7 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
     guardrail = json.loads((data / "deepseek_notebook" / "create_guardrail.json").read_text(encoding="utf-8"))
     filters = guardrail["contentPolicyConfig"]["filtersConfig"]
     denied = [
-        topics.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
+        likeness.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
         for topic in guardrail["topicPolicyConfig"]["topicsConfig"]
     ]
     blocks = {"LOW": {"HIGH"}, "MEDIUM": {"HIGH", "MEDIUM"}, "HIGH": {"HIGH", "MEDIUM", "LOW"}}
@@ -179,7 +179,7 @@ def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
     """
     guardrail = json.loads((data / "deepseek_notebook" / "create_guardrail.json").read_text(encoding="utf-8"))
     denied = [
-        topics.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
+        likeness.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
         for topic in guardrail["topicPolicyConfig"]["topicsConfig"]
     ]
     found: dict[str, dict[str, object]] = {}
@@ -236,7 +236,7 @@ def speed(data: Path, repeats: int = 40) -> dict[str, float]:
     """
     corpus = json.loads((data / "covidqa" / "200423_covidQA.json").read_text(encoding="utf-8"))
     pages = [document["paragraphs"][0]["context"] for document in corpus["data"]]
-    topic = topics.Topic("Medical Advice", "Specific medical advice or diagnosis", ("Stop taking your medication.",))
+    topic = likeness.Topic("Medical Advice", "Specific medical advice or diagnosis", ("Stop taking your medication.",))
     policies: tuple[Callable[[str], object], ...] = (
         lambda text: filters.grade(text, filters.TYPES), prompt_attack.grade, lambda text: topics.detect(text, [topic]),
     )  # fmt: skip
@@ -268,7 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"skipped: {given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr
         )
         return 1
-    encoder.embed(["warm up"])
+    encode_layers(["warm up"])
     times = speed(given.data)
     results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
     paraphrased = paraphrases(given.data)

@@ -12,6 +12,7 @@ from pathlib import Path
 from embedded_aws.bedrock.detectors import topics as topics_detector
 from embedded_aws.bedrock.detectors.content import heads
 from embedded_aws.bedrock.detectors.grounding import scores as grounding_detector
+from embedded_aws.bedrock.encoder.model import encode_layers
 from training import fit, grounding, topics
 from training.authored import authored, foreign
 from training.examples import Example
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         fitted = fit.fit([example for example in known if not example.held_out], given.cache)
         fit.save(fit.calibrate(fitted, benign_held_out(known), foreign()), heads.WEIGHTS)
     if given.only in (None, "topics"):
-        topics.train(given.data, known, topics_detector.WEIGHTS)
+        topics.train(given.data, known, topics_detector.WEIGHTS, encode_layers)
     if given.only in (None, "grounding"):
         grounding.train(given.data, grounding_detector.WEIGHTS)
     print(f"wrote {heads.WEIGHTS.parent}")

@@ -99,7 +99,8 @@ class LocalDetection:
         return grade(text, tier)
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
-        from embedded_aws.bedrock.detectors.topics import Topic, detect
+        from embedded_aws.bedrock.detectors.likeness import Topic
+        from embedded_aws.bedrock.detectors.topics import detect
 
         wanted = [
             Topic(str(entry["name"]), str(entry["definition"]), tuple(_strings(entry.get("examples"))))

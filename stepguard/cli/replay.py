@@ -12,8 +12,8 @@ from uuid import uuid4
 from stepguard.admin.deployed import deployed_layers, newest_layers
 from stepguard.aws.traces import document_of
 from stepguard.cli import render
+from stepguard.cli.choice import layers_with
 from stepguard.cli.commands import Commands, add_command, add_redact, add_timeout, in_session, print_notes
-from stepguard.cli.guardrail.choice import layers_with
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer

@@ -20,10 +20,10 @@ from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Address
 from stepguard.aws.traces import NAMES
 from stepguard.cli import render
+from stepguard.cli.choice import layers_with
 from stepguard.cli.commands import Commands, add_command, in_session, print_notes, read_percentage, whole_number
 from stepguard.cli.evaluate import again, ci, comparison, cost, output, progress, quality, traffic
 from stepguard.cli.evaluate.corpus import LocalCorpus, add_options, save_beside, upload
-from stepguard.cli.guardrail.choice import layers_with
 from stepguard.evaluation.limits import Limits
 from stepguard.evaluation.map_items import only
 from stepguard.evaluation.runs import MAX_CONCURRENCY, Run

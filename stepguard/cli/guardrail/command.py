@@ -1,4 +1,4 @@
-"""`stepguard guardrail apply|list|show|test`: guardrails on the embedded AWS or in an account."""
+"""`stepguard guardrail apply|list|show|test|compare`: guardrails on the embedded AWS or in an account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stepguard.admin.guardrails import Applied, GuardrailAdmin, apply_files
 from stepguard.aws.guardrails import Guardrails
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, print_notes
-from stepguard.cli.guardrail import lint, scores
+from stepguard.cli.guardrail import compare, lint, scores
 from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
@@ -47,6 +47,8 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
     parser.add_argument("--source", choices=("INPUT", "OUTPUT"), help="default INPUT; OUTPUT for the answer layer")
     parser.add_argument("--scores", action="store_true", help="every policy's score and what each strength would do")
+    text = "judge a corpus by the deployed guardrails and the embedded ones, and print where they differ"
+    compare.add_options(add_action(actions, "compare", text, in_session(compare.run)))
     parser = add_action(actions, "lint", "find known mistakes in guardrail files", lint.run, session_options=False)
     parser.add_argument("--strict", action="store_true", help="exit code 1 also for warnings and notes")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")

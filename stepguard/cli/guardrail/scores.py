@@ -62,7 +62,8 @@ def _content(guardrail: Mapping[str, Any], text: str, way: Any, detection: Local
 
 
 def _topics(guardrail: Mapping[str, Any], text: str, way: Any) -> Iterator[Score]:
-    from embedded_aws.bedrock.detectors.topics import THRESHOLD, Topic, detect
+    from embedded_aws.bedrock.detectors.likeness import Topic
+    from embedded_aws.bedrock.detectors.topics import THRESHOLD, detect
 
     for entry in (guardrail.get("topicPolicy") or {}).get("topics") or []:
         topic = Topic(str(entry["name"]), str(entry["definition"]), tuple(map(str, entry.get("examples") or ())))

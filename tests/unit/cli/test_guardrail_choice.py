@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from stepguard.cli import choice
 from stepguard.cli.evaluate import cost
-from stepguard.cli.guardrail import choice
 from stepguard.guard.errors import AccessDenied
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import LAYERS, Layer

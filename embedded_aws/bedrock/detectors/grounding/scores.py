@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded_aws.bedrock.detectors.embedding.encoder import embed
 from embedded_aws.bedrock.detectors.grounding.support import NEAREST, Source, content_words, features, read_source
+from embedded_aws.bedrock.detectors.text.lexical import without_particle
 from embedded_aws.bedrock.detectors.text.sentences import sentences
+from embedded_aws.bedrock.encoder.model import encode
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "grounding.npz"
 
 Array = NDArray[np.float32]
-# Weights of support.FEATURES, set by hand: half a dozen measures of agreement alike (cosine, which varies least, more),
-# and conflicts so strong that one outweighs agreement. Trained weights did worse on every set but their
-# own: statements made by editing documents say nothing of how far a true paraphrase moves from its source, and labelled
-# hallucination sets differ by answer length (docs/measurements/detectors.md).
-SUPPORT = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 1.0, -4.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
-SUPPORT_BIAS = -3.4
+# Weights of support.FEATURES, set by hand: likeness, and conflicts so strong that one outweighs it. Trained weights did
+# worse on every set but their own: statements made by editing documents say nothing of how far a true paraphrase moves
+# from its source, and labelled hallucination sets differ by answer length (docs/measurements/detectors.md).
+SUPPORT = np.array([50.0, -6.0, -5.0, -12.0, -8.0, -7.0, -2.5], dtype=np.float32)
+SUPPORT_BIAS = -43.15
 _CLAIMS_NOTHING = re.compile(
     r"(?:i hope (?:this|that) helps|(?:please )?(?:let me know|feel free to ask)|thank you|you(?:'re| are) welcome|"
     r"is there anything else)\b|(?:sure|certainly|of course)[!,.]?$",
@@ -64,7 +64,8 @@ def scores(source: str, query: str, answer: str) -> GroundingScores:
     answer_sentences = sentences(answer)
     if not answer_sentences:
         return GroundingScores(0.0, 0.0)
-    parts = [part for part in answer_sentences if not _CLAIMS_NOTHING.match(part)] or answer_sentences
+    claims = [part for part in answer_sentences if not _CLAIMS_NOTHING.match(part)] or answer_sentences
+    parts = [without_particle(part) for part in claims]
     given = _read(source)
     supported = Logistic(SUPPORT, SUPPORT_BIAS)(features(given, parts))
     lengths = np.array([len(part) for part in parts], dtype=np.float32)
@@ -81,29 +82,34 @@ def relevance_features(source: Source, query: str, answer: str) -> Array:
     and this times the third, as a name or date has little likeness alone.
     """
     parts = sentences(answer)
-    query_vector = embed([query])[0]
-    answer_vectors = embed([answer, *parts])
+    query_vector = encode([query])[0]
+    answer_vectors = encode([answer, *parts])
     content = content_words(answer)
     words = frozenset(content)
     known, context = words, 0.0
     if source.sentences:
         shared = [len(words & group) for group in source.content]
         ranked = sorted(range(len(shared)), key=shared.__getitem__, reverse=True)[:NEAREST]
-        vectors = embed([source.sentences[index] for index in ranked])
+        vectors = encode([source.sentences[index] for index in ranked])
         nearest = int(np.argmax(vectors @ answer_vectors[0]))
         known, context = words | source.content[ranked[nearest]], float(vectors[nearest] @ query_vector)
     wanted = content_words(query)
     share = sum(word in known for word in wanted) / len(wanted) if wanted else 1.0
     terse = 1.0 / (1.0 + len(content) / _TERSE)
     row = [
-        answer_vectors[0] @ query_vector,
-        (answer_vectors[1:] @ query_vector).max(),
-        context,
+        _spread(answer_vectors[0] @ query_vector),
+        _spread((answer_vectors[1:] @ query_vector).max()),
+        _spread(context),
         share,
         terse,
-        terse * context,
+        terse * _spread(context),
     ]
     return np.array([row], dtype=np.float32)
+
+
+def _spread(cosine: float) -> float:
+    """A cosine of the encoder, nearly always 0.7 to 1, as 0 to 1."""
+    return max(0.0, (float(cosine) - 0.7) / 0.3)
 
 
 @lru_cache(maxsize=16)

@@ -1,10 +1,10 @@
 """How well a statement is supported by a source text: the features of the grounding detector.
 
-A statement is aligned with the sentence of the source that shares most with it. Two things are then measured: how
-much of the statement the source says at all (words, neighbouring words, word pairs within one sentence, stretches of
-text, similarity of embeddings), and whether the aligned sentence says something else instead (another number or name
-in the same place, a negation on one side only, an opposite, the same words in another order). The second kind
-counts only where most of the rest agrees: a sentence about something else contradicts nothing.
+A statement is supported as far as its meaning is that of a sentence of the source: by the multilingual encoder's
+embeddings, so that other words and other languages count. Embeddings hardly notice that a sentence says the contrary:
+the statement is also compared word by word with the sentence nearest to it: another number or name in the same place, a
+negation on one side only, an opposite, the same words in another order. These conflicts count only where most of the
+rest agrees: a sentence about something else contradicts nothing.
 """
 
 import itertools
@@ -15,19 +15,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded_aws.bedrock.detectors.embedding.encoder import embed
-from embedded_aws.bedrock.detectors.text.lexical import Token, abbreviated, initials, negated, opposites, tokens
+from embedded_aws.bedrock.detectors.text.lexical import (
+    Token,
+    abbreviated,
+    denials,
+    initials,
+    negated,
+    opposites,
+    tokens,
+)
 from embedded_aws.bedrock.detectors.text.sentences import sentences
+from embedded_aws.bedrock.encoder.model import encode
 
 FEATURES = (
-    "cosine", "words", "words in best sentence", "bigrams", "pairs in a sentence", "stretches",
-    "names absent", "numbers absent", "substituted", "negation differs", "opposites", "order differs",
+    "cosine", "names absent", "numbers absent", "substituted", "negation differs", "opposites", "order differs",
 )  # fmt: skip
-NEAREST = 3  # sentences of the source that are embedded per statement, chosen by shared words
-MAX_EMBEDDED = 48  # in all
-_REACH = 3  # content words: the largest distance of a pair in the statement
+NEAREST = 3  # sentences of a long source that are embedded per statement, chosen by shared words
+MAX_EMBEDDED = 48  # sentences of a source: more are chosen by shared words
+_SHARED = 0.1  # weight of shared words beside the cosine, when the nearest sentence is chosen
+_PARTLY = 0.4  # of a negation that differs though both sentences deny or restrict something
 _BESIDE = 2  # content words: where a substituted name or number is looked for
-_STRETCH = 3  # words
 _AGREES = (0.5, 0.7)  # share of the aligned sentence's words from which a conflict counts, and counts in full
 
 Array = NDArray[np.float32]
@@ -42,22 +49,17 @@ class Source:
     content: tuple[frozenset[str], ...]
     everything: frozenset[str]
     names: frozenset[str]
-    bigrams: frozenset[tuple[str, str]]
-    stretches: frozenset[tuple[str, ...]]
 
 
 def read_source(text: str) -> Source:
     """Cut and index a source text of any length."""
-    parts = sentences(text)
+    parts = [clause.strip() for part in sentences(text) for clause in part.split(";") if clause.strip()]
     names = frozenset(token.stem for part in parts for token in tokens(part) if token.kind == "name")
     words = [tokens(part, names) for part in parts]
     content = [[token.stem for token in group if token.kind != "stop"] for group in words]
     known = [frozenset(stems) | initials(group) for stems, group in zip(content, words, strict=True)]
-    return Source(
-        tuple(parts), tuple(tuple(group) for group in words), tuple(known), frozenset().union(*known), names,
-        frozenset(pair for group in content for pair in itertools.pairwise(group)),
-        frozenset(stretch for group in words for stretch in _stretches(group)),
-    )  # fmt: skip
+    everything = frozenset().union(*known)
+    return Source(tuple(parts), tuple(tuple(group) for group in words), tuple(known), everything, names)
 
 
 def content_words(text: str) -> list[str]:
@@ -66,44 +68,31 @@ def content_words(text: str) -> list[str]:
 
 
 def features(source: Source, statements: Sequence[str]) -> Array:
-    """One row of FEATURES per statement, shape (n, 12); zeros for an empty source."""
+    """One row of FEATURES per statement, shape (n, 7); zeros for an empty source."""
     if not source.sentences:
         return np.zeros((len(statements), len(FEATURES)), dtype=np.float32)
     read = [abbreviated(tokens(statement, source.names), source.everything) for statement in statements]
-    covered = [np.array([_share(words, content) for content in source.content]) for words in read]
-    near = max(1, min(NEAREST, MAX_EMBEDDED // len(statements)))
-    chosen = [np.argsort(-shares, kind="stable")[:near] for shares in covered]
-    vectors = embed(statements)
+    shared = np.array([[_share(words, content) for content in source.content] for words in read], dtype=np.float32)
+    chosen = _compared(shared)
+    cosines = encode(statements) @ encode([source.sentences[index] for index in chosen]).T
     rows = []
-    for words, shares, nearest, vector in zip(read, covered, chosen, vectors, strict=True):
-        similar = embed([source.sentences[index] for index in nearest]) @ vector
-        best = int(nearest[int(np.argmax(shares[nearest] + 0.5 * similar))])
-        rows.append([float(similar.max()), *_agreement(source, words, best), *_conflicts(source, words, best)])
+    for words, shares, cosine in zip(read, shared[:, chosen], cosines, strict=True):
+        best = int(chosen[int(np.argmax(cosine + _SHARED * shares))])
+        rows.append([float(cosine.max()), *_conflicts(source, words, best)])
     return np.array(rows, dtype=np.float32)
 
 
-def _agreement(source: Source, words: Sequence[Token], best: int) -> list[float]:
-    """Features 2 to 6."""
-    content = [token.stem for token in words if token.kind != "stop"]
-    share = _share(words, source.everything)
-    bigrams = list(itertools.pairwise(content))
-    pairs = [(a, b) for index, a in enumerate(content) for b in content[index + 1 : index + 1 + _REACH]]
-    kept = [any(a in group and b in group for group in source.content) for a, b in pairs]
-    covered = [False] * len(words)
-    for index, stretch in enumerate(_stretches(words)):
-        if stretch in source.stretches:
-            covered[index : index + _STRETCH] = [True] * _STRETCH
-    return [
-        share,
-        _share(words, source.content[best]),
-        sum(pair in source.bigrams for pair in bigrams) / len(bigrams) if bigrams else share,
-        sum(kept) / len(kept) if kept else share,
-        sum(covered) / len(covered) if len(words) >= _STRETCH else share,
-    ]
+def _compared(shared: Array) -> list[int]:
+    """Which of the source's sentences are embedded: all, or of many those that share most words with a statement."""
+    statements, count = shared.shape
+    if count <= MAX_EMBEDDED:
+        return list(range(count))
+    near = max(1, min(NEAREST, MAX_EMBEDDED // statements))
+    return sorted({int(index) for shares in shared for index in np.argsort(-shares, kind="stable")[:near]})
 
 
 def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]:
-    """Features 7 to 12, each 0 to 1; 0 where little of the rest agrees, but for the name of a stranger."""
+    """Features 2 to 7, each 0 to 1; 0 where little of the rest agrees, but for the name of a stranger."""
     low, high = _AGREES
     known, theirs = source.content[best], source.words[best]
     agrees = min(1.0, max(0.0, (_share(words, known) - low) / (high - low)))
@@ -119,11 +108,20 @@ def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]
         min(absent.count("name"), 2) / 2,
         min(absent.count("number"), 2) / 2,
         min(_substituted(own, [token for token in theirs if token.kind != "stop"], known), 2) / 2,
-        float(negated(words) & shared != negated(theirs) & shared),
+        _negation_differs(words, theirs, shared),
         float(opposed),
         _disorder(own, theirs),
     ]
     return [max(stranger, agrees * found[0]), *(agrees * value for value in found[1:])]
+
+
+def _negation_differs(words: Sequence[Token], theirs: Sequence[Token], shared: frozenset[str]) -> float:
+    """Whether shared words are denied on one side only: 1, or less if both sides deny or restrict something, as "not
+    without a receipt" and "only with a receipt" do, or deny twice."""
+    if negated(words) & shared == negated(theirs) & shared:
+        return 0.0
+    mine, other = denials(words), denials(theirs)
+    return 1.0 if (mine - other) % 2 and not (mine and other) else _PARTLY
 
 
 def _stranger(own: Sequence[Token], everything: frozenset[str]) -> bool:
@@ -174,11 +172,6 @@ def _disorder(own: Sequence[Token], theirs: Sequence[Token]) -> float:
     places = [place[token.stem] for token in own if own_counts[token.stem] == 1 and token.stem in place]
     pairs = [a > b for index, a in enumerate(places) for b in places[index + 1 :]]
     return sum(pairs) / len(pairs) if pairs else 0.0
-
-
-def _stretches(words: Sequence[Token]) -> list[tuple[str, ...]]:
-    spoken = [token.word for token in words]
-    return [tuple(spoken[index : index + _STRETCH]) for index in range(len(spoken) - _STRETCH + 1)]
 
 
 def _share(words: Iterable[Token], known: frozenset[str]) -> float:

@@ -28,7 +28,12 @@ _STEM = 7  # characters kept: "vaccine", "vaccinated" and "vaccination" meet
 _COMMON = 1500  # ranks below this weigh least
 _NAME_RANK = 6000  # a sentence's first word, before another capital, is a name when it is rarer than this
 
-NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without"})
+NEGATIONS = frozenset({
+    "no", "not", "never", "none", "nobody", "nothing", "neither", "nor", "cannot", "without",
+    "nicht", "kein", "keine", "keinen", "keiner", "ohne", "pas", "aucun", "aucune", "sans", "jamais", "ningún",
+    "ninguna", "nunca", "não", "sem", "senza", "nessun", "nessuna",
+})  # fmt: skip
+_RESTRICTIONS = frozenset({"only", "unless", "except", "until", "forbidden", "stop", "avoid", "if"})
 _UNITS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
     eighteen nineteen twenty
@@ -37,6 +42,17 @@ _NUMBERS = {word: str(value) for value, word in enumerate(_UNITS.split())} | {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
     "hundred": "100", "thousand": "1000", "million": "1000000", "billion": "1000000000", "dozen": "12", "twice": "2",
 }  # fmt: skip
+# Of German, French, Spanish, Italian and Portuguese, but for those that are English words too.
+_FOREIGN = """
+    zwei/2 drei/3 vier/4 fünf/5 sechs/6 sieben/7 acht/8 neun/9 zehn/10 zwölf/12 fünfzehn/15 zwanzig/20 dreißig/30
+    hundert/100
+    deux/2 trois/3 quatre/4 cinq/5 sept/7 huit/8 neuf/9 dix/10 douze/12 quinze/15 vingt/20 trente/30 dos/2 tres/3
+    cuatro/4
+    cinco/5 siete/7 ocho/8 nueve/9 diez/10 doce/12 quince/15 veinte/20 treinta/30 quattro/4 cinque/5 sette/7 otto/8
+    nove/9
+    dieci/10 dodici/12 quindici/15 venti/20 trenta/30 dois/2 três/3 quatro/4 sete/7 oito/8 dez/10 vinte/20 trinta/30
+"""
+_NUMBERS |= dict(pair.split("/") for pair in _FOREIGN.split())
 _STOPWORDS = NEGATIONS | frozenset({
     "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
     "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "may",
@@ -47,7 +63,53 @@ _STOPWORDS = NEGATIONS | frozenset({
     "down", "out", "only", "own", "same", "very", "just", "now", "t", "being", "against", "while", "during", "yes",
     "according", "based", "provided", "stated", "mentioned",
 })  # fmt: skip
+# What people write in several ways, as one of them.
+_WAYS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), way)
+    for pattern, way in (
+        (r"\bper cent\b|%", " percent "),
+        (
+            r"\b(?:at (?:the )?most|(?:not|no|never) (?:more|longer|later|higher) than|a maximum of|up to|"
+            r"not exceeding)\b",
+            " atmost ",
+        ),
+        (r"\b(?:at (?:the very )?least|(?:not|no) (?:less|fewer|earlier|lower) than|a minimum of)\b", " atleast "),
+        (r"\b(?:more than|over|exceeding|in excess of)(?=\s+(?:\d|[a-z]+ (?:hundred|thousand|percent)))", " exceeds "),
+        (
+            r"\b(?:free of charge|for free|at no (?:extra )?(?:cost|charge)|costs? nothing|costless|"
+            r"(?:is|are|be|it's|completely|entirely) free(?! (?:of|from)\b))(?=\W|$)",
+            " without cost ",
+        ),
+        (
+            r"\bpay(?:s|ing)? nothing\b|\b(?:not|n[o']t) (?:be )?charged\b|\bno (?:fee|charge|cost)s?\b",
+            " without cost ",
+        ),
+        (r"\b(?:free (?:of|from)|contains? no|without any)\s", " without "),
+        (r"\b([a-z]{3,})-free\b", r" without \1 "),
+        (
+            r"\b(?:forbidden|prohibited|not (?:be )?(?:allowed|permitted)|may not|must ?n[o']t|must not|"
+            r"can(?:not| not|['’]t))\b",
+            " not allowed ",
+        ),
+        (r"\b(?:excluded|not (?:be )?(?:covered|insured|part of))\b", " not insured "),
+        (r"\b(?:a|one|per|each|every) week\b", " 7 days "),
+        (r"\b(?:two|2) weeks\b", " 14 days "),
+        (r"\b(?:three|3) weeks\b", " 21 days "),
+        (r"\b(?:annually|yearly|(?:a|per|each|every) (?:year|annum))\b", " per year "),
+        (r"\b(?:monthly|(?:a|per|each|every) month)\b", " per month "),
+        (r"\b(?:daily|(?:a|per|each|every) day|in one day)\b", " per day "),
+        (r"\ba fifth\b", " 20 percent "),
+        (r"\ba quarter of\b", " 25 percent of "),
+        (r"\bhalf (?:of )?the\b", " 50 percent of the "),
+    )
+)
+_PARTICLE = re.compile(
+    r"^\W*(?:no|yes|yeah|nope|correct|exactly|nein|ja|non|oui|s[ií]|n[aã]o|sim)\s*[,.!;:–—-]\s+", re.IGNORECASE
+)
+_CLOCK = re.compile(r"\b(\d{1,2})(?:[:.](\d\d))?\s*([ap])\.?m\b\.?", re.IGNORECASE)
 _OPPOSITES = """
+    atmost/atleast atmost/exceeds month/year day/year day/month week/month week/year hours/minutes hours/days
+    days/weeks days/months weeks/months
     increase/decrease increased/decreased increases/decreases rise/fall rose/fell rises/falls rising/falling
     higher/lower high/low more/less more/fewer most/least before/after win/lose won/lost accept/reject
     accepted/rejected approved/rejected approve/reject approved/refused passed/rejected allow/forbid allow/ban
@@ -71,6 +133,23 @@ _OPPOSITES = """
 """
 
 
+def without_particle(text: str) -> str:
+    """An answer without a leading "No," or "Yes,": it answers a question, and denies nothing of what follows."""
+    return _PARTICLE.sub("", text)
+
+
+def plain(text: str) -> str:
+    """A text with one way to say what people write in several: bounds, prohibitions, what is free, spans, the clock."""
+    for pattern, way in _WAYS:
+        text = pattern.sub(way, text)
+    return _CLOCK.sub(_hour, text)
+
+
+def _hour(match: re.Match[str]) -> str:
+    hour = int(match[1]) % 12 + (12 if match[3] in "pP" else 0)
+    return f"{hour}:{match[2]} o'clock" if match[2] and match[2] != "00" else f"{hour} o'clock"
+
+
 class Token(NamedTuple):
     """One word of a text: as written in lower case, its stem (of a number its digits), what it is, and its weight
     (0 for stop words, else 0.15 for frequent to 1 for rare words).
@@ -84,7 +163,7 @@ class Token(NamedTuple):
 
 def tokens(text: str, known: frozenset[str] = frozenset()) -> list[Token]:
     """A text's words in order. `known`: stems of names, which identify a name at the start of a sentence."""
-    text = _LIST_MARK.sub(" ", _CITATION.sub(" ", text)).replace("per cent", "percent").replace("%", " percent ")
+    text = plain(_LIST_MARK.sub(" ", _CITATION.sub(" ", text)))
     found = list(_TOKEN.finditer(text))
     result: list[Token] = []
     for index, match in enumerate(found):
@@ -114,6 +193,11 @@ def negated(words: Sequence[Token]) -> set[str]:
             after = [other.stem for other in words[index + 1 : index + 5] if other.kind in {"word", "name"}]
             found.update(after[:2])
     return found
+
+
+def denials(words: Sequence[Token]) -> int:
+    """How many words deny or restrict something."""
+    return sum(token.word in NEGATIONS or token.word in _RESTRICTIONS or token.word.endswith("n't") for token in words)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from embedded_aws.bedrock.detectors.topics import Topic, definition_parts, detect
+from embedded_aws.bedrock.detectors.likeness import Topic, definition_parts
+from embedded_aws.bedrock.detectors.topics import detect
 
 ALTERNATIVE = Topic(
     "Alternative Medicine Claims",
