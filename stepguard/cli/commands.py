@@ -27,6 +27,7 @@ COMMANDS = {
     "record": ("record", "turn an execution into a regression test"),
     "demo": ("demo", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
+    "report": ("report", "report on recorded chats: questions that got no answer"),
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),
     "doctor": ("doctor.command", "check the installation, the deployment and each guard layer, by trying them"),
