@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.retrieve_passages import retrieve_passages
+from stepguard.guard.knowledge import Access, KnowledgeSettings
+from stepguard.guard.request import ANSWER_BYTES, json_bytes
 from stepguard.trace import read_history
+from tests.fakes.aws import FakeClient
+from tests.fakes.bedrock import ALL_LAYERS, passed, with_layers
 from tests.paths import ROOT
-from tests.workflow.assistant_scenarios import ASSISTANT_SCENARIOS, NOTHING_MATCHES, WRONG_RESULT
+from tests.workflow.assistant_scenarios import (
+    ANSWERED_PATH,
+    ASSISTANT_SCENARIOS,
+    GUARD,
+    NOTHING_MATCHES,
+    STAGE,
+    WRONG_RESULT,
+)
 from tests.workflow.engines import ASSISTANT, Run, by_moto, embedded
 from tests.workflow.scenarios import Scenario
 from tests.workflow.test_chat import check, edges
@@ -115,3 +128,32 @@ def test_histories_agree_event_by_event_with_moto(engine: Run, moto: Run) -> Non
         for run in (engine, moto)
     ]
     assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("character", ['"', "x", "\N{GRINNING FACE}"])
+def test_all_that_a_question_can_have_fits_at_once(engine: Run, character: str) -> None:
+    """The longest question, the most passages, the longest answer with every citation: within a state and an item."""
+    text = character * (20_000 if character == "x" else 5_000)
+    long = [{"content": {"text": character * 20_000}, "location": {"type": "S3", "s3Location": {"uri": f"s3://b/{number}"}},
+             "score": 1.0, "metadata": {"groups": ["everyone"], "stepguard_screening": "passed"}}
+            for number in range(20)]  # fmt: skip
+    settings = replace(with_layers(*ALL_LAYERS), knowledge=KnowledgeSettings("KB12345678", Access.GROUPS, results=20))
+    runtime = FakeClient("bedrock-agent-runtime", retrieve={"retrievalResults": long})
+    request = {"kind": "prompt", "text": text, "caller": "test"}
+    found = retrieve_passages({"request": request, "text": text}, settings, runtime.client)
+    kept = [number for number, _ in enumerate(found["passages"], 1)]
+    answer = character * ((ANSWER_BYTES - 2) // (json_bytes(character) - 2))
+    cited = {"numbers": kept, "removed": 0, "uncited": 0, "sources": []}
+    written = {
+        "retrieve_passages": found,
+        "guard_passages": GUARD | {"kept": kept},
+        "invoke_model": {**STAGE, "has_answer": True, "text": answer, "stop_reason": "", "tokens": {},
+                         "citations": cited, "answer": None},
+    }  # fmt: skip
+    scenario = Scenario("largest", ANSWERED_PATH, [passed()] * 60, request=request, written=written)
+    ended = engine({"request": request}, scenario.stages())
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert kept
+    assert json_bytes(json.loads(ended["output"])) < 262_144
+    assert json_bytes(ended["row"]) < 400 * 1024
+    assert ended["row"]["text"] == answer

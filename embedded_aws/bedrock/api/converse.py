@@ -13,8 +13,9 @@ from typing import Any
 
 from embedded_aws.bedrock.api.inline import Guard, strongest
 from embedded_aws.bedrock.images import check_image, check_number
-from embedded_aws.bedrock.judge.evaluation import Block, Evaluation
-from embedded_aws.bedrock.models.base import Message, Model, Role, Sampling
+from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, QUERY, Block, Evaluation
+from embedded_aws.bedrock.knowledge.answering import answer_from, numbered
+from embedded_aws.bedrock.models.base import Completion, Message, Model, Role, Sampling
 from embedded_aws.bedrock.models.prompts import split_thought
 from embedded_aws.wire import ServiceError
 
@@ -69,7 +70,7 @@ def converse(
         for number, text in zip(checked.guarded, checked.outputs, strict=bool(checked.outputs)):
             position = positions[number]
             parts[position] = replace(parts[position], text=text)
-    completion = model.complete(tuple(_messages(parts)), _sampling(request.get("inferenceConfig") or {}))
+    completion = _complete(request, model, parts)
     thought, text = split_thought(completion.text) if reasoning else ("", completion.text)
     stop: str = completion.stop
     judged = guard.output(text, blocks) if guard and text.strip() else None
@@ -80,6 +81,17 @@ def converse(
         stop = "guardrail_intervened"
     trace = _trace(guard, checked, judged, text) if guard and traced else None
     return _answer(content, stop, (completion.input_tokens, completion.output_tokens), started, trace)
+
+
+def _complete(request: Mapping[str, Any], model: Model, parts: Sequence[_Part]) -> Completion:
+    """The model's answer, or one from the sentences of numbered sources."""
+    sources = [part.text for part in parts if GROUNDING_SOURCE in part.qualifiers and numbered(part.text)]
+    questions = [part.text for part in parts if QUERY in part.qualifiers]
+    if sources and questions:
+        text = answer_from(sources, questions[-1])
+        read = sum(len(part.text.split()) for part in parts)
+        return Completion(text, "end_turn", read, len(text.split()))
+    return model.complete(tuple(_messages(parts)), _sampling(request.get("inferenceConfig") or {}))
 
 
 def _answer(

@@ -1,0 +1,106 @@
+"""A caller without the group tries to get words of a staff document by every route that shows an execution."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.chat_api import ChatApi
+from functions.routes import Reply
+from stepguard.aws.executions import Executions
+from stepguard.guard.callers import Caller, groups_of, read_caller, with_groups
+from stepguard.guard.errors import ConfigurationError
+from tests.fakes.aws import FakeClient
+from tests.unit.functions.test_executions_api import MACHINE, Place, execution
+
+SECRET = "4711"
+STAFF = Caller("me", frozenset({"staff"}))
+PATIENT = Caller("me")
+BOSS, CHIEF = Caller("boss", frozenset({"operators"})), Caller("chief", frozenset({"operators", "staff"}))
+PASSAGE = {
+    "id": "c1", "text": f"The code is {SECRET}.", "uri": f"s3://b/documents/{SECRET}.md", "title": f"{SECRET}.md",
+    "page": None, "score": 0.9, "groups": ["staff"], "screened": True,
+}  # fmt: skip
+CITATION = {
+    "n": 1, "id": "c1", "title": f"{SECRET}.md", "uri": f"s3://b/documents/{SECRET}.md", "page": None,
+    "excerpt": f"The code is {SECRET}.", "score": 0.9, "groups": ["staff"],
+}  # fmt: skip
+
+
+def run() -> dict[str, Any]:
+    """An execution of `me` that was answered from a staff document."""
+    described = execution("one", "me")
+    output = json.loads(described["output"])
+    output["context"] = {"passages": {"outcome": "found", "passages": [PASSAGE]}, "result": "ask_model"}
+    output["answer"] = {
+        "text": f"It is {SECRET} [1].", "outcome": "answered", "source": "KNOWLEDGE BASE", "got_hits": 1,
+        "citations": [CITATION],
+    }  # fmt: skip
+    return described | {"output": json.dumps(output)}
+
+
+def chat(described: dict[str, Any]) -> ChatApi:
+    """The chat API in front of this execution, without a table."""
+    client = FakeClient("stepfunctions", describe_execution=lambda request: described)
+    return ChatApi(Executions(MACHINE, client.client), operators=lambda: frozenset({"operators"}))
+
+
+def shown(reply: Reply) -> str:
+    """Everything that the caller gets."""
+    return json.dumps(reply[1], default=str) + json.dumps(reply[2])
+
+
+@pytest.mark.parametrize("caller", [PATIENT, BOSS])
+def test_an_answer_from_a_document_is_shown_to_its_readers_only(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who left the group after the question, and an operator outside of it: no text, no source, no link."""
+    api = chat(run())
+    status, body, _ = reply = api.get_chat("one", caller)
+    assert (status, body["answer"]["withheld"]) == (200, True)
+    assert SECRET not in shown(reply)
+    link = api.get_source("one", "1", caller)
+    assert link[0] == 404
+    assert SECRET not in shown(link)
+    monkeypatch.setattr("functions.chat_api.Objects.link", lambda self, address, name, seconds: f"{address} {seconds}")
+    assert SECRET in shown(api.get_chat("one", STAFF))
+    assert api.get_source("one", "1", STAFF)[1] == {"link": f"s3://b/documents/{SECRET}.md 300", "seconds": 300}
+    assert api.get_source("one", "2", STAFF)[0] == 404
+
+
+@pytest.mark.parametrize("caller", [PATIENT, BOSS])
+def test_traces_and_events_hide_documents_from_others(caller: Caller) -> None:
+    """Also from operators who are not in the group."""
+    place = Place(run())
+    for reply in (place.api.get("one", {}, caller), place.api.events("one", {}, caller)):
+        assert reply[0] == 200
+        assert SECRET not in shown(reply)
+    listed = place.api.search({}, caller)
+    assert SECRET not in shown(listed)
+    assert SECRET in shown(place.api.get("one", {}, CHIEF))
+
+
+def test_groups_come_from_the_token_or_the_deployment_only() -> None:
+    """A header, a body or a query adds none; a user of a pool gets none from the map of IAM callers."""
+    session = "arn:aws:sts::111122223333:assumed-role/Ward/ann"
+    given = groups_of('{"arn:aws:iam::111122223333:role/path/Ward": ["staff"]}')
+    assert with_groups(Caller(session), given).groups == {"staff"}
+    assert with_groups(Caller(session.replace("Ward", "Wards")), given).groups == frozenset()
+    assert with_groups(Caller(session.replace("1111", "2222")), given).groups == frozenset()
+    assert with_groups(Caller(session, pooled=True), given).groups == frozenset()
+    event = {"identity": {"userArn": session}, "groups": ["staff"], "authorizer": {"groups": "staff"}}
+    assert read_caller(event).groups == frozenset()
+    claims = {"sub": "s", "cognito:groups": "staff,ward", "custom:tenant": "north"}
+    assert read_caller({"authorizer": {"claims": claims}}) == Caller(
+        "s", frozenset({"staff", "ward"}), pooled=True, tenant="north"
+    )
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"*": ["staff"]}', '{"arn:aws:iam::1:role/x": ["a"]}',
+                                  '{"arn:aws:iam::111122223333:role/x": "staff"}'])  # fmt: skip
+def test_a_map_that_cannot_be_read_is_an_error(text: str) -> None:
+    """It names the variable, and nobody gets a group."""
+    with pytest.raises(ConfigurationError, match="CALLER_GROUPS"):
+        groups_of(text)
