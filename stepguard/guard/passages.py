@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stepguard.guard.citations import EXCERPT_CHARACTERS, Citation, read_citation
+from stepguard.guard.knowledge import EVERYONE
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import Request, json_bytes
 from stepguard.guard.stages import GUARD_PASSAGES, INVOKE_MODEL, RETRIEVE_PASSAGES
@@ -48,7 +49,9 @@ def passages_in(document: Mapping[str, Any], request: Request) -> tuple[Passage,
     guard = GUARD_PASSAGES.result(document)
     if guard is None:
         return request.passages
-    given = request.passages or found_in(document)
+    # Who sees the question's execution may see the passages that came with it.
+    mine = tuple(replace(passage, groups=(EVERYONE,)) for passage in request.passages)
+    given = mine or found_in(document)
     numbered = [replace(passage, number=number) for number, passage in enumerate(given, 1)]
     kept = set(guard.get("kept") or ())
     return tuple(passage for passage in numbered if passage.number in kept)

@@ -275,3 +275,16 @@ def test_what_cannot_be_proved_is_a_block(reply: dict[str, Any], outcome: str) -
     found, _ = generated(reply)
     assert (found["outcome"], found["citations"]["sources"]) == (outcome, [])
     assert "4711" not in str(found)
+
+
+def test_passages_given_with_a_question_are_cited_for_whoever_sees_it() -> None:
+    """They are in the request; no group of a document hides them."""
+    request = QUESTION | {"passages": [{"id": "mine", "text": "Open at nine."}]}
+    document: dict[str, Any] = {
+        "request": request, "input_guard": {"outcome": "passed", "text": "When?"},
+        "context": {"passages": {"passages": []}, "passage_guard": {"kept": [1]}, "result": "ask_model"},
+        "model": {"outcome": "passed", "text": "At nine [1].", "citations": {"numbers": [1], "sources": []}},
+    }  # fmt: skip
+    answer = guard_answer({"document": document}, SETTINGS, guard(passed())[0])["answer"]
+    assert [(item["id"], item["groups"]) for item in answer["citations"]] == [("mine", ["everyone"])]
+    assert answer["source"] == "LLM"
