@@ -51,6 +51,7 @@ def add_parser(commands: Commands) -> None:
     compare.add_options(add_action(actions, "compare", text, in_session(compare.run)))
     parser = add_action(actions, "lint", "find known mistakes in guardrail files", lint.run, session_options=False)
     parser.add_argument("--strict", action="store_true", help="exit code 1 also for warnings and notes")
+    parser.add_argument("--probe", action="store_true", help="estimate how well each denied topic separates")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="YAML files or folders; default guardrails/")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 

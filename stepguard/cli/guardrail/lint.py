@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     paths = [Path(path) for path in arguments.paths] or [find_project().path("guardrails")]
     files = read_guardrail_files(paths)
     problems = [problem for file, configuration in files.items() for problem in lint(file, configuration)]
+    if arguments.probe:
+        problems += [problem for file, configuration in files.items() for problem in _probed(file, configuration)]
     errors, warnings, notes = (
         sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")
     )
@@ -91,6 +93,15 @@ def lint(file: Path, configuration: Entry) -> Iterator[Problem]:
         yield Problem(str(file), "warning", where, message)
     for where, message in _notes(configuration):
         yield Problem(str(file), "note", where, message)
+
+
+def _probed(file: Path, configuration: Entry) -> Iterator[Problem]:
+    """How well each topic separates; nothing of a file that cannot be read."""
+    from stepguard.cli.guardrail.separation import separations
+
+    if _readable(configuration) and not _refusals(configuration):
+        for where, found in separations(configuration):
+            yield Problem(str(file), found.level, where, found.message)
 
 
 def unknown_members(configuration: Entry) -> list[str]:

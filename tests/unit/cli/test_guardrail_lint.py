@@ -193,7 +193,7 @@ def test_exit_code_reports_errors_only(
     """Warnings leave the exit code 0; the JSON names file, level, place and message."""
     file = tmp_path / "one.yaml"
     file.write_text(json.dumps(_topic(definition)), encoding="utf-8")
-    assert lint.run(argparse.Namespace(paths=[str(file)], json=True, strict=False)) == code
+    assert lint.run(argparse.Namespace(paths=[str(file)], json=True, strict=False, probe=False)) == code
     (problem, *_) = json.loads(capsys.readouterr().out)["problems"]
     assert problem["file"] == str(file)
     assert problem["level"] == ("error" if code else "warning")
@@ -248,7 +248,7 @@ def test_what_only_aws_evaluates_is_a_note(
     file = tmp_path / "other.yaml"
     file.write_text(json.dumps(configuration), encoding="utf-8")
     for strict in (False, True):
-        assert lint.run(argparse.Namespace(paths=[str(file)], json=False, strict=strict)) == int(strict)
+        assert lint.run(argparse.Namespace(paths=[str(file)], json=False, strict=strict, probe=False)) == int(strict)
         assert capsys.readouterr().out.endswith("1 files, 0 errors, 0 warnings, 1 notes\n")
 
 
