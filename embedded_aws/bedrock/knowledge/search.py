@@ -21,7 +21,8 @@ from embedded_aws.bedrock.knowledge.index_file import Found, IndexFile, service_
 Mode = Literal["SEMANTIC", "HYBRID"]
 MOST_MATCHES = 12_000
 """BM25 costs time for each chunk that has a word. The most frequent words of a question are left out once its rarer
-words have this many matches in all; a knowledge base with few chunks keeps every word."""
+words have this many matches in all, and a word with more matches alone; a knowledge base with few chunks keeps every
+word."""
 _CANDIDATES = 100
 """Chunks of each kind of search that a hybrid search compares; as many as Retrieve returns at most."""
 MEANING = 0.4
@@ -103,14 +104,14 @@ class Searcher:
         counted = []
         for word in dict.fromkeys(_WORD.findall(text.lower())):
             if word not in self._frequencies:
-                self._frequencies[word] = self._index.frequency(f'"{word}"', MOST_MATCHES)
+                self._frequencies[word] = self._index.frequency(f'"{word}"', MOST_MATCHES + 1)
             if self._frequencies[word]:
                 counted.append((self._frequencies[word], word))
         chosen: list[str] = []
         total = 0
         for frequency, word in sorted(counted):
             total += frequency
-            if chosen and total > MOST_MATCHES:
+            if total > MOST_MATCHES:
                 break
             chosen.append(word)
         return chosen
