@@ -22,9 +22,11 @@ FALSE_POSITIVES = (0.02, 0.01, 0.003)  # for LOW, MEDIUM, HIGH: at most, on held
 # Above LOW, of harmless texts in other languages: many of foreign.txt are neighbours of attacks, which are rarer in
 # ordinary traffic.
 OTHER_FALSE_POSITIVES = dict.fromkeys(LEARNED, 0.003) | {"INSULTS": 0.006, "PROMPT_ATTACK": 0.02}
-# Minimum probabilities: a well separated head may have fewer false positives than allowed. MISCONDUCT has more false
-# positives in other benign texts than in the calibration texts.
-FLOORS = dict.fromkeys(HEADS, (0.50, 0.70, 0.90)) | {"MISCONDUCT": (0.62, 0.80, 0.93)}
+# Minimum probabilities: a well separated head may have fewer false positives than allowed.
+FLOORS = dict.fromkeys(HEADS, (0.50, 0.70, 0.90)) | {
+    "MISCONDUCT": (0.56, 0.72, 0.91),
+    "PROMPT_ATTACK": (0.50, 0.65, 0.88),
+}
 OUT_OF_REACH = (1 - 3e-7, 1 - 2e-7, 1 - 1e-7)
 
 Floats = NDArray[np.float32]
