@@ -15,11 +15,12 @@ LAMBDA = "arn:aws:states:::lambda:invoke"
 _ERROR = {"error": "Lambda.Unknown", "cause": "Planted by stepguard verify-aws."}
 
 # One value for each name that the guard stages and the model return; other names are null.
-_ANSWER = {"text": "Insulin is a hormone.", "outcome": "answered", "source": "LLM", "got_hits": 1}
+_ANSWER = {"text": "Insulin is a hormone.", "outcome": "answered", "source": "LLM", "got_hits": 1, "citations": []}
 _SAMPLES: Mapping[str, Any] = {
     "outcome": "passed",
     "blocked": False,
     "needs_model": True,
+    "needs_context": True,
     "has_answer": True,
     "text": "What is insulin?",
     "findings": [],
