@@ -1,4 +1,4 @@
-"""The WSGI application: reads a request, routes it to a service, writes the response.
+"""Reads a request, routes it to a service, and gives the response with all its headers.
 
 The rules apply in this order. A request from a web page of another origin is refused. An unsigned request for a page
 of the site gets the page. A request with a path of the application's HTTP API that is not signed for another service
@@ -13,8 +13,9 @@ import http
 import io
 import json
 import logging
+import re
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from embedded_aws.apigateway.http_api import Gateway
@@ -31,6 +32,10 @@ _log = logging.getLogger(__name__)
 BODY_LIMIT = 32 * 1024 * 1024
 
 
+Answer = tuple[HttpResponse, list[tuple[bytes, bytes]]]
+"""A response, and its headers as they are sent."""
+
+
 class Service(Protocol):
     """An embedded service as the router uses it."""
 
@@ -42,7 +47,7 @@ class Service(Protocol):
 
 
 class Router:
-    """The WSGI application of the endpoint."""
+    """The rules of the endpoint."""
 
     def __init__(
         self,
@@ -58,21 +63,15 @@ class Router:
         self._other_services = other_services
         self._listens_on = listens_on
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request. It raises no exception, and the log contains no text of a request."""
-        page = False
+    def answer(self, environ: dict[str, Any]) -> Answer:
+        """Answer one request in the form of WSGI. It raises no exception, and the log has no text of a request."""
         try:
             response, page = self._respond(environ)
+            return response, _headers_of(response, page=page)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             _log_failure(error)
             response = _error("InternalFailure", "The embedded AWS failed; see its log.", 500)
-        reason = http.HTTPStatus(response.status).phrase if response.status in _STATUSES else "Unknown"
-        length = len(response.body) if response.length is None else response.length
-        headers = list(response.headers.items()) if page else sandboxed(response.headers.items())
-        start_response(f"{response.status} {reason}", [*headers, ("Content-Length", str(length))])
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return [b""]
-        return [response.body] if response.pieces is None else response.pieces
+            return response, _headers_of(response, page=False)
 
     def _respond(self, environ: dict[str, Any]) -> tuple[HttpResponse, bool]:
         """The response, and whether it is a page of the site."""
@@ -146,7 +145,19 @@ class Router:
         )
 
 
-_STATUSES = frozenset(status.value for status in http.HTTPStatus)
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+_WITHOUT_BODY = (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED)
+
+
+def _headers_of(response: HttpResponse, *, page: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of a response; a stream, whose length is unknown, is sent in chunks."""
+    headers = list(response.headers.items()) if page else sandboxed(response.headers.items())
+    length = len(response.body) if response.length is None else response.length
+    if (response.pieces is None or response.length is not None) and response.status not in _WITHOUT_BODY:
+        headers.append(("Content-Length", str(length)))
+    if any(_CONTROL.search(value) for _, value in headers):
+        raise ValueError("a control character in a header")
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -159,11 +170,7 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 def _target(environ: Mapping[str, Any]) -> tuple[str, str]:
     """The unchanged path and query, still percent-encoded."""
-    target: str = environ["REQUEST_URI"]
-    if not target.startswith("/"):  # absolute form, as sent to a proxy
-        target = target.partition("://")[2].partition("/")[2]
-        target = f"/{target}"
-    path, _, query = target.partition("?")
+    path, _, query = environ["REQUEST_URI"].partition("?")
     return path, query
 
 

@@ -17,8 +17,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from requests.structures import CaseInsensitiveDict
 
 from embedded_aws.endpoint import Endpoint, HttpApi
+from embedded_aws.endpoint.connections import Connection
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.lambda_.service import LambdaBackend
@@ -142,7 +144,7 @@ def ask(
     try:
         connection.request(method, path, body, dict(headers or {}), encode_chunked=chunked)
         response = connection.getresponse()
-        return response.status, response.read(), dict(response.getheaders())
+        return response.status, response.read(), CaseInsensitiveDict(response.getheaders())
     finally:
         connection.close()
 
@@ -323,17 +325,21 @@ def test_a_body_beyond_all_services_is_refused(endpoint: Endpoint) -> None:
 @pytest.mark.process
 def test_an_answer_is_one_write_without_delay(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Header and body leave together, and TCP_NODELAY is set: no client waits for a delayed acknowledgement."""
-    from waitress.channel import HTTPChannel
-
     sent: list[tuple[int, bytes]] = []
-    send = HTTPChannel.send
+    made = Connection.connection_made
 
-    def record(self: Any, data: bytes, do_close: bool = True) -> int:
-        sent.append((self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), data))
-        count: int = send(self, data, do_close=do_close)
-        return count
+    def watched(self: Connection, transport: Any) -> None:
+        write = transport.write
 
-    monkeypatch.setattr(HTTPChannel, "send", record)
+        def record(data: bytes) -> None:
+            connected = transport.get_extra_info("socket")
+            sent.append((connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), data))
+            write(data)
+
+        transport.write = record
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", watched)
     ask(endpoint, "GET", "/")
     ask(endpoint, "POST", "/chat", b"text")
     assert len(sent) == 2
@@ -389,10 +395,12 @@ def test_stop_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
         asked = [threads.submit(sfn.list_activities) for _ in range(3)]
         while not fake.meeting.n_waiting:
             pass
-        queue = endpoint._server.task_dispatcher.queue  # a caller cannot see that its request is queued
-        assert until(lambda: len(queue) == 2)
+        # a caller cannot see that its request is queued
+        assert until(lambda: endpoint._threads.waiting == 2)
         endpoint.stop()
         errors = [answer.exception(5) for answer in asked]
         fake.meeting.abort()
     assert None not in errors
-    assert not [record for record in caplog.records if record.name.startswith("waitress")]
+    assert not [
+        record for record in caplog.records if record.name.startswith(("uvicorn", "asyncio", "embedded_aws.endpoint"))
+    ]
