@@ -9,12 +9,12 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
-from stepguard.guard.citations import Citation, read_citation
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import citations_of, found_in, passages_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, context_of
+from stepguard.guard.texts.citations import Citation, read_citation
 from stepguard.guard.verdict import Direction, Layer, Outcome
 
 CURATED = "answer"

@@ -9,7 +9,6 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
-from stepguard.guard.citations import Cited, check_citations
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer
@@ -18,6 +17,7 @@ from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import GUARD_INPUT
+from stepguard.guard.texts.citations import Cited, check_citations
 from stepguard.guard.verdict import Layer
 
 

@@ -8,7 +8,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import RuntimeClient
 from stepguard.evaluation.answers.grades import Grade
 from stepguard.evaluation.answers.judging import MAX_TOKENS, message_of, read_grade, system_of
-from stepguard.guard.reasoning import answer_of
+from stepguard.guard.texts.reasoning import answer_of
 from stepguard.guard.vocabularies import converse_text
 
 

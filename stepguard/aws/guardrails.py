@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.guard.bedrock_names import ANONYMIZED
-from stepguard.guard.chunking import Chunk, cut, put_back
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, about_guardrail
+from stepguard.guard.texts.chunking import Chunk, cut, put_back
 from stepguard.guard.verdict import (
     DEFAULT_BLOCKED_MESSAGE,
     Direction,

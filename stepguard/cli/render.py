@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stepguard.guard.bedrock_names import BLOCKED, NONE
-from stepguard.guard.citations import Citation
+from stepguard.guard.texts.citations import Citation
 from stepguard.report.text import printable
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of

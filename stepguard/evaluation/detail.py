@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stepguard.guard.bedrock_names import ANONYMIZED
-from stepguard.guard.chunking import Chunk, Mask, masks_of
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL
+from stepguard.guard.texts.chunking import Chunk, Mask, masks_of
 
 WHOLE_CHARACTERS = 4_000
 """A longer text is shown in pieces, together not longer than this."""

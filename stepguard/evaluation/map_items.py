@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from stepguard.evaluation.items import Item, id_of, part_characters
-from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size, json_bytes
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.texts.chunking import cut
 from stepguard.guard.verdict import LAYERS, Layer
 
 Guardrails = Mapping[str, Mapping[str, str]]

@@ -19,9 +19,9 @@ from stepguard.evaluation.answers.scores import quality_of
 from stepguard.evaluation.detail import MOST_PARTS, masks_in, pieces_of
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
 from stepguard.guard.bedrock_names import ANONYMIZED, NONE
-from stepguard.guard.chunking import Chunk, Mask, masks_of
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.stages import ALL, GUARD_INPUT, PARTS, STAGES
+from stepguard.guard.texts.chunking import Chunk, Mask, masks_of
 
 EXCERPT_CHARACTERS = 240
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from stepguard.guard.citations import Citation, read_citation
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import STAGES
+from stepguard.guard.texts.citations import Citation, read_citation
 from stepguard.guard.verdict import Outcome
 
 

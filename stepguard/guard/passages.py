@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stepguard.guard.citations import EXCERPT_CHARACTERS, Citation, read_citation
 from stepguard.guard.knowledge import EVERYONE
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import Request, json_bytes
 from stepguard.guard.stages import GUARD_PASSAGES, INVOKE_MODEL, RETRIEVE_PASSAGES
+from stepguard.guard.texts.citations import EXCERPT_CHARACTERS, Citation, read_citation
 
 SHORTEST = 400
 """A passage is not cut to fewer characters; it is left out instead."""

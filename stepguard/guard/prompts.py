@@ -94,7 +94,7 @@ class Question:
 
     def neutralised(self) -> Question:
         """The same question without control tokens of chat templates, as every model must get it."""
-        from stepguard.guard.control_tokens import neutralise  # its patterns take a third of a cold start
+        from stepguard.guard.texts.control_tokens import neutralise  # its patterns take a third of a cold start
 
         passages = (replace(passage, text=neutralise(passage.text)) for passage in self.passages)
         return replace(self, text=neutralise(self.text), passages=tuple(passages))

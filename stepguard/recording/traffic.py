@@ -15,10 +15,10 @@ from stepguard.aws.executions import Execution
 from stepguard.evaluation.items import Item, id_of, item_of
 from stepguard.evaluation.results import KEYS, result_of
 from stepguard.guard.bedrock_names import ANONYMIZED, PII_TYPES
-from stepguard.guard.chunking import masks_of
 from stepguard.guard.errors import InvalidRequest, UnreadableVerdict
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import GUARD_INPUT
+from stepguard.guard.texts.chunking import masks_of
 from stepguard.recording.placeholders import Replacements
 from stepguard.trace.diff import mapping
 

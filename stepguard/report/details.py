@@ -9,8 +9,8 @@ from typing import Any
 from stepguard.evaluation.detail import WHOLE_CHARACTERS, pieces_of
 from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import NONE
-from stepguard.guard.chunking import Chunk
 from stepguard.guard.stages import STAGE_OF, Stage
+from stepguard.guard.texts.chunking import Chunk
 
 BLOCK = 250
 """Items in one block of the page."""

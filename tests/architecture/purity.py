@@ -78,6 +78,8 @@ def _is_pure(module: str, name: str) -> bool:
         return any(f"{full}.".startswith(f"{package}.") for package in PURE_PACKAGES)
     if root == "pathlib":
         return name in PURE_PATHS
+    if root == "urllib":
+        return module == "urllib.parse" and name != "*"  # text alone
     return root in MODULES and name != "*" and f"{module}.{name}" not in FUNCTIONS
 
 

@@ -388,18 +388,3 @@ def test_each_lambda_has_its_own_role_and_log_group(built: Built) -> None:
     assert written == {
         roles[name]: [f"{item['LoggingConfig']['LogGroup']['Ref']}.Arn"] for name, item in lambdas.items()
     }
-
-
-def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
-    """Lambda takes the Lambdas' roles, Step Functions and Bedrock take theirs, for this account only."""
-    for name, role in built.resources("AWS::IAM::Role").items():
-        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        machine = name.endswith("StateMachineRole")
-        service = "states.amazonaws.com" if machine else "lambda.amazonaws.com"
-        service = "bedrock.amazonaws.com" if name == "KnowledgeRole" else service
-        assert trust["Principal"] == {"Service": service}
-        assert trust["Action"] == "sts:AssumeRole"
-        if name == "KnowledgeRole":
-            assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-        if machine:
-            assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

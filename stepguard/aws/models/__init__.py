@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion, RuntimeClient
-from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import NOBODY, Reader
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelApi, ModelSettings
+from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
 from stepguard.guard.verdict import Layer, merge
 
 if TYPE_CHECKING:

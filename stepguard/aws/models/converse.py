@@ -13,8 +13,8 @@ from typing import Any
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.prompts import Question
-from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
+from stepguard.guard.texts.reasoning import answer_of
 from stepguard.guard.verdict import block_reasoning, skipped
 from stepguard.guard.vocabularies import converse_text, read_converse
 

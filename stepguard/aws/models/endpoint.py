@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion
-from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
-from stepguard.guard.reasoning import answer_of
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
+from stepguard.guard.texts.control_tokens import neutralise
+from stepguard.guard.texts.reasoning import answer_of
 from stepguard.guard.verdict import Direction, Layer, merge
 
 

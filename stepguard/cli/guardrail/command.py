@@ -17,10 +17,10 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, print_notes
 from stepguard.cli.guardrail import compare, lint, scores
-from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
 from stepguard.guard.settings import VARIABLES, GuardrailRef
+from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
 from stepguard.guard.verdict import LAYERS, Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files

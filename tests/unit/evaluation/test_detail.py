@@ -10,7 +10,7 @@ import pytest
 
 from stepguard.evaluation.detail import WHOLE_CHARACTERS, pieces_of
 from stepguard.evaluation.results import Result, merge, result_of
-from stepguard.guard.chunking import Chunk, cut
+from stepguard.guard.texts.chunking import Chunk, cut
 from tests.unit.evaluation.test_scorecard import VIOLENCE, finding, record
 
 EMAIL = finding("sensitive_information", "EMAIL", "ANONYMIZED")

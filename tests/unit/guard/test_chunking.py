@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stepguard.guard.chunking import OVERLAP_CHARACTERS, REQUEST_CHARACTERS, Chunk, Mask, cut, masks_of, put_back
 from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.texts.chunking import OVERLAP_CHARACTERS, REQUEST_CHARACTERS, Chunk, Mask, cut, masks_of, put_back
 
 TEXTS = st.text(st.sampled_from("ab. \n!?。\té{}\U0001f600"), max_size=300)
 LIMITS = st.integers(2, 40).flatmap(lambda limit: st.tuples(st.just(limit), st.integers(0, (limit - 1) // 2)))

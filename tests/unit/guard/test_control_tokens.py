@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepguard.guard.control_tokens import neutralise
 from stepguard.guard.prompts import ASSISTANT, BEGIN, END, THINK, USER, deepseek_prompt
+from stepguard.guard.texts.control_tokens import neutralise
 
 FAMILIES = {
     "DeepSeek": f"{BEGIN} {END} {USER} {ASSISTANT} <think> </think> "

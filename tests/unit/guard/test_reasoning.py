@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepguard.guard.reasoning import answer_of
+from stepguard.guard.texts.reasoning import answer_of
 
 PIECES = ["<think>", "</think>", "<THINK >", "</Think >", '<think mode="x">', "< think>", "<thinking>", "</thinking>",
           "[THINK]", "[/THINK]", "<think", "think", *"<>/ ab\n"]  # fmt: skip

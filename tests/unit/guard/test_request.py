@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepguard.evaluation.items import part_characters
-from stepguard.guard.chunking import cut
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.request import (
@@ -29,6 +28,7 @@ from stepguard.guard.request import (
     json_bytes,
     passages_of,
 )
+from stepguard.guard.texts.chunking import cut
 
 PASSAGE = {"id": "p1", "text": "A passage."}
 

@@ -16,8 +16,8 @@ from embedded_aws.bedrock.api.service import Bedrock
 from embedded_aws.wire import HttpRequest, JsonService, ServiceError
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.bedrock_names import PII_TYPES
-from stepguard.guard.chunking import REQUEST_CHARACTERS
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
 from stepguard.guard.verdict import Direction, Layer, Outcome
 from tests.unit.embedded_aws.bedrock.fakes import configuration
 

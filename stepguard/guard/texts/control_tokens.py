@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stepguard.guard.reasoning import NAMES as REASONING
+from stepguard.guard.texts.reasoning import NAMES as REASONING
 
 _ANGLE = re.compile(r"[<＜﹤]([^<>＜＞﹤﹥]*)[>＞﹥]")
 _SQUARE = re.compile(r"[\[［﹇]([^\[\]［］﹇﹈]*)[\]］﹈]")
