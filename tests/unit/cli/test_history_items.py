@@ -52,7 +52,15 @@ def _home(tmp_path: Path) -> Path:
 def found(home: Path, name: str | None, capsys: pytest.CaptureFixture[str], **options: Any) -> Mapping[str, Any]:
     """The document that the command prints."""
     given: dict[str, Any] = {"of_run": None, "json": True, "redact": False, "html": None, "events": False}
-    given |= {"follow": False, "diff": None, "state_machine": None, "home": str(home), "execution": name}
+    given |= {
+        "otlp": None,
+        "with_text": False,
+        "follow": False,
+        "diff": None,
+        "state_machine": None,
+        "home": str(home),
+        "execution": name,
+    }
     assert history.run(argparse.Namespace(**given | options), SESSION) == 0
     output = capsys.readouterr().out
     return dict(json.loads(output)) if options.get("json", True) else {"text": output}
