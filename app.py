@@ -79,6 +79,11 @@ def _reads(path: str, name: str | None = None, *, everyone: bool = False) -> Cal
     return _route("GET", path, name, answered, everyone=everyone)
 
 
+def _deletes(path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
+    """Register `DELETE PATH`, which starts nothing."""
+    return _route("DELETE", path, None, answered, everyone=everyone)
+
+
 def _starts(path: str, *, everyone: bool = False, denied: str = "") -> Callable[[Callable[..., Work]], View]:
     """Register `POST PATH`. Its function returns the work, which is counted against the caller's quota, then started.
 
@@ -203,6 +208,24 @@ def get_chat(caller: Caller, execution: str) -> Reply:
 def get_source(caller: Caller, execution: str, number: str) -> Reply:
     """A link to the document of a citation."""
     return chat.get_source(execution, number, caller)
+
+
+@_reads("/conversations", everyone=True)
+def get_conversations(caller: Caller) -> Reply:
+    """The caller's conversations."""
+    return chat.conversations.list(_query(), caller)
+
+
+@_reads("/conversations/{conversation}", everyone=True)
+def get_conversation(caller: Caller, conversation: str) -> Reply:
+    """The turns of a conversation."""
+    return chat.conversations.get(conversation, caller)
+
+
+@_deletes("/conversations/{conversation}", everyone=True)
+def delete_conversation(caller: Caller, conversation: str) -> Reply:
+    """Delete a conversation."""
+    return chat.conversations.delete(conversation, caller)
 
 
 @_reads("/executions")

@@ -44,6 +44,11 @@ class ChatAnswers:
         self._clock = clock
         self._sleep = sleep
 
+    @property
+    def table(self) -> AnswerTable:
+        """The API's table."""
+        return self._table
+
     def begin(self, name: str, caller: str, hours: int, *, express: bool = False) -> bool:
         """Write the row of an execution that is about to start; False if the table does not take it."""
         if not self._table.deployed:
@@ -74,7 +79,7 @@ class ChatAnswers:
 
     def looked(self, row: Row, arn: str) -> Found | None:
         """The execution of a row without an end, if a look is due and finds that it has ended."""
-        due = row.looks < len(LOOKS) and row.age >= LOOKS[row.looks]
+        due = row.looks < len(LOOKS) and (row.deleted or row.age >= LOOKS[row.looks])
         return self._look(row, arn) if due else None
 
     def _wait_for_row(self, name: str, arn: str, seconds: float, begun: bool) -> Found | None:
@@ -90,6 +95,8 @@ class ChatAnswers:
                 begun = False
             if row is not None and row.ended:
                 return row
+            if row is not None and row.deleted:
+                begun = False  # nothing will be written: the execution has to be asked
             passed = self._clock() - start
             if passed >= seconds:
                 break

@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
 from functions.chat_answers import EXPRESS_SECONDS, ChatAnswers, Found
+from functions.conversations_api import ConversationsApi
 from functions.routes import Reply, Work, check_token, guarded, read_body
 from stepguard.aws.answer_table import RUNNING, AnswerTable, Row
 from stepguard.aws.environment import operators
@@ -28,7 +29,8 @@ from stepguard.aws.objects import Objects, address_of
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
 from stepguard.guard.callers import Caller
-from stepguard.guard.errors import InvalidRequest, UnknownExecution
+from stepguard.guard.conversation import Place, check_id
+from stepguard.guard.errors import InvalidRequest, StepguardError, UnknownExecution
 from stepguard.guard.knowledge import may_read
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import GuardrailRef, Settings
@@ -65,6 +67,7 @@ class ChatApi:
         self._express = express or ExpressExecutions()
         self._settings = settings
         self._grounding = grounding
+        self.conversations = ConversationsApi(self._answers.table, settings, self._answers.table.now)
 
     def post_chat(self, body: bytes, caller: Caller) -> Work:
         """A question: 200 with the answer, 202 with the execution if it has not ended in time.
@@ -83,6 +86,10 @@ class ChatApi:
         token = question.get("client_token")
         name = execution_name(caller.id, token)
         wait_seconds = question.get("wait_seconds", WAIT_SECONDS)
+        wanted = check_id(question.get("conversation"))
+        if wanted is not None:
+            turn = self.conversations.check(request, wanted, name)
+            return Work(lambda: self._ask_in(turn, name, wait_seconds, caller), None if token is None else name)
         if token is None and self._express.deployed:
             # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
             return Work(lambda: self._run(name, request, caller))
@@ -155,6 +162,15 @@ class ChatApi:
 
         return guarded(health)
 
+    def _ask_in(self, request: Request, name: str, wait_seconds: float, caller: Caller) -> Reply:
+        """Ask as a turn of a conversation, which the table must take."""
+        request = self.conversations.begin(request, name)
+        try:
+            return self._wait(name, request, wait_seconds, caller, begun=True)
+        except StepguardError as error:
+            self.conversations.forget(request, error)
+            raise
+
     def _run(self, name: str, request: Request, caller: Caller) -> Reply:
         """Answer at once; the row is for a later GET."""
         self._answers.begin(name, request.caller, self._settings().answer_hours, express=True)
@@ -162,28 +178,35 @@ class ChatApi:
 
     def _ask(self, name: str, request: Request, wait_seconds: float, caller: Caller) -> Reply:
         begun = self._answers.begin(name, request.caller, self._settings().answer_hours)
+        return self._wait(name, request, wait_seconds, caller, begun=begun)
+
+    def _wait(self, name: str, request: Request, wait_seconds: float, caller: Caller, *, begun: bool) -> Reply:
         started = self._executions.start_or_find(name, {"request": request.to_document()})
         if isinstance(started, Execution) and started.finished:
             return self._reply(started, started.arn, caller)
         arn = started if isinstance(started, str) else started.arn
         found = self._answers.wait(name, arn, wait_seconds, begun=begun)
-        return self._accepted(arn, RUNNING) if found is None else self._reply(found, arn, caller)
+        if found is None:
+            return self._accepted(arn, RUNNING, _conversation_of(request.conversation))
+        return self._reply(found, arn, caller)
 
     def _reply(self, found: Found, arn: str, caller: Caller) -> Reply:
         """What the caller gets; `arn` is for a row that does not have it yet."""
         answer = self._answer(found, arn)
         if isinstance(found, Execution):
             arn, ended = found.arn, found.finished
+            conversation = _conversation_in(found.input)
         else:
-            arn = found.execution or arn
+            arn, conversation = found.execution or arn, _conversation_of(found.place)
             ended = found.ended or (found.express and found.age > EXPRESS_SECONDS)
         if not ended:
-            return self._accepted(arn, found.status)
+            return self._accepted(arn, found.status, conversation)
         if answer is not None:
-            return 200, {"execution": arn, "status": found.status, "answer": self._shown(answer, caller)}, {}
+            shown = self._shown(answer, caller)
+            return 200, {"execution": arn, **conversation, "status": found.status, "answer": shown}, {}
         gone = answers.unavailable(self._settings().error_message, arn)
         status = found.status if found.status != RUNNING else "TIMED_OUT"
-        return 503, {"execution": arn, "status": status, "answer": gone.to_dict()}, {}
+        return 503, {"execution": arn, **conversation, "status": status, "answer": gone.to_dict()}, {}
 
     def _answer(self, found: Found, arn: str) -> Answer | None:
         if isinstance(found, Row):
@@ -196,9 +219,20 @@ class ChatApi:
             return answer.to_dict()
         return replace(answer, text=self._settings().empty_message, citations=()).to_dict() | {"withheld": True}
 
-    def _accepted(self, arn: str, status: str) -> Reply:
+    def _accepted(self, arn: str, status: str, conversation: Mapping[str, str]) -> Reply:
         location = f"/chat/{self._express.name_of(arn) or arn.rpartition(':')[2]}"
-        return 202, {"execution": arn, "status": status}, {"Location": location, "Retry-After": "1"}
+        return 202, {"execution": arn, **conversation, "status": status}, {"Location": location, "Retry-After": "1"}
+
+
+def _conversation_of(place: Place | None) -> dict[str, str]:
+    """The member of a reply that names the conversation; none for a question alone."""
+    return {} if place is None else {"conversation": place.conversation}
+
+
+def _conversation_in(document: Mapping[str, Any]) -> dict[str, str]:
+    """The same of an execution's input."""
+    held = (document.get("request") or {}).get("conversation")
+    return {"conversation": str(held["id"])} if isinstance(held, Mapping) and "id" in held else {}
 
 
 def execution_name(caller: str, client_token: str | None) -> str:
@@ -208,7 +242,7 @@ def execution_name(caller: str, client_token: str | None) -> str:
     return "chat-" + hashlib.sha256(json.dumps([caller, client_token]).encode()).hexdigest()[:32]
 
 
-_MEMBERS = frozenset({"question", "passages", "client_token", "wait_seconds"})
+_MEMBERS = frozenset({"question", "passages", "client_token", "conversation", "wait_seconds"})
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, context_of
 from stepguard.guard.texts.citations import Citation, read_citation
+from stepguard.guard.turns import turn_of
 from stepguard.guard.verdict import Direction, Layer, Outcome
 
 CURATED = "answer"
@@ -47,6 +48,7 @@ def guard_answer(
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
+        "turn": {} if verdict.blocked else turn_of(document, request, text, answer.text),
         "answer": answer.to_document() | ({} if verdict.blocked else _citations(answer)),
     }
 

@@ -9,7 +9,8 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, expiry, refused
-from stepguard.guard.request import Kind, from_document
+from stepguard.guard.conversation import ALONE
+from stepguard.guard.request import Kind, Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Direction, Layer
 
@@ -22,7 +23,7 @@ def guard_input(
 ) -> dict[str, Any]:
     """`{request}` -> the document's `input_guard`. Raises StepguardError.
 
-    `record` is for the row of the answer: a definition cannot calculate when it expires.
+    `record` is for the item of the answer: a definition can calculate neither its key nor when it expires.
     """
     settings = settings or environment()
     request = from_document(event.get("request"))
@@ -37,7 +38,20 @@ def guard_input(
         "blocked": verdict.blocked,
         "needs_model": request.kind is not Kind.DOCUMENT,
         "needs_context": request.kind is Kind.PROMPT,
+        "has_turns": request.conversation is not None and not request.conversation.first,
         "text": verdict.text,
         "answer": refusal.to_document() if verdict.blocked else None,
-        "record": {"caller": request.caller, "expires": str(expiry(now(), settings.answer_hours))},
+        "record": _record(request, str(event.get("name", "")), settings, now()),
+    }
+
+
+def _record(request: Request, name: str, settings: Settings, now: float) -> dict[str, Any]:
+    place, conversation = request.conversation, settings.conversation
+    hours = settings.answer_hours if place is None else conversation.days * 24
+    return {
+        "caller": request.caller,
+        "expires": str(expiry(now, hours)),
+        "id": name if place is None else place.id,
+        "turn": ALONE if place is None else place.turn,
+        "turns": conversation.turns,
     }

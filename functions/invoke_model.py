@@ -9,6 +9,7 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
+from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer
@@ -16,8 +17,9 @@ from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import GUARD_INPUT
+from stepguard.guard.stages import GUARD_INPUT, INVOKE_MODEL
 from stepguard.guard.texts.citations import Cited, check_citations
+from stepguard.guard.turns import turn_of
 from stepguard.guard.verdict import Layer
 
 
@@ -51,6 +53,8 @@ def invoke_model(
             )
     ending = no_answer(completion.verdict, request.kind, settings)
     cited = _cited(completion, question)
+    judged = document | {INVOKE_MODEL.key: completion.verdict.to_dict()}
+    unknown = ending is not None and ending.answer.outcome is AnswerOutcome.DONT_KNOW
     return {
         **completion.verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
@@ -64,6 +68,7 @@ def invoke_model(
         },
         "stop_reason": completion.stop_reason,
         "tokens": dict(completion.tokens),
+        "turn": turn_of(judged, request, *[ending.answer.text] * 2) if ending is not None and unknown else {},
         "answer": None if ending is None else ending.answer.to_document(),
         "no_answer": None if ending is None else ending.to_dict(),
     }

@@ -19,6 +19,7 @@ from stepguard.guard.errors import (
     QuotaExceeded,
     StepguardError,
     Throttled,
+    UnknownConversation,
     UnknownExecution,
 )
 from stepguard.guard.request import check_unicode
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
     (InvalidRequest, 400, "InvalidRequest"),
     (OperatorsOnly, 403, "OperatorsOnly"),
     (UnknownExecution, 404, "UnknownExecution"),
+    (UnknownConversation, 404, "UnknownConversation"),
     (Conflict, 409, "Conflict"),
     (Throttled, 429, "Throttled"),
     (QuotaExceeded, 429, "QuotaExceeded"),

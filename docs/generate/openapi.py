@@ -11,7 +11,7 @@ import yaml
 
 from app import app
 from docs.generate import schemas
-from functions import evaluations_api, executions_api, paging
+from functions import conversations_api, evaluations_api, executions_api, paging
 from stepguard.guard.stages import STAGES
 from stepguard.trace.listing import OUTCOMES
 
@@ -58,13 +58,20 @@ _EVENTS = [
     _query("after", _count(25_000, 0), "Number of events to leave out."),
     _query("limit", _count(executions_api.EVENTS, executions_api.EVENTS), "The most events to return."),
 ]
+_LIST = [
+    _query("limit", _count(conversations_api.MOST_LISTED, conversations_api.LISTED), "The most entries to return."),
+    _query("cursor", {"type": "string"}, "`cursor` of the page before."),
+]
 _COMPARE = _query("compare", {"type": "string"}, "Another execution, to add a comparison with it.")
 
 # Method and path -> query parameters, schema of the body, success replies (status -> schema), error statuses.
 OPERATIONS: dict[str, tuple[list[Schema], str | None, dict[int, str], tuple[int, ...]]] = {
-    "POST /chat": ([], "Question", {200: "Reply", 202: "Running", 503: "Reply"}, (400, 409, 429, 500)),
+    "POST /chat": ([], "Question", {200: "Reply", 202: "Running", 503: "Reply"}, (400, 404, 409, 429, 500)),
     "GET /chat/{execution}": ([], None, {200: "Reply", 202: "Running", 503: "Reply"}, (400, 404, 429, 500)),
     "GET /chat/{execution}/citations/{number}/link": ([], None, {200: "Link"}, (400, 404, 429, 500, 503)),
+    "GET /conversations": (_LIST, None, {200: "Conversations"}, (400, 429, 500, 503)),
+    "GET /conversations/{conversation}": ([], None, {200: "Conversation"}, (400, 404, 429, 500, 503)),
+    "DELETE /conversations/{conversation}": ([], None, {200: "Deleted"}, (400, 404, 429, 500, 503)),
     "GET /executions": (_SEARCH, None, {200: "Executions"}, (400, 403, 429, 500, 503)),
     "GET /executions/{execution}": ([_COMPARE, _REDACT], None, {200: "Trace"}, (400, 403, 404, 429, 500, 503)),
     "GET /executions/{execution}/events": (_EVENTS, None, {200: "Events"}, (400, 403, 404, 429, 500, 503)),

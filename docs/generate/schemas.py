@@ -50,6 +50,11 @@ SCHEMAS: dict[str, Schema] = {
                     ("id", "text"),
                 ),
             },
+            "conversation": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                "description": "`new`, or the id of a conversation of the caller; absent: a question alone.",
+            },
             "client_token": _TOKEN,
             "wait_seconds": {"type": "number", "minimum": 0, "maximum": WAIT_SECONDS, "default": WAIT_SECONDS},
         },
@@ -87,13 +92,45 @@ SCHEMAS: dict[str, Schema] = {
         "description": "The answer; with 503 it is the error message. An error before the start has `error` instead.",
         "anyOf": [
             _object(
-                {"execution": TEXT, "status": TEXT, "answer": {"$ref": "#/components/schemas/Answer"}},
+                {
+                    "execution": TEXT,
+                    "conversation": TEXT,
+                    "status": TEXT,
+                    "answer": {"$ref": "#/components/schemas/Answer"},
+                },
                 ("execution", "status", "answer"),
             ),
             {"$ref": "#/components/schemas/Error"},
         ],
     },
-    "Running": _object({"execution": TEXT, "status": TEXT}, ("execution", "status")),
+    "Running": _object({"execution": TEXT, "conversation": TEXT, "status": TEXT}, ("execution", "status")),
+    "Conversations": _object(
+        {
+            "conversations": _list(_object({"id": TEXT, "at": TEXT}, ("id", "at"))),
+            "more": {"type": "boolean"},
+            "cursor": {"type": ["string", "null"]},
+        },
+        ("conversations", "more", "cursor"),
+    ),
+    "Conversation": _object(
+        {
+            "id": TEXT,
+            "turns": _list(
+                _object(
+                    {
+                        "question": {"type": ["string", "null"]},
+                        "answer": {"type": ["string", "null"]},
+                        "outcome": {"type": ["string", "null"], "description": "null while the execution runs."},
+                        "at": TEXT,
+                        "execution": TEXT,
+                    },
+                    ("question", "answer", "outcome", "at", "execution"),
+                )
+            ),
+        },
+        ("id", "turns"),
+    ),
+    "Deleted": _object({"id": TEXT, "deleted": {"const": True}}, ("id", "deleted")),
     "Executions": _object({"executions": _list(OBJECT), **_PAGE}, ("executions", *_PAGE)),
     "Trace": OBJECT | {"description": "The trace of an execution, as in docs/use/debugging.md."},
     "Events": _object(

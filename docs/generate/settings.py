@@ -55,6 +55,9 @@ MEANINGS = {
     "EXPRESS_STATE_MACHINE_ARN": "its EXPRESS twin: `POST /chat` then answers synchronously",
     "CHAT_OPERATORS": "Cognito groups and whole IAM ARNs, separated by commas, that may read every execution",
     "ANSWER_HOURS": "hours that `ANSWER_TABLE` keeps an answer",
+    "CONVERSATIONS": "`yes` where the definition has the box that loads the turns of a conversation",
+    "CONVERSATION_DAYS": "days that `ANSWER_TABLE` keeps a conversation after its last turn",
+    "LLM_CHAT_HISTORY_MAX_MESSAGES": "earlier turns of a conversation that a question can refer to, 1 to 12",
     "ANSWER_TABLE": "DynamoDB table from which the API reads answers; without it the API asks DescribeExecution",
     "CALLER_TABLE": "DynamoDB table that counts what each caller starts; without it there is no quota",
     "CALLER_QUESTIONS_PER_MINUTE": "a caller's quota of a minute, with `CALLER_TABLE`",
@@ -115,6 +118,8 @@ def defaults() -> dict[str, str]:
         "KNOWLEDGE_BASE_SEARCH_TYPE": str(read.knowledge.search),
         "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS": str(read.knowledge.results),
         "KNOWLEDGE_ONLY": "yes" if read.knowledge.only else "no",
+        "CONVERSATION_DAYS": str(read.conversation.days),
+        "LLM_CHAT_HISTORY_MAX_MESSAGES": str(read.conversation.turns),
         **{variable: f"{getattr(Limits(), name):g}" for name, variable in VARIABLES.items() if name == "cost"},
         **{variable: f"{getattr(Limits(), name)}" for name, variable in VARIABLES.items() if name != "cost"},
     }

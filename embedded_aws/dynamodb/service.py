@@ -1,22 +1,26 @@
 """DynamoDB over HTTP for the tables of the state folder; moto serves every other table, in memory.
 
-It has what the product calls: reading, writing, updating and deleting one item. Anything else is refused by name.
+It has what the product calls: reading, writing, updating and deleting one item, and reading the items of one partition.
+Anything else is refused by name.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from embedded_aws.dynamodb.expressions import Expression
-from embedded_aws.dynamodb.tables import Item, Table, Tables
+from embedded_aws.dynamodb.tables import BETWEEN, Item, Table, Tables
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, JsonService, Quotas, ServiceError
 from embedded_aws.wire.quotas import UNLIMITED
 
 ITEM_BYTES = 400 * 1024
 KEY_BYTES = 2048
+SORT_KEY_BYTES = 1024
+PAGE_BYTES = 1024 * 1024
 _COMMON = frozenset({"TableName", "ExpressionAttributeNames", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"})
 _WRITE = _COMMON | {
     "ConditionExpression",
@@ -57,7 +61,8 @@ class TableBackend:
         """The table, which always exists."""
         table = self._table(params, frozenset({"TableName"}))
         arn = self._account.arn("dynamodb", f"table/{table.name}")
-        keys = [{"AttributeName": table.key, "KeyType": "HASH"}]
+        kinds = zip(table.keys, ("HASH", "RANGE"), strict=False)
+        keys = [{"AttributeName": name, "KeyType": kind} for name, kind in kinds]
         return {"Table": {"TableName": table.name, "TableArn": arn, "TableStatus": "ACTIVE", "KeySchema": keys}}
 
     def get_item(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +79,7 @@ class TableBackend:
     def put_item(self, params: dict[str, Any]) -> dict[str, Any]:
         """Write an item whole."""
         table = self._table(params, _WRITE | {"Item"})
-        key = _key(table, {name: value for name, value in params["Item"].items() if name == table.key})
+        key = _key(table, {name: value for name, value in params["Item"].items() if name in table.keys})
         return self._write(table, key, params, lambda before: params["Item"])
 
     def update_item(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -85,9 +90,10 @@ class TableBackend:
         def updated(before: Item | None) -> Item:
             held = before or params["Key"]
             after = _expression(params, "UpdateExpression").applied(held) if "UpdateExpression" in params else held
-            if after.get(table.key) != params["Key"][table.key]:
-                problem = f"Cannot update attribute {table.key}. This attribute is part of the key"
-                raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}")
+            for name in table.keys:
+                if after.get(name) != params["Key"][name]:
+                    problem = f"Cannot update attribute {name}. This attribute is part of the key"
+                    raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}")
             return dict(after)
 
         return self._write(table, key, params, updated)
@@ -96,6 +102,24 @@ class TableBackend:
         """Delete an item; a missing one is no error."""
         table = self._table(params, _WRITE | {"Key"})
         return self._write(table, _key(table, params["Key"]), params, lambda before: None)
+
+    def query(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The items of one partition by their sort keys, at most `Limit` and 1 MB of them; every read is consistent."""
+        known = {"KeyConditionExpression", "ExpressionAttributeValues", "ScanIndexForward", "Limit", "ConsistentRead"}
+        table = self._table(params, _COMMON | known | {"ProjectionExpression"})
+        partition, condition = _range(table, params)
+        items = [item for item in self._tables.partition(table, partition) if condition.holds(item)]
+        if not params.get("ScanIndexForward", True):
+            items.reverse()
+        page = _page(items, params.get("Limit"))
+        found: dict[str, Any] = {"Items": page, "Count": len(page), "ScannedCount": len(page)}
+        if "ProjectionExpression" in params:
+            wanted = _expression(params, "ProjectionExpression").names()
+            found["Items"] = [{name: item[name] for name in wanted if name in item} for item in page]
+        # As in DynamoDB, a page that ends at its limit does not know whether it was the last one.
+        if len(page) < len(items) or (page and len(page) == params.get("Limit")):
+            found["LastEvaluatedKey"] = {name: page[-1][name] for name in table.keys}
+        return found
 
     def _table(self, params: Mapping[str, Any], known: frozenset[str]) -> Table:
         if unknown := sorted(set(params) - known):
@@ -140,13 +164,53 @@ def _expression(params: Mapping[str, Any], name: str) -> Expression:
 
 
 def _key(table: Table, key: Mapping[str, Any]) -> str:
-    value = key.get(table.key, {}).get("S")
-    if set(key) != {table.key} or not value:
+    values = [key.get(name, {}).get("S") for name in table.keys]
+    if set(key) != set(table.keys) or not all(values):
         raise ServiceError("ValidationException", "The provided key element does not match the schema", 400)
-    if len(value.encode()) > KEY_BYTES:
-        problem = f"Size of hashkey has exceeded the maximum size limit of{KEY_BYTES} bytes"
-        raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}", 400)
-    return str(value)
+    for value, kind, most in zip(values, ("hashkey", "rangekey"), (KEY_BYTES, SORT_KEY_BYTES), strict=False):
+        if len(value.encode()) > most:
+            problem = f"Size of {kind} has exceeded the maximum size limit of{most} bytes"
+            raise ServiceError("ValidationException", f"One or more parameter values were invalid: {problem}", 400)
+    return _joined(table, *map(str, values))
+
+
+def _joined(table: Table, partition: str, *sort: str) -> str:
+    if table.sort is not None and BETWEEN in partition:
+        raise ServiceError("ValidationException", "The embedded DynamoDB takes no partition key with a NUL.", 400)
+    return BETWEEN.join((partition, *sort))
+
+
+_SORT_CONDITION = r"\s+AND\s+([#\w]+)\s*(?:=|<=?|>=?)\s*:\w+"
+_KEY_CONDITION = re.compile(rf"\s*([#\w]+)\s*=\s*(:\w+)(?:{_SORT_CONDITION})?\s*", re.IGNORECASE)
+
+
+def _range(table: Table, params: Mapping[str, Any]) -> tuple[str, Expression]:
+    """The partition of a Query, and the condition on its items."""
+    text = str(params.get("KeyConditionExpression", ""))
+    found = _KEY_CONDITION.fullmatch(text)
+    if found is None or table.sort is None:
+        problem = f"The embedded DynamoDB does not read the key condition {text!r}."
+        raise ServiceError("ValidationException", problem, 400)
+    names = params.get("ExpressionAttributeNames", {})
+    given = tuple(names.get(name, name) for name in (found[1], found[3]) if name)
+    if given != table.keys[: len(given)]:
+        raise ServiceError("ValidationException", "Query condition missed key schema element", 400)
+    condition = _expression(params, "KeyConditionExpression")
+    value = params.get("ExpressionAttributeValues", {}).get(found[2], {}).get("S")
+    if not value:
+        raise ServiceError("ValidationException", "The provided key element does not match the schema", 400)
+    return _joined(table, value).partition(BETWEEN)[0], condition
+
+
+def _page(items: list[Item], limit: int | None) -> list[Item]:
+    page: list[Item] = []
+    size = 0
+    for item in items[:limit]:
+        page.append(item)
+        size += sum(len(name.encode()) + _size(value) for name, value in item.items())
+        if size >= PAGE_BYTES:
+            break
+    return page
 
 
 def _check_item(item: Item) -> None:

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,24 @@ CREATE INDEX IF NOT EXISTS items_by_expiry ON items (expires) WHERE expires IS N
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `key` is its partition key, a string, and `expires` the attribute of its time to live, in seconds."""
+    """A table; `key` is its partition key, a string, and `expires` the attribute of its time to live, in seconds.
+
+    `sort` is its sort key, a string too; a table may have none.
+    """
 
     name: str
     key: str
     expires: str
+    sort: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The attributes of its primary key."""
+        return (self.key,) if self.sort is None else (self.key, self.sort)
+
+
+BETWEEN = "\0"
+"""What separates the partition key from the sort key in the file; no partition key of such a table contains it."""
 
 
 class Tables:
@@ -59,6 +72,19 @@ class Tables:
         """The item with this key."""
         with self._lock:
             return self._read(table, key)
+
+    def partition(self, table: Table, key: str) -> Iterator[Item]:
+        """The items with this partition key, in the order of their sort keys."""
+        begin = key + BETWEEN
+        with self._lock:
+            try:
+                rows = self._database.execute(
+                    "SELECT item FROM items WHERE name = ? AND key >= ? AND key < ? ORDER BY key",
+                    (table.name, begin, key + "\x01"),
+                ).fetchall()
+            except sqlite3.ProgrammingError:  # closed: the process ends
+                rows = []
+        return (dict(json.loads(row[0])) for row in rows)
 
     def change(self, table: Table, key: str, change: Callable[[Item | None], Item | None]) -> tuple[Any, Any]:
         """Replace an item by what `change` makes of it, None for no item; an exception leaves it as it was.

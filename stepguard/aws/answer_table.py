@@ -1,5 +1,7 @@
 """The table from which the API reads answers: one row for each chat, kept for some hours.
 
+The answer to a question of a conversation is in the item of its turn, and the row names the place of that item.
+
 The API writes a row when it starts an execution; the states RecordAnswer, RecordDontKnow and RecordFailure of
 statemachine/chat.asl.json write how it ended. An execution that timed out or was aborted has no state left to write it:
 for these, and while the table fails, the API asks DescribeExecution, whose quota is narrow, a few times.
@@ -8,18 +10,16 @@ for these, and while the table fails, the API asks DescribeExecution, whose quot
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.executions import Execution
+from stepguard.aws.rows import Rows
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
+from stepguard.guard.conversation import ALONE, Place, turns_key
 
 RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
 
@@ -28,7 +28,8 @@ RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
 class Row:
     """One row. `answer` is there when the execution has succeeded; `age` is in seconds.
 
-    `looks` is how often the API has asked DescribeExecution.
+    `looks` is how often the API has asked DescribeExecution. `place` is that of a conversation's turn; of a `deleted`
+    one only the execution knows the answer.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Row:
     age: float = 0.0
     express: bool = False
     looks: int = 0
+    place: Place | None = None
+    deleted: bool = False
 
     @property
     def ended(self) -> bool:
@@ -50,57 +53,64 @@ class AnswerTable:
     """The rows of the table ANSWER_TABLE; a deployment without it has none. `now` is in seconds since 1970."""
 
     def __init__(self, dynamodb: Any = None, now: Callable[[], float] = time.time, table: str | None = None) -> None:
-        self._client = dynamodb
+        self._rows = Rows(dynamodb, table)
         self._now = now
-        self._table = table
+
+    @property
+    def rows(self) -> Rows:
+        """The items of the table."""
+        return self._rows
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The time in seconds since 1970."""
+        return self._now
 
     @property
     def deployed(self) -> bool:
         """Whether there is a table."""
-        return bool(self._name)
+        return self._rows.deployed
 
-    @property
-    def _name(self) -> str:
-        return self._table if self._table is not None else os.environ.get("ANSWER_TABLE", "")
+    def begin(self, name: str, caller: str, hours: int, *, express: bool = False, place: Place | None = None) -> bool:
+        """Write the row of an execution that is about to start; a row that is there stays, which is False.
 
-    @property
-    def _dynamodb(self) -> Any:
-        return self._client or client("dynamodb")
-
-    def begin(self, name: str, caller: str, hours: int, *, express: bool = False) -> None:
-        """Write the row of an execution that is about to start; a row that is there stays. Raises StepguardError."""
+        Raises StepguardError.
+        """
         now = self._now()
-        item = {
-            "id": {"S": name},
+        item: dict[str, Any] = {
             "caller": {"S": caller},
             "status": {"S": RUNNING},
             "started": {"N": str(int(now))},
             "expires": {"N": str(answers.expiry(now, hours))},
             "express": {"BOOL": express},
         }
-        self._write(
-            "put_item",
-            Item=item,
-            ConditionExpression="attribute_not_exists(id) OR expires < :now",
-            ExpressionAttributeValues={":now": {"N": str(int(now))}},
-        )
+        if place is not None:
+            item |= {"conversation": {"S": place.conversation}, "place": {"S": place.turn}}
+        absent = "attribute_not_exists(id) OR expires < :now"
+        return self._rows.put(name, ALONE, item, absent, now={"N": str(int(now))})
 
     def read(self, name: str) -> Row | None:
         """The row of an execution, as last written; None if there is none or it has expired. Raises StepguardError."""
-        with aws_errors("GetItem"):
-            item = self._dynamodb.get_item(TableName=self._name, Key={"id": {"S": name}}, ConsistentRead=True).get(
-                "Item"
-            )
+        row = self._read(name, name, ALONE)
+        if row is None or row.place is None or row.ended:
+            return row
+        turn = self._read(name, row.place.id, row.place.turn)
+        if turn is None or turn.deleted:
+            return replace(row, deleted=True)
+        return replace(turn, place=row.place, age=row.age, looks=row.looks)
+
+    def _read(self, name: str, key: str, turn: str) -> Row | None:
+        item = self._rows.get(key, turn)
         if item is None:
             return None
-        values = {key: next(iter(value.values())) for key, value in item.items()}
+        values = {attribute: next(iter(value.values())) for attribute, value in item.items()}
         now = self._now()
         # DynamoDB deletes expired rows within days.
         return None if float(values.get("expires", 0)) <= now else _row(name, values, now)
 
     def look(self, row: Row) -> bool:
         """Count a call of DescribeExecution; False if another request has just counted one. Raises StepguardError."""
-        return self._update(
+        return self._rows.update(
             row.name,
             "SET looks = :next",
             "attribute_exists(id) AND (attribute_not_exists(looks) OR looks = :looks)",
@@ -124,30 +134,7 @@ class AnswerTable:
             names |= {"#text": "text", "#source": "source"}
             update += ", #text = :text, outcome = :outcome, #source = :source, got_hits = :got_hits"
             update += ", citations = :citations, verdicts = :verdicts"
-        self._update(row.name, update, "attribute_exists(id)", values, names)
-
-    def _update(
-        self, name: str, update: str, condition: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
-    ) -> bool:
-        aliases = {"ExpressionAttributeNames": names} if names else {}
-        return self._write(
-            "update_item",
-            Key={"id": {"S": name}},
-            UpdateExpression=update,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            **aliases,
-        )
-
-    def _write(self, operation: str, **request: Any) -> bool:
-        with aws_errors("UpdateItem" if operation == "update_item" else "PutItem"):
-            try:
-                getattr(self._dynamodb, operation)(TableName=self._name, **request)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
-                return False
-        return True
+        self._rows.update(row.name, update, "attribute_exists(id)", values, names)
 
 
 def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
@@ -160,6 +147,8 @@ def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
         age=now - float(values.get("started", now)),
         express=bool(values.get("express", False)),
         looks=int(values.get("looks", 0)),
+        place=_place(values),
+        deleted=bool(values.get("deleted", False)),
     )
     if row.status != SUCCEEDED:
         return row
@@ -171,6 +160,13 @@ def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
         # Not an answer: the execution has to be asked.
         return replace(row, status=RUNNING)
     return replace(row, answer=answer)
+
+
+def _place(values: Mapping[str, Any]) -> Place | None:
+    if "place" not in values:
+        return None
+    conversation = str(values["conversation"])
+    return Place(conversation, turns_key(str(values["caller"]), conversation), str(values["place"]))
 
 
 def _verdict_item(verdict: Mapping[str, Any]) -> dict[str, Any]:

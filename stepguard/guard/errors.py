@@ -35,6 +35,10 @@ class UnknownExecution(StepguardError):
     """No execution of this name belongs to the state machine."""
 
 
+class UnknownConversation(StepguardError):
+    """There is no such conversation of this caller."""
+
+
 class AccessDenied(StepguardError):
     """The role or the credentials may not make the call. Never retried."""
 

@@ -1,7 +1,7 @@
 """The execution document's `request`: the input of the workflow, and its limits.
 
-`{kind, text, passages?, query?, completion?, guardrails?, caller}`. `prompt` is answered by the model; a `document`
-is only screened; a `response` is a given `completion` to a `query`, checked with its `passages`.
+`{kind, text, passages?, query?, completion?, conversation?, guardrails?, caller}`. `prompt` is answered by the model; a
+`document` is only screened; a `response` is a given `completion` to a `query`, checked with its `passages`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from stepguard.guard.callers import Caller
+from stepguard.guard.conversation import Place, read_place
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
@@ -63,6 +64,7 @@ class Request:
     guardrails: Mapping[str, Any] | None = field(default=None)
     groups: tuple[str, ...] = ()
     tenant: str | None = None
+    conversation: Place | None = None
 
     @property
     def question(self) -> Question:
@@ -84,7 +86,13 @@ class Request:
         document: dict[str, Any] = {"kind": str(self.kind), "text": self.text, "caller": self._caller()}
         if self.passages:
             document["passages"] = [{"id": passage.id, "text": passage.text} for passage in self.passages]
-        optional = {"query": self.query, "completion": self.completion, "guardrails": self.guardrails}
+        place = None if self.conversation is None else self.conversation.to_document()
+        optional = {
+            "query": self.query,
+            "completion": self.completion,
+            "conversation": place,
+            "guardrails": self.guardrails,
+        }
         return document | {name: value for name, value in optional.items() if value is not None}
 
     def _caller(self) -> str | dict[str, Any]:
@@ -119,6 +127,7 @@ def from_document(document: object) -> Request:
         guardrails=_guardrails(document.get("guardrails")),
         groups=tuple(sorted(caller.groups)),
         tenant=caller.tenant,
+        conversation=read_place(caller.id, document.get("conversation")),
     )
     check_size(request)
     return request
@@ -161,7 +170,7 @@ def passages_of(value: object) -> tuple[Passage, ...]:
 
 def check_size(request: Request, beside: int = 0) -> None:
     """Raise InvalidRequest when the request, with so many bytes beside it, would not fit the states of the workflow."""
-    size = json_bytes(request.to_document()) + beside
+    size = json_bytes(request.to_document()) + beside + (CONVERSATION_BYTES if request.conversation else 0)
     most, why = STATE_BYTES, "its texts count once for each copy"
     if request.kind is Kind.PROMPT:
         size, most, why = size + json_bytes(request.text), REQUEST_BYTES, "the question counts twice"

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from stepguard.guard.bedrock_names import REASONING_FINDINGS
+from stepguard.guard.conversation import NO_CONVERSATION, ConversationSettings, read_conversation
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
 from stepguard.guard.verdict import Layer
@@ -141,6 +142,7 @@ class Settings:
     error_message: str = ERRORMESSAGE
     unguarded: bool = False
     answer_hours: int = ANSWER_HOURS
+    conversation: ConversationSettings = NO_CONVERSATION
     reasoning_blocks: frozenset[str] = frozenset()
     knowledge: KnowledgeSettings = NO_KNOWLEDGE
     passage_guardrail: GuardrailRef | None = None
@@ -197,6 +199,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
+        conversation=read_conversation(environment),
         answer_hours=_hours("ANSWER_HOURS", _text(environment, "ANSWER_HOURS", str(ANSWER_HOURS))),
         reasoning_blocks=_reasoning_blocks(environment),
         knowledge=_knowledge(environment),

@@ -50,6 +50,8 @@ GUARD_INPUT = Stage("input_guard", "GuardInput", Layer.PREPROCESS, "input")
 INVOKE_MODEL = Stage("model", "InvokeModel", Layer.MODEL, "model")
 GUARD_ANSWER = Stage("answer_guard", "GuardAnswer", Layer.POSTPROCESS, "answer")
 
+REWRITE_QUESTION = Part("rewrite", "RewriteQuestion", "rewriting")
+GUARD_REWRITE = Part("rewrite_guard", "GuardRewrite", "rewritten")
 FIND_ANSWER = Part("found", "FindAnswer", "curated")
 RETRIEVE_PASSAGES = Part("passages", "RetrievePassages", "retrieval")
 GUARD_PASSAGES = Part("passage_guard", "GuardPassages", "passages")

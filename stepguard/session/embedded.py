@@ -153,7 +153,7 @@ def _start(
             site=site,
             patience=patience,
             buckets=(EVALUATION_BUCKET, KNOWLEDGE_BUCKET),
-            tables=(Table(ANSWERS, "id", "expires"),),
+            tables=(Table(ANSWERS, "id", "expires", "turn"),),
             recover=recover,
             moto_api=moto_api,
             rates=rates,

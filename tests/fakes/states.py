@@ -18,7 +18,7 @@ ANSWER = {"text": "Diabetes has several causes.", "outcome": "answered", "source
 class FakeStates:
     """The executions of one state machine. `looks` is how often DescribeExecution says RUNNING first.
 
-    `look_errors` are raised by the next calls of DescribeExecution.
+    `look_errors` are raised by the next calls of DescribeExecution, `start_errors` by those of StartExecution.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class FakeStates:
         self.error = error
         self.cause = cause
         self.look_errors: list[Exception] = []
+        self.start_errors: list[Exception] = []
         self.fake = FakeClient("stepfunctions", start_execution=self._start, describe_execution=self._describe)
 
     @property
@@ -50,6 +51,8 @@ class FakeStates:
         return [document["request"]["text"] for document in self.inputs.values()]
 
     def _start(self, request: Request) -> Mapping[str, Any]:
+        if self.start_errors:
+            raise self.start_errors.pop(0)
         arn = f"{MACHINE.replace(':stateMachine:', ':execution:')}:{request['name']}"
         if arn in self.inputs:
             raise client_error("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from embedded_aws.dynamodb import Table, Tables
 from embedded_aws.dynamodb.service import TableBackend
+from embedded_aws.dynamodb.tables import BETWEEN
 from embedded_aws.wire import Account, ServiceError
 from stepguard.aws.answer_table import AnswerTable
+from stepguard.guard.conversation import ALONE
 from stepguard.project.folder import ANSWERS
 from tests.fakes.aws import FakeClient, Request, client_error
 from tests.fakes.states import MACHINE
@@ -30,12 +34,14 @@ class FakeTable:
         self.now = now
         self.errors: list[Exception] = []
         self.before: Callable[[], None] = lambda: None
-        self._table = Table(ANSWERS, "id", "expires")
+        self._table = Table(ANSWERS, "id", "expires", "turn")
         folder = TemporaryDirectory()
-        self._tables = Tables(Path(folder.name) / "dynamodb.sqlite3", [self._table], lambda: now)
+        self._file = Path(folder.name) / "dynamodb.sqlite3"
+        self._tables = Tables(self._file, [self._table], lambda: now)
         weakref.finalize(self, _remove, self._tables, folder)
         backend = TableBackend(self._tables, Account())
-        operations = {name: self._operation(getattr(backend, name)) for name in ("get_item", "put_item", "update_item")}
+        names = ("get_item", "put_item", "update_item", "delete_item", "query")
+        operations = {name: self._operation(getattr(backend, name)) for name in names}
         self.fake = FakeClient("dynamodb", **operations)
 
     @property
@@ -50,7 +56,7 @@ class FakeTable:
 
     def item(self, name: str) -> dict[str, Any] | None:
         """A row as it is stored, with plain values."""
-        item = self._tables.get(self._table, name)
+        item = self._tables.get(self._table, _key(name))
         return None if item is None else {key: next(iter(value.values())) for key, value in item.items()}
 
     def record(self, name: str, answer: Mapping[str, Any], *verdicts: Mapping[str, Any], caller: str = "me") -> None:
@@ -76,10 +82,16 @@ class FakeTable:
             expires={"N": str(int(self.now) + 86_400)},
         )
 
-    def write(self, name: str, **values: Any) -> None:
-        """Change a row, or write one."""
-        found = {"id": {"S": name}} | (self._tables.get(self._table, name) or {})
-        self._tables.change(self._table, name, lambda before: found | values)
+    def write(self, name: str, turn: str = ALONE, **values: Any) -> None:
+        """Change an item, or write one: a chat's row, or that of a turn."""
+        key = _key(name, turn)
+        found = {"id": {"S": name}, "turn": {"S": turn}} | (self._tables.get(self._table, key) or {})
+        self._tables.change(self._table, key, lambda before: found | values)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every item, in DynamoDB's form."""
+        with closing(sqlite3.connect(self._file)) as database:
+            return [json.loads(item) for (item,) in database.execute("SELECT item FROM items ORDER BY key")]
 
     def _operation(self, method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Mapping[str, Any]]:
         def call(request: Request) -> Mapping[str, Any]:
@@ -92,6 +104,10 @@ class FakeTable:
                 raise client_error(error.code, error.message) from None
 
         return call
+
+
+def _key(name: str, turn: str = ALONE) -> str:
+    return f"{name}{BETWEEN}{turn}"
 
 
 def _remove(tables: Tables, folder: TemporaryDirectory[str]) -> None:

@@ -34,8 +34,10 @@ ACTIONS = {
     | KEY
     | {
         "bedrock:GetGuardrail",  # the names of the guardrails in a trace
+        "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
+        "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:GetObject",  # a run's results, also through the links that it signs
         "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
@@ -333,7 +335,10 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
         if "AnswerTable.Arn" in set(resources(statement["Resource"]))
         for action in statement["Action"]
     }
-    writes = {("ApiHandlerRole", f"dynamodb:{action}") for action in ("GetItem", "PutItem", "UpdateItem")}
+    writes = {
+        ("ApiHandlerRole", f"dynamodb:{action}")
+        for action in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+    }
     assert allowed == writes | {("ChatStateMachineRole", "dynamodb:UpdateItem")}
     assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
         "AnswerTable.Arn",

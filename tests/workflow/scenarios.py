@@ -123,7 +123,7 @@ INPUT = {
     "findings": [],
     "text_units": {},
     "answer": None,
-    "record": {"caller": "test", "expires": "1796000000"},
+    "record": {"caller": "test", "expires": "1796000000", "id": "x", "turn": "-", "turns": 12},
 }
 MODEL = {
     "outcome": "passed",

@@ -63,6 +63,7 @@ def test_the_row_of_a_start_has_no_question() -> None:
     row = chats.table.item(chats.name)
     assert row == {
         "id": chats.name,
+        "turn": "-",
         "caller": "me",
         "status": "RUNNING",
         "started": str(int(chats.begin)),

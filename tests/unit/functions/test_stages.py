@@ -37,7 +37,7 @@ STAGE: dict[str, Any] = {"outcome": "passed", "findings": [], "text": "An answer
 def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], needs_model: bool, looked_at: str) -> None:
     """The question, the document, or the query of a response; only a document needs no model layer."""
     guardrails, runtime = guard(passed(units=2))
-    result = guard_input({"request": request_}, SETTINGS, guardrails, lambda: 1_000.7)
+    result = guard_input({"name": "chat-1", "request": request_}, SETTINGS, guardrails, lambda: 1_000.7)
 
     (body,) = runtime.bodies("apply_guardrail")
     assert (body["source"], body["content"]) == ("INPUT", [{"text": {"text": looked_at}}])
@@ -52,7 +52,14 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "needs_context": request_["kind"] == "prompt",
         "text": looked_at,
         "answer": None,
-        "record": {"caller": request_["caller"], "expires": str(1_000 + 24 * 3600)},
+        "has_turns": False,
+        "record": {
+            "caller": request_["caller"],
+            "expires": str(1_000 + 24 * 3600),
+            "id": "chat-1",
+            "turn": "-",
+            "turns": 12,
+        },
     }
 
 

@@ -1,0 +1,215 @@
+"""Conversations: their ids, the places of their turns in the table, and what of a turn is kept.
+
+A turn is kept only as the layers left it: the masked question and the delivered answer. A blocked one leaves its
+execution, its outcome and its time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stepguard.guard.errors import ConfigurationError, InvalidRequest
+
+NEW = "new"
+"""What a caller sends instead of an id to begin a conversation."""
+
+MOST_TURNS = 12
+"""The most earlier turns that one question can refer to."""
+
+TEXT_CHARACTERS = 2_000
+TEXT_BYTES = 4_000
+"""A kept question or answer is cut to so many characters and bytes of JSON: 12 turns are read in one state."""
+
+BYTES = 24_000
+"""The turns that a model gets are at most so many bytes of JSON; the oldest are left out."""
+
+ALONE = "-"
+"""The sort key of an item that is no turn: the answer to a question alone, or a conversation itself."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+CONVERSATIONS = "CONVERSATIONS"
+"""`yes` where the deployed definition loads the turns of a conversation."""
+
+DAYS = 30
+MOST_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSettings:
+    """Whether there are conversations, the days that they are kept after their last turn, and the turns that a question
+    can refer to."""
+
+    on: bool = False
+    days: int = DAYS
+    turns: int = MOST_TURNS
+
+
+NO_CONVERSATION = ConversationSettings()
+
+
+def read_conversation(environment: Mapping[str, str]) -> ConversationSettings:
+    """The settings from environment variables. Raises ConfigurationError that names the variable."""
+    return ConversationSettings(
+        (environment.get(CONVERSATIONS) or "no").strip().lower() == "yes",
+        _number(environment, "CONVERSATION_DAYS", DAYS, MOST_DAYS),
+        _number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, otherwise: int, most: int) -> int:
+    text = environment.get(name, "").strip() or str(otherwise)
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from 1 to {most}.")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a turn is kept: the conversation's id, the item's partition and sort key.
+
+    A `first` turn has none before it.
+    """
+
+    conversation: str
+    id: str
+    turn: str
+    first: bool = False
+
+    @property
+    def at(self) -> str:
+        """When the question came, ISO 8601."""
+        return self.turn.partition("#")[0]
+
+    def to_document(self) -> dict[str, Any]:
+        """The `conversation` of an execution's request. The partition is made again from the caller."""
+        return {"id": self.conversation, "turn": self.turn, "first": self.first}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn as it is kept. Texts are None where the turn was blocked, or has not ended."""
+
+    at: str
+    execution: str
+    outcome: str | None
+    question: str | None = None
+    answer: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The turn as a caller reads it."""
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "outcome": self.outcome,
+            "at": self.at,
+            "execution": self.execution,
+        }
+
+
+def new_id(execution: str) -> str:
+    """The id of the conversation that an execution begins: the same for the same execution's name."""
+    return "conv-" + hashlib.sha256(execution.encode()).hexdigest()[:32]
+
+
+def check_id(value: object) -> str | None:
+    """Read a request's `conversation`. Raises InvalidRequest."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise InvalidRequest(f"'conversation' must be \"{NEW}\" or the id of a conversation.")
+    return value
+
+
+def place_of(caller: str, conversation: str, started: float, execution: str, *, first: bool = False) -> Place:
+    """The place of a turn that begins now. `started` is in seconds since 1970."""
+    at = datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Place(conversation, turns_key(caller, conversation), f"{at}#{execution}", first)
+
+
+def turns_key(caller: str, conversation: str) -> str:
+    """The partition of a conversation's turns: of this caller's only, so that an id gives nothing to others."""
+    return "turns#" + _digest(caller, conversation)
+
+
+def head_key(caller: str, conversation: str) -> str:
+    """The partition of the conversation itself."""
+    return "conversation#" + _digest(caller, conversation)
+
+
+def list_key(caller: str) -> str:
+    """The partition of a caller's list of conversations."""
+    return "conversations#" + _digest(caller)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def read_place(caller: str, document: object) -> Place | None:
+    """Read a request's `conversation`: `{id, turn, first}`. Raises InvalidRequest."""
+    if document is None:
+        return None
+    if not isinstance(document, Mapping) or not isinstance(document.get("turn"), str) or not document["turn"]:
+        raise InvalidRequest("request.conversation must be an object with 'id' and 'turn'.")
+    conversation = check_id(document.get("id"))
+    if conversation is None:
+        raise InvalidRequest("request.conversation.id is missing.")
+    return Place(conversation, turns_key(caller, conversation), document["turn"], document.get("first") is True)
+
+
+def kept(question: str | None, answer: str) -> dict[str, Any]:
+    """A turn's texts as RecordAnswer writes them: the value of a list's only element, in DynamoDB's form."""
+    texts = {"answer": {"S": shortened(answer)}}
+    if question is not None:
+        texts["question"] = {"S": shortened(question)}
+    return {"kept": {"M": texts}}
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, as much as is kept of it."""
+    cut = text[:TEXT_CHARACTERS]
+    while len(json.dumps(cut, ensure_ascii=False).encode(errors="surrogatepass")) > TEXT_BYTES:
+        cut = cut[: len(cut) * 3 // 4]
+    return cut if len(cut) == len(text) else cut[:-1].rstrip() + "…"
+
+
+def read_turn(item: Mapping[str, Mapping[str, Any]]) -> Turn:
+    """A turn of an item of the table, in DynamoDB's form."""
+    texts = (item.get("texts") or {}).get("L") or []
+    held = texts[0]["M"] if texts else {}
+    at, _, execution = str(item["turn"]["S"]).partition("#")
+    return Turn(
+        at,
+        execution,
+        (item.get("outcome") or {}).get("S"),
+        (held.get("question") or {}).get("S"),
+        (held.get("answer") or {}).get("S"),
+    )
+
+
+def expired(item: Mapping[str, Mapping[str, Any]], now: float) -> bool:
+    """Whether the item's time to live is over: DynamoDB deletes it days later."""
+    return float((item.get("expires") or {}).get("N", 0)) <= now
+
+
+def remembered(items: Iterable[Mapping[str, Mapping[str, Any]]], now: float, most: int) -> list[Turn]:
+    """The turns with texts of items that are newest first, oldest first: at most so many, and as many as fit."""
+    turns: list[Turn] = []
+    room = BYTES
+    for item in items:
+        turn = read_turn(item)
+        if expired(item, now) or turn.question is None or turn.answer is None:
+            continue
+        room -= len(json.dumps([turn.question, turn.answer], ensure_ascii=False).encode(errors="surrogatepass"))
+        if room < 0 or len(turns) == most:
+            break
+        turns.append(turn)
+    return turns[::-1]
