@@ -9,6 +9,7 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
+from stepguard.guard.conversation import NOTHING_KEPT
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import citations_of, found_in, passages_in
 from stepguard.guard.request import Request, from_document
@@ -48,7 +49,7 @@ def guard_answer(
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
-        "turn": {} if verdict.blocked else turn_of(document, request, text, answer.text),
+        "turn": dict(NOTHING_KEPT) if verdict.blocked else turn_of(document, request, text, answer.text),
         "answer": answer.to_document() | ({} if verdict.blocked else _citations(answer)),
     }
 

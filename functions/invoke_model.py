@@ -10,6 +10,7 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
 from stepguard.guard.answer import AnswerOutcome
+from stepguard.guard.conversation import NOTHING_KEPT
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer
@@ -68,7 +69,7 @@ def invoke_model(
         },
         "stop_reason": completion.stop_reason,
         "tokens": dict(completion.tokens),
-        "turn": turn_of(judged, request, *[ending.answer.text] * 2) if ending is not None and unknown else {},
+        "turn": turn_of(judged, request, *[ending.answer.text] * 2) if ending and unknown else dict(NOTHING_KEPT),
         "answer": None if ending is None else ending.answer.to_document(),
         "no_answer": None if ending is None else ending.to_dict(),
     }

@@ -166,11 +166,15 @@ def read_place(caller: str, document: object) -> Place | None:
 
 
 def kept(question: str | None, answer: str) -> dict[str, Any]:
-    """A turn's texts as RecordAnswer writes them: the value of a list's only element, in DynamoDB's form."""
+    """A turn's texts as RecordAnswer writes them, in DynamoDB's form."""
     texts = {"answer": {"S": shortened(answer)}}
     if question is not None:
         texts["question"] = {"S": shortened(question)}
-    return {"kept": {"M": texts}}
+    return {"M": texts}
+
+
+NOTHING_KEPT: Mapping[str, Any] = {"NULL": True}
+"""The same for a turn without texts: the definition reads a value of each stage."""
 
 
 def shortened(text: str) -> str:
@@ -183,8 +187,9 @@ def shortened(text: str) -> str:
 
 def read_turn(item: Mapping[str, Mapping[str, Any]]) -> Turn:
     """A turn of an item of the table, in DynamoDB's form."""
-    texts = (item.get("texts") or {}).get("L") or []
-    held = texts[0]["M"] if texts else {}
+    held: Mapping[str, Any] = next(
+        (value["M"] for value in (item.get("texts") or {}).get("L") or () if "M" in value), {}
+    )
     at, _, execution = str(item["turn"]["S"]).partition("#")
     return Turn(
         at,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stepguard.guard.conversation import kept
+from stepguard.guard.conversation import NOTHING_KEPT, kept
 from stepguard.guard.request import Request
 from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION
 from stepguard.guard.verdict import Outcome
@@ -25,7 +25,7 @@ def turn_of(document: Mapping[str, Any], request: Request, said: str, delivered:
     `said` is the answer before the answer layer, `delivered` the one after it.
     """
     if request.conversation is None:
-        return {}
+        return dict(NOTHING_KEPT)
     question = str(document[GUARD_INPUT.key]["text"])
     model = INVOKE_MODEL.result(document)
     rewritten, guarded = REWRITE_QUESTION.result(document) or {}, GUARD_REWRITE.result(document) or {}

@@ -40,7 +40,7 @@ must be in the results by then."""
 RECORDS = "arn:aws:states:::dynamodb:"
 """The beginning of the Resource of a state that writes to the API's table."""
 
-_RECORDED = ("verdict", "record.$")
+_RECORDED = ("verdict", "record.$", "turn", "turn.$")
 """What a stage keeps only for these states."""
 
 

@@ -82,10 +82,11 @@ class FakeTable:
             expires={"N": str(int(self.now) + 86_400)},
         )
 
-    def write(self, name: str, turn: str = ALONE, **values: Any) -> None:
+    def write(self, name: str, /, *turn: str, **values: Any) -> None:
         """Change an item, or write one: a chat's row, or that of a turn."""
-        key = _key(name, turn)
-        found = {"id": {"S": name}, "turn": {"S": turn}} | (self._tables.get(self._table, key) or {})
+        (sort,) = turn or (ALONE,)
+        key = _key(name, sort)
+        found = {"id": {"S": name}, "turn": {"S": sort}} | (self._tables.get(self._table, key) or {})
         self._tables.change(self._table, key, lambda before: found | values)
 
     def all(self) -> list[dict[str, Any]]:

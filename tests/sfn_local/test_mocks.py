@@ -266,7 +266,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
     )
     answer = {"text": "x", "outcome": "answered", "source": "LLM", "got_hits": 1}
     verdict = {"M": {"state": {"S": "GuardInput"}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}}
-    record = {"caller": "test", "expires": "1796000000"}
+    record = {"caller": "test", "expires": "1796000000", "id": "test", "turn": "-", "turns": 12}
     document: dict[str, Any] = {**REQUEST, "input_guard": {"text": "x", "record": record, "verdict": verdict}}
     document |= {"answer_guard": {"answer": answer}, "answer": answer, "error": {"Error": "x"}}
     reply = test_state(

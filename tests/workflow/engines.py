@@ -104,8 +104,11 @@ def by_moto(monkeypatch: pytest.MonkeyPatch, definition: str = DEFINITION) -> It
         tables.create_table(
             TableName=ANSWERS,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "turn")],
+            KeySchema=[
+                {"AttributeName": "id", "KeyType": "HASH"},
+                {"AttributeName": "turn", "KeyType": "RANGE"},
+            ],
         )
         machine = states.create_state_machine(name="chat", definition=definition, roleArn=ROLE)["stateMachineArn"]
 
@@ -115,7 +118,7 @@ def by_moto(monkeypatch: pytest.MonkeyPatch, definition: str = DEFINITION) -> It
             stages[arn] = stage
             states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
             described = _wait(lambda: states.describe_execution(executionArn=arn))
-            item = tables.get_item(TableName=ANSWERS, Key={"id": {"S": name}}).get("Item", {})
+            item = tables.get_item(TableName=ANSWERS, Key={"id": {"S": name}, "turn": {"S": "-"}}).get("Item", {})
             row = {key: next(iter(value.values())) for key, value in item.items()} or None
             return {**described, "events": states.get_execution_history(executionArn=arn)["events"], "row": row}
 

@@ -118,6 +118,8 @@ INPUT = {
     "outcome": "passed",
     "needs_model": True,
     "needs_context": True,
+    "has_turns": False,
+    "turn": {"NULL": True},
     "blocked": False,
     "text": "t",
     "findings": [],
@@ -134,6 +136,7 @@ MODEL = {
     "stop_reason": "",
     "citations": {"numbers": [], "removed": 0, "uncited": 0},
     "tokens": {},
+    "turn": {"NULL": True},
     "answer": None,
 }
 

@@ -50,7 +50,7 @@ class Talk:
         request = self.states.inputs[reply[1]["execution"]]["request"]
         place = read_place(request["caller"], request["conversation"])
         assert place is not None
-        texts = [] if outcome == "blocked" else list(kept(question, "Because.").values())
+        texts = [{"NULL": True}, *([] if outcome == "blocked" else [kept(question, "Because.")])]
         values = {**{key: {"S": str(ANSWER[key])} for key in ("text", "source")}, "got_hits": {"N": "1"}}
         self.table.write(
             place.id,
