@@ -148,7 +148,7 @@ def test_all_that_a_question_can_have_fits_at_once(engine: Run, character: str) 
         "retrieve_passages": found,
         "guard_passages": GUARD | {"kept": kept},
         "invoke_model": {**STAGE, "has_answer": True, "text": answer, "stop_reason": "", "tokens": {},
-                         "citations": cited, "answer": None},
+                         "citations": cited, "turn": {"NULL": True}, "answer": None},
     }  # fmt: skip
     scenario = Scenario("largest", ANSWERED_PATH, [passed()] * 60, request=request, written=written)
     ended = engine({"request": request}, scenario.stages())
