@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 class JsonService:
     """Routes requests of one botocore service model to `backend`, an object with a method per operation.
 
-    `quotas` limit the calls that arrive on the wire.
+    `quotas` limit the calls that arrive on the wire. A backend's `repeated` names, by operation, members of the answer
+    that the model lacks: SDKs drop them, other HTTP clients read them.
     """
 
     def __init__(self, service: str, backend: object, quotas: Quotas = UNLIMITED) -> None:
@@ -131,6 +132,8 @@ class JsonService:
                 status = int(value)
             elif name != payload:
                 body_members[wire_name] = to_wire(member, value, rest=self._rest)
+        repeated = getattr(self._backend, "repeated", {}).get(operation.name, {})
+        body_members |= {name: body_members[of] for name, of in repeated.items() if of in body_members}
         if payload is not None:
             body = result.get(payload, b"")
             raw = body if isinstance(body, bytes) else dump(to_wire(shape.members[payload], body, rest=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from embedded_aws.bedrock.api.inline import Guard, strongest
+from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, QUERY, Block, Evaluation
 from embedded_aws.bedrock.knowledge.answering import answer_from, numbered
@@ -54,8 +54,10 @@ def converse(
     if guard is not None:
         positions = _guarded(parts)
         blocks = [parts[position].block for position in positions]
+        newest = newest_turn((part.role, part.turn) for part in parts)
         checked = guard.input(
             blocks,
+            {number for number, position in enumerate(positions) if parts[position].turn in newest},
             prompt_characters=sum(len(part.text) for part in parts),
             prompt_images=sum(part.image is not None for part in parts),
         )

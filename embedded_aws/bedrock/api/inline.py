@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.evaluation import (
@@ -16,6 +16,7 @@ from embedded_aws.bedrock.judge.evaluation import (
     joined,
 )
 from embedded_aws.bedrock.judge.judge import Judge
+from embedded_aws.bedrock.models.base import Role
 from embedded_aws.bedrock.policies import grounding
 from embedded_aws.wire import ServiceError
 
@@ -29,9 +30,15 @@ class Guard:
     full: bool
 
     def input(
-        self, blocks: Sequence[Block], *, prompt_characters: int, prompt_images: int = 0, prompt_attack: bool = True
+        self,
+        blocks: Sequence[Block],
+        newest: Collection[int],
+        *,
+        prompt_characters: int,
+        prompt_images: int = 0,
+        prompt_attack: bool = True,
     ) -> Evaluation:
-        """Judge the prompt, of `prompt_characters` and `prompt_images` in all.
+        """Judge the prompt, of `prompt_characters` and `prompt_images` in all; `newest` are its last turn's.
 
         Raises ServiceError if there is nothing to judge, or nothing to ground an answer on.
         """
@@ -44,7 +51,11 @@ class Guard:
             )
         unseen = prompt_characters - sum(len(block.text) for block in blocks)
         unseen_images = prompt_images - sum(block.image is not None for block in blocks)
-        return self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen, unseen_images))
+        checked = self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen, unseen_images))
+        if not checked.masked:
+            return checked
+        masked = [n for n, text in zip(checked.guarded, checked.outputs, strict=True) if text != blocks[n].text]
+        return replace(checked, earlier=not any(number in newest for number in masked))
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
         """Judge the model's answer to a prompt."""
@@ -78,6 +89,20 @@ def guard(
             f"{missing} is missing: a guardrail needs both guardrailIdentifier and guardrailVersion.",
         )
     return Guard(find(identifier, version), judge, full)
+
+
+def newest_turn(conversation: Iterable[tuple[Role | None, int]]) -> set[int]:
+    """The messages that the user added since the last answer, from the role and number of each; a raw prompt has no
+    role."""
+    found: set[int] = set()
+    answered = False
+    for role, number in conversation:
+        if role == "assistant":
+            answered = True
+        elif role != "system":
+            found = {number} if answered else found | {number}
+            answered = False
+    return found
 
 
 def strongest(*evaluations: Evaluation | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from embedded_aws.bedrock.api import bodies, tags
 from embedded_aws.bedrock.api.bodies import GUARDRAIL_CONFIG, Body, Format, Slot
-from embedded_aws.bedrock.api.inline import Guard, strongest
+from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation
 from embedded_aws.bedrock.models.base import Completion, Model
 from embedded_aws.wire import ServiceError
@@ -29,7 +29,7 @@ def invoke_model(
     checked: Evaluation | None = None
     blocks: list[Block] = []
     if guard is not None:
-        checked, blocks = _check_input(guard, split)
+        checked, blocks = _check_input(guard, slots, split)
         if checked.blocked:
             message = Completion(checked.outputs[0], "end_turn", 0, 0)
             return _answer(chosen, message, body, guard, (checked, None), None, traced=traced), message
@@ -65,7 +65,7 @@ def _suffix(body: Body, guard: Guard | None, content_type: str | None) -> str | 
     return str(suffix)
 
 
-def _check_input(guard: Guard, split: list[list[tags.Tagged]]) -> tuple[Evaluation, list[Block]]:
+def _check_input(guard: Guard, slots: list[Slot], split: list[list[tags.Tagged]]) -> tuple[Evaluation, list[Block]]:
     """Judge a prompt, and put masked texts in the place of the original ones.
 
     With tags only their contents are judged. Without any, everything is, except for prompt attacks, since the user's
@@ -80,7 +80,9 @@ def _check_input(guard: Guard, split: list[list[tags.Tagged]]) -> tuple[Evaluati
     ]
     blocks = [split[row][column].block for row, column in places]
     characters = sum(len(part.text) for parts in split for part in parts)
-    checked = guard.input(blocks, prompt_characters=characters, prompt_attack=has_tags)
+    turn = newest_turn((slot.role, slot.turn) for slot in slots)
+    newest = {number for number, (row, _) in enumerate(places) if slots[row].turn in turn}
+    checked = guard.input(blocks, newest, prompt_characters=characters, prompt_attack=has_tags)
     if checked.masked:
         for number, text in zip(checked.guarded, checked.outputs, strict=True):
             row, column = places[number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from embedded_aws.bedrock.api.converse import converse
 from embedded_aws.bedrock.api.embeddings import embed, embeds
@@ -26,6 +26,9 @@ _INCORRECT = "Guardrail was enabled but input is in incorrect format."
 
 class Runtime:
     """Backend of `bedrock-runtime`. `find` gives the guardrail for an identifier and a version."""
+
+    repeated: ClassVar[Mapping[str, Mapping[str, str]]] = {"ApplyGuardrail": {"output": "outputs"}}
+    """Members that AWS sends and botocore's model lacks, each with the one that it repeats."""
 
     def __init__(
         self,

@@ -30,7 +30,10 @@ _UNITS = (
     "sensitiveInformationPolicyFreeUnits",
     "contextualGroundingPolicyUnits",
     content.IMAGE_UNITS,
+    "automatedReasoningPolicyUnits",
+    "automatedReasoningPolicies",
 )
+"""What AWS counts in every usage; the last two are always 0 here, where guardrails have no automated reasoning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Evaluation:
     """A guardrail's verdict on content.
 
     `outputs` is empty when nothing intervened, the one canned message when blocked, else one masked text per guarded
-    text block; `guarded` are those blocks' positions in the request.
+    text block; `guarded` are those blocks' positions in the request. `earlier` says that all the masked texts are of
+    earlier turns.
     """
 
     blocked: bool
@@ -57,10 +61,13 @@ class Evaluation:
     assessment: dict[str, Any]
     usage: dict[str, int]
     coverage: dict[str, Any]
+    earlier: bool = False
 
     @property
     def intervened(self) -> bool:
-        return self.blocked or self.masked
+        """Whether the call's answer says so. A conversation sends its old turns again with every question, and their
+        masks must not mark each later answer."""
+        return self.blocked or (self.masked and not self.earlier)
 
     @property
     def reason(self) -> str:

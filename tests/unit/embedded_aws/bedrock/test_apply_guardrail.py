@@ -235,6 +235,8 @@ def test_usage_counts_a_text_unit_for_every_thousand_characters_begun(api: Api, 
         "sensitiveInformationPolicyFreeUnits": units,
         "contextualGroundingPolicyUnits": 0,
         "contentPolicyImageUnits": 0,
+        "automatedReasoningPolicyUnits": 0,
+        "automatedReasoningPolicies": 0,
     }
     metrics = answer["assessments"][0]["invocationMetrics"]
     assert metrics["usage"] == answer["usage"]
@@ -282,11 +284,12 @@ def test_a_malformed_identifier_is_reported_in_the_services_words(api: Api, iden
 
 
 def test_guardrail_can_be_named_by_its_arn(api: Api) -> None:
-    """The ARN of this account and region works, that of another does not."""
+    """The ARN of this account and region works, that of another partition, region or account does not."""
     made = api.guardrail()
     arn = f"arn:aws:bedrock:us-east-1:000000000000:guardrail/{made}"
     assert api.apply(arn, "forbidden")["action"] == "GUARDRAIL_INTERVENED"
-    assert "does not exist" in _refused(api, guardrailIdentifier=arn.replace("us-east-1", "eu-west-1")).message
+    for own, other in (("us-east-1", "eu-west-1"), ("000000000000", "111122223333"), ("arn:aws:", "arn:aws-cn:")):
+        assert "does not exist" in _refused(api, guardrailIdentifier=arn.replace(own, other)).message
 
 
 @pytest.mark.parametrize("identifier", ["Not-An-Id", "", "../../etc/passwd"])

@@ -1,0 +1,96 @@
+"""What other HTTP clients than SDKs read: members that botocore's model lacks, counters, and the order of refusals."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from embedded_aws.wire import HttpRequest, JsonService
+from tests.unit.embedded_aws.bedrock.fakes import Api, pii, words
+
+_HISTORY = (("user", "I am Bob."), ("assistant", "Hello."), ("user", "How are you?"))
+
+
+def _post(api: Api, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    answer = JsonService("bedrock-runtime", api.bedrock.runtime).handle(HttpRequest("POST", path, body=body))
+    return answer.status, json.loads(answer.body)
+
+
+@pytest.mark.parametrize("text", ["I am Bob.", "forbidden", "fine"])
+def test_outputs_are_sent_under_both_names(api: Api, text: str) -> None:
+    """ApplyGuardrail's body has `output` beside `outputs`, with the same value; an SDK's answer has only `outputs`."""
+    made = api.guardrail(**pii("NAME"), **words("forbidden"))
+    asked = {"source": "INPUT", "content": [{"text": {"text": text}}]}
+    status, body = _post(api, f"/guardrail/{made}/version/DRAFT/apply", json.dumps(asked).encode())
+    assert (status, body["output"]) == (200, body["outputs"])
+    assert "output" not in api.apply(made, text)
+
+
+def test_usage_counts_automated_reasoning_as_none(api: Api) -> None:
+    """Both counters are in every usage, also in the assessment's."""
+    answer = api.apply(api.guardrail(), "fine")
+    for usage in (answer["usage"], answer["assessments"][0]["invocationMetrics"]["usage"]):
+        assert (usage["automatedReasoningPolicyUnits"], usage["automatedReasoningPolicies"]) == (0, 0)
+
+
+@pytest.mark.parametrize("body", [b"{broken", b"{}", b'{"checks": 5}'])
+def test_a_missing_operation_is_refused_before_its_request_is_read(api: Api, body: bytes) -> None:
+    """By name, whatever is wrong with the request."""
+    status, answer = _post(api, "/guardrail-checks/invoke", body)
+    assert status == 501
+    assert answer["message"].endswith("does not implement bedrock-runtime:InvokeGuardrailChecks.")
+
+
+def _converse(api: Api, guardrail: str, turns: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return api.runtime(
+        "Converse",
+        modelId="any",
+        messages=[{"role": role, "content": [{"text": text}]} for role, text in turns],
+        guardrailConfig={"guardrailIdentifier": guardrail, "guardrailVersion": "DRAFT", "trace": "enabled"},
+    )
+
+
+def test_a_mask_in_an_old_turn_does_not_mark_the_answer(api: Api) -> None:
+    """The old turn is masked and traced; only masks of the newest turn and of the answer give the stop reason."""
+    made = api.guardrail(**pii("NAME"))
+    answer = _converse(api, made, _HISTORY)
+    assert answer["stopReason"] == "end_turn"
+    assert made in answer["trace"]["guardrail"]["inputAssessment"]
+    assert api.model.asked[0][0][0].text == "I am {NAME}."
+    assert _converse(api, made, (*_HISTORY[:2], ("user", "I am Alice.")))["stopReason"] == "guardrail_intervened"
+    api.model.answer = "Hello Bob."
+    assert _converse(api, made, _HISTORY)["stopReason"] == "guardrail_intervened"
+
+
+def test_a_block_in_an_old_turn_blocks(api: Api) -> None:
+    """Only masks are told apart by their turn."""
+    made = api.guardrail()
+    assert _converse(api, made, (("user", "forbidden"), *_HISTORY[1:]))["stopReason"] == "guardrail_intervened"
+
+
+@pytest.mark.parametrize(
+    ("turns", "action"),
+    [
+        (_HISTORY, "NONE"),
+        (_HISTORY[:1], "INTERVENED"),
+        ((("system", "You serve Bob."), ("user", "How are you?")), "NONE"),
+        ((("user", "I am Bob."), ("user", "How are you?")), "INTERVENED"),
+        ((*_HISTORY[:2], ("user", "I am Alice."), ("assistant", "So")), "INTERVENED"),
+    ],
+)
+def test_the_newest_turn_decides_invoke_models_action(
+    api: Api, turns: tuple[tuple[str, str], ...], action: str
+) -> None:
+    """The newest turn is what the user added since the last answer, also before the beginning of the next one."""
+    made = api.guardrail(**pii("NAME"))
+    body = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    answer = api.runtime(
+        "InvokeModel",
+        modelId="any",
+        body=json.dumps(body).encode(),
+        guardrailIdentifier=made,
+        guardrailVersion="DRAFT",
+    )
+    assert json.loads(answer["body"])["amazon-bedrock-guardrailAction"] == action
