@@ -12,6 +12,7 @@ from uuid import uuid4
 from botocore import xform_name
 from botocore.model import OperationModel
 
+from embedded_aws.wire import event_stream
 from embedded_aws.wire.base import HttpRequest, HttpResponse, ServiceError, place_of
 from embedded_aws.wire.coding import dump, from_wire, json_body, rest_params, to_wire
 from embedded_aws.wire.limits import check
@@ -135,6 +136,10 @@ class JsonService:
         repeated = getattr(self._backend, "repeated", {}).get(operation.name, {})
         body_members |= {name: body_members[of] for name, of in repeated.items() if of in body_members}
         if payload is not None:
+            if shape.members[payload].serialization.get("eventstream"):
+                headers["Content-Type"] = event_stream.CONTENT_TYPE
+                pieces = event_stream.frames(shape.members[payload], result[payload])
+                return HttpResponse(status, headers, b"", pieces=pieces)
             body = result.get(payload, b"")
             raw = body if isinstance(body, bytes) else dump(to_wire(shape.members[payload], body, rest=True))
             return HttpResponse(status, headers, raw)

@@ -1,4 +1,4 @@
-"""The `bedrock-agent-runtime` service: Retrieve and RetrieveAndGenerate; no streams, agents or reranking."""
+"""The `bedrock-agent-runtime` service: Retrieve and RetrieveAndGenerate, also as a stream; no agents or reranking."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import uuid4
 from embedded_aws.bedrock.api.inline import guard
 from embedded_aws.bedrock.api.retrieve import describe, find_base, retrieve
 from embedded_aws.bedrock.api.retrieve_and_generate import generate, judge_question
+from embedded_aws.bedrock.api.streams import generated_events
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.judge import Judge
 from embedded_aws.bedrock.knowledge.registry import Registry
@@ -78,6 +79,11 @@ class AgentRuntime:
             answer = generate(model, judging, asked, passages, history, generation)
         turn = (Message("user", asked), Message("assistant", answer["output"]["text"]))
         return {**answer, "sessionId": self._remember(session, (*history, *turn))}
+
+    def retrieve_and_generate_stream(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        # The two operations have the same members.
+        answer = self.retrieve_and_generate(request)
+        return {"sessionId": answer["sessionId"], "stream": generated_events(answer)}
 
     def _history(self, session: str | None) -> tuple[Message, ...]:
         with self._lock:

@@ -8,6 +8,7 @@ Bedrock user guide's pages "Invoke your imported model" and "DeepSeek models", A
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Format:
     max_tokens: str
     stop: str
     answer: Callable[[Completion, Mapping[str, Any]], Body]
+    prompt: frozenset[str]
     parameters: str | None = None
 
     def sampling(self, body: Mapping[str, Any]) -> Sampling:
@@ -36,6 +38,9 @@ class Format:
         given = body.get(self.parameters, {}) if self.parameters else body
         if not isinstance(given, dict):
             raise malformed(f"{self.parameters} must be an object.")
+        known = self.prompt | {self.max_tokens, self.stop, "temperature", "top_p"}
+        for name in sorted({*body, *given} - known):
+            raise malformed(f"the embedded Bedrock does not implement the field {name} of this body.")
         stop = given.get(self.stop) or []
         stop = [stop] if isinstance(stop, str) else stop
         if not isinstance(stop, list) or not all(isinstance(one, str) and one for one in stop):
@@ -79,15 +84,45 @@ def parse(raw: bytes) -> Body:
     return body
 
 
+_PROFILE = re.compile(r"(us|eu|apac|ap|jp|au|ca|us-gov|global)\.(?=[a-z0-9-]+\.)")
+_ELSEWHERE = ("imported-model/", "custom-model", "application-inference-profile/")
+"""In ARNs of models whose family the name does not say."""
+
+
+def family(model_id: str) -> str:
+    """The family that a model id's prefix names, such as `anthropic`; empty if it names none."""
+    if any(kind in model_id for kind in _ELSEWHERE):
+        return ""
+    name, dot, _ = _PROFILE.sub("", model_id.rpartition("/")[2]).partition(".")
+    return name.lower() if dot else ""
+
+
 def choose(body: Mapping[str, Any], model_id: str) -> Format:
-    """The format of a body. Raises ServiceError if it has no field for a prompt."""
+    """The format of a body: its family's, or else what its fields are of. Raises ServiceError for no known one."""
+    named = family(model_id)
+    formats = _FAMILIES.get(named)
+    if formats is None:
+        return _of_fields(body)
+    if not formats:
+        raise ServiceError(
+            "NotImplemented",
+            f"stepguard's embedded AWS does not implement the bodies of {named} models in InvokeModel; use Converse.",
+            501,
+        )
+    if DEEPSEEK in formats and "prompt" in body:
+        return DEEPSEEK
+    found = _of_fields(body)
+    if found not in formats:
+        raise malformed(f"this is not a body of {named} models.")
+    return found
+
+
+def _of_fields(body: Mapping[str, Any]) -> Format:
     if "inputs" in body:
         return TGI
     if "messages" in body:
         return ANTHROPIC if "anthropic_version" in body else OPENAI_CHAT
     if "prompt" in body:
-        if "deepseek" in model_id.lower() and "imported-model" not in model_id:
-            return DEEPSEEK
         return OPENAI_COMPLETION if "max_tokens" in body else BEDROCK_COMPLETION
     raise malformed("one of prompt, messages and inputs is required.")
 
@@ -235,9 +270,10 @@ def _tgi(completion: Completion, body: Mapping[str, Any]) -> Body:
     return answer
 
 
-def _anthropic(completion: Completion, _: Mapping[str, Any]) -> Body:
+def _anthropic(completion: Completion, body: Mapping[str, Any]) -> Body:
     return {
-        "id": f"msg_{uuid4().hex}",
+        "model": str(body.get("model", "")),
+        "id": f"msg_bdrk_{uuid4().hex}",
         "type": "message",
         "role": "assistant",
         "content": [{"type": "text", "text": completion.text}],
@@ -247,9 +283,24 @@ def _anthropic(completion: Completion, _: Mapping[str, Any]) -> Body:
     }
 
 
-BEDROCK_COMPLETION = Format("max_gen_len", "stop", _bedrock_completion)
-OPENAI_COMPLETION = Format("max_tokens", "stop", _openai_completion)
-OPENAI_CHAT = Format("max_tokens", "stop", _openai_chat)
-DEEPSEEK = Format("max_tokens", "stop", _deepseek)
-TGI = Format("max_new_tokens", "stop", _tgi, parameters="parameters")
-ANTHROPIC = Format("max_tokens", "stop_sequences", _anthropic)
+_PROMPT = frozenset({"prompt"})
+_CHAT = frozenset({"messages", "model"})
+BEDROCK_COMPLETION = Format("max_gen_len", "stop", _bedrock_completion, _PROMPT)
+OPENAI_COMPLETION = Format("max_tokens", "stop", _openai_completion, _PROMPT | {"model"})
+OPENAI_CHAT = Format("max_tokens", "stop", _openai_chat, _CHAT)
+DEEPSEEK = Format("max_tokens", "stop", _deepseek, _PROMPT)
+TGI = Format("max_new_tokens", "stop", _tgi, frozenset({"inputs", "parameters", "details", "do_sample"}), "parameters")
+ANTHROPIC = Format(
+    "max_tokens", "stop_sequences", _anthropic, _CHAT | {"anthropic_version", "anthropic_beta", "system", "metadata"}
+)
+
+_FAMILIES: Mapping[str, tuple[Format, ...]] = {
+    "anthropic": (ANTHROPIC,),
+    "deepseek": (DEEPSEEK, OPENAI_CHAT),
+    "meta": (BEDROCK_COMPLETION,),
+    "openai": (OPENAI_CHAT,),
+} | dict.fromkeys(
+    ("ai21", "amazon", "cohere", "google", "luma", "minimax", "mistral", "moonshot", "moonshotai", "nvidia", "qwen",
+     "stability", "twelvelabs", "writer", "zai"), (),
+)  # fmt: skip
+"""The formats of Bedrock's families; those without any are refused. Every other name is free, such as `any`."""

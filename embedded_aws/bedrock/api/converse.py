@@ -12,14 +12,18 @@ from itertools import pairwise
 from typing import Any
 
 from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
+from embedded_aws.bedrock.api.streams import FREE, JUDGED, converse_events, cut
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, QUERY, Block, Evaluation
 from embedded_aws.bedrock.knowledge.answering import answer_from, numbered
 from embedded_aws.bedrock.models.base import Completion, Message, Model, Role, Sampling
 from embedded_aws.bedrock.models.prompts import split_thought
 from embedded_aws.wire import ServiceError
+from embedded_aws.wire.event_stream import Event
 
 _IGNORED = {"cachePoint"}
+_REFUSED = ("outputConfig", "promptVariables", "additionalModelRequestFields", "additionalModelResponseFieldPaths")
+"""Members that would change the answer. Those that change only price, speed or logs are taken without effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,40 @@ class _Part:
 def converse(
     request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool
 ) -> dict[str, Any]:
-    """Answer a Converse request.
+    """Answer a Converse request. Raises ServiceError."""
+    return _converse(request, model, guard, reasoning=reasoning, traced=traced).answer
+
+
+def converse_stream(
+    request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool, behind: bool
+) -> Iterator[Event]:
+    """The events of a ConverseStream request. Raises ServiceError before the first one.
+
+    `behind` is the asynchronous mode: the guardrail judges what is already sent, so it masks nothing, and after a
+    block its message follows.
+    """
+    made = _converse(request, model, guard, reasoning=reasoning, traced=traced)
+    text = next(block["text"] for block in made.answer["output"]["message"]["content"] if "text" in block)
+    if behind and made.said is not None:
+        pieces = cut(made.said, FREE) + ([text] if made.blocked else [])
+    elif guard is None:
+        pieces = cut(text, FREE)
+    else:
+        pieces = [text] if made.answer["stopReason"] == "guardrail_intervened" else cut(text, JUDGED)
+    return converse_events(made.answer, pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An answer; `said` is what the model wrote, if it was called, and `blocked` whether that was blocked."""
+
+    answer: dict[str, Any]
+    said: str | None = None
+    blocked: bool = False
+
+
+def _converse(request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool) -> _Made:
+    """The answer to a request.
 
     Images are taken for the guardrail's sake: the local models cannot see, they read `[image]` in an image's place.
     `reasoning` splits a `<think>` part of the answer off into a reasoningContent block, which guardrails do not
@@ -62,13 +99,8 @@ def converse(
             prompt_images=sum(part.image is not None for part in parts),
         )
         if checked.blocked:
-            return _answer(
-                [{"text": checked.outputs[0]}],
-                "guardrail_intervened",
-                (0, 0),
-                started,
-                _trace(guard, checked, None, None) if traced else None,
-            )
+            trace = _trace(guard, checked, None, None) if traced else None
+            return _Made(_answer([{"text": checked.outputs[0]}], "guardrail_intervened", (0, 0), started, trace))
         for number, text in zip(checked.guarded, checked.outputs, strict=bool(checked.outputs)):
             position = positions[number]
             parts[position] = replace(parts[position], text=text)
@@ -82,7 +114,8 @@ def converse(
     if any(one is not None and one.intervened for one in (checked, judged)):
         stop = "guardrail_intervened"
     trace = _trace(guard, checked, judged, text) if guard and traced else None
-    return _answer(content, stop, (completion.input_tokens, completion.output_tokens), started, trace)
+    answer = _answer(content, stop, (completion.input_tokens, completion.output_tokens), started, trace)
+    return _Made(answer, text, blocked=judged is not None and judged.blocked)
 
 
 def _complete(request: Mapping[str, Any], model: Model, parts: Sequence[_Part]) -> Completion:
@@ -131,6 +164,11 @@ def _trace(guard: Guard, checked: Evaluation | None, judged: Evaluation | None, 
 def _parts(request: Mapping[str, Any], *, images: bool) -> list[_Part]:
     if request.get("toolConfig"):
         raise ServiceError("ValidationException", "This model doesn't support tool use.")
+    for member in _REFUSED:
+        if request.get(member):
+            raise ServiceError(
+                "ValidationException", f"stepguard's embedded AWS does not implement {member} of Converse."
+            )
     messages = request.get("messages") or []
     _check_turns([message["role"] for message in messages])
     parts = list(_read(request.get("system") or [], "system", -1, "system", images=images))

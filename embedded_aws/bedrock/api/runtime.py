@@ -1,4 +1,4 @@
-"""The `bedrock-runtime` service: ApplyGuardrail, Converse and InvokeModel; no streams."""
+"""The `bedrock-runtime` service: ApplyGuardrail, Converse and InvokeModel, whole and as streams."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from embedded_aws.bedrock.api.converse import converse
+from embedded_aws.bedrock.api.converse import converse, converse_stream
 from embedded_aws.bedrock.api.embeddings import embed, embeds
-from embedded_aws.bedrock.api.inline import guard
-from embedded_aws.bedrock.api.invoke_model import invoke_model
+from embedded_aws.bedrock.api.inline import Guard, guard
+from embedded_aws.bedrock.api.invoke_model import invoke_model, invoke_stream
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import Block, Scope
 from embedded_aws.bedrock.judge.judge import Judge
 from embedded_aws.bedrock.knowledge.embedding import Encoder, local_encoder
+from embedded_aws.bedrock.models.base import Model
 from embedded_aws.bedrock.models.catalogue import Catalogue, reasons
 from embedded_aws.wire import ServiceError
 
@@ -48,12 +49,12 @@ class Runtime:
         Model calls may have an empty name, which means no guardrail; ApplyGuardrail may not.
         """
         identifier = request.get("guardrailIdentifier")
-        if operation == "Converse":
+        if operation in ("Converse", "ConverseStream"):
             config = request.get("guardrailConfig")
             identifier = config.get("guardrailIdentifier") if isinstance(config, dict) else None
         if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier):
             return
-        if operation == "ApplyGuardrail" or (identifier and operation in ("Converse", "InvokeModel")):
+        if operation == "ApplyGuardrail" or (identifier and operation != "ApplyGuardrail"):
             raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
 
     def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,21 +77,27 @@ class Runtime:
 
     def converse(self, request: Mapping[str, Any]) -> dict[str, Any]:
         config = request.get("guardrailConfig") or {}
-        trace = config.get("trace", "disabled")
-        model_id = request["modelId"]
-        return converse(
-            request,
-            self._models.model(model_id),
-            guard(
-                self._find,
-                self._judge,
-                config.get("guardrailIdentifier"),
-                config.get("guardrailVersion"),
-                full=trace == "enabled_full",
-            ),
-            reasoning=reasons(model_id),
-            traced=trace != "disabled",
-        )
+        if "streamProcessingMode" in config:
+            raise ServiceError("ValidationException", "streamProcessingMode is for ConverseStream only.")
+        return converse(request, self._model(request), self._guard(config), **self._manner(request))
+
+    def converse_stream(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        config = request.get("guardrailConfig") or {}
+        guarding, behind = self._guard(config), config.get("streamProcessingMode") == "async"
+        model, manner = self._model(request), self._manner(request)
+        return {"stream": converse_stream(request, model, guarding, behind=behind, **manner)}
+
+    def _model(self, request: Mapping[str, Any]) -> Model:
+        return self._models.model(request["modelId"])
+
+    def _guard(self, config: Mapping[str, Any]) -> Guard | None:
+        identifier, version = config.get("guardrailIdentifier"), config.get("guardrailVersion")
+        full = str(config.get("trace")).lower() == "enabled_full"
+        return guard(self._find, self._judge, identifier, version, full=full)
+
+    def _manner(self, request: Mapping[str, Any]) -> dict[str, bool]:
+        trace = (request.get("guardrailConfig") or {}).get("trace", "disabled")
+        return {"reasoning": reasons(request["modelId"]), "traced": trace != "disabled"}
 
     def invoke_model(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if embeds(request["modelId"]):
@@ -98,25 +105,21 @@ class Runtime:
                 raise ServiceError("ValidationException", "Guardrails do not support embedding models.")
             vectors, tokens = embed(request["modelId"], request.get("body") or b"", self._encoder)
             return _invoked(vectors, {"x-amzn-bedrock-input-token-count": str(tokens)})
-        trace = request.get("trace", "DISABLED")
-        body, completion = invoke_model(
-            request,
-            self._models.model(request["modelId"]),
-            guard(
-                self._find,
-                self._judge,
-                request.get("guardrailIdentifier"),
-                request.get("guardrailVersion"),
-                full=trace == "ENABLED_FULL",
-            ),
-            traced=trace != "DISABLED",
-        )
+        traced = request.get("trace", "DISABLED") != "DISABLED"
+        body, completion = invoke_model(request, self._model(request), self._guard(request), traced=traced)
         # Not every body has room for the tokens; AWS sends them in headers that botocore's model lacks.
         counts = {
             "x-amzn-bedrock-input-token-count": str(completion.input_tokens),
             "x-amzn-bedrock-output-token-count": str(completion.output_tokens),
         }
         return _invoked(body, counts)
+
+    def invoke_model_with_response_stream(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if embeds(request["modelId"]):
+            raise ServiceError("ValidationException", "The model does not support streaming.")
+        traced = request.get("trace", "DISABLED") != "DISABLED"
+        chunks = invoke_stream(request, self._model(request), self._guard(request), traced=traced)
+        return {"body": ({"chunk": {"bytes": chunk}} for chunk in chunks), "contentType": "application/json"}
 
 
 def _invoked(body: bytes, counts: Mapping[str, str]) -> dict[str, Any]:

@@ -162,7 +162,8 @@ def test_images(aws: Clients) -> None:
 
 
 def test_operation_that_is_not_there_says_so(aws: Clients) -> None:
-    """A stream is refused by name, not answered wrongly."""
-    message = {"role": "user", "content": [{"text": "hi"}]}
-    with pytest.raises(ClientError, match="does not implement bedrock-runtime:ConverseStream"):
-        aws.runtime.converse_stream(modelId=_ECHO, messages=[message])
+    """It is refused by name, not answered wrongly."""
+    with pytest.raises(ClientError, match="does not implement bedrock-runtime:StartAsyncInvoke"):
+        aws.runtime.start_async_invoke(
+            modelId="any.echo", modelInput={}, outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://b/k"}}
+        )

@@ -13,6 +13,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from embedded_aws.bedrock.api.service import Bedrock
+from embedded_aws.bedrock.models.base import Model
+from embedded_aws.bedrock.models.catalogue import Catalogue
 from embedded_aws.wire import HttpRequest, JsonService
 from tests.unit.embedded_aws.bedrock.fakes import FakeDetection
 
@@ -43,7 +45,8 @@ def _client(name: str, service: JsonService) -> Any:
         }
         raw = body.encode() if isinstance(body, str) else bytes(body)
         response = service.handle(HttpRequest(str(request.method), url.path, url.query, headers, raw))
-        return AWSResponse(request.url, response.status, dict(response.headers), _Raw(response.body))
+        sent = response.body if response.pieces is None else b"".join(response.pieces)
+        return AWSResponse(request.url, response.status, dict(response.headers), _Raw(sent))
 
     client.meta.events.register(f"before-send.{name}", answer)
     return client
@@ -52,8 +55,9 @@ def _client(name: str, service: JsonService) -> Any:
 class Clients:
     """boto3 clients whose requests go to the service instead of a network."""
 
-    def __init__(self, folder: Path) -> None:
-        self.service = Bedrock(folder / "bedrock.sqlite", detection=FakeDetection())
+    def __init__(self, folder: Path, model: Model | None = None) -> None:
+        models = Catalogue(language=model) if model else None
+        self.service = Bedrock(folder / "bedrock.sqlite", detection=FakeDetection(), models=models)
         self.control = _client("bedrock", JsonService("bedrock", self.service.control))
         self.runtime = _client("bedrock-runtime", JsonService("bedrock-runtime", self.service.runtime))
         self.sagemaker = _client("sagemaker-runtime", JsonService("sagemaker-runtime", self.service.sagemaker_runtime))

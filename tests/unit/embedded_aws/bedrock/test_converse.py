@@ -268,10 +268,26 @@ def test_empty_guardrail_names_mean_no_guardrail(api: Api) -> None:
     assert api.runtime("Converse", modelId=_MODEL, messages=[_USER], guardrailConfig=config)["stopReason"] == "end_turn"
 
 
-def test_streams_are_not_offered(api: Api) -> None:
-    """An operation that is missing says so."""
-    with pytest.raises(ServiceError, match="does not implement bedrock-runtime:ConverseStream"):
-        api.runtime("ConverseStream", modelId=_MODEL, messages=[_USER])
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("outputConfig", {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{}"}}}}),
+        ("promptVariables", {"name": {"text": "x"}}),
+        ("additionalModelRequestFields", {"top_k": 3}),
+        ("additionalModelResponseFieldPaths", ["/stop_sequence"]),
+    ],
+)
+def test_what_would_change_the_answer_is_refused_by_name(api: Api, member: str, value: Any) -> None:
+    """A field that is ignored in silence would make the answer wrong."""
+    error = _refused(api, messages=[_USER], **{member: value})
+    assert error.code == "ValidationException"
+    assert member in error.message
+
+
+def test_the_mode_of_streams_is_for_streams_only(api: Api) -> None:
+    """As Bedrock refuses it."""
+    config = {"guardrailIdentifier": "abc", "guardrailVersion": "1", "streamProcessingMode": "async"}
+    assert "streamProcessingMode" in _refused(api, messages=[_USER], guardrailConfig=config).message
 
 
 def test_words_of_both_directions_in_one_call(api: Api) -> None:

@@ -34,11 +34,17 @@ def base(bedrock: Bedrock) -> str:
 def ask(
     bedrock: Bedrock, base: str, text: str, generation: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
+    return call(bedrock, "RetrieveAndGenerate", base, text, generation, **more)
+
+
+def call(
+    bedrock: Bedrock, operation: str, base: str, text: str, generation: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     configuration: dict[str, Any] = {"knowledgeBaseId": base, "modelArn": MODEL}
     if generation:
         configuration["generationConfiguration"] = generation
     return bedrock.runtime(
-        "RetrieveAndGenerate",
+        operation,
         input={"text": text},
         retrieveAndGenerateConfiguration={"type": "KNOWLEDGE_BASE", "knowledgeBaseConfiguration": configuration},
         **more,
@@ -102,6 +108,21 @@ def test_a_masked_question_and_a_masked_answer_go_on(bedrock: Bedrock, base: str
     assert (answer["output"]["text"], answer["guardrailAction"]) == ("{NAME} parks.", "INTERVENED")
 
 
+def test_a_stream_has_texts_citations_and_the_guardrails_action(bedrock: Bedrock, base: str) -> None:
+    """In this order; without a guardrail no event is about one."""
+    bedrock.model.answer = "Parking costs two dollars. Penguins swim elegantly."
+    answer = call(bedrock, "RetrieveAndGenerateStream", base, "What does parking cost?")
+    events = list(answer["stream"])
+    assert answer["sessionId"]
+    assert "".join(event["output"]["text"] for event in events if "output" in event) == bedrock.model.answer
+    assert [name for event in events for name in event][-2:] == ["citation", "citation"]
+    assert events[-2]["citation"]["retrievedReferences"][0]["location"]["s3Location"]["uri"] == "s3://documents/b.md"
+    words = {"wordPolicyConfig": {"wordsConfig": [{"text": "penguins"}]}}
+    named = {"guardrailConfiguration": bedrock.guardrail(**words)}
+    events = list(call(bedrock, "RetrieveAndGenerateStream", base, "What does parking cost?", named)["stream"])
+    assert events == [{"output": {"text": "No answer."}}, {"guardrail": {"action": "INTERVENED"}}]
+
+
 def test_sessions_are_made_by_the_service(bedrock: Bedrock, base: str) -> None:
     with pytest.raises(ServiceError, match="Session with Id mine is not valid"):
         ask(bedrock, base, "parking?", sessionId="mine")
@@ -115,5 +136,3 @@ def test_what_does_nothing_here_is_refused_by_name(bedrock: Bedrock, base: str) 
         ask(bedrock, base, "parking?", {"performanceConfig": {"latency": "optimized"}})
     with pytest.raises(ServiceError, match="Member must have length less than or equal to 1000"):
         ask(bedrock, base, "p" * 1001)
-    with pytest.raises(ServiceError, match="bedrock-agent-runtime:RetrieveAndGenerateStream"):
-        bedrock.runtime("RetrieveAndGenerateStream", input={"text": "parking?"})
