@@ -136,6 +136,9 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
             "ModelTimeoutException",
             "ModelErrorException",
             "ModelError",
+            "ModelStreamErrorException",
+            "DependencyFailedException",
+            "BadGatewayException",
             "TransactionCanceledException",
         }
     ),
@@ -146,6 +149,7 @@ _KINDS: dict[type[StepguardError], frozenset[str]] = {
 
 def _of_response(operation: str, error: ClientError, about: str) -> StepguardError:
     code = str(error.response.get("Error", {}).get("Code", ""))
+    code = code[:1].upper() + code[1:]  # an exception inside a stream has its member's name, e.g. throttlingException
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"{operation}: {code}: {_without_values(str(error.response.get('Error', {}).get('Message', '')))}"
     kind = _kind(code, status)

@@ -29,6 +29,10 @@ def call(model: str, options: dict[str, Any], messages: Any) -> dict[str, Any]:
     if model == "retriever":
         documents = AmazonKnowledgeBasesRetriever(**options).invoke(messages)
         return {"documents": [{"text": one.page_content, "metadata": one.metadata} for one in documents]}
+    if options.get("disable_streaming") is False:
+        pieces = list(MODELS[model](**options).stream(messages))
+        stops = [one.response_metadata.get("stopReason") for one in pieces]
+        return {"pieces": [one.text for one in pieces if one.text], "stops": [stop for stop in stops if stop]}
     recorder = Recorder()
     try:
         answer = MODELS[model](callbacks=[recorder], **options).invoke(messages)

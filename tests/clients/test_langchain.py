@@ -52,6 +52,14 @@ def test_converse_answers_blocks_and_masks(answered: list[dict[str, Any]]) -> No
     ]
 
 
+def test_converse_streams(python: Path, server: Server, guardrails: Guardrails) -> None:
+    """`stream`: what a layer masks or blocks is in no piece, and the stop reason says so."""
+    calls = [converse(guardrails.both, question, disable_streaming=False) for question in QUESTIONS]
+    streamed = invoke(python, server, calls)
+    assert ["".join(call["pieces"]) for call in streamed] == [HARMLESS, BLOCKED_INPUT, MASKED_EMAIL]
+    assert [call["stops"] for call in streamed] == [["end_turn"], *[["guardrail_intervened"]] * 2]
+
+
 def test_converse_counts_no_tokens_when_the_question_is_blocked(answered: list[dict[str, Any]]) -> None:
     """usage_metadata: the model was asked twice."""
     assert [call["usage"]["total_tokens"] > 0 for call in answered] == [True, False, True]

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EventStreamError
 
+from stepguard.aws.clients import aws_errors
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import (
     AccessDenied,
@@ -73,6 +75,22 @@ def test_a_failed_start_is_reported_by_kind(code: str, kind: type[Exception]) ->
     adapter, _ = executions(start_execution=client_error(code))
     with pytest.raises(kind):
         adapter.start("chat-1", DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("throttlingException", Throttled),
+        ("modelStreamErrorException", ServiceUnavailable),
+        ("internalServerException", ServiceUnavailable),
+        ("dependencyFailedException", ServiceUnavailable),
+        ("validationException", InvalidRequest),
+    ],
+)
+def test_an_exception_inside_a_stream_is_reported_by_kind(name: str, kind: type[Exception]) -> None:
+    """botocore raises the name of the stream's member, whatever the exception is called outside of streams."""
+    with pytest.raises(kind), aws_errors("ConverseStream"):
+        raise EventStreamError({"Error": {"Code": name, "Message": "…"}}, "ConverseStream")
 
 
 def test_an_execution_is_described() -> None:
