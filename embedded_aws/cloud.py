@@ -129,7 +129,7 @@ class EmbeddedCloud:
         self.functions = Functions(self.account, self.home / "logs", self._workers, self._quotas)
         opened.callback(self.functions.close)
         opened.callback(self._registered.set)
-        buckets = Buckets(self.home / "buckets", self._buckets)
+        self.buckets = Buckets(self.home / "buckets", self._buckets)
         tables = Tables(self.home / "dynamodb.sqlite3", self._tables)
         opened.callback(tables.close)
         mocks = os.environ.get("SFN_MOCK_CONFIG")
@@ -153,7 +153,7 @@ class EmbeddedCloud:
                 ],
                 "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
                 "lambda": [JsonService("lambda", LambdaBackend(self.functions), self._quotas)],
-                "s3": [BucketService(buckets)],
+                "s3": [BucketService(self.buckets)],
                 "dynamodb": [TableService(tables, self.account, self._quotas)],
             },
             self._http_api,

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from stepguard.aws.bank.versions import ANSWER_BANK, AnswerBank, bank_at
 from stepguard.guard.request import from_document
-from stepguard.guard.verdict import skipped
+from stepguard.guard.verdict import Outcome, Verdict, skipped
 
 
-def find_answer(event: Mapping[str, Any]) -> dict[str, Any]:
+def find_answer(event: Mapping[str, Any], bank: AnswerBank | None = None) -> dict[str, Any]:
     """`{request, text}` -> the context's `found`. Raises StepguardError.
 
     Without a bank the part is skipped: `matched` is False, and the question goes on to the knowledge base.
     """
     from_document(event.get("request"))
-    return {**skipped("").to_dict(), "matched": False, "text": "", "item": None}
+    matcher = bank.matcher() if (bank := bank or _bank()) else None
+    if matcher is None:
+        return {**skipped("").to_dict(), "matched": False, "text": "", "item": None}
+    match = matcher.find(str(event["text"]))
+    return {
+        **Verdict(Outcome.PASSED, "").to_dict(),
+        "matched": match.matched,
+        "text": match.item.answer if match.matched and match.item else "",
+        "item": match.to_dict() | {"version": matcher.bank.version},
+    }
+
+
+@cache
+def _bank() -> AnswerBank | None:
+    address = os.environ.get(ANSWER_BANK, "").strip()
+    return bank_at(address) if address else None

@@ -13,6 +13,7 @@ from typing import Any
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, dont_know
+from stepguard.guard.bank.matching import dont_know_of
 from stepguard.guard.passages import read_document
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import from_document
@@ -31,7 +32,7 @@ def guard_passages(
     guardrails: Guardrails | None = None,
     cache: dict[tuple[str, str, str], Verdict] | None = None,
 ) -> dict[str, Any]:
-    """`{request, text, passages}` -> the context's `passage_guard`. Raises StepguardError.
+    """`{request, text, passages, found}` -> the context's `passage_guard`. Raises StepguardError.
 
     `kept` and `dropped` name passages by number; the texts stay where they are. `ask_model` is False if answers come
     from the knowledge only and nothing is left of it.
@@ -50,7 +51,8 @@ def guard_passages(
     kept = [number for number in range(1, len(passages) + 1) if number not in dropped]
     whole = merge(list(verdicts.values()), "") if verdicts else skipped("")
     ask_model = bool(kept) or not _knowledge_only(settings, given=bool(passages))
-    answer = None if ask_model else dont_know(settings.empty_message, Source.KNOWLEDGE).to_document()
+    message = dont_know_of(event.get("found")) or settings.empty_message
+    answer = None if ask_model else dont_know(message, Source.KNOWLEDGE).to_document()
     return {
         **whole.to_dict(),
         "outcome": str(_outcome(whole, dropped)),

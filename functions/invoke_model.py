@@ -10,6 +10,7 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
 from stepguard.guard.answer import AnswerOutcome
+from stepguard.guard.bank.matching import dont_know_of
 from stepguard.guard.conversation import NOTHING_KEPT
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import Reader
@@ -18,7 +19,7 @@ from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import GUARD_INPUT, INVOKE_MODEL
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL
 from stepguard.guard.texts.citations import Cited, check_citations
 from stepguard.guard.turns import turn_of
 from stepguard.guard.verdict import Layer
@@ -52,7 +53,8 @@ def invoke_model(
                 f"The model's answer is {size} bytes; at most {ANSWER_BYTES} fit through the workflow. Lower maxTokens "
                 "in LLM_QA_MODEL_PARAMS."
             )
-    ending = no_answer(completion.verdict, request.kind, settings)
+    message = dont_know_of(FIND_ANSWER.result(document)) or settings.empty_message
+    ending = no_answer(completion.verdict, request.kind, replace(settings, empty_message=message))
     cited = _cited(completion, question)
     judged = document | {INVOKE_MODEL.key: completion.verdict.to_dict()}
     unknown = ending is not None and ending.answer.outcome is AnswerOutcome.DONT_KNOW

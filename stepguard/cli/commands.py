@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
     "report": ("report", "report on recorded chats: questions that got no answer"),
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),
+    "answers": ("answers.command", "publish, list, compare and test curated answers, which need no model"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),
     "doctor": ("doctor.command", "check the installation, the deployment and each guard layer, by trying them"),
     "guardrail": ("guardrail.command", "create, publish, list and test guardrails"),

@@ -16,7 +16,9 @@ from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import apply_files
+from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID
 from stepguard.admin.state_machine import put_state_machine
+from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
 from stepguard.evaluation.limits import UNLIMITED
@@ -38,6 +40,9 @@ from stepguard.project.folder import ANSWERS, Project, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages
 from stepguard.project.settings_file import use_settings_file
+from stepguard.session.answer_bank import ADDRESS as ANSWER_ADDRESS
+from stepguard.session.answer_bank import BUCKET as ANSWER_BUCKET
+from stepguard.session.answer_bank import has_answers
 from stepguard.session.knowledge import BUCKET as KNOWLEDGE_BUCKET
 from stepguard.session.knowledge import create_knowledge_base, has_documents
 from stepguard.session.model import Session
@@ -66,7 +71,13 @@ SETTINGS = (
 
 ASSISTANT = "ASSISTANT"
 """`yes` gathers what an answer rests on for every question, `no` for none; by default it is done as soon as there is
-knowledge."""
+knowledge or a curated answer."""
+
+OF_KNOWLEDGE = ("retrieve_passages", "guard_passages")
+"""The Lambdas that use the knowledge base, of which each has a twin without one."""
+
+ALONE = "_alone"
+"""The end of the twins' names."""
 
 PATIENCE_SECONDS = 300.0
 """The longest wait for another command that uses the same state folder."""
@@ -152,7 +163,7 @@ def _start(
             announce=serve,
             site=site,
             patience=patience,
-            buckets=(EVALUATION_BUCKET, KNOWLEDGE_BUCKET),
+            buckets=(EVALUATION_BUCKET, KNOWLEDGE_BUCKET, ANSWER_BUCKET),
             tables=(Table(ANSWERS, "id", "expires", "turn"),),
             recover=recover,
             moto_api=moto_api,
@@ -180,30 +191,34 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     environment = _lambda_environment(cloud.url, layers)
     role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
     environment = {"KNOWLEDGE_BASE_ACCESS": "groups"} | environment
-    environment["KNOWLEDGE_BASE_ID"] = create_knowledge_base(cloud, role)
+    environment[KNOWLEDGE_BASE_ID] = create_knowledge_base(cloud, role)
     environment |= _passage_guardrail(project)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
     settings = project.lambdas()
+    without = {name: value for name, value in environment.items() if name != KNOWLEDGE_BASE_ID}
     cloud.register(
         FunctionConfig(
-            name=f"{PREFIX}-{entry.name}",
+            name=f"{PREFIX}-{entry.name}{ending}",
             handler=entry.handler,
             task_root=project.application,
-            environment=environment,
+            environment=variables,
             timeout=entry.timeout,
             memory=entry.memory,
         )
         for entry in settings
+        for ending, variables in (("", environment), (ALONE, without))
+        if not ending or entry.name in OF_KNOWLEDGE
     )
     choose_definitions(cloud)
     return layers
 
 
 def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
-    """Put the state machines where they run: with the box as soon as the knowledge base holds a document.
+    """Put the state machines where they run: with the box as soon as there is a document or a curated answer.
 
-    ASSISTANT=yes or no decides otherwise. Raises StepguardError.
+    ASSISTANT=yes or no decides otherwise. Without documents the parts of knowledge are skipped, as without a knowledge
+    base, so that a question without a curated answer goes to the model. Raises StepguardError.
     """
     project, account = find_project(), "us-east-1:000000000000"
     names = [entry.name for entry in project.lambdas()]
@@ -212,7 +227,10 @@ def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
     given = os.environ.get(ASSISTANT, "").strip().lower()
     if given not in ("", "yes", "no"):
         raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
-    assistant = given == "yes" or (not given and has_documents(cloud))
+    documents = has_documents(cloud)
+    assistant = given == "yes" or (not given and (documents or has_answers(cloud)))
+    if not documents:
+        arns |= {name: f"{arns[name]}{ALONE}" for name in OF_KNOWLEDGE if name in arns}
     put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=assistant), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=assistant), role)
 
@@ -246,6 +264,7 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
         "STATE_MACHINE_ARN": _machine_arn(),
         "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),
         "EVALUATION_BUCKET": EVALUATION_BUCKET,
+        ANSWER_BANK: ANSWER_ADDRESS,
     }
     return environment | _CREDENTIALS | places
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 PURE_PACKAGES = ("stepguard.guard", "stepguard.evaluation", "stepguard.formats", "stepguard.trace")
 MODULES = frozenset(
     """
-    __future__ abc ast base64 binascii bisect codecs collections contextlib copy csv dataclasses datetime decimal
+    __future__ abc array ast base64 binascii bisect codecs collections contextlib copy csv dataclasses datetime decimal
     difflib enum fractions functools gzip hashlib heapq hmac html itertools json math numbers operator pathlib re
     statistics string textwrap types typing unicodedata zlib
     """.split()  # noqa: SIM905 - words are easier to read in lines
@@ -39,7 +39,7 @@ PURE_PATHS = frozenset({"PurePath", "PurePosixPath", "PureWindowsPath"})
 METHODS = frozenset(
     """
     now utcnow today open read_text write_text read_bytes write_bytes unlink mkdir rmdir touch iterdir glob rglob exists
-    is_file is_dir stat resolve getenv putenv urandom environ
+    is_file is_dir stat resolve getenv putenv urandom environ fromfile tofile
     """.split()  # noqa: SIM905 - words are easier to read in lines
 )
 

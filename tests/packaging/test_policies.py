@@ -51,7 +51,7 @@ ACTIONS = {
         "states:StartSyncExecution",
     },
     "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "FindAnswerRole": LAMBDA,
+    "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
     "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
     "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "InvokeModelRole": LAMBDA
@@ -135,6 +135,11 @@ EXPLAINED = {
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),
+    (
+        "FindAnswerRole",
+        "ReadCuratedAnswers",
+        "${AnswerBankBucket.Arn}/answers/*",
+    ): "the versions of the curated answers",
     ("KnowledgeRole", "ReadDocuments", "${KnowledgeBucket.Arn}/documents/*"): "the documents that it ingests",
     ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
@@ -299,7 +304,7 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
     """
-    own = {"RetrievePassagesRole", "KnowledgeRole"}  # rankers and embedders, which take no guardrail
+    own = {"FindAnswerRole", "RetrievePassagesRole", "KnowledgeRole"}  # rankers and embedders, which take no guardrail
     invoking = [item for role, item in statements(built) if "bedrock:InvokeModel" in item["Action"] and role not in own]
     assert len(invoking) == 4
     for statement in invoking:
@@ -350,7 +355,7 @@ def test_a_key_is_used_only_through_its_services(built: Built) -> None:
     """No role can decrypt with the key directly."""
     # Bedrock itself uses the key with KnowledgeRole; no service of S3 Vectors is documented for kms:ViaService.
     using = [item for item in statements(built) if KEY & set(_actions(item[1])) and item[0] != "KnowledgeRole"]
-    assert len(using) == 6
+    assert len(using) == 7
     for _, statement in using:
         assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
         assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]

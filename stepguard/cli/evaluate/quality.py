@@ -21,8 +21,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stepguard.admin import embedding
 from stepguard.admin.judge import grade
+from stepguard.aws import embedding
 from stepguard.aws.evaluations import Evaluations
 from stepguard.evaluation.answers.agreement import similarity
 from stepguard.evaluation.answers.scores import IN_WORDS, Answers, with_evidence

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stepguard.admin import embedding, judge
+from stepguard.admin import judge
+from stepguard.aws import embedding
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.objects import Objects
 from stepguard.cli.evaluate import quality

@@ -1,0 +1,1 @@
+"""Curated answers in S3."""

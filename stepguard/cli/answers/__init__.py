@@ -1,0 +1,1 @@
+"""`stepguard answers`: the team's own answers to questions that are asked again and again."""
