@@ -117,6 +117,19 @@ def choose(body: Mapping[str, Any], model_id: str) -> Format:
     return found
 
 
+_REVISION = re.compile(r"-v\d+(:\w+)*$")
+
+
+def name_model(body: Body, model_id: str) -> None:
+    """Put the name that answers in Anthropic's format give a model into the body, which has none on Bedrock.
+
+    It is the id without Bedrock's additions, such as `claude-sonnet-4-20250514`. Raises ServiceError.
+    """
+    if "model" in body:
+        raise malformed("the field model is for Anthropic's own API; here modelId names the model.")
+    body["model"] = _REVISION.sub("", model_id.rpartition("/")[2].rpartition("anthropic.")[2])
+
+
 def _of_fields(body: Mapping[str, Any]) -> Format:
     if "inputs" in body:
         return TGI

@@ -88,6 +88,8 @@ def _make(request: Mapping[str, Any], model: Model, guard: Guard | None) -> _Mad
     body = bodies.parse(request.get("body") or b"")
     suffix, mode = _configuration(body, guard, request.get("contentType"))
     chosen = bodies.choose(body, request["modelId"])
+    if chosen is bodies.ANTHROPIC:
+        bodies.name_model(body, request["modelId"])
     chosen.sampling(body)  # what is not implemented is refused, whatever the guardrail says
     slots = bodies.slots(body)
     split = [tags.split(slot.text, suffix) for slot in slots]

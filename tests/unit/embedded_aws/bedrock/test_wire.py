@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.wire import HttpRequest, JsonService
+from embedded_aws.wire import HttpRequest, JsonService, ServiceError
 from tests.unit.embedded_aws.bedrock.fakes import Api, pii, words
 
 _HISTORY = (("user", "I am Bob."), ("assistant", "Hello."), ("user", "How are you?"))
@@ -94,3 +94,42 @@ def test_the_newest_turn_decides_invoke_models_action(
         guardrailVersion="DRAFT",
     )
     assert json.loads(answer["body"])["amazon-bedrock-guardrailAction"] == action
+
+
+_CLAUDE = {
+    "anthropic_version": "bedrock-2023-05-31",
+    "max_tokens": 9,
+    "messages": [{"role": "user", "content": "hello"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "name"),
+    [
+        ("anthropic.claude-3-5-sonnet-20240620-v1:0", "claude-3-5-sonnet-20240620"),
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet-4-20250514"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2:1", "claude"),
+        ("global.anthropic.claude-opus-4-6-v1", "claude-opus-4-6"),
+        ("anthropic.claude-3-haiku-20240307-v1:0:48k", "claude-3-haiku-20240307"),
+        ("anthropic.claude-sonnet-4-6", "claude-sonnet-4-6"),
+        ("any", "any"),
+    ],
+)
+def test_an_answer_in_anthropics_format_names_the_model(api: Api, model_id: str, name: str) -> None:
+    """By the id without Bedrock's additions, also when the prompt is blocked."""
+    made = api.guardrail(**words("blocked"))
+    for said in ("hello", "blocked"):
+        answer = api.runtime(
+            "InvokeModel",
+            modelId=model_id,
+            body=json.dumps(_CLAUDE | {"messages": [{"role": "user", "content": said}]}).encode(),
+            guardrailIdentifier=made,
+            guardrailVersion="DRAFT",
+        )
+        assert json.loads(answer["body"])["model"] == name
+
+
+def test_a_body_in_anthropics_format_names_no_model(api: Api) -> None:
+    """The field of Anthropic's own API is refused, since it would have no effect."""
+    with pytest.raises(ServiceError, match="modelId names the model"):
+        api.runtime("InvokeModel", modelId="anthropic.claude", body=json.dumps(_CLAUDE | {"model": "other"}).encode())
