@@ -18,6 +18,7 @@ sentences are divided by n.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,6 +53,8 @@ HEAD_SHARE = 0.85  # of the logit, for a definition that is like the subject's
 LISTED = 1.4  # logits for a definition that lists things: each is near only a part of it, and generic texts to none
 _EXAMPLE = 0.8  # cosine with an example from which a text counts as the example in other words
 _EXAMPLE_LOGITS = 20.0  # per unit of cosine above it
+_RECORD = re.compile(r"[A-Z][\w /-]{1,30}: ")  # a field: "Current medications: …"
+_RECORD_LOGITS = 1.4
 _CLIP = 6.0  # logits of a head, so that one opinion cannot drown the others
 
 Array = NDArray[np.float32]
@@ -59,7 +62,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TopicScore:
-    """`score` 0 to 1; detected from 0.5 on."""
+    """`score` 0 to 1; detected from THRESHOLD on."""
 
     score: float
     detected: bool
@@ -113,6 +116,10 @@ def _text_logits(text: str, topics: Sequence[Topic]) -> Array:
     given = read(encode_layers([*whole, *parts]), load().space)
     logits = np.stack([_logits(given, topic) for topic in topics], axis=1)
     logits[len(whole) :] -= np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
+    fields = [bool(_RECORD.match(part)) for part in parts]
+    if sum(fields) > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
+        logits[len(whole) :][fields] -= np.float32(_RECORD_LOGITS)
+        logits[: len(whole)] -= np.float32(_RECORD_LOGITS)
     best: Array = logits.max(axis=0)
     return best
 

@@ -123,6 +123,12 @@ _PERSONAL = listed(
 )
 _NOUNS_NEXT = listed("is was has had takes took needs comes became began ran held led left")
 """Of these, those that follow a noun as well: they do not save a word that is written small more often than not."""
+_SAID_OF_THINGS = re.compile(r" (?:is|was|are|were|has been|have been|will be|can be|must be|may be) ([a-z]+)")
+_OF_THINGS = listed(
+    "kept stored located needed delivered cleaned replaced ordered available included made sold used provided served "
+    "open closed free empty full installed produced printed shipped added removed charged payable due applied"
+)
+"""What is said of things and seldom of persons: "Toner is kept in the cabinet", although Toner is a family name."""
 _FIELD = re.compile(r"(?:^|[\n,;{|])\s*\"?(?P<key>[A-Za-z][\w .-]{0,30}?)\"? ?[:=] ?\"?\Z")
 _FIELD_END = re.compile(r"\"?\s*(?:[,;}|\n]|\Z)")
 _PERSONS = re.compile(
@@ -164,6 +170,12 @@ def doubtful(text: str, start: int, end: int) -> bool:
     following = _SMALL_NEXT.match(text, end)
     if following is None:
         return False
+    if (
+        lower not in lexicon.words("first_names")
+        and (said := _SAID_OF_THINGS.match(text, end))
+        and said[1] in _OF_THINGS
+    ):
+        return True
     if ordinary:
         return following["next"] not in _PERSONAL - _NOUNS_NEXT
     town = lower in lexicon.words("cities") and lower not in lexicon.words("first_names")

@@ -83,6 +83,8 @@ def test_names_addresses_and_numbers_of_five_languages(text: str, expected: str)
         "La Cruz Roja reparte mantas.",
         "Mark the date in your diary.",
         "Grace periods end in June.",
+        "Toner is kept in the cabinet next to the lift.",
+        "Salt was added to the soup. Coal will be delivered on Friday.",
         "She looked at the night sky and thought of heaven.",
         "Our Madrid and Lisbon branches close early.",
         '{"result": "fail", "reason": "timeout", "font": "Georgia"}',

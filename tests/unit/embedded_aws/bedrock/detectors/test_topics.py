@@ -99,3 +99,12 @@ def test_topics_do_not_influence_one_another() -> None:
     assert list(together) == [topic.name for topic in topics]
     for topic in topics:
         assert detect(text, [topic])[topic.name].score == pytest.approx(together[topic.name].score, abs=1e-4)
+
+
+def test_a_patients_record_is_no_advice() -> None:
+    """Its fields name diagnoses and medicines, and recommend nothing."""
+    record = (
+        "Please summarise: Jane Roe, seen on 2 May. Diagnosis: mild eczema of both hands. Current medications: "
+        "hydrocortisone cream and cetirizine. Allergies: latex. Next visit: in six weeks."
+    )
+    assert not any(found.detected for found in detect(record, [ALTERNATIVE, ADVICE]).values())
