@@ -226,3 +226,16 @@ def test_a_header_of_a_response_cannot_add_another(endpoint: Endpoint) -> None:
     answer = _ask(endpoint, _last(b"GET /split") + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"X-B" not in answer
+
+
+def test_an_address_in_use_is_a_clear_error_and_free_after_stop() -> None:
+    """The error names host and port; after stop the port can be taken again."""
+    first = Endpoint({}, port=0, threads=2)
+    url = first.start()
+    second = Endpoint({}, port=first.port, threads=2)
+    with pytest.raises(OSError, match=f"Cannot listen on 127.0.0.1 port {first.port}"):
+        second.start()
+    first.stop()
+    first.stop()
+    assert second.start() == url
+    second.stop()
