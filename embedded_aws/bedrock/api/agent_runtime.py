@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from embedded_aws.bedrock.api.inline import guard
-from embedded_aws.bedrock.api.retrieve import describe, find_base, retrieve
+from embedded_aws.bedrock.api.retrieve import check_implemented, describe, find_base, retrieve
 from embedded_aws.bedrock.api.retrieve_and_generate import generate, judge_question
 from embedded_aws.bedrock.api.streams import generated_events
 from embedded_aws.bedrock.guardrail import Guardrail
@@ -44,13 +44,15 @@ class AgentRuntime:
 
     def retrieve(self, request: Mapping[str, Any]) -> dict[str, Any]:
         _refuse(request, ("guardrailConfiguration", "userContext", "nextToken"), "Retrieve")
+        configuration = request.get("retrievalConfiguration") or {}
+        check_implemented(configuration)
         query = request["retrievalQuery"]
         if query.get("type", "TEXT") != "TEXT":
             raise _unsupported(f"queries of the type {query['type']} in Retrieve")
         if not query.get("text", "").strip():
             raise ServiceError("ValidationException", "The query text must not be empty.")
         base = find_base(self._registry, self._account, request["knowledgeBaseId"])
-        found = retrieve(self._registry, base, query["text"], request.get("retrievalConfiguration") or {})
+        found = retrieve(self._registry, base, query["text"], configuration)
         return {"retrievalResults": [describe(passage) | {"score": score} for passage, score in found]}
 
     def retrieve_and_generate(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +69,8 @@ class AgentRuntime:
         generation = wanted.get("generationConfiguration") or {}
         _refuse(wanted, ("orchestrationConfiguration",), operation)
         _refuse(generation, ("additionalModelRequestFields", "performanceConfig"), operation)
+        retrieval = wanted.get("retrievalConfiguration") or {}
+        check_implemented(retrieval)
         base = find_base(self._registry, self._account, wanted["knowledgeBaseId"])
         session = request.get("sessionId")
         history = self._history(session)
@@ -74,7 +78,7 @@ class AgentRuntime:
         judging = guard(self._find, self._judge, named.get("guardrailId"), named.get("guardrailVersion"), full=False)
         asked, answer = judge_question(judging, asked)
         if answer is None:
-            found = retrieve(self._registry, base, asked, wanted.get("retrievalConfiguration") or {})
+            found = retrieve(self._registry, base, asked, retrieval)
             model, passages = self._models.model(wanted["modelArn"]), [passage for passage, _ in found]
             answer = generate(model, judging, asked, passages, history, generation)
         turn = (Message("user", asked), Message("assistant", answer["output"]["text"]))

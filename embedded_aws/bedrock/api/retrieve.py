@@ -28,18 +28,23 @@ def find_base(registry: Registry, account: Account, identifier: str) -> Resource
     return base
 
 
-def retrieve(
-    registry: Registry, base: Resource, text: str, configuration: Mapping[str, Any]
-) -> list[tuple[Found, float]]:
-    """The best passages, best first. Raises ServiceError for a configuration that the knowledge base cannot serve."""
-    from embedded_aws.bedrock.knowledge import filters  # it loads numpy
-
+def check_implemented(configuration: Mapping[str, Any]) -> None:
+    """Raise ServiceError for members of a retrievalConfiguration that do nothing here."""
     for member in set(configuration) - {"vectorSearchConfiguration"}:
         raise _unsupported(member)
     search = configuration.get("vectorSearchConfiguration") or {}
     for member in ("implicitFilterConfiguration", "rerankingConfiguration"):
         if search.get(member) is not None:
             raise _unsupported(member)
+
+
+def retrieve(
+    registry: Registry, base: Resource, text: str, configuration: Mapping[str, Any]
+) -> list[tuple[Found, float]]:
+    """The best passages, best first. Raises ServiceError for a configuration that the knowledge base cannot serve."""
+    from embedded_aws.bedrock.knowledge import filters  # it loads numpy
+
+    search = configuration.get("vectorSearchConfiguration") or {}
     in_s3 = base.settings["storageConfiguration"]["type"] == S3_VECTORS
     wanted = search.get("overrideSearchType")
     if wanted == "HYBRID" and in_s3:

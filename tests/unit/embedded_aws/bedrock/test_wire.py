@@ -133,3 +133,40 @@ def test_a_body_in_anthropics_format_names_no_model(api: Api) -> None:
     """The field of Anthropic's own API is refused, since it would have no effect."""
     with pytest.raises(ServiceError, match="modelId names the model"):
         api.runtime("InvokeModel", modelId="anthropic.claude", body=json.dumps(_CLAUDE | {"model": "other"}).encode())
+
+
+_RERANKED = {"vectorSearchConfiguration": {"rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL"}}}
+_NO_BASE = {
+    "knowledgeBaseId": "NOSUCHBASE",
+    "modelArn": "arn:aws:bedrock:us-east-1::foundation-model/any",
+    "retrievalConfiguration": _RERANKED,
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        (
+            "Retrieve",
+            {"knowledgeBaseId": "NOSUCHBASE", "retrievalQuery": {"text": ""}, "retrievalConfiguration": _RERANKED},
+        ),
+        (
+            "RetrieveAndGenerate",
+            {
+                "input": {"text": "hi"},
+                "retrieveAndGenerateConfiguration": {
+                    "type": "KNOWLEDGE_BASE",
+                    "knowledgeBaseConfiguration": _NO_BASE,
+                },
+            },
+        ),
+    ],
+)
+def test_a_member_that_does_nothing_is_refused_before_the_rest_is_checked(
+    api: Api, operation: str, params: dict[str, Any]
+) -> None:
+    """Also when the knowledge base is missing or the query is empty."""
+    with pytest.raises(ServiceError) as caught:
+        JsonService("bedrock-agent-runtime", api.bedrock.agent_runtime).call(operation, params)
+    assert caught.value.status == 501
+    assert "rerankingConfiguration" in caught.value.message
