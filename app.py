@@ -21,8 +21,10 @@ from stepguard.guard.stages import (
     GUARD_ANSWER,
     GUARD_INPUT,
     GUARD_PASSAGES,
+    GUARD_REWRITE,
     INVOKE_MODEL,
     RETRIEVE_PASSAGES,
+    REWRITE_QUESTION,
 )
 
 if TYPE_CHECKING:
@@ -136,6 +138,22 @@ def _response(reply: Reply) -> Response:
 def guard_input_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state GuardInput."""
     return guard_input(event)
+
+
+@_state(REWRITE_QUESTION.state)
+def rewrite_question_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state RewriteQuestion."""
+    from functions.rewrite_question import rewrite_question
+
+    return rewrite_question(event)
+
+
+@_state(GUARD_REWRITE.state)
+def guard_rewrite_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state GuardRewrite."""
+    from functions.guard_rewrite import guard_rewrite
+
+    return guard_rewrite(event)
 
 
 @_state(FIND_ANSWER.state)

@@ -76,7 +76,8 @@ class ConversationsApi:
         self._check_deployed()
         if not self._settings().conversation.on:
             raise InvalidRequest(
-                "This deployment has no conversations: deploy it with Assistant=yes, or leave out 'conversation'."
+                "This deployment has no conversations: deploy it with Assistant=yes (`stepguard serve` "
+                "with ASSISTANT=yes), or leave out 'conversation'."
             )
         new = conversation == NEW
         name = new_id(execution) if new else conversation

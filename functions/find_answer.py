@@ -9,19 +9,21 @@ from typing import Any
 
 from stepguard.aws.bank.versions import ANSWER_BANK, AnswerBank, bank_at
 from stepguard.guard.request import from_document
+from stepguard.guard.stages import asked
 from stepguard.guard.verdict import Outcome, Verdict, skipped
 
 
 def find_answer(event: Mapping[str, Any], bank: AnswerBank | None = None) -> dict[str, Any]:
-    """`{request, text}` -> the context's `found`. Raises StepguardError.
+    """`{document}` -> the context's `found`. Raises StepguardError.
 
     Without a bank the part is skipped: `matched` is False, and the question goes on to the knowledge base.
     """
-    from_document(event.get("request"))
+    request, text = asked(event)
+    from_document(request)
     matcher = bank.matcher() if (bank := bank or _bank()) else None
     if matcher is None:
         return {**skipped("").to_dict(), "matched": False, "text": "", "item": None}
-    match = matcher.find(str(event["text"]))
+    match = matcher.find(text)
     return {
         **Verdict(Outcome.PASSED, "").to_dict(),
         "matched": match.matched,

@@ -14,7 +14,7 @@ from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import citations_of, found_in, passages_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, context_of
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
 from stepguard.guard.texts.citations import Citation, read_citation
 from stepguard.guard.turns import turn_of
 from stepguard.guard.verdict import Direction, Layer, Outcome
@@ -41,7 +41,8 @@ def guard_answer(
     if verdict.blocked:
         answer = refused(verdict.message or settings.empty_message, Source.POSTPROCESS)
     else:
-        outcomes = [Outcome(stage["outcome"]) for stage in before]
+        rewritten = GUARD_REWRITE.result(document)
+        outcomes = [Outcome(stage["outcome"]) for stage in [*before, *([rewritten] if rewritten else [])]]
         answer = replace(
             delivered(verdict.text, source, *outcomes, verdict.outcome), citations=_cited(request, document)
         )

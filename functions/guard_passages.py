@@ -18,6 +18,7 @@ from stepguard.guard.passages import read_document
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import from_document
 from stepguard.guard.settings import GuardrailRef, ModelApi, Settings
+from stepguard.guard.stages import FIND_ANSWER, RETRIEVE_PASSAGES, asked
 from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict, merge, skipped
 
 CACHED = 10_000
@@ -32,14 +33,15 @@ def guard_passages(
     guardrails: Guardrails | None = None,
     cache: dict[tuple[str, str, str], Verdict] | None = None,
 ) -> dict[str, Any]:
-    """`{request, text, passages, found}` -> the context's `passage_guard`. Raises StepguardError.
+    """`{document}` -> the context's `passage_guard`. Raises StepguardError.
 
     `kept` and `dropped` name passages by number; the texts stay where they are. `ask_model` is False if answers come
     from the knowledge only and nothing is left of it.
     """
     settings = settings or environment()
-    request = from_document(event.get("request"))
-    passages = request.passages or tuple(map(read_document, event.get("passages") or ()))
+    request = from_document(asked(event)[0])
+    found = (RETRIEVE_PASSAGES.result(event.get("document") or {}) or event).get("passages") or ()
+    passages = request.passages or tuple(map(read_document, found))
     ref = settings.passage_guardrail
     guards = guardrails or Guardrails(scores=request.for_study)
     verdicts = {
@@ -51,7 +53,9 @@ def guard_passages(
     kept = [number for number in range(1, len(passages) + 1) if number not in dropped]
     whole = merge(list(verdicts.values()), "") if verdicts else skipped("")
     ask_model = bool(kept) or not _knowledge_only(settings, given=bool(passages))
-    message = dont_know_of(event.get("found")) or settings.empty_message
+    message = (
+        dont_know_of((FIND_ANSWER.result(event.get("document") or {})) or event.get("found")) or settings.empty_message
+    )
     answer = None if ask_model else dont_know(message, Source.KNOWLEDGE).to_document()
     return {
         **whole.to_dict(),

@@ -19,9 +19,9 @@ from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, question_of
 from stepguard.guard.texts.citations import Cited, check_citations
-from stepguard.guard.turns import turn_of
+from stepguard.guard.turns import turn_of, turns_in
 from stepguard.guard.verdict import Layer
 
 
@@ -38,7 +38,7 @@ def invoke_model(
     settings = settings or environment()
     document = event.get("document") or {**event, GUARD_INPUT.key: {"text": event["text"]}}
     request = from_document(document.get("request"))
-    question = Question(str(document[GUARD_INPUT.key]["text"]), passages_in(document, request))
+    question = Question(question_of(document), passages_in(document, request), turns=turns_in(document))
     ref = settings.guardrail(Layer.MODEL, request.guardrails)
     if request.kind is Kind.RESPONSE:
         guards = guardrails or Guardrails(scores=request.for_study)

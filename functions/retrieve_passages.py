@@ -11,19 +11,20 @@ from stepguard.guard.knowledge import PASSAGE_BYTES
 from stepguard.guard.passages import fitting
 from stepguard.guard.request import CONVERSATION_BYTES, REQUEST_BYTES, from_document, json_bytes
 from stepguard.guard.settings import ModelApi, Settings
+from stepguard.guard.stages import asked
 
 
 def retrieve_passages(
     event: Mapping[str, Any], settings: Settings | None = None, runtime: RetrieveClient | None = None
 ) -> dict[str, Any]:
-    """`{request, text}` -> the context's `passages`. Raises StepguardError.
+    """`{document}` -> the context's `passages`. Raises StepguardError.
 
     Without a knowledge base the part is skipped. Passages that came with the question replace the search. What does not
     fit into the execution document is cut, and `search` says how much.
     """
     settings = settings or environment()
-    request = from_document(event.get("request"))
-    text = str(event["text"])
+    held, text = asked(event)
+    request = from_document(held)
     knowledge = settings.knowledge
     if request.passages:
         return _result("skipped", [], {"reason": "passages came with the question"})

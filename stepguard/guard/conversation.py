@@ -44,12 +44,14 @@ MOST_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
-    """Whether there are conversations, the days that they are kept after their last turn, and the turns that a question
-    can refer to."""
+    """Whether there are conversations, the days that they are kept after their last turn, the turns that a question can
+    refer to, and whether a follow-up is rewritten, by which model; empty is the one that answers."""
 
     on: bool = False
     days: int = DAYS
     turns: int = MOST_TURNS
+    rewriting: bool = False
+    rewriter: str = ""
 
 
 NO_CONVERSATION = ConversationSettings()
@@ -58,10 +60,19 @@ NO_CONVERSATION = ConversationSettings()
 def read_conversation(environment: Mapping[str, str]) -> ConversationSettings:
     """The settings from environment variables. Raises ConfigurationError that names the variable."""
     return ConversationSettings(
-        (environment.get(CONVERSATIONS) or "no").strip().lower() == "yes",
+        _switch(environment, CONVERSATIONS),
         _number(environment, "CONVERSATION_DAYS", DAYS, MOST_DAYS),
         _number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
+        _switch(environment, "LLM_GENERATE_QUERY_ENABLE"),
+        (environment.get("LLM_GENERATE_QUERY_MODEL_ID") or "").strip(),
     )
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name, "").strip().lower() or "no"
+    if value not in ("yes", "no", "true", "false"):
+        raise ConfigurationError(f"{name} is '{value}'; it must be yes or no.")
+    return value in ("yes", "true")
 
 
 def _number(environment: Mapping[str, str], name: str, otherwise: int, most: int) -> int:

@@ -64,11 +64,13 @@ class Question:
     """The prompt: the question (possibly masked) and the passages to answer from.
 
     `screened` passages were checked in separate requests, so that the one around the model call leaves them out.
+    `turns` are the questions and answers before, which their own layers judged: they are not judged again.
     """
 
     text: str
     passages: tuple[Passage, ...] = ()
     screened: bool = False
+    turns: tuple[tuple[str, str], ...] = ()
 
     @property
     def characters(self) -> int:
@@ -97,7 +99,8 @@ class Question:
         from stepguard.guard.texts.control_tokens import neutralise  # its patterns take a third of a cold start
 
         passages = (replace(passage, text=neutralise(passage.text)) for passage in self.passages)
-        return replace(self, text=neutralise(self.text), passages=tuple(passages))
+        turns = tuple((neutralise(asked), neutralise(answered)) for asked, answered in self.turns)
+        return replace(self, text=neutralise(self.text), passages=tuple(passages), turns=turns)
 
 
 FROM_PASSAGES = (
@@ -110,12 +113,13 @@ CITE = "After each sentence, write the number of the passage that it is from in 
 """The instruction that goes with numbered passages."""
 
 
-def deepseek_prompt(user: str, system: str = "") -> str:
-    """The raw prompt of DeepSeek-R1-Distill for one user turn; it ends inside the thought.
+def deepseek_prompt(user: str, system: str = "", turns: Sequence[tuple[str, str]] = ()) -> str:
+    """The raw prompt of DeepSeek-R1-Distill for a user's turn after earlier ones; it ends inside the thought.
 
-    `user` and `system` must be neutralised already where they hold foreign text.
+    All texts must be neutralised already where they are foreign.
     """
-    return f"{BEGIN}{system}{USER}{user}{ASSISTANT}{THINK}\n"
+    before = "".join(f"{USER}{asked}{ASSISTANT}{answered}{END}" for asked, answered in turns)
+    return f"{BEGIN}{system}{before}{USER}{user}{ASSISTANT}{THINK}\n"
 
 
 def user_turn(question: str, passages: Sequence[str], instruction: str = FROM_PASSAGES) -> str:

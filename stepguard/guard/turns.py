@@ -12,7 +12,7 @@ from typing import Any
 
 from stepguard.guard.conversation import NOTHING_KEPT, kept
 from stepguard.guard.request import Request
-from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION
+from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION, context_of
 from stepguard.guard.verdict import Outcome
 
 _MARK = re.compile(r"\{[^{}]{1,100}\}")
@@ -35,6 +35,12 @@ def turn_of(document: Mapping[str, Any], request: Request, said: str, delivered:
         or _repeats(question, str(rewritten.get("text", "")), str(guarded.get("text", "")))
     )
     return kept(None if secret else question, delivered)
+
+
+def turns_in(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The questions and answers before, as RewriteQuestion left them in an execution document."""
+    held = (context_of(document).get("conversation") or {}).get("turns") or ()
+    return tuple((str(question), str(answer)) for question, answer in held)
 
 
 def _repeats(question: str, before: str, after: str) -> bool:

@@ -40,6 +40,9 @@ must be in the results by then."""
 RECORDS = "arn:aws:states:::dynamodb:"
 """The beginning of the Resource of a state that writes to the API's table."""
 
+LOADS = "arn:aws:states:::aws-sdk:dynamodb:"
+"""The same of a state that reads from it: an item of an evaluation is no turn of a conversation."""
+
 _RECORDED = ("verdict", "record.$", "turn", "turn.$")
 """What a stage keeps only for these states."""
 
@@ -109,7 +112,7 @@ def compose_evaluation(evaluate: str, chat: str) -> str:
 def lambda_tasks(states: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The states that call a Lambda, those inside a box included."""
     for state in states.values():
-        if state["Type"] == "Task" and not str(state["Resource"]).startswith(RECORDS):
+        if state["Type"] == "Task" and not _uses_table(state):
             yield state
         for branch in state.get("Branches", ()):
             yield from lambda_tasks(branch["States"])
@@ -117,14 +120,22 @@ def lambda_tasks(states: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def without_records(states: dict[str, Any]) -> dict[str, Any]:
     """A copy of the states without those that record; what leads to one of these leads to the state after it."""
-    after = {name: state["Next"] for name, state in states.items() if str(state.get("Resource")).startswith(RECORDS)}
+    after = {name: state["Next"] for name, state in states.items() if _uses_table(state)}
 
     def led(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: _past(item, after) if key in ("Next", "Default") else led(item) for key, item in value.items()}
         return [led(item) for item in value] if isinstance(value, list) else value
 
-    return {name: led(state) for name, state in states.items() if name not in after}
+    kept = {name: led(state) for name, state in states.items() if name not in after}
+    for state in kept.values():
+        for branch in state.get("Branches", ()):
+            branch["States"] = without_records(branch["States"])
+    return kept
+
+
+def _uses_table(state: Mapping[str, Any]) -> bool:
+    return str(state.get("Resource")).startswith((RECORDS, LOADS))
 
 
 def _past(state: str, after: dict[str, str]) -> str:

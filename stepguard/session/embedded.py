@@ -62,6 +62,7 @@ SETTINGS = (
     "EMPTYMESSAGE",
     "ERRORMESSAGE",
     "ANSWER_HOURS",
+    "CONVERSATION_DAYS",
     "EVALUATION_MAX_",
     UNGUARDED,
     REASONING_BLOCKS,
@@ -195,6 +196,7 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     environment |= _passage_guardrail(project)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
+    environment["CONVERSATIONS"] = "yes" if _assistant(cloud) and project.records_answers else "no"
     settings = project.lambdas()
     without = {name: value for name, value in environment.items() if name != KNOWLEDGE_BASE_ID}
     cloud.register(
@@ -224,15 +226,18 @@ def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
     names = [entry.name for entry in project.lambdas()]
     arns = {name: f"arn:aws:lambda:{account}:function:{PREFIX}-{name}" for name in names}
     role = "arn:aws:iam::000000000000:role/local"
-    given = os.environ.get(ASSISTANT, "").strip().lower()
-    if given not in ("", "yes", "no"):
-        raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
-    documents = has_documents(cloud)
-    assistant = given == "yes" or (not given and (documents or has_answers(cloud)))
-    if not documents:
+    assistant = _assistant(cloud)
+    if not has_documents(cloud):
         arns |= {name: f"{arns[name]}{ALONE}" for name in OF_KNOWLEDGE if name in arns}
     put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=assistant), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=assistant), role)
+
+
+def _assistant(cloud: EmbeddedCloud | None) -> bool:
+    given = os.environ.get(ASSISTANT, "").strip().lower()
+    if given not in ("", "yes", "no"):
+        raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
+    return given == "yes" or (not given and (has_documents(cloud) or has_answers(cloud)))
 
 
 def _passage_guardrail(project: Project) -> dict[str, str]:

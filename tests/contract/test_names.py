@@ -28,7 +28,16 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-
 LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
 
 
-LATE = {"find_answer", "retrieve_passages", "guard_passages", "invoke_model", "prepare_corpus", "summarize_corpus"}
+LATE = {
+    "rewrite_question",
+    "guard_rewrite",
+    "find_answer",
+    "retrieve_passages",
+    "guard_passages",
+    "invoke_model",
+    "prepare_corpus",
+    "summarize_corpus",
+}
 """Imported at their first event: neither the API nor the guards wait for them."""
 
 

@@ -85,6 +85,8 @@ def test_every_handler_of_the_template_is_in_the_zip(built: Built, ran: dict[str
         "GuardInput": "app.guard_input_lambda",
         "FindAnswer": "app.find_answer_lambda",
         "RetrievePassages": "app.retrieve_passages_lambda",
+        "RewriteQuestion": "app.rewrite_question_lambda",
+        "GuardRewrite": "app.guard_rewrite_lambda",
         "GuardPassages": "app.guard_passages_lambda",
         "InvokeModel": "app.invoke_model_lambda",
         "GuardAnswer": "app.guard_answer_lambda",

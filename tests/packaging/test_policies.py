@@ -51,6 +51,8 @@ ACTIONS = {
         "states:StartSyncExecution",
     },
     "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "RewriteQuestionRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
+    "GuardRewriteRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
     "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
     "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
@@ -86,7 +88,7 @@ ACTIONS = {
         "s3vectors:PutVectors",
         "s3vectors:QueryVectors",
     },
-    "ChatStateMachineRole": MACHINE | {"dynamodb:UpdateItem"},
+    "ChatStateMachineRole": MACHINE | {"dynamodb:Query", "dynamodb:UpdateItem"},
     "EvaluateStateMachineRole": MACHINE
     | {
         "s3:AbortMultipartUpload",
@@ -100,7 +102,7 @@ ACTIONS = {
 }
 """Everything that any role of the stack may do."""
 
-PARTS = ("FindAnswer", "RetrievePassages", "GuardPassages")
+PARTS = ("RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages")
 CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
 LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
@@ -344,7 +346,7 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
         ("ApiHandlerRole", f"dynamodb:{action}")
         for action in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
     }
-    assert allowed == writes | {("ChatStateMachineRole", "dynamodb:UpdateItem")}
+    assert allowed == writes | {("ChatStateMachineRole", f"dynamodb:{action}") for action in ("Query", "UpdateItem")}
     assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
         "AnswerTable.Arn",
         "CallerTable.Arn",

@@ -13,7 +13,8 @@ from stepguard.deploy.versions import freeze
 from tests.packaging.conftest import Built
 
 STAGES = {
-    "GuardInput", "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
+    "GuardInput", "RewriteQuestion", "GuardRewrite",
+    "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
     "SummarizeCorpus",
 }  # fmt: skip
 

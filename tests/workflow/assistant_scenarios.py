@@ -19,7 +19,7 @@ from tests.workflow.scenarios import (
 )
 
 BEGIN = ["GuardInput", "InputIntervened?"]
-SEARCHED = ["FindAnswer", "AnswerFound?", "RetrievePassages", "GuardPassages", "PassagesFound?"]
+SEARCHED = ["InConversation?", "FindAnswer", "AnswerFound?", "RetrievePassages", "GuardPassages", "PassagesFound?"]
 GATHERED = [*BEGIN, "GatherContext", *SEARCHED, "AskModel", "ContextReady?"]
 GUARDED = ["GuardAnswer", "AnswerIntervened?"]
 DELIVERED = ["RecordAnswer", "AnswerDelivered"]
@@ -44,7 +44,7 @@ NOTHING_MATCHES = [
         "curated bank does not say whether it matched",
         apply=[passed()],
         written={"find_answer": CURATED | {"matched": None}},
-        **_unavailable(*BEGIN, "GatherContext", *SEARCHED[:2], error="States.NoChoiceMatched"),
+        **_unavailable(*BEGIN, "GatherContext", *SEARCHED[:3], error="States.NoChoiceMatched"),
     ),
     Scenario(
         "passage guard does not say whether to ask the model",

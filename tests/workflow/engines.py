@@ -23,7 +23,10 @@ Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
 """Runs `{"request": ...}` with these stages; gives status, output, error, the events of the history, and the row of
 the table of answers."""
 
-NAMES = ("guard_input", "find_answer", "retrieve_passages", "guard_passages", "invoke_model", "guard_answer")
+NAMES = (
+    "guard_input", "rewrite_question", "guard_rewrite", "find_answer", "retrieve_passages", "guard_passages", "invoke_model",
+    "guard_answer",
+)  # fmt: skip
 ARNS = {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
 DEFINITION = builtin_project().chat_definition(ARNS)
 ASSISTANT = builtin_project().chat_definition(ARNS, assistant=True)

@@ -23,9 +23,13 @@ def ask(
     question: Question, model: ModelSettings, guardrail: GuardrailRef | None, runtime: RuntimeClient | None = None
 ) -> Completion:
     """One Converse call. Raises StepguardError."""
+    asked = question.neutralised()
     request: dict[str, Any] = {
         "modelId": model.id,
-        "messages": [{"role": "user", "content": _content(question.neutralised(), guarded=guardrail is not None)}],
+        "messages": [
+            *_earlier(asked),
+            {"role": "user", "content": _content(asked, guarded=guardrail is not None)},
+        ],
         "inferenceConfig": {
             "maxTokens": model.max_tokens,
             "temperature": model.temperature,
@@ -54,6 +58,15 @@ def ask(
     usage = response.get("usage") or {}
     tokens = {"input": int(usage.get("inputTokens", 0)), "output": int(usage.get("outputTokens", 0))}
     return Completion(verdict, stop_reason, tokens)
+
+
+def _earlier(question: Question) -> list[dict[str, Any]]:
+    """The earlier turns, outside guardContent: an old turn is never judged again, so it cannot block a new one."""
+    return [
+        {"role": role, "content": [{"text": text}]}
+        for turn in question.turns
+        for role, text in zip(("user", "assistant"), turn, strict=True)
+    ]
 
 
 def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClien
         parameters |= {"do_sample": True, "temperature": model.temperature}
         if model.top_p < 1:
             parameters["top_p"] = model.top_p
-    body = {"inputs": deepseek_prompt(turn, neutralise(model.system_prompt)), "parameters": parameters}
+    body = {"inputs": deepseek_prompt(turn, neutralise(model.system_prompt), question.turns), "parameters": parameters}
     with aws_errors("InvokeEndpoint", about_model(model, None)):
         response = sagemaker.invoke_endpoint(
             EndpointName=model.id, ContentType="application/json", Accept="application/json", Body=json.dumps(body)

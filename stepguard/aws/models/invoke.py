@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,8 @@ def ask(
 ) -> Completion:
     """One InvokeModel call. Raises StepguardError."""
     suffix = secrets.token_hex(8) if guardrail else ""
-    body = _body(_tagged(question.neutralised(), suffix), model)
+    asked = question.neutralised()
+    body = _body(_tagged(asked, suffix), model, asked.turns)
     request: dict[str, Any] = {
         "modelId": model.id,
         "contentType": "application/json",
@@ -77,17 +78,19 @@ def _tagged(question: Question, suffix: str) -> str:
     return user_turn(query, sources, question.instruction)
 
 
-def _body(turn: str, model: ModelSettings) -> dict[str, Any]:
+def _body(turn: str, model: ModelSettings, before: Sequence[tuple[str, str]]) -> dict[str, Any]:
     system = neutralise(model.system_prompt)
     sampling = {"temperature": model.temperature, "top_p": model.top_p}
     if model.api is ModelApi.IMPORTED_MODEL:
         if model.imported_body is ImportedBody.OPENAI_CHAT:
             messages = [{"role": "system", "content": system}] if system else []
+            for question, answer in before:
+                messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
             messages.append({"role": "user", "content": turn})
             return {"messages": messages, "max_tokens": model.max_tokens, **sampling}
         if model.imported_body is ImportedBody.COMPLETION:
-            return {"prompt": deepseek_prompt(turn, system), "max_gen_len": model.max_tokens, **sampling}
-    return {"prompt": deepseek_prompt(turn, system), "max_tokens": model.max_tokens, **sampling}
+            return {"prompt": deepseek_prompt(turn, system, before), "max_gen_len": model.max_tokens, **sampling}
+    return {"prompt": deepseek_prompt(turn, system, before), "max_tokens": model.max_tokens, **sampling}
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_the_assistants_evaluation_has_its_states() -> None:
     states = processor["States"]["EvaluateItems"]["ItemProcessor"]["States"]
     assert not [name for name in states if name.startswith("Record")]
     tasks = list(definitions.lambda_tasks(states))
-    assert len(tasks) == 6
+    assert len(tasks) == 8
     assert all(task["ResultSelector"]["entered.$"] == "$$.State.EnteredTime" for task in tasks)
 
 

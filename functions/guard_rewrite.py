@@ -1,0 +1,39 @@
+"""GuardRewrite: the input layer judges a rewritten question, which joins what several turns said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepguard.aws.environment import settings as environment
+from stepguard.aws.guardrails import Guardrails
+from stepguard.guard.answer import Source, refused
+from stepguard.guard.request import from_document
+from stepguard.guard.settings import Settings
+from stepguard.guard.verdict import Direction, Layer, skipped
+
+REWRITTEN = "rewritten"
+"""The outcome of RewriteQuestion with a new text; any other text has been judged by GuardInput."""
+
+
+def guard_rewrite(
+    event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
+) -> dict[str, Any]:
+    """`{request, text, rewrite}` -> the context's `rewrite_guard`. Raises StepguardError."""
+    settings = settings or environment()
+    request = from_document(event.get("request"))
+    text = str(event["text"])
+    ref = settings.guardrail(Layer.PREPROCESS, request.guardrails) if event.get("rewrite") == REWRITTEN else None
+    if ref is None:
+        verdict = skipped(text)
+    else:
+        guards = guardrails or Guardrails(scores=request.for_study)
+        verdict = guards.check(ref, text, Layer.PREPROCESS, Direction.INPUT)
+    refusal = refused(verdict.message or settings.empty_message, Source.PREPROCESS)
+    return {
+        **verdict.to_dict(),
+        "guardrail": None if ref is None else ref.to_dict(),
+        "blocked": verdict.blocked,
+        "text": verdict.text,
+        "answer": refusal.to_document() if verdict.blocked else None,
+    }
