@@ -77,6 +77,7 @@ def test_every_stages_module_is_a_lambda() -> None:
         "__init__",
         "chat_answers",
         "chat_api",
+        "conversations_api",
         "paging",
         "executions_api",
         "evaluations_api",

@@ -55,7 +55,31 @@ NOTHING_MATCHES = [
 ]
 """moto has no error States.NoChoiceMatched: its interpreter stops there."""
 
+CONVERSATION = ["InConversation?", "LoadConversation", "RewriteQuestion", "GuardRewrite", "RewriteIntervened?"]
+FOLLOW_UP = INPUT | {"has_turns": True, "verdict": {}}
+REWRITE = {**STAGE, "outcome": "rewritten", "text": "t", "reason": "", "turns": []}
+REWRITE_REFUSAL = {"text": "No.", "outcome": "blocked", "source": "PREPROCESS GUARDRAIL", "got_hits": 0}
+JUDGED = {**STAGE, "blocked": False, "text": "t", "guardrail": None, "answer": None}
+
 ASSISTANT_SCENARIOS = [
+    Scenario(
+        "a follow-up",
+        [*BEGIN, "GatherContext", *CONVERSATION, *SEARCHED[1:], "AskModel", "ContextReady?", *ANSWERED_PATH[-6:]],
+        [passed()],
+        [ANSWERED],
+        written={"guard_input": FOLLOW_UP, "rewrite_question": REWRITE, "guard_rewrite": JUDGED},
+        answer={"outcome": "answered", "source": "LLM"},
+    ),
+    Scenario(
+        "a rewritten question blocked",
+        [*BEGIN, "GatherContext", *CONVERSATION, "RewriteRefused", "ContextReady?", *REFUSED],
+        written={
+            "guard_input": FOLLOW_UP,
+            "rewrite_question": REWRITE,
+            "guard_rewrite": JUDGED | {"blocked": True, "outcome": "blocked", "answer": REWRITE_REFUSAL},
+        },
+        answer=REWRITE_REFUSAL,
+    ),
     Scenario(
         "answered without any part",
         ANSWERED_PATH,
@@ -80,21 +104,21 @@ ASSISTANT_SCENARIOS = [
     ),
     Scenario(
         "curated answer",
-        [*BEGIN, "GatherContext", "FindAnswer", "AnswerFound?", "CuratedAnswer", "ContextReady?", *GUARDED, *DELIVERED],
+        [*BEGIN, "GatherContext", *SEARCHED[:3], "CuratedAnswer", "ContextReady?", *GUARDED, *DELIVERED],
         [passed(), passed()],
         written={"find_answer": CURATED},
         answer={"outcome": "answered", "source": "CURATED ANSWER", "text": "We open at nine.", "got_hits": 1},
     ),
     Scenario(
         "curated answer masked",
-        [*BEGIN, "GatherContext", "FindAnswer", "AnswerFound?", "CuratedAnswer", "ContextReady?", *GUARDED, *DELIVERED],
+        [*BEGIN, "GatherContext", *SEARCHED[:3], "CuratedAnswer", "ContextReady?", *GUARDED, *DELIVERED],
         [passed(), masked("Ask {EMAIL}.")],
         written={"find_answer": CURATED},
         answer={"outcome": "masked", "source": "CURATED ANSWER", "text": "Ask {EMAIL}."},
     ),
     Scenario(
         "curated answer blocked",
-        [*BEGIN, "GatherContext", "FindAnswer", "AnswerFound?", "CuratedAnswer", "ContextReady?", *GUARDED,
+        [*BEGIN, "GatherContext", *SEARCHED[:3], "CuratedAnswer", "ContextReady?", *GUARDED,
          "AnswerRefused", *REFUSED],
         [passed(), blocked()],
         written={"find_answer": CURATED},
@@ -136,13 +160,13 @@ ASSISTANT_SCENARIOS = [
         "a part of the box fails",
         apply=[passed()],
         written={"retrieve_passages": {"errorType": "AccessDenied", "errorMessage": "Retrieve: denied."}},
-        **_unavailable(*BEGIN, "GatherContext", *SEARCHED[:3], error="AccessDenied"),
+        **_unavailable(*BEGIN, "GatherContext", *SEARCHED[:4], error="AccessDenied"),
     ),
     Scenario(
         "a part of the box stays unavailable",
         apply=[passed()],
         written={"find_answer": {"errorType": "ServiceUnavailable", "errorMessage": "Down."}},
-        **_unavailable(*BEGIN, "GatherContext", "FindAnswer", error="ServiceUnavailable"),
+        **_unavailable(*BEGIN, "GatherContext", "InConversation?", "FindAnswer", error="ServiceUnavailable"),
     ),
     Scenario(
         "input guard writes no verdict",

@@ -24,9 +24,9 @@ Run = Callable[[Mapping[str, Any], Stage], Mapping[str, Any]]
 the table of answers."""
 
 NAMES = (
-    "guard_input", "rewrite_question", "guard_rewrite", "find_answer", "retrieve_passages", "guard_passages", "invoke_model",
-    "guard_answer",
-)  # fmt: skip
+    *("guard_input", "rewrite_question", "guard_rewrite", "find_answer", "retrieve_passages", "guard_passages"),
+    *("invoke_model", "guard_answer"),
+)
 ARNS = {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in NAMES}
 DEFINITION = builtin_project().chat_definition(ARNS)
 ASSISTANT = builtin_project().chat_definition(ARNS, assistant=True)

@@ -36,7 +36,8 @@ def test_the_item_processor_is_the_chat_workflow() -> None:
             assert throttled["MaxAttempts"] == definitions.ITEM_ATTEMPTS
             throttled["MaxAttempts"] = 40
             chat["States"][name]["ResultSelector"].pop("verdict")
-            chat["States"][name]["ResultSelector"].pop("record.$", None)
+            for member in ("record.$", "turn", "turn.$"):
+                chat["States"][name]["ResultSelector"].pop(member, None)
     text = json.dumps({name: state for name, state in chat["States"].items() if name not in recorded})
     for name, after in recorded.items():
         text = text.replace(f'"{name}"', f'"{after}"')
