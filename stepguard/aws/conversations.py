@@ -135,7 +135,7 @@ class Conversations:
     def _head(self, caller: str, conversation: str) -> Item:
         item = self._rows.get(head_key(caller, conversation))
         if item is None or "deleted" in item or expired(item, self._now()):
-            # The same message for another caller's, so that nobody can learn whether it exists.
+            # The same message for another caller's, which does not say whether it exists.
             raise UnknownConversation(_UNKNOWN)
         return item
 

@@ -55,7 +55,7 @@ def _repeats(question: str, before: str, after: str) -> bool:
     for number, literal in enumerate(_MARK.split(after)):
         found = before.find(literal, at) if literal else (at if number == 0 else len(before))
         if found < 0:
-            return True  # the texts differ in another way: nobody can say what was masked
+            return True  # the texts differ in another way: what was masked is unknown
         words += re.findall(r"\w+", before[at:found])
         at = found + len(literal)
     words += re.findall(r"\w+", before[at:])

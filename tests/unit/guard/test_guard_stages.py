@@ -16,7 +16,7 @@ def test_each_layer_has_one_stage() -> None:
     """The stages run the layers in order, and no two share a key, a state or a label."""
     assert [stage.layer for stage in STAGES] == list(LAYERS)
     assert len({stage.key for stage in STAGES}) == len({stage.label for stage in STAGES}) == len(STAGES) == 3
-    assert len({stage.key for stage in ALL}) == len({stage.label for stage in ALL}) == len(STAGE_OF) == 6
+    assert len({stage.key for stage in ALL}) == len({stage.label for stage in ALL}) == len(STAGE_OF) == 8
 
 
 def test_the_page_lists_the_same_states() -> None:
