@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import Chalice, Request, Response
 
 from functions import chat_api
-from functions.guard_answer import guard_answer
-from functions.guard_input import guard_input
 from functions.routes import DENIED, answered, check_audience, check_texts, started
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.environment import caller_groups, operators
@@ -137,6 +135,8 @@ def _response(reply: Reply) -> Response:
 @_state(GUARD_INPUT.state)
 def guard_input_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state GuardInput."""
+    from functions.guard_input import guard_input
+
     return guard_input(event)
 
 
@@ -191,6 +191,8 @@ def invoke_model_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
 @_state(GUARD_ANSWER.state)
 def guard_answer_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state GuardAnswer."""
+    from functions.guard_answer import guard_answer
+
     return guard_answer(event)
 
 

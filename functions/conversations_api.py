@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import unquote
 
-from functions.paging import read_number
-from functions.routes import Query, Reply, guarded
+from functions.routes import Query, Reply, guarded, read_number
 from stepguard.aws.answer_table import AnswerTable
 from stepguard.aws.conversations import Conversations
 from stepguard.guard.callers import Caller

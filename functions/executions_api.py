@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from functions.paging import SEARCHED, read_number, read_page
-from functions.routes import DENIED, Query, Reply, Work, guarded, sees_all
+from functions.paging import SEARCHED, read_page
+from functions.routes import DENIED, Query, Reply, Work, guarded, read_number, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.listing import Listing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.routes import Query
+from functions.routes import Query, read_number
 from stepguard.aws.listing import Page
 from stepguard.guard.callers import Caller
 from stepguard.guard.cursors import Position, read_cursor, write_cursor
@@ -56,14 +56,6 @@ def read_page(query: Query, filters: set[str], limit: int, caller: Caller) -> Wi
         read_cursor(query.get("cursor"), _scope(given, caller)),
         given,
     )
-
-
-def read_number(query: Query, name: str, otherwise: int, most: int, least: int = 0) -> int:
-    """A whole number of a query. Raises InvalidRequest."""
-    text = query.get(name) or str(otherwise)
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise InvalidRequest(f"'{name}' must be a number from {least} to {most}.")
-    return int(text)
 
 
 def _scope(given: Mapping[str, str], caller: Caller) -> object:

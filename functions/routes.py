@@ -157,3 +157,11 @@ def check_audience(caller: Caller, operators: frozenset[str]) -> None:
     """
     if caller.pooled and not caller.is_operator(operators):
         raise OperatorsOnly("This route is for operators: users in a group that the parameter Operators names.")
+
+
+def read_number(query: Query, name: str, otherwise: int, most: int, least: int = 0) -> int:
+    """A whole number of a query. Raises InvalidRequest."""
+    text = query.get(name) or str(otherwise)
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise InvalidRequest(f"'{name}' must be a number from {least} to {most}.")
+    return int(text)

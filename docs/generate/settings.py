@@ -59,6 +59,7 @@ MEANINGS = {
     "CONVERSATION_DAYS": "days that `ANSWER_TABLE` keeps a conversation after its last turn",
     "LLM_CHAT_HISTORY_MAX_MESSAGES": "earlier turns of a conversation that a question can refer to, 1 to 12",
     "LLM_GENERATE_QUERY_ENABLE": "`yes`: a follow-up in a conversation is rewritten, so that it stands alone",
+    "ANSWER_BANK": "folder in S3 of the curated answers, `s3://BUCKET/answers/`; without it no question has one",
     "LLM_GENERATE_QUERY_MODEL_ID": "the model that rewrites; empty: `LLM_MODEL_ID`",
     "ANSWER_TABLE": "DynamoDB table from which the API reads answers; without it the API asks DescribeExecution",
     "CALLER_TABLE": "DynamoDB table that counts what each caller starts; without it there is no quota",

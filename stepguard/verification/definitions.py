@@ -21,6 +21,7 @@ _SAMPLES: Mapping[str, Any] = {
     "blocked": False,
     "needs_model": True,
     "needs_context": True,
+    "has_turns": False,
     "has_answer": True,
     "text": "What is insulin?",
     "findings": [],
@@ -29,7 +30,9 @@ _SAMPLES: Mapping[str, Any] = {
     "tokens": {},
     "stop_reason": "end_turn",
     "answer": _ANSWER,
-    "record": {"caller": "verify", "expires": "1796000000"},
+    "citations": [],
+    "turn": {"NULL": True},
+    "record": {"caller": "verify", "expires": "1796000000", "id": "verify", "turn": "-", "turns": 12},
     "verdict": {"M": {"state": {"S": GUARD_INPUT.state}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}},
 }
 

@@ -37,9 +37,10 @@ def session(states: FollowedStates, s3: S3) -> Session:
 
 def arguments(corpus: Path, **options: object) -> argparse.Namespace:
     """The command's options."""
-    names = ("guardrails", "sample", "concurrency", "resume", "failed", "home", "endpoint_url", "state_machine", "layers")
+    names = ("guardrails", "sample", "concurrency", "resume", "failed", "home", "endpoint_url", "state_machine")
     limits = ("max_cost", "max_bytes", "max_items", "max_text_units")
     given = {"corpus": str(corpus), "out": str(corpus.parent / "out"), "seed": 0, "kind": "document", "json": True}
+    given["layers"] = None
     return argparse.Namespace(**(dict.fromkeys((*names, *limits)) | given | {"tolerate": 5.0, "aws": True} | options))
 
 

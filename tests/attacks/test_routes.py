@@ -10,8 +10,16 @@ import pytest
 from tests.attacks.application import BODIES, ROUTES, Application
 
 pytestmark = pytest.mark.usefixtures("moto")
-FOR_EVERYONE = {("POST", "/chat"), ("GET", "/chat/{execution}"), ("GET", "/health")}
-STARTING = [(method, path) for method, path in ROUTES if method != "GET"]
+FOR_EVERYONE = {
+    ("POST", "/chat"),
+    ("GET", "/chat/{execution}"),
+    ("GET", "/chat/{execution}/citations/{number}/link"),
+    ("GET", "/conversations"),
+    ("GET", "/conversations/{conversation}"),
+    ("DELETE", "/conversations/{conversation}"),
+    ("GET", "/health"),
+}
+STARTING = [(method, path) for method, path in ROUTES if method not in ("GET", "DELETE")]
 READING = [(method, path) for method, path in ROUTES if method == "GET"]
 
 

@@ -152,7 +152,7 @@ def test_each_request_is_logged_under_its_route(
     declared.remove("GET /health")
     declared[declared.index("GET /chat/{execution}")] = "GET /chat"
     assert logged(capfd.readouterr().out, "Route") == declared
-    assert len(declared) == 12
+    assert len(declared) == 15
 
 
 def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
@@ -161,8 +161,8 @@ def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.Cap
         with pytest.raises((KeyError, StepguardError)):
             client.lambda_.invoke(name, {})
     names = [
-        "GuardInput", "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
-        "SummarizeCorpus",
+        "GuardInput", "RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages",
+        "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus",
     ]  # fmt: skip
     assert logged(capfd.readouterr().out, "Stage") == names
 
@@ -191,7 +191,10 @@ def test_the_lambdas_make_an_answer_together(client: Client, environment: pytest
         result = invoke(client, name, event)
         taken = json.dumps(states[state]["ResultSelector"])
         assert set(re.findall(r"\$\.Payload\.(\w+)", taken)) <= set(result)
-        assert {key.removesuffix(".$") for key in states[state]["Parameters"]["Payload"]} == {"execution", *event}
+        assert {key.removesuffix(".$") for key in states[state]["Parameters"]["Payload"]} - {"name"} == {
+            "execution",
+            *event,
+        }
         return result
 
     document: dict[str, Any] = {"request": REQUEST}

@@ -16,7 +16,6 @@ from statelint.linter import Linter
 from statelint.problem import ProblemType
 
 from stepguard.guard import errors
-from stepguard.guard.errors import RETRIED
 from stepguard.guard.stages import STAGES
 from stepguard.project.definitions import ITEM_ATTEMPTS
 
@@ -230,7 +229,7 @@ def test_exactly_the_curable_errors_are_retried() -> None:
     """Of our errors those of guard.errors.RETRIED; of AWS's the Lambda service's own failures and killed workers."""
     retried = set(_retried())
 
-    assert retried & OUR_ERRORS == {kind.__name__ for kind in RETRIED}
+    assert retried & OUR_ERRORS == {kind.__name__ for kind in errors.RETRIED}
     assert retried >= CRASHES
     assert all(name.startswith("Lambda.") for name in retried - OUR_ERRORS - CRASHES)
 

@@ -28,7 +28,7 @@ def test_the_access_log_has_no_texts(built: Built) -> None:
 def test_old_versions_can_be_restored_and_expire(built: Built) -> None:
     """In all buckets; a deleted text is gone after the days of the parameter."""
     buckets = built.resources("AWS::S3::Bucket")
-    assert set(buckets) == {"CorpusBucket", "KnowledgeBucket", "ResultsBucket"}
+    assert set(buckets) == {"AnswerBankBucket", "CorpusBucket", "KnowledgeBucket", "ResultsBucket"}
     for bucket in buckets.values():
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         (rule,) = (rule for rule in bucket["LifecycleConfiguration"]["Rules"] if rule["Id"] == "OldVersions")

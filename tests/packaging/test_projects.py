@@ -58,6 +58,7 @@ def test_the_guardrails_of_the_project_are_deployed(project: Project) -> None:
     assert messages == {
         "GuardrailPreprocess": ("Ask the desk.", "Call the ward."),
         "GuardrailModel": ("Call the ward.", "Call the ward."),
+        "GuardrailPassages": ("Call the ward.", "Call the ward."),
         "GuardrailPostprocess": ("Call the ward.", "Call the ward."),
     }
 

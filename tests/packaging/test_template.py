@@ -248,6 +248,9 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
             "EVALUATION_BUCKET": {"Ref": "ResultsBucket"},
             "EVALUATION_CORPUS_BUCKET": {"Ref": "CorpusBucket"},
         },
+        "FindAnswer": {
+            "ANSWER_BANK": {"Fn::If": ["AssistantOn", {"Fn::Sub": "s3://${AnswerBankBucket}/answers/"}, nothing]}
+        },
         "PrepareCorpus": {
             "CALLER_TABLE": table,
             "CALLER_ITEMS_PER_DAY": items,

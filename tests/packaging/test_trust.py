@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.packaging.conftest import Built
+from tests.packaging.test_policies import KEY, _actions, statements
 
 
 def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
@@ -18,3 +19,16 @@ def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
             assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
         if machine:
             assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_key_is_used_only_through_its_services(built: Built) -> None:
+    """No role can decrypt with the key directly."""
+    # Bedrock itself uses the key with KnowledgeRole; no service of S3 Vectors is documented for kms:ViaService.
+    using = [item for item in statements(built) if KEY & set(_actions(item[1])) and item[0] != "KnowledgeRole"]
+    assert len(using) == 7
+    for _, statement in using:
+        assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
+        assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    (api,) = [item for role, item in using if role == "ApiHandlerRole"]
+    services = {value["Fn::Sub"].partition(".")[0] for value in api["Condition"]["StringEquals"]["kms:ViaService"]}
+    assert services == {"states", "dynamodb", "s3"}  # histories, the caller's count, an evaluation's results

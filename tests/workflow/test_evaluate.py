@@ -42,6 +42,7 @@ def guard(event: dict[str, Any], answers: bool) -> dict[str, Any]:
         "blocked": blocked,
         "needs_model": False,
         "needs_context": False,
+        "has_turns": False,
         "text": text,
         "findings": [],
         "scores": [],

@@ -61,7 +61,9 @@ class Judges:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the models."""
     parser.add_argument("--judge", metavar="MODEL", help=f"model that grades answers with a reference; {JUDGE_MODEL}")
-    parser.add_argument("--rubric", type=Path, metavar="FILE", help="the judge's instructions, instead of ours")
+    parser.add_argument(
+        "--rubric", type=Path, metavar="FILE", help="the judge's instructions, instead of the built-in ones"
+    )
     parser.add_argument(
         "--embedding", metavar="MODEL", help=f"for the agreement with references; default {embedding.MODEL}; or none"
     )

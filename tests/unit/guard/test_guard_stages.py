@@ -42,4 +42,4 @@ def test_python_modules_name_no_state_beside_the_table() -> None:
         if any(name in file.read_text(encoding="utf-8") for name in quoted)
     ]
     # The first two name Bedrock's call.
-    assert named == ["stepguard/admin/embedding.py", "stepguard/aws/models/invoke.py", "stepguard/guard/stages.py"]
+    assert named == ["stepguard/aws/embedding.py", "stepguard/aws/models/invoke.py", "stepguard/guard/stages.py"]
