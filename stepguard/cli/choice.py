@@ -19,6 +19,8 @@ def layers_of(path: Path) -> dict[Layer, GuardrailRef]:
     Raises InvalidRequest, StepguardError.
     """
     files = read_guardrail_files([path])
+    if path.is_dir():  # the guard of passages is no layer of a question
+        files = {file: body for file, body in files.items() if file.stem != Layer.PASSAGES}
     if len(files) > 1 and not {file.stem for file in files} <= set(LAYERS):
         raise InvalidRequest(f"{path}: the files must be named {', '.join(LAYERS)}, or be one file.")
     applied = {file.stem: item.ref for file, item in apply_files(files).items()}

@@ -50,7 +50,7 @@ def to_document(
         "cause": trace.cause,
         "failure": None if failure is None else failure[1].to_dict(),
         "input": parsed(trace.input) if data else None,
-        "answer": dict(answer) or None,
+        "answer": {name: value for name, value in answer.items() if name != "citations" or value} or None,
         "ungrounded": is_ungrounded(mapping(parsed(trace.output))),
         "path": trace.path,
         "stages": trace.stages(),

@@ -29,6 +29,8 @@ LAMBDAS = set(CONFIG["lambda_functions"]) - {"api_handler"}
 
 
 LATE = {
+    "guard_input",
+    "guard_answer",
     "rewrite_question",
     "guard_rewrite",
     "find_answer",

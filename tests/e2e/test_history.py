@@ -72,7 +72,8 @@ def test_the_list_has_pages_and_a_time_range(server: Server, asked: dict[str, st
 def test_the_story_names_stage_policy_and_confidence(server: Server, asked: dict[str, str]) -> None:
     """In the terminal; what was masked is shown as a difference."""
     story = stepguard(server, "history", asked["blocked"]).out
-    assert "Blocked before the model by content filter" in story
+    assert "Blocked before the model by " in story
+    assert "content filter" in story
     assert "PROMPT_ATTACK BLOCKED (content, HIGH)" in story
     assert "[-ann.lee@clinic.org-]{+{EMAIL}+}" in stepguard(server, "history", asked["masked"]).out
 

@@ -264,7 +264,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
         if error is None
         else {"errorOutput": {"error": error, "cause": first["Throw"]["Cause"]}}
     )
-    answer = {"text": "x", "outcome": "answered", "source": "LLM", "got_hits": 1}
+    answer = {"text": "x", "outcome": "answered", "source": "LLM", "got_hits": 1, "citations": []}
     verdict = {"M": {"state": {"S": "GuardInput"}, "outcome": {"S": "passed"}, "findings": {"S": "[]"}}}
     record = {"caller": "test", "expires": "1796000000", "id": "test", "turn": "-", "turns": 12}
     document: dict[str, Any] = {**REQUEST, "input_guard": {"text": "x", "record": record, "verdict": verdict}}
