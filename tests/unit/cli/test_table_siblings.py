@@ -142,7 +142,7 @@ FILES = [
     sibling("rows.jsonl.bz2", bz2.compress(lines({"prompt": "x"}).encode()), items=1, kinds={P: 1}),
     sibling("rows.csv.xz", lzma.compress(b"prompt,expected\nx,passed\n"), items=1, kinds={P: 1}),
     sibling("rows.csv.zip", packed("rows.csv", "prompt,expected\nx,passed\n"), items=1, kinds={P: 1}),
-    sibling("gz_noname.jsonl", gzip.compress(lines({"prompt": "x"}).encode()), items=1, kinds={P: 1}),
+    sibling("gz_noname.jsonl", gzip.compress(lines({"prompt": "x"}).encode(), mtime=0), items=1, kinds={P: 1}),
     sibling("lfs.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:x\nsize 1\n", refused=["Git LFS"]),
     sibling("old.doc", b"\xd0\xcf\x11\xe0abc", refused=["docx"]),
     sibling(
