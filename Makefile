@@ -23,7 +23,7 @@ CHECK := $(VENV)/.installed-check
 $(STAMP): requirements.lock pyproject.toml stepguard/project/models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepguard needs Python 3.11 or later; try: make PYTHON=python3.12 setup")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (about 250 MB to download, a minute or two)"
+	@echo "Installing into $(VENV) (a few hundred MB to download, a minute or two)"
 	@test -x build/uv/bin/uv || $(BIN)/pip install --quiet --target build/uv uv==0.13.9
 	@$(UV) -e '.[local]'
 	@$(BIN)/stepguard models install

@@ -53,9 +53,9 @@ def add_parser(commands: Commands) -> None:
     one.add_argument(
         "--otlp",
         metavar="URL|FILE",
-        help="send it as OpenTelemetry spans to a collector (OTLP over HTTP), or write them to a file, without texts",
+        help="send it without texts as OpenTelemetry spans to a collector (OTLP over HTTP), or write them to a file",
     )
-    one.add_argument("--with-text", action="store_true", help="inputs and outputs in the spans, too")
+    one.add_argument("--with-text", action="store_true", help="with --otlp: also inputs and outputs")
     one.add_argument("--follow", action="store_true", help="print each state when it ends, until the execution ends")
     add_redact(parser)
     several = parser.add_argument_group("the list")
@@ -83,7 +83,19 @@ def add_parser(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     """A file needs no session."""
+    _check_export(arguments)
     return show_file(arguments) if arguments.file is not None else in_session(run, other_machines=True)(arguments)
+
+
+def _check_export(arguments: argparse.Namespace) -> None:
+    """Raise InvalidRequest for an option that needs --otlp, or that --otlp would ignore."""
+    if arguments.otlp is None:
+        if arguments.with_text:
+            raise InvalidRequest("--with-text needs --otlp.")
+        return
+    for option in ("diff", "events", "html"):
+        if getattr(arguments, option):
+            raise InvalidRequest(f"--otlp sends spans and prints no history: leave --{option} out.")
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
@@ -91,8 +103,6 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
     executions = _of_machine(session.executions, arguments.state_machine)
     if arguments.diff:
         return _compare(arguments, executions)
-    if arguments.with_text and arguments.otlp is None:
-        raise InvalidRequest("--with-text needs --otlp.")
     if arguments.execution is None:
         if arguments.otlp is not None:
             raise InvalidRequest("--otlp needs an execution.")

@@ -10,7 +10,8 @@ from typing import Any
 
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, whole_number
-from stepguard.cli.evaluate.traffic import MOST_SEARCHED, RECORDED, corpus_of
+from stepguard.cli.evaluate.traffic import LIMIT, MOST_SEARCHED, RECORDED, recorded_chats
+from stepguard.guard.bedrock_names import BLOCKED
 from stepguard.report.likeness import groups
 from stepguard.session.model import Session
 
@@ -31,23 +32,21 @@ def add_parser(commands: Commands) -> None:
     unanswered.add_argument("--since", metavar="TIME", default="7d", help="30m, 12h, 7d ago, or a time; default 7d")
     unanswered.add_argument("--until", metavar="TIME", help="the same: started at or before")
     unanswered.add_argument(
-        "--limit", type=whole_number(MOST_SEARCHED), metavar="N", help="the newest chats to read; default 1,000"
+        "--limit", type=whole_number(MOST_SEARCHED), metavar="N", help=f"the newest chats to read; default {LIMIT:,}"
     )
     unanswered.add_argument("--unmasked", action="store_true", help="keep personal data in the questions")
 
 
 def _unanswered(arguments: argparse.Namespace, session: Session) -> int:
-    arguments.from_history, arguments.outcome = True, None
-    with corpus_of(arguments, session) as traffic:
-        assert traffic is not None
+    with recorded_chats(arguments, session) as traffic:
         rows = [json.loads(line) for line in traffic.corpus.read_text(encoding="utf-8").splitlines()]
         results = [json.loads(line) for line in (traffic.folder / RECORDED).read_text(encoding="utf-8").splitlines()]
     pairs = [pair for pair in zip(rows, results, strict=True) if pair[0]["category"] in UNANSWERED]
     questions = [str(row.get("query") or row.get("text") or "") for row, _ in pairs]
     found = [_group([pairs[position] for position in group], questions[group[0]]) for group in groups(questions)]
-    document = {"since": arguments.since, "chats": len(rows), "unanswered": len(pairs), "groups": found}
+    read = traffic.to_dict() | {"since": arguments.since, "chats": len(rows)}
     if arguments.json:
-        print(render.as_json(document))
+        print(render.as_json(read | {"unanswered": len(pairs), "groups": found}))
         return 0
     print(f"{len(pairs):,} of {len(rows):,} chats got no answer, {len(found):,} different questions")
     for group in found[:SHOWN]:
@@ -78,5 +77,5 @@ def _reasons(row: Mapping[str, Any], result: Mapping[str, Any]) -> set[str]:
     """The policies and filters that blocked, or that the model did not know."""
     if row["category"] != "blocked":
         return {"the answer is not known"}
-    acting = [item for item in result.get("findings") or () if item.get("action") == "BLOCKED"]
-    return {f"{item.get('policy')}/{item.get('name')}" for item in acting} or {"blocked"}
+    findings = [item for stage in result["stages"] for item in stage["findings"]]
+    return {f"{item['policy']}/{item['name']}" for item in findings if item["action"] == BLOCKED} or {"blocked"}

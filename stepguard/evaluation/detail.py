@@ -30,7 +30,7 @@ def pieces_of(
         return list(chunks)
     first = min(START_CHARACTERS, limit // 4)
     wanted = [
-        *((start, end) for start, end in ((chunk.start, chunk.start + first) for chunk in chunks[:1])),
+        *((chunk.start, chunk.start + first) for chunk in chunks[:1]),
         *((max(0, start - AROUND_CHARACTERS), end + AROUND_CHARACTERS) for start, end in spans),
         *((start, start + first) for start in starts),
     ]

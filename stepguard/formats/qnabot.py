@@ -1,8 +1,8 @@
 """QnABot's import formats: `{"qna": [item, …]}`, and items one a line.
 
-Fields and limits: https://github.com/aws-solutions/qnabot-on-aws, the schema of `qna` items (v7.4.0). What an item
-needs and no curated answer here can do is said by name, and the item is left out: a hook that does not run, or a
-template that is not filled in, would be another answer than the team's.
+Fields and limits: https://github.com/aws-solutions/qnabot-on-aws, the schema of `qna` items (v7.4.0). An item
+that needs what curated answers cannot do here is left out, with the reason: without its hook, or with a template that
+is not filled in, the answer would not be the team's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 _NEEDS = {
     "l": "a Lambda hook (l)",
     "slots": "slots",
-    "enableQidIntent": "an intent of its own in Lex (enableQidIntent)",
+    "enableQidIntent": "a separate intent in Lex (enableQidIntent)",
     "botRouting": "another bot (botRouting)",
     "elicitResponse": "a dialogue (elicitResponse)",
     "conditionalChaining": "a chain of items (conditionalChaining)",

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 # Values reserved for examples, if there are any: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
+_REPLACED = re.compile(r"[0-9A-Za-z]")
 _NAMES = ("Maria Lopez", "James Miller", "Anna Schmidt", "David Brown", "Laura Wilson", "Peter Clark", "Emma Davis")
 _FORMS = {
     "EMAIL": "person{n}@example.com",
@@ -66,8 +67,10 @@ class Replacements:
 
 
 def _same_form(value: str, kind: str, number: int) -> str:
-    """Other digits and letters in the same places. They depend on the type and number only, so that nobody can compute
-    the value from them; a card number keeps a valid check digit."""
+    """Other digits and letters in the same places. They depend on the type and number only, so the value cannot be
+    computed from them; a card number keeps a valid check digit."""
+    if not _REPLACED.search(value):
+        return "?" * len(value)
     chosen = Random(f"{kind} {number}")  # noqa: S311 - placeholders are no secrets
 
     def other(match: re.Match[str]) -> str:
@@ -77,9 +80,7 @@ def _same_form(value: str, kind: str, number: int) -> str:
 
     same = value
     while same == value:
-        same = re.sub(r"[0-9A-Za-z]", other, value)
-        if not re.search(r"[0-9A-Za-z]", value):
-            return "?" * len(value)
+        same = _REPLACED.sub(other, value)
     return _with_check_digit(same) if kind == "CREDIT_DEBIT_CARD_NUMBER" else same
 
 

@@ -175,7 +175,7 @@ def cost_of(card: Mapping[str, Any]) -> float | None:
     if unpriced or (model["tokens"] and model["dollars"] is None):
         return None
     compared = ((card.get("answers") or {}).get("models") or {}).values()
-    if unpriced or any(entry["dollars"] is None for entry in compared):
+    if any(entry["dollars"] is None for entry in compared):
         return None
     spent = cost["guardrails"]["dollars"] + (model["dollars"] or 0) + cost["workflow"]["express_requests_dollars"]
     spent += sum(entry["dollars"] for entry in compared)

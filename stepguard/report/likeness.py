@@ -2,7 +2,7 @@
 
 Texts are compared by the three-character pieces of their words, weighted by rarity (TF-IDF, cosine), which needs no
 model and works in every language that writes words. Word order and endings count little, other words much; the same
-question in quite other words makes a group of its own.
+question in quite other words makes a separate group.
 """
 
 from __future__ import annotations

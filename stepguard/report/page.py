@@ -18,7 +18,7 @@ from typing import Any
 
 from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
-from stepguard.report.details import blocks, characters_for, detail_of
+from stepguard.report.details import BLOCK, blocks, characters_for, detail_of
 from stepguard.report.plots import plots_of
 from stepguard.report.summary import answers_of, format_rate
 from stepguard.report.text import printable
@@ -262,7 +262,8 @@ def _items(shown: int, total: int, about: Mapping[str, Any]) -> str:
         f'{actions}</select><select id="correct" aria-label="as expected"><option value="">expected or not</option>'
         '<option value="false">not as expected</option><option value="true">as expected</option></select>'
         '<output id="count"></output></form><div class=wide>'
-        f'<table id="table" data-run="{text_of(_options(about))}"><thead></thead><tbody></tbody></table>'
+        f'<table id="table" data-run="{text_of(_options(about))}" data-block="{BLOCK}">'
+        "<thead></thead><tbody></tbody></table>"
         '</div><button id="more" type="button">Show more</button>'
         "<noscript>The table of items needs the page's script.</noscript></section>"
     )

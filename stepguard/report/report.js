@@ -7,9 +7,9 @@
   ];
   const page = 100;
   const blocks = [...document.querySelectorAll("script.details")];
-  const perBlock = 250;
   const parsed = new Map();
   const table = document.getElementById("table");
+  const perBlock = Number(table.dataset.block);
   const body = table.tBodies[0];
   const search = document.getElementById("search");
   const action = document.getElementById("action");

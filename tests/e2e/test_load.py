@@ -31,7 +31,7 @@ def test_many_callers_are_answered_once_each(tmp_path: Path) -> None:
     assert last < 4 * max(first, 0.5), load.quarters()
 
 
-def test_throttled_callers_lose_nothing_and_are_reported_to_wait(tmp_path: Path) -> None:
+def test_throttled_callers_lose_nothing_and_must_wait(tmp_path: Path) -> None:
     """Every service refuses some calls: each reply is an answer, a 202 or a 429, and no question runs twice."""
     quotas = tmp_path / "quotas.json"
     narrow = {

@@ -93,7 +93,7 @@ class Traffic:
         """For the run's description."""
         return self.about | {
             "chats": self.chats, "masked_chats": self.masked, "replaced_values": self.values,
-            "left_out": dict(self.left_out),
+            "more": self.more, "left_out": dict(self.left_out),
         }  # fmt: skip
 
     def upload(self, evaluations: Evaluations, run: str) -> None:
@@ -104,12 +104,19 @@ class Traffic:
 
 @contextmanager
 def corpus_of(arguments: argparse.Namespace, session: Session) -> Iterator[Traffic | None]:
-    """The recorded chats that the options name, in a private folder that is removed afterwards; None without
-    --from-history. Raises StepguardError."""
+    """The recorded chats of --from-history; None without this option. Raises StepguardError."""
     if not getattr(arguments, "from_history", False):
         yield None
         return
-    given = {name: getattr(arguments, name) for name in ("since", "until", "outcome")}
+    with recorded_chats(arguments, session) as chats:
+        yield chats
+
+
+@contextmanager
+def recorded_chats(arguments: argparse.Namespace, session: Session) -> Iterator[Traffic]:
+    """The recorded chats that the options name, in a private folder that is removed afterwards. Raises
+    StepguardError."""
+    given = {name: getattr(arguments, name, None) for name in ("since", "until", "outcome")}
     filters = read_filters(given, datetime.now(UTC), "--{}")
     with TemporaryDirectory(prefix="stepguard-") as folder:
         traffic = Traffic(Path(folder), {**given, "unmasked": bool(arguments.unmasked)})

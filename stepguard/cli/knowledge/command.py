@@ -64,7 +64,8 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
     if not documents and not refused:
         raise InvalidRequest(f"{arguments.folder}: holds no documents.")
     guardrails = label_of(session.layers)
-    stored = library.documents() | library.flagged()
+    kept_out = library.flagged()
+    stored = library.documents() | kept_out
     new = [document for document in documents if not _is_screened(stored, document, guardrails)]
     _say(arguments, f"screening {len(new)} of {len(documents)} documents with {guardrails}")
     screened = screen(new, session, arguments) if new else []
@@ -75,8 +76,11 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
         library.flag(one.document, one.verdict, guardrails)
     for one in added:
         library.put(one.document, one.verdict, guardrails)
-    unchanged = [document for document in documents if document not in new]
-    _update_attributes(library, unchanged, stored, guardrails)
+    unchanged = [document for document in documents if _is_screened(stored, document, guardrails)]
+    for document in unchanged:
+        if own_attributes(stored[document.name].attributes) != dict(document.attributes):
+            write = library.flag if document.name in kept_out else library.put
+            write(document, str(stored[document.name].attributes[SCREENING]), guardrails)
     job = _changed(library, session)
     if arguments.json:
         print(render.as_json(_added_document(added, unchanged, flagged, failed, job)))
@@ -87,18 +91,6 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
 
 def _is_screened(stored: dict[str, Stored], document: Local, guardrails: str) -> bool:
     return document.name in stored and stored[document.name].matches(document, guardrails)
-
-
-def _update_attributes(
-    library: Library, unchanged: Sequence[Local], stored: dict[str, Stored], guardrails: str
-) -> None:
-    """Write the metadata of documents whose text is the same and whose attributes are not."""
-    flagged = library.flagged()
-    for document in unchanged:
-        before = stored[document.name].attributes
-        if own_attributes(before) != dict(document.attributes):
-            write = library.flag if document.name in flagged else library.put
-            write(document, str(before[SCREENING]), guardrails)
 
 
 def status(arguments: argparse.Namespace, session: Session) -> int:

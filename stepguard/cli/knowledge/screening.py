@@ -14,6 +14,7 @@ from stepguard.admin.knowledge_documents import Local
 from stepguard.cli import render
 from stepguard.cli.evaluate.command import evaluate_quietly
 from stepguard.cli.evaluate.intake import Options, intake
+from stepguard.cli.evaluate.output import RESULTS
 from stepguard.evaluation.corpus import BadRow
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.guard.errors import ConfigurationError, InvalidRequest, StepguardError
@@ -60,7 +61,7 @@ def screen(documents: Sequence[Local], session: Session, arguments: argparse.Nam
                 target.write(json.dumps({"id": identifier, "kind": "document", "text": text}) + "\n")
         done = evaluate_quietly(session, corpus, arguments)
     verdicts = {}
-    with (done.folder / "results.jsonl").open(encoding="utf-8") as lines:
+    with (done.folder / RESULTS).open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             verdicts[line["id"]] = line
     for identifier, (document, _) in rows.items():
@@ -83,10 +84,12 @@ def _text(document: Local) -> str:
         entries = list(intake(document.file, document.name, Options(), Limits()).read(Meter(Limits())))
     except StepguardError as error:
         raise InvalidRequest(str(error)) from None
+    texts = []
     for entry in entries:
         if isinstance(entry, BadRow):
             raise InvalidRequest(entry.reason)
-    return "\n".join(entry.request.text for entry in entries if not isinstance(entry, BadRow))
+        texts.append(entry.request.text)
+    return "\n".join(texts)
 
 
 def _reason(line: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""The quality of answers: compared with reference answers, graded by a model, told from refusals."""
+"""The quality of answers: compared with reference answers, graded by a model, and refusals counted apart."""

@@ -11,6 +11,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from stepguard.guard.bank.vectors import cosine
+
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?:\D|\Z))")
 _KEPT = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.)])[-−](?=\d)|(?<=\w)[+#]+(?!\w)|\w")
@@ -75,9 +77,7 @@ def _f1(first: Counter[str], second: Counter[str]) -> float:
 
 def similarity(first: Sequence[float], second: Sequence[float]) -> float:
     """The cosine of two embeddings; 0 for opposite or unrelated texts."""
-    dot = sum(a * b for a, b in zip(first, second, strict=True))
-    length = (sum(a * a for a in first) * sum(b * b for b in second)) ** 0.5
-    return max(0.0, min(1.0, dot / length)) if length else 0.0
+    return max(0.0, min(1.0, cosine(first, second)))
 
 
 _CANNOT = r"(?:can't|can ?not|could(?:n't| not)|won't|will not)"

@@ -1,7 +1,7 @@
-"""A model as a judge: what it is asked, and how its grade is read.
+"""A model as a judge: its instructions, and how its grade is read.
 
-The answer and its question come from others. They are quoted between marks, without marks of their own, and the judge
-is told that they are data. A reply that is no grade is counted as unreadable, never guessed.
+The answer and its question come from others. They are quoted between marks, any marks in them are removed, and the
+instructions say that they are data. A reply that is no grade is counted as unreadable, never guessed.
 """
 
 from __future__ import annotations

@@ -103,6 +103,22 @@ def test_an_item_has_no_events(home: Path, capsys: pytest.CaptureFixture[str], o
         found(home, "item-1", capsys, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"with_text": True}, "--with-text needs --otlp"),
+        ({"otlp": "spans.json", "html": Path("page.html")}, "leave --html out"),
+        ({"otlp": "spans.json", "events": True}, "leave --events out"),
+        ({"otlp": "spans.json", "diff": ["a", "b"]}, "leave --diff out"),
+    ],
+)
+def test_an_export_ignores_no_option(options: dict[str, Any], words: str) -> None:
+    """Of an execution as of a file."""
+    given: dict[str, Any] = {"with_text": False, "otlp": None, "html": None, "events": False, "diff": None}
+    with pytest.raises(InvalidRequest, match=words):
+        history._run(argparse.Namespace(**given | options))
+
+
 def test_a_text_that_quotes_an_id_is_not_the_item() -> None:
     """Only the members that name an item count."""
     line = json.dumps(result_of(record(1, 'say "item-2"'))[0].to_dict())

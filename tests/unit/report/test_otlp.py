@@ -134,7 +134,7 @@ def test_no_text_leaves_unless_it_is_requested() -> None:
 
 
 def test_the_same_execution_is_the_same_trace() -> None:
-    """Sent twice, a collector can tell; another execution has other ids."""
+    """A collector recognises an execution that is sent twice; another execution has other ids."""
     other = {**DOCUMENT, "execution": ARN.replace("chat-1", "chat-2")}
     first, again, second = (json.dumps(to_otlp(document)) for document in (DOCUMENT, DOCUMENT, other))
     assert first == again

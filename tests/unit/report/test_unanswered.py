@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 
 from stepguard.cli import report
 from stepguard.cli.evaluate.traffic import CORPUS, RECORDED, Traffic
+from stepguard.evaluation.results import result_of
+from tests.unit.evaluation.test_scorecard import finding, record
 
-BLOCKED = [{"policy": "topic", "name": "Medical advice", "action": "BLOCKED"}]
+BLOCKED = [finding("topic", "Medical advice")]
 CHATS: list[tuple[str, str, str, list[dict[str, Any]]]] = [
     ("chat-1", "How much insulin should I take?", "blocked", BLOCKED),
     ("chat-2", "What are the visiting hours?", "answered", []),
@@ -26,14 +29,17 @@ CHATS: list[tuple[str, str, str, list[dict[str, Any]]]] = [
 @pytest.fixture(name="parser")
 def _parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.ArgumentParser:
     @contextmanager
-    def corpus(arguments: argparse.Namespace, session: object) -> Iterator[Traffic]:
+    def chats(arguments: argparse.Namespace, session: object) -> Iterator[Traffic]:
         rows = [{"id": name, "kind": "prompt", "text": text, "category": outcome} for name, text, outcome, _ in CHATS]
         (tmp_path / CORPUS).write_text("".join(json.dumps(row) + "\n" for row in rows))
-        results = [{"id": name, "findings": findings} for name, _, _, findings in CHATS]
+        results = [
+            result_of(record(number, text, findings=findings))[0].to_dict()
+            for number, (_, text, _, findings) in enumerate(CHATS)
+        ]
         (tmp_path / RECORDED).write_text("".join(json.dumps(result) + "\n" for result in results))
-        yield Traffic(tmp_path, {"unmasked": False})
+        yield Traffic(tmp_path, {"unmasked": False}, more=True, left_out=Counter({"still running": 2}))
 
-    monkeypatch.setattr(report, "corpus_of", corpus)
+    monkeypatch.setattr(report, "recorded_chats", chats)
     monkeypatch.setattr(report, "in_session", lambda run: lambda arguments: run(arguments, None))
     parser = argparse.ArgumentParser()
     report.add_parser(parser.add_subparsers())
@@ -53,6 +59,7 @@ def test_questions_without_an_answer_are_grouped_with_their_reasons(
     assert _run(parser, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["since"], document["chats"], document["unanswered"]) == ("7d", 4, 3)
+    assert (document["more"], document["left_out"]) == (True, {"still running": 2})
     first, second = document["groups"]
     assert (first["count"], first["outcomes"], first["reasons"]) == (2, {"blocked": 2}, {"topic/Medical advice": 2})
     assert first["executions"] == ["chat-1", "chat-3"]
