@@ -12,12 +12,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
 from functions.chat_answers import EXPRESS_SECONDS, ChatAnswers, Found
-from functions.conversations_api import ConversationsApi
 from functions.routes import Reply, Work, check_token, guarded, read_body
 from stepguard.aws.answer_table import RUNNING, AnswerTable, Row
 from stepguard.aws.environment import operators
@@ -25,7 +25,6 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
 from stepguard.aws.grounding import grounding_of
-from stepguard.aws.objects import Objects, address_of
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
 from stepguard.guard.callers import Caller
@@ -35,6 +34,9 @@ from stepguard.guard.knowledge import may_read
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import GuardrailRef, Settings
 from stepguard.guard.verdict import Layer
+
+if TYPE_CHECKING:
+    from functions.conversations_api import ConversationsApi
 
 SOURCE_SECONDS = 300
 """How long a link to a cited document works."""
@@ -67,7 +69,14 @@ class ChatApi:
         self._express = express or ExpressExecutions()
         self._settings = settings
         self._grounding = grounding
-        self.conversations = ConversationsApi(self._answers.table, settings, self._answers.table.now)
+
+    @cached_property
+    def conversations(self) -> ConversationsApi:
+        """The routes of conversations, imported when one is used: a cold start does not wait for them."""
+        from functions.conversations_api import ConversationsApi
+
+        table = self._answers.table
+        return ConversationsApi(table, self._settings, table.now)
 
     def post_chat(self, body: bytes, caller: Caller) -> Work:
         """A question: 200 with the answer, 202 with the execution if it has not ended in time.
@@ -108,6 +117,7 @@ class ChatApi:
 
         404 also for a document that the caller may not read now.
         """
+        from stepguard.aws.objects import Objects, address_of  # loads boto3's transfers, which no other route needs
 
         def link() -> Reply:
             answer = self._answer(*self._found(execution, caller))

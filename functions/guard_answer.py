@@ -8,15 +8,13 @@ from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
-from stepguard.guard.conversation import NOTHING_KEPT
+from stepguard.guard.answer import SOURCES, Answer, Citation, Source, delivered, read_citation, refused
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import citations_of, found_in, passages_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
-from stepguard.guard.texts.citations import Citation, read_citation
-from stepguard.guard.turns import turn_of
+from stepguard.guard.turns import NOTHING_KEPT, turn_of
 from stepguard.guard.verdict import Direction, Layer, Outcome
 
 CURATED = "answer"

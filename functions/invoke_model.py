@@ -11,7 +11,6 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Completion, Models
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.bank.matching import dont_know_of
-from stepguard.guard.conversation import NOTHING_KEPT
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer
@@ -21,7 +20,7 @@ from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_byte
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, question_of
 from stepguard.guard.texts.citations import Cited, check_citations
-from stepguard.guard.turns import turn_of, turns_in
+from stepguard.guard.turns import NOTHING_KEPT, turn_of, turns_in
 from stepguard.guard.verdict import Layer
 
 

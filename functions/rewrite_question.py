@@ -9,11 +9,11 @@ from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.models import Models
-from stepguard.guard.conversation import TEXT_CHARACTERS, remembered
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import from_document
 from stepguard.guard.settings import ModelApi, Settings
+from stepguard.guard.turns import TEXT_CHARACTERS, remembered
 from stepguard.guard.verdict import Layer, Outcome
 
 INSTRUCTION = (

@@ -16,15 +16,13 @@ from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.conversation import (
     ALONE,
     Place,
-    Turn,
-    expired,
     head_key,
     list_key,
     place_of,
-    read_turn,
     turns_key,
 )
 from stepguard.guard.errors import UnknownConversation
+from stepguard.guard.turns import Turn, expired, read_turn
 
 LONGEST_SECONDS = 2_000
 """After this time an execution has ended, whatever became of it."""

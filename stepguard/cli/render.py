@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from stepguard.guard.answer import Citation
 from stepguard.guard.bedrock_names import BLOCKED, NONE
-from stepguard.guard.texts.citations import Citation
 from stepguard.report.text import printable
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of

@@ -13,7 +13,6 @@ from typing import Any
 
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import STAGES
-from stepguard.guard.texts.citations import Citation, read_citation
 from stepguard.guard.verdict import Outcome
 
 
@@ -43,6 +42,52 @@ class Source(StrEnum):
 
 SOURCES = {Kind.PROMPT: Source.LLM, Kind.DOCUMENT: Source.DOCUMENT, Kind.RESPONSE: Source.RESPONSE}
 """The source of a delivered text, by the kind of request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One cited passage. `groups` may read its document; a person never gets this member."""
+
+    n: int
+    id: str
+    title: str
+    uri: str
+    page: int | None = None
+    excerpt: str = ""
+    score: float | None = None
+    groups: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{n, id, title, uri, page, excerpt, score}`, as people get it."""
+        return {key: value for key, value in self.to_document().items() if key != "groups"}
+
+    def to_document(self) -> dict[str, Any]:
+        """The citation in the form of the execution document."""
+        return {
+            "n": self.n,
+            "id": self.id,
+            "title": self.title,
+            "uri": self.uri,
+            "page": self.page,
+            "excerpt": self.excerpt,
+            "score": self.score,
+            "groups": list(self.groups),
+        }
+
+
+def read_citation(document: Mapping[str, Any]) -> Citation:
+    """The citation of `to_document`. Raises KeyError, TypeError or ValueError for what is none."""
+    page, score = document.get("page"), document.get("score")
+    return Citation(
+        int(document["n"]),
+        str(document["id"]),
+        str(document["title"]),
+        str(document["uri"]),
+        None if page is None else int(page),
+        str(document.get("excerpt", "")),
+        None if score is None else float(score),
+        tuple(map(str, document.get("groups") or ())),
+    )
 
 
 _OPTIONAL = ("citations", "execution", "verdicts")

@@ -1,15 +1,11 @@
-"""Conversations: their ids, the places of their turns in the table, and what of a turn is kept.
-
-A turn is kept only as the layers left it: the masked question and the delivered answer. A blocked one leaves its
-execution, its outcome and its time.
-"""
+"""Conversations: their settings, their ids, and the places of their turns in the table."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,13 +17,6 @@ NEW = "new"
 
 MOST_TURNS = 12
 """The most earlier turns that one question can refer to."""
-
-TEXT_CHARACTERS = 2_000
-TEXT_BYTES = 4_000
-"""A kept question or answer is cut to so many characters and bytes of JSON: 12 turns are read in one state."""
-
-BYTES = 24_000
-"""The turns that a model gets are at most so many bytes of JSON; the oldest are left out."""
 
 ALONE = "-"
 """The sort key of an item that is no turn: the answer to a question alone, or a conversation itself."""
@@ -104,27 +93,6 @@ class Place:
         return {"id": self.conversation, "turn": self.turn, "first": self.first}
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn as it is kept. Texts are None where the turn was blocked, or has not ended."""
-
-    at: str
-    execution: str
-    outcome: str | None
-    question: str | None = None
-    answer: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The turn as a caller reads it."""
-        return {
-            "question": self.question,
-            "answer": self.answer,
-            "outcome": self.outcome,
-            "at": self.at,
-            "execution": self.execution,
-        }
-
-
 def new_id(execution: str) -> str:
     """The id of the conversation that an execution begins: the same for the same execution's name."""
     return "conv-" + hashlib.sha256(execution.encode()).hexdigest()[:32]
@@ -174,58 +142,3 @@ def read_place(caller: str, document: object) -> Place | None:
     if conversation is None:
         raise InvalidRequest("request.conversation.id is missing.")
     return Place(conversation, turns_key(caller, conversation), document["turn"], document.get("first") is True)
-
-
-def kept(question: str | None, answer: str) -> dict[str, Any]:
-    """A turn's texts as RecordAnswer writes them, in DynamoDB's form."""
-    texts = {"answer": {"S": shortened(answer)}}
-    if question is not None:
-        texts["question"] = {"S": shortened(question)}
-    return {"M": texts}
-
-
-NOTHING_KEPT: Mapping[str, Any] = {"NULL": True}
-"""The same for a turn without texts: the definition reads a value of each stage."""
-
-
-def shortened(text: str) -> str:
-    """The beginning of a text, as much as is kept of it."""
-    cut = text[:TEXT_CHARACTERS]
-    while len(json.dumps(cut, ensure_ascii=False).encode(errors="surrogatepass")) > TEXT_BYTES:
-        cut = cut[: len(cut) * 3 // 4]
-    return cut if len(cut) == len(text) else cut[:-1].rstrip() + "…"
-
-
-def read_turn(item: Mapping[str, Mapping[str, Any]]) -> Turn:
-    """A turn of an item of the table, in DynamoDB's form."""
-    held: Mapping[str, Any] = next(
-        (value["M"] for value in (item.get("texts") or {}).get("L") or () if "M" in value), {}
-    )
-    at, _, execution = str(item["turn"]["S"]).partition("#")
-    return Turn(
-        at,
-        execution,
-        (item.get("outcome") or {}).get("S"),
-        (held.get("question") or {}).get("S"),
-        (held.get("answer") or {}).get("S"),
-    )
-
-
-def expired(item: Mapping[str, Mapping[str, Any]], now: float) -> bool:
-    """Whether the item's time to live is over: DynamoDB deletes it days later."""
-    return float((item.get("expires") or {}).get("N", 0)) <= now
-
-
-def remembered(items: Iterable[Mapping[str, Mapping[str, Any]]], now: float, most: int) -> list[Turn]:
-    """The turns with texts of items that are newest first, oldest first: at most so many, and as many as fit."""
-    turns: list[Turn] = []
-    room = BYTES
-    for item in items:
-        turn = read_turn(item)
-        if expired(item, now) or turn.question is None or turn.answer is None:
-            continue
-        room -= len(json.dumps([turn.question, turn.answer], ensure_ascii=False).encode(errors="surrogatepass"))
-        if room < 0 or len(turns) == most:
-            break
-        turns.append(turn)
-    return turns[::-1]

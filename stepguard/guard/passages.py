@@ -7,17 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stepguard.guard.answer import Citation, read_citation
 from stepguard.guard.knowledge import EVERYONE
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import Request, json_bytes
 from stepguard.guard.stages import GUARD_PASSAGES, INVOKE_MODEL, RETRIEVE_PASSAGES
-from stepguard.guard.texts.citations import EXCERPT_CHARACTERS, Citation, read_citation
 
 SHORTEST = 400
 """A passage is not cut to fewer characters; it is left out instead."""
 
 CITATION_BYTES = 8_000
 """The most that the citations of an answer take in the execution document, as JSON."""
+
+EXCERPT_CHARACTERS = 240
+"""So much of a passage stands in its citation."""
 
 SUPPORTED = 0.6
 """The share of a sentence's words that its passage must have, where the model named none."""

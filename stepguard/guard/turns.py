@@ -1,22 +1,52 @@
-"""What a conversation keeps of a turn, as the states RecordAnswer and RecordDontKnow write it.
+"""What a conversation keeps of a turn: as the states RecordAnswer and RecordDontKnow write it, and as it is read again.
 
-The question is kept as the input layer left it. A later layer may mask in the answer, or in the rewritten question,
-what the person wrote and the input layer let pass; then the question is not kept.
+A turn is kept only as the layers left it: the masked question and the delivered answer. A blocked one leaves its
+execution, its outcome and its time. The question is kept as the input layer left it. A later layer may mask in the
+answer, or in the rewritten question, what the person wrote and the input layer let pass; then the question is not kept.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from stepguard.guard.conversation import NOTHING_KEPT, kept
 from stepguard.guard.request import Request
 from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION, context_of
 from stepguard.guard.verdict import Outcome
 
+TEXT_CHARACTERS = 2_000
+TEXT_BYTES = 4_000
+"""A kept question or answer is cut to so many characters and bytes of JSON: 12 turns are read in one state."""
+
+BYTES = 24_000
+"""The turns that a model gets are at most so many bytes of JSON; the oldest are left out."""
+
 _MARK = re.compile(r"\{[^{}]{1,100}\}")
 _SHORTEST_WORD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn as it is kept. Texts are None where the turn was blocked, or has not ended."""
+
+    at: str
+    execution: str
+    outcome: str | None
+    question: str | None = None
+    answer: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The turn as a caller reads it."""
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "outcome": self.outcome,
+            "at": self.at,
+            "execution": self.execution,
+        }
 
 
 def turn_of(document: Mapping[str, Any], request: Request, said: str, delivered: str) -> dict[str, Any]:
@@ -61,3 +91,58 @@ def _repeats(question: str, before: str, after: str) -> bool:
     words += re.findall(r"\w+", before[at:])
     wrote = question.casefold()
     return any(word.casefold() in wrote for word in words if len(word) >= _SHORTEST_WORD)
+
+
+def kept(question: str | None, answer: str) -> dict[str, Any]:
+    """A turn's texts as RecordAnswer writes them, in DynamoDB's form."""
+    texts = {"answer": {"S": shortened(answer)}}
+    if question is not None:
+        texts["question"] = {"S": shortened(question)}
+    return {"M": texts}
+
+
+NOTHING_KEPT: Mapping[str, Any] = {"NULL": True}
+"""The same for a turn without texts: the definition reads a value of each stage."""
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, as much as is kept of it."""
+    cut = text[:TEXT_CHARACTERS]
+    while len(json.dumps(cut, ensure_ascii=False).encode(errors="surrogatepass")) > TEXT_BYTES:
+        cut = cut[: len(cut) * 3 // 4]
+    return cut if len(cut) == len(text) else cut[:-1].rstrip() + "…"
+
+
+def read_turn(item: Mapping[str, Mapping[str, Any]]) -> Turn:
+    """A turn of an item of the table, in DynamoDB's form."""
+    held: Mapping[str, Any] = next(
+        (value["M"] for value in (item.get("texts") or {}).get("L") or () if "M" in value), {}
+    )
+    at, _, execution = str(item["turn"]["S"]).partition("#")
+    return Turn(
+        at,
+        execution,
+        (item.get("outcome") or {}).get("S"),
+        (held.get("question") or {}).get("S"),
+        (held.get("answer") or {}).get("S"),
+    )
+
+
+def expired(item: Mapping[str, Mapping[str, Any]], now: float) -> bool:
+    """Whether the item's time to live is over: DynamoDB deletes it days later."""
+    return float((item.get("expires") or {}).get("N", 0)) <= now
+
+
+def remembered(items: Iterable[Mapping[str, Mapping[str, Any]]], now: float, most: int) -> list[Turn]:
+    """The turns with texts of items that are newest first, oldest first: at most so many, and as many as fit."""
+    turns: list[Turn] = []
+    room = BYTES
+    for item in items:
+        turn = read_turn(item)
+        if expired(item, now) or turn.question is None or turn.answer is None:
+            continue
+        room -= len(json.dumps([turn.question, turn.answer], ensure_ascii=False).encode(errors="surrogatepass"))
+        if room < 0 or len(turns) == most:
+            break
+        turns.append(turn)
+    return turns[::-1]

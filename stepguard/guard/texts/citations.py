@@ -1,4 +1,4 @@
-"""Citations: the passages that an answer names by number, as people get them.
+"""Citations in the text of an answer: the passages that it names by number.
 
 A model writes `[1]` behind a sentence. A number without a passage is removed, so that no answer names a source that it
 does not have; sentences without a number are counted.
@@ -7,60 +7,11 @@ does not have; sentences without a number are counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-EXCERPT_CHARACTERS = 240
 
 _CITED = re.compile(r"[ \t]?\[(?:[Pp]assages?\s+|[Ss]ources?\s+)?(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 _SENTENCE = re.compile(r"[^.!?…\n]+(?:[.!?…]+|\n|$)(?:[\"'”’)]|[ \t]?\[[\d\s,;]+\])*")
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """One cited passage. `groups` may read its document; a person never gets this member."""
-
-    n: int
-    id: str
-    title: str
-    uri: str
-    page: int | None = None
-    excerpt: str = ""
-    score: float | None = None
-    groups: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """`{n, id, title, uri, page, excerpt, score}`, as people get it."""
-        return {key: value for key, value in self.to_document().items() if key != "groups"}
-
-    def to_document(self) -> dict[str, Any]:
-        """The citation in the form of the execution document."""
-        return {
-            "n": self.n,
-            "id": self.id,
-            "title": self.title,
-            "uri": self.uri,
-            "page": self.page,
-            "excerpt": self.excerpt,
-            "score": self.score,
-            "groups": list(self.groups),
-        }
-
-
-def read_citation(document: Mapping[str, Any]) -> Citation:
-    """The citation of `to_document`. Raises KeyError, TypeError or ValueError for what is none."""
-    page, score = document.get("page"), document.get("score")
-    return Citation(
-        int(document["n"]),
-        str(document["id"]),
-        str(document["title"]),
-        str(document["uri"]),
-        None if page is None else int(page),
-        str(document.get("excerpt", "")),
-        None if score is None else float(score),
-        tuple(map(str, document.get("groups") or ())),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,9 @@ def test_silent_connections_never_keep_others_out(endpoint: Endpoint) -> None:
 def test_a_connection_with_a_request_under_way_is_kept(endpoint: Endpoint) -> None:
     """Only silent connections make room; one whose body is still arriving is not silent."""
     with closing(_connect(endpoint)) as busy, ExitStack() as opened:
-        busy.sendall(_last(b"POST /a") + b"Content-Length: 2\r\n\r\na")
+        busy.sendall(_last(b"POST /a") + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert busy.recv(65536).startswith(b"HTTP/1.1 100 ")  # the header has been read
+        busy.sendall(b"a")
         for _ in range(2 * MOST):
             opened.enter_context(closing(_connect(endpoint)))
         busy.sendall(b"b")

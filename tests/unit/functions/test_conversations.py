@@ -12,8 +12,9 @@ from functions.chat_api import ChatApi
 from functions.routes import Reply
 from stepguard.aws.express import ExpressExecutions
 from stepguard.guard.callers import Caller
-from stepguard.guard.conversation import ConversationSettings, kept, read_place, shortened
+from stepguard.guard.conversation import ConversationSettings, read_place
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.turns import kept, shortened
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.chat import DEFAULTS, posted
 from tests.fakes.chats import EXPRESS

@@ -14,12 +14,12 @@ from functions.guard_rewrite import guard_rewrite
 from functions.rewrite_question import rewrite_question
 from stepguard.aws.models import Completion
 from stepguard.aws.models.converse import ask
-from stepguard.guard.conversation import BYTES, ConversationSettings, kept, place_of, read_turn
+from stepguard.guard.conversation import ConversationSettings, place_of
 from stepguard.guard.errors import Throttled
 from stepguard.guard.prompts import Question, deepseek_prompt
 from stepguard.guard.request import Request
 from stepguard.guard.settings import ModelSettings, read_settings
-from stepguard.guard.turns import turn_of
+from stepguard.guard.turns import BYTES, kept, read_turn, turn_of
 from stepguard.guard.verdict import Outcome, Verdict, skipped
 from tests.fakes.aws import FakeClient
 
