@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import math
 import os
 import random
 import sys
@@ -44,6 +43,7 @@ from embedded_aws.bedrock.knowledge import search
 from embedded_aws.bedrock.knowledge.chunking import chunks
 from embedded_aws.bedrock.knowledge.embedding import local_encoder
 from embedded_aws.bedrock.knowledge.index_file import Document, Found, IndexFile, Job, Piece, now
+from stepguard.evaluation.metrics import wilson
 
 DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TOP = 5
@@ -145,14 +145,6 @@ def _bm25s(index: IndexFile) -> Search:
         return [passages[int(number)] for number in numbers[0]]
 
     return run
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """Wilson's interval of a share at 95 %."""
-    z, share = 1.96, hits / total
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
 
 
 # --- screening -------------------------------------------------------------------------------------------------------
@@ -292,29 +284,7 @@ _FREQUENT = "the of in to and a is was for what which how are with by on from th
 def _synthetic(count: int) -> Iterator[tuple[str, list[Piece]]]:
     """Documents of five chunks, each of 180 words of which the most frequent are those of the questions."""
     generator = np.random.default_rng(0)
-    words = [
-        "the",
-        "of",
-        "in",
-        "to",
-        "and",
-        "a",
-        "is",
-        "was",
-        "for",
-        "what",
-        "which",
-        "how",
-        "are",
-        "with",
-        "by",
-        "on",
-        "from",
-        "that",
-        "be",
-        "virus",
-    ]
-    words += [f"w{number}x" for number in range(30_000)]
+    words = [*_FREQUENT.split(), *(f"w{number}x" for number in range(30_000))]
     shares = 1 / np.arange(1, len(words) + 1)
     shares /= shares.sum()
     for number in range(count // 5):
@@ -336,7 +306,7 @@ def _size(home: Path) -> int:
 
 
 def main() -> None:
-    """Run one of the two measurements and print its result."""
+    """Run one of the measurements and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measure", choices=("quality", "speed", "screening"))
     parser.add_argument("--json", action="store_true")

@@ -78,7 +78,7 @@ def _version_after_update(side: Side) -> Reply:
     side.bedrock.update_guardrail(guardrailIdentifier=identifier, name=f"wire-{uuid4().hex[:8]}", **MESSAGES, **TOPIC)
     request = {"guardrailIdentifier": identifier, "source": "INPUT", "content": [block(CURE)]}
     return {
-        reply: side.runtime.apply_guardrail(guardrailVersion=reply, **request)["action"] for reply in (version, "DRAFT")
+        each: side.runtime.apply_guardrail(guardrailVersion=each, **request)["action"] for each in (version, "DRAFT")
     }
 
 

@@ -107,8 +107,8 @@ def findings(assessment: Mapping[str, Any]) -> list[str]:
                 for entry in entries if isinstance(entries, list) else []:
                     name = entry.get("type") or entry.get("name") or entry.get("match")
                     score = entry.get("confidence") or entry.get("score")
-                    reply = f" {score:.2f}" if isinstance(score, float) else f" {score}" if score else ""
-                    found.append(f"{name}{reply} {entry['action']}")
+                    graded = f" {score:.2f}" if isinstance(score, float) else f" {score}" if score else ""
+                    found.append(f"{name}{graded} {entry['action']}")
     return found
 
 

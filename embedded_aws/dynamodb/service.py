@@ -198,7 +198,7 @@ def _range(table: Table, params: Mapping[str, Any]) -> tuple[str, Expression]:
     value = params.get("ExpressionAttributeValues", {}).get(found[2], {}).get("S")
     if not value:
         raise ServiceError("ValidationException", "The provided key element does not match the schema", 400)
-    return _joined(table, value).partition(BETWEEN)[0], condition
+    return _joined(table, value), condition
 
 
 def _page(items: list[Item], limit: int | None) -> list[Item]:

@@ -53,7 +53,7 @@ class Threads:
             loop, result, work = taken
             try:
                 answer, error = work(), None
-            except BaseException as raised:  # noqa: BLE001 - it is raised again where the work was asked for
+            except BaseException as raised:  # noqa: BLE001 - it is raised again where the result is awaited
                 answer, error = None, raised
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(_settle, result, answer, error)

@@ -179,7 +179,7 @@ class MachineOperations:
         )
 
     def delete_state_machine(self, params: Params) -> Params:
-        """Idempotent. AWS ends running executions first; here they go on, readable until the name is used again."""
+        """Idempotent. AWS ends running executions first; here they continue until a machine of this name is created."""
         check_arn(params["stateMachineArn"], "stateMachine")
         with self.core.starting:
             self.core.store.write("DELETE FROM machines WHERE arn = ?", params["stateMachineArn"])

@@ -70,7 +70,7 @@ class RedriveOperations:
                 now,
                 dump({"redriveCount": redrives}),
             )
-            self.core.map_runs.reopen(row["id"], now)
+            self.core.map_runs.reopen(row["id"], set(self.core.past(row["id"]).open_states()), now)
             self.core.resume(row, redrives=redrives, since=now)
             store.flush()
         return {"redriveDate": moment(now)}

@@ -63,7 +63,7 @@ def _items(s3: Any, reader: Reader, parameters: Json) -> Iterator[Item]:
     if not isinstance(parameters, dict) or not isinstance(parameters.get("Bucket"), str):
         raise StateError(ITEM_READER, "The ItemReader needs a Bucket.")
     config = reader.config
-    owner = {name: parameters[name] for name in (_OWNER,) if name in parameters}
+    owner = {_OWNER: parameters[_OWNER]} if _OWNER in parameters else {}
     if reader.resource == "listObjectsV2":
         listed = _listed(s3, parameters)
         if config.get("Transformation") != "LOAD_AND_FLATTEN":
@@ -207,7 +207,7 @@ def _unpacked(body: bytes, key: str) -> bytes:
         return gzip.decompress(body)
     if key.endswith(_PACKED):
         try:
-            import zstandard  # an extra of its own
+            import zstandard  # an optional package
         except ImportError:
             raise StateError(
                 ITEM_READER, f"{key} is compressed with Zstandard: install the package zstandard."

@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +87,17 @@ class Past:
         if self._redriven:
             here.since.add("ExecutionRedriven")
         return here
+
+    def open_states(self, thread: str = "", after: int = 0) -> Iterator[int]:
+        """The events that entered the states that go on, in this thread and in those inside of it."""
+        here = self.position(thread, after)
+        if here.state is None or (here.left and not here.failed):
+            return
+        yield here.entered
+        began = max(self.started(thread, here.entered, kind) for kind in ("ParallelStateStarted", "MapStateStarted"))
+        inside = re.compile(rf"{re.escape(thread)}{here.entered}\.\d+/")
+        for inner in filter(inside.fullmatch, self._threads):
+            yield from self.open_states(inner, began)
 
     def started(self, thread: str, entered: int, kind: str) -> int:
         """The id of the last event of this kind in a thread since a state was entered, 0 without one."""

@@ -257,16 +257,17 @@ class _Compiler:
     def map_state(self) -> State:
         processor = self.body.get("ItemProcessor") or self.body["Iterator"]
         working = self.working()
+        distributed = self.distributed(processor)
         if "ItemSelector" not in self.body and not self.jsonata:
             working["arguments"] = None  # Parameters is the old name of ItemSelector here
         return Map(
             **working,
             processor=compile_machine(processor, jsonata=self.whole, where=f"{self.where}/ItemProcessor"),
-            items=self.items(),
+            items=self.items(distributed=distributed is not None),
             items_path=self.body.get("ItemsPath", "$"),
             item_selector=self.template("ItemSelector") or (None if self.jsonata else self.template("Parameters")),
             max_concurrency=self.number("MaxConcurrency"),
-            distributed=self.distributed(processor),
+            distributed=distributed,
         )
 
     def distributed(self, processor: Mapping[str, Json]) -> Distributed | None:
@@ -319,12 +320,14 @@ class _Compiler:
             output_type=config.get("OutputType", "JSON"),
         )
 
-    def items(self) -> Field | None:
+    def items(self, *, distributed: bool) -> Field | None:
         if not self.jsonata:
             return path_field(self.body["ItemsPath"]) if "ItemsPath" in self.body else None
         if "Items" not in self.body:
             return None
-        return self.typed("Items", "array")
+        from embedded_aws.states.language.jsonata import typed  # loaded only by definitions that use the language
+
+        return typed(self.body["Items"], "Items", "array", *(("object",) if distributed else ()))
 
     def text(self, name: str) -> Field | None:
         path = self.body.get(f"{name}Path")

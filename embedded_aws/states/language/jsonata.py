@@ -55,13 +55,13 @@ def condition(value: Json, location: str) -> Callable[[Env], bool]:
     return test
 
 
-def typed(value: Json, location: str, wanted: str) -> Field:
-    """A field whose value must be of one type: "array", "number" or "string"."""
+def typed(value: Json, location: str, wanted: str, *others: str) -> Field:
+    """A field whose value must be of one type, "array", "number" or "string", or of one of the others."""
     field = jsonata_field(value, location)
 
     def evaluate(env: Env) -> Json:
         answer = field(env)
-        if type_name(answer) != wanted:
+        if type_name(answer) not in (wanted, *others):
             raise unexpected(value, location, wanted, answer)
         return answer
 

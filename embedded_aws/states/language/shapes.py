@@ -63,7 +63,7 @@ STATES: dict[str, Mapping[str, Form]] = {
         "ItemProcessor": "object",
         "Iterator": "object",
         "ItemSelector": ANY,
-        "Items": "array|expression",
+        "Items": "array|object|expression",
         "ItemsPath": "string",
         "MaxConcurrency": "integer|expression",
         "MaxConcurrencyPath": "string",

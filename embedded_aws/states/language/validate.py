@@ -353,8 +353,8 @@ class _State:
             yield from error_equals(item, here, last=last)
             yield from self.required_target(item, here)
             yield from variables(item.get("Assign"), here)
-            for name in sorted({"ResultPath"} if self.jsonata else {"Output"} & item.keys()):
-                if name in item:
-                    yield wrong_language(name, here, jsonata=self.jsonata)
+            name = "ResultPath" if self.jsonata else "Output"
+            if name in item:
+                yield wrong_language(name, here, jsonata=self.jsonata)
             if item.get("ResultPath") is not None:
                 yield from path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)

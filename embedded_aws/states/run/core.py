@@ -165,12 +165,13 @@ class Core:
         for execution in list(self.running.values()):
             if execution.who.machine.partition("/")[0] == machine:
                 self.engine.end(execution, Ending("ABORTED"))
-        which = "machine = ? OR machine LIKE ? || '/%'"
+        # Children of its Map Runs have the machine ARN/LABEL; "0" is the character after "/".
+        which, values = "machine = ? OR (machine > ? AND machine < ?)", (machine, f"{machine}/", f"{machine}0")
         for table in ("threads", "events"):
             rows = f"SELECT id FROM executions WHERE {which}"  # noqa: S608  constants
-            self.store.write(f"DELETE FROM {table} WHERE execution IN ({rows})", machine, machine)  # noqa: S608
-        self.store.write("DELETE FROM map_runs WHERE machine = ? OR machine LIKE ? || '/%'", machine, machine)
-        self.store.write(f"DELETE FROM executions WHERE {which}", machine, machine)  # noqa: S608
+            self.store.write(f"DELETE FROM {table} WHERE execution IN ({rows})", *values)  # noqa: S608
+        for table in ("map_runs", "executions"):
+            self.store.write(f"DELETE FROM {table} WHERE {which}", *values)  # noqa: S608
 
     def recover(self) -> None:
         """Resume the executions that a killed process left running, each at its last state."""
@@ -182,14 +183,18 @@ class Core:
                 _log.warning("Execution %s cannot be resumed: %s", row["arn"], type(error).__name__)
                 self._give_up(row)
 
-    def resume(self, row: Row, redrives: int | None = None, since: float | None = None) -> Execution:
-        """Continue a stored execution from its history's last state; `redrives` and `since` are for a redrive."""
+    def past(self, execution: int) -> Past:
+        """What is recorded of an execution."""
         events = self.store.read(
             "SELECT events.*, coalesce(thread, '') AS thread FROM events LEFT JOIN threads USING (execution, id) "
             "WHERE execution = ? ORDER BY id",
-            row["id"],
+            execution,
         )
-        past = Past([dict(event) for event in events])
+        return Past([dict(event) for event in events])
+
+    def resume(self, row: Row, redrives: int | None = None, since: float | None = None) -> Execution:
+        """Continue a stored execution from its history's last state; `redrives` and `since` are for a redrive."""
+        past = self.past(row["id"])
         here = past.position("")
         revision = self.store.one(
             "SELECT role FROM revisions WHERE machine = ? AND revision = ?", row["machine"], row["revision"]

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.ht
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from sqlite3 import Row
 from uuid import uuid4
@@ -94,15 +94,19 @@ class MapRuns:
         run.begin()
         return str(arn)
 
-    def reopen(self, execution: int, now: float) -> None:
-        """For a redrive: reopen the last Map Run of each state that did not succeed, and delete its failures."""
+    def reopen(self, execution: int, states: Container[int], now: float) -> None:
+        """For a redrive: reopen the last Map Run of each state that continues, and delete its failures.
+
+        `states` are the events that entered these states. A Map Run whose failure was caught stays as it is.
+        """
         rows = self._store.read(
-            "SELECT arn FROM map_runs WHERE status != 'SUCCEEDED' AND number IN "
+            "SELECT arn, entered FROM map_runs WHERE status != 'SUCCEEDED' AND number IN "
             "(SELECT max(number) FROM map_runs WHERE execution = ? GROUP BY entered)",
             execution,
         )
         for row in rows:
-            self._reopen(row["arn"], now)
+            if row["entered"] in states:
+                self._reopen(row["arn"], now)
 
     def _reopen(self, arn: str, now: float) -> None:
         self._delete(arn, "status != 'SUCCEEDED'")

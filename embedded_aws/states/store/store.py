@@ -98,7 +98,7 @@ class Store:
     def write_events(self, execution: int, events: Iterable[Event]) -> None:
         """Queue events of an execution: all of them are committed together.
 
-        The branch or iteration of an event is in a table of its own: most executions have only a main line.
+        The branch or iteration of an event is in a separate table: most executions have only a main line.
         """
         events = list(events)
         rows: list[tuple[str, Sequence[Any]]] = [

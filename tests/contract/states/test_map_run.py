@@ -80,6 +80,13 @@ def test_objects_are_listed_page_by_page(cloud: Cloud) -> None:
     assert json.loads(done["output"]) == [{"k": f"in/{number}"} for number in range(5)]
 
 
+@pytest.mark.parametrize("items", [{"x": "{% $states.input.x %}"}, "{% $states.input %}"], ids=["object", "expression"])
+def test_the_members_of_an_object_are_items_in_jsonata_too(cloud: Cloud, items: object) -> None:
+    """Items is an object, or an expression that gives one."""
+    done = cloud.finish(cloud.machine(distributed(QueryLanguage="JSONata", Items=items)), {"x": 1})
+    assert json.loads(done["output"]) == [{"Key": "x", "Value": 1}]
+
+
 @pytest.mark.parametrize("body", [b"{", b"7"])
 def test_items_that_cannot_be_read_fail_the_run(cloud: Cloud, body: bytes) -> None:
     """States.ItemReaderFailed, in MapRunFailed and for the execution."""

@@ -137,6 +137,36 @@ def test_map_runs_in_branches_keep_the_children_that_succeeded(cloud: Cloud) -> 
     assert [(count["total"], count["succeeded"], count["failed"]) for count in counts] == [(2, 2, 0), (2, 2, 0)]
 
 
+def _distributed(function: str, **more: Any) -> dict[str, Any]:
+    """A Distributed Map whose children call a function with their item."""
+    step = task(function, Parameters={"FunctionName": function, "Payload.$": "$"}, OutputPath="$.Payload")
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    processor = {"ProcessorConfig": config, "StartAt": "T", "States": {"T": step}}
+    return {"Type": "Map", "ItemProcessor": processor, "Label": "L", "MaxConcurrency": 1, "End": True, **more}
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["main line", "branch"])
+def test_a_map_run_whose_failure_was_caught_stays_as_it_is(cloud: Cloud, *, inside: bool) -> None:
+    """Its state does not run again, so its failed children remain."""
+    calls = Calls(cloud, {"y", "b"})
+    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "b"}]}
+    first = _distributed("f")
+    if inside:
+        first = _parallel({"StartAt": "M", "States": {"M": first}})
+    states = {"S": {**first, **caught}, "b": _step("b")}
+    done = cloud.finish(cloud.machine(states), ["x", "y"])
+    assert (done["status"], calls.made) == ("FAILED", ["x", "y", "b"])
+    calls.made.clear()
+    calls.broken.clear()
+    cloud.call("RedriveExecution", executionArn=done["executionArn"])
+    cloud.wait(done["executionArn"])
+    assert calls.made == ["b"]
+    (run,) = cloud.call("ListMapRuns", executionArn=done["executionArn"])["mapRuns"]
+    assert cloud.call("DescribeMapRun", mapRunArn=run["mapRunArn"])["status"] == "FAILED"
+    children = cloud.call("ListExecutions", mapRunArn=run["mapRunArn"])["executions"]
+    assert sorted(child["status"] for child in children) == ["FAILED", "SUCCEEDED"]
+
+
 def test_a_caught_failure_in_a_branch_is_not_its_result(cloud: Cloud) -> None:
     """The state that a Catch left is followed by the catcher's state, not by the end."""
     calls = Calls(cloud, {"a", "b"})
@@ -183,3 +213,40 @@ def test_a_machine_made_again_inherits_no_executions(cloud: Cloud, kind: str) ->
     assert cloud.machine(states, kind=kind) == machine
     if kind == "STANDARD":
         assert cloud.call("ListExecutions", stateMachineArn=machine)["executions"] == []
+
+
+def _rows(cloud: Cloud) -> dict[str, int]:
+    tables = ("executions", "events", "threads", "map_runs")
+    return {table: len(cloud.states.core.store.read(f"SELECT * FROM {table}")) for table in tables}
+
+
+def test_a_machine_made_again_ends_the_executions_of_the_old_one(cloud: Cloud) -> None:
+    """And those of its Map Runs. A task that returns later writes nothing."""
+    reached, gate = threading.Event(), threading.Event()
+
+    def hangs(event: str) -> str:
+        reached.set()
+        assert gate.wait(10)
+        return event
+
+    cloud.functions.functions["g"] = hangs
+    states = {"P": _parallel({"StartAt": "M", "States": {"M": _distributed("g", MaxConcurrency=2)}})}
+    cloud.start(cloud.machine(states), ["x", "y", "z"])
+    assert reached.wait(10)
+    cloud.call("DeleteStateMachine", stateMachineArn=cloud.machine(states))
+    cloud.machine(states)
+    assert cloud.states.core.running == {}
+    gate.set()
+    assert _rows(cloud) == {"executions": 0, "events": 0, "threads": 0, "map_runs": 0}
+
+
+@pytest.mark.parametrize("other", ["machineXa", "MACHINE_A", "machine_a0", "machine_"])
+def test_a_machine_made_again_leaves_others_alone(cloud: Cloud, other: str) -> None:
+    """Also those whose name is a match for its own as a pattern, and their Map Runs' children."""
+    states = {"M": _distributed("echo")}
+    cloud.finish(cloud.machine(states, "machine_a"), ["x"])
+    alone = _rows(cloud)
+    cloud.finish(cloud.machine(states, other), ["x"])
+    cloud.call("DeleteStateMachine", stateMachineArn=cloud.machine(states, "machine_a"))
+    cloud.machine(states, "machine_a")
+    assert _rows(cloud) == alone

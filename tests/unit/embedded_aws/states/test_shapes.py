@@ -218,6 +218,7 @@ def test_a_distributed_map_with_a_wrong_field_is_refused(fields: dict[str, Any],
         {"ItemReader": {**READER, "ReaderConfig": {"InputType": "JSON", "MaxItemsPath": "$limit"}}},
         {"ResultWriter": {"WriterConfig": {"Transformation": "COMPACT", "OutputType": "JSONL"}}},
         {"ItemBatcher": {"MaxItemsPerBatchPath": "$.n"}},
+        {"QueryLanguage": "JSONata", "Items": {"a": 1}},
     ],
 )
 def test_the_neighbours_of_these_are_accepted(fields: dict[str, Any]) -> None:
