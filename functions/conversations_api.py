@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import unquote
 
 from functions.routes import Query, Reply, guarded, read_number
@@ -19,6 +20,7 @@ from stepguard.guard.conversation import NEW, new_id, place_of
 from stepguard.guard.errors import InvalidRequest, Throttled
 from stepguard.guard.request import Request, check_size
 from stepguard.guard.settings import Settings
+from stepguard.guard.turns import Turn
 
 LISTED = 50
 MOST_LISTED = 200
@@ -49,13 +51,16 @@ class ConversationsApi:
         return guarded(reply)
 
     def get(self, conversation: str, caller: Caller) -> Reply:
-        """`{id, turns: [{question, answer, outcome, at, execution}]}`, the oldest first."""
+        """`{id, turns: [{question, answer, outcome, at, execution}]}`, the oldest first.
+
+        An answer that cites a document that the caller may not read now is `withheld`, as in `GET /chat/{execution}`.
+        """
 
         def reply() -> Reply:
             self._check_deployed()
             name = unquote(conversation)
             turns = self._conversations.read(caller.id, name)
-            return 200, {"id": name, "turns": [turn.to_dict() for turn in turns]}, {}
+            return 200, {"id": name, "turns": [self._shown(turn, caller) for turn in turns]}, {}
 
         return guarded(reply)
 
@@ -102,6 +107,11 @@ class ConversationsApi:
         """Delete the turn of an execution that certainly did not start."""
         if isinstance(error, Throttled) and request.conversation is not None:
             self._conversations.forget_turn(request.conversation)
+
+    def _shown(self, turn: Turn, caller: Caller) -> dict[str, Any]:
+        if turn.readable(caller.groups):
+            return turn.to_dict()
+        return turn.to_dict() | {"answer": self._settings().empty_message, "withheld": True}
 
     def _check_deployed(self) -> None:
         if not self._table.deployed:

@@ -81,12 +81,14 @@ class ExecutionsApi:
 
         def reply() -> Reply:
             hidden = query.get("redact") == "true" or not sees_all(caller, self._operators())
-            document = self._document(name, caller)
-            hidden = hidden or not self._may_read_sources(document["execution"], caller)
-            document["graph"] = graph(self._executions.definition(document["execution"]))
+            execution = self._find(name, caller)
+            document = document_of(self._executions, execution.arn)
+            hidden = hidden or not self._may_read_sources(execution, caller)
+            document["graph"] = graph(self._executions.definition(execution.arn))
             if query.get("compare"):
-                other = self._document(query["compare"], caller)
-                both = hidden or not self._may_read_sources(other["execution"], caller)
+                compared = self._find(query["compare"], caller)
+                other = document_of(self._executions, compared.arn)
+                both = hidden or not self._may_read_sources(compared, caller)
                 document["comparison"] = compare(_redacted(document, both), _redacted(other, both))
             return 200, _redacted(document, hidden), {}
 
@@ -100,7 +102,7 @@ class ExecutionsApi:
 
         def reply() -> Reply:
             execution = self._find(name, caller)
-            hidden = not sees_all(caller, self._operators()) or not self._may_read_sources(execution.arn, caller)
+            hidden = not sees_all(caller, self._operators()) or not self._may_read_sources(execution, caller)
             after = read_number(query, "after", 0, 25_000)
             limit = read_number(query, "limit", EVENTS, EVENTS)
             page: list[Any] = []
@@ -133,16 +135,12 @@ class ExecutionsApi:
 
         return Work(start)
 
-    def _document(self, name: str, caller: Caller) -> dict[str, Any]:
-        arn = self._find(name, caller).arn
-        return document_of(self._executions, arn)
-
-    def _may_read_sources(self, arn: str, caller: Caller) -> bool:
+    def _may_read_sources(self, execution: Execution, caller: Caller) -> bool:
         """Whether the caller may read every document from which the execution has passages."""
-        execution = self._executions.describe(arn)
         if execution.output is not None:
             return all(may_read(caller.groups, readers) for readers in readers_in(execution.output))
-        return all(may_read(caller.groups, readers) for readers in readers_in_history(self._executions.history(arn)))
+        history = self._executions.history(execution.arn)
+        return all(may_read(caller.groups, readers) for readers in readers_in_history(history))
 
     def _find(self, name: str, caller: Caller) -> Execution:
         execution = self._executions.describe(self._executions.arn_of(unquote(name)))

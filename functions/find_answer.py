@@ -9,7 +9,7 @@ from typing import Any
 
 from stepguard.aws.bank.versions import ANSWER_BANK, AnswerBank, bank_at
 from stepguard.guard.request import from_document
-from stepguard.guard.stages import asked
+from stepguard.guard.stages import question_of
 from stepguard.guard.verdict import Outcome, Verdict, skipped
 
 
@@ -18,12 +18,12 @@ def find_answer(event: Mapping[str, Any], bank: AnswerBank | None = None) -> dic
 
     Without a bank the part is skipped: `matched` is False, and the question goes on to the knowledge base.
     """
-    request, text = asked(event)
-    from_document(request)
+    document = event["document"]
+    from_document(document.get("request"))
     matcher = bank.matcher() if (bank := bank or _bank()) else None
     if matcher is None:
         return {**skipped("").to_dict(), "matched": False, "text": "", "item": None}
-    match = matcher.find(text)
+    match = matcher.find(question_of(document))
     return {
         **Verdict(Outcome.PASSED, "").to_dict(),
         "matched": match.matched,

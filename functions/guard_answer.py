@@ -8,9 +8,9 @@ from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.answer import SOURCES, Answer, Citation, Source, delivered, read_citation, refused
+from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.passages import citations_of, found_in, passages_in
+from stepguard.guard.passages import cited_in, found_in, sources_in
 from stepguard.guard.request import Request, from_document
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
@@ -42,23 +42,17 @@ def guard_answer(
         rewritten = GUARD_REWRITE.result(document)
         outcomes = [Outcome(stage["outcome"]) for stage in [*before, *([rewritten] if rewritten else [])]]
         answer = replace(
-            delivered(verdict.text, source, *outcomes, verdict.outcome), citations=_cited(request, document)
+            delivered(verdict.text, source, *outcomes, verdict.outcome), citations=cited_in(document, request)
         )
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
-        "turn": dict(NOTHING_KEPT) if verdict.blocked else turn_of(document, request, text, answer.text),
+        "turn": dict(NOTHING_KEPT)
+        if verdict.blocked
+        else turn_of(document, request, text, answer.text, [citation.groups for citation in answer.citations]),
         "answer": answer.to_document() | ({} if verdict.blocked else _citations(answer)),
     }
-
-
-def _cited(request: Request, document: Mapping[str, Any]) -> tuple[Citation, ...]:
-    """The citations of the model's answer, of the passages that the box kept."""
-    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
-    if cited.get("sources"):
-        return tuple(map(read_citation, cited["sources"]))
-    return citations_of(cited.get("numbers") or (), passages_in(document, request))
 
 
 def _citations(answer: Answer) -> dict[str, Any]:
@@ -69,5 +63,4 @@ def _citations(answer: Answer) -> dict[str, Any]:
 def _source(request: Request, document: Mapping[str, Any], *, curated: bool) -> Source:
     if curated:
         return Source.CURATED
-    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
-    return Source.KNOWLEDGE if found_in(document) or cited.get("sources") else SOURCES[request.kind]
+    return Source.KNOWLEDGE if found_in(document) or sources_in(document) else SOURCES[request.kind]

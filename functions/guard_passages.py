@@ -14,11 +14,11 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, dont_know
 from stepguard.guard.bank.matching import dont_know_of
-from stepguard.guard.passages import read_document
+from stepguard.guard.passages import found_in
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import from_document
 from stepguard.guard.settings import GuardrailRef, ModelApi, Settings
-from stepguard.guard.stages import FIND_ANSWER, RETRIEVE_PASSAGES, asked
+from stepguard.guard.stages import FIND_ANSWER
 from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict, merge, skipped
 
 CACHED = 10_000
@@ -39,9 +39,9 @@ def guard_passages(
     from the knowledge only and nothing is left of it.
     """
     settings = settings or environment()
-    request = from_document(asked(event)[0])
-    found = (RETRIEVE_PASSAGES.result(event.get("document") or {}) or event).get("passages") or ()
-    passages = request.passages or tuple(map(read_document, found))
+    document = event["document"]
+    request = from_document(document.get("request"))
+    passages = request.passages or found_in(document)
     ref = settings.passage_guardrail
     guards = guardrails or Guardrails(scores=request.for_study)
     verdicts = {
@@ -53,9 +53,7 @@ def guard_passages(
     kept = [number for number in range(1, len(passages) + 1) if number not in dropped]
     whole = merge(list(verdicts.values()), "") if verdicts else skipped("")
     ask_model = bool(kept) or not _knowledge_only(settings, given=bool(passages))
-    message = (
-        dont_know_of((FIND_ANSWER.result(event.get("document") or {})) or event.get("found")) or settings.empty_message
-    )
+    message = dont_know_of(FIND_ANSWER.result(document)) or settings.empty_message
     answer = None if ask_model else dont_know(message, Source.KNOWLEDGE).to_document()
     return {
         **whole.to_dict(),

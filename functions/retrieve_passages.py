@@ -11,7 +11,7 @@ from stepguard.guard.knowledge import PASSAGE_BYTES
 from stepguard.guard.passages import fitting
 from stepguard.guard.request import CONVERSATION_BYTES, REQUEST_BYTES, from_document, json_bytes
 from stepguard.guard.settings import ModelApi, Settings
-from stepguard.guard.stages import asked
+from stepguard.guard.stages import question_of
 
 
 def retrieve_passages(
@@ -23,8 +23,8 @@ def retrieve_passages(
     fit into the execution document is cut, and `search` says how much.
     """
     settings = settings or environment()
-    held, text = asked(event)
-    request = from_document(held)
+    document = event["document"]
+    request, text = from_document(document.get("request")), question_of(document)
     knowledge = settings.knowledge
     if request.passages:
         return _result("skipped", [], {"reason": "passages came with the question"})

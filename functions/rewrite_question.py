@@ -37,7 +37,7 @@ def rewrite_question(
     settings = settings or environment()
     request = from_document(event.get("request"))
     text = str(event["text"])
-    turns = remembered(event.get("items") or (), now(), settings.conversation.turns)
+    turns = remembered(event.get("items") or (), now(), settings.conversation.turns, request.groups)
     result = {"turns": [[turn.question, turn.answer] for turn in turns], "text": text, "findings": [], "text_units": {}}
     if not turns or not settings.conversation.rewriting:
         return result | {"outcome": "skipped", "reason": "first turn" if not turns else "LLM_GENERATE_QUERY_ENABLE"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import combinations
@@ -11,9 +12,10 @@ import yaml
 
 from docs.generate.settings import TEMPLATES, Loader
 from stepguard.evaluation.prices import AS_OF, PRICES, policies_of
-from stepguard.guard.stages import STAGES
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, REWRITE_QUESTION, STAGE_OF, STAGES
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.project import state_paths
 from stepguard.project.costs import (
     ANSWERED,
     NEEDS,
@@ -26,6 +28,7 @@ from stepguard.project.costs import (
     document_usage,
     total,
 )
+from stepguard.project.definitions import BOX
 from stepguard.project.deployment_costs import deployment_of
 from stepguard.project.folder import builtin_project
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -91,6 +94,8 @@ def _chats(standard: Deployment, express: Deployment) -> Iterator[str]:
         "",
         _with_passages(standard),
         "",
+        _with_assistant(standard),
+        "",
     )
     for name, deployment, note in (
         ("STANDARD", standard, ""),
@@ -111,6 +116,34 @@ def _with_passages(standard: Deployment) -> str:
     return (
         f"With passages of {PASSAGE_UNITS} text units and the model layer of guardrails/grounded, answered chats cost "
         f"{_thousand(total(usage))} a thousand: contextual grounding is charged for passages, question and answer."
+    )
+
+
+def _with_assistant(standard: Deployment) -> str:
+    """What the box adds: states and Lambdas, which the definition names."""
+    project = builtin_project()
+    names = {entry.name: entry.name for entry in project.lambdas()}
+    definition = json.loads(project.chat_definition(names, assistant=True))
+    (box,) = definition["States"][BOX]["Branches"]
+    around = len(state_paths.path(definition, (GUARD_INPUT.state, BOX, *state_paths.ANSWERED[1:])))
+    before = len(state_paths.path(standard.definition, state_paths.ANSWERED))
+
+    def added(*through: str) -> tuple[int, int, str]:
+        inside = state_paths.path(box, (*through, "AskModel"))
+        lambdas = [box["States"][name]["Parameters"]["FunctionName"] for name in inside if name in STAGE_OF]
+        seconds = sum(Assumed().guard_seconds * standard.gigabytes(name) for name in lambdas)
+        more = around - before + len(inside)
+        counts = {"transitions": more, "invocations": len(lambdas), "lambda_seconds": seconds}
+        return more, len(lambdas), _thousand(total(Usage({}, {}, counts)))
+
+    alone, follow_up = added(FIND_ANSWER.state), added(REWRITE_QUESTION.state, FIND_ANSWER.state)
+    return (
+        "These figures are without the box. With `Assistant=yes` an answered question enters "
+        f"{alone[0]} more states and invokes {alone[1]} more Lambdas: {alone[2]} a thousand. For a follow-up in a "
+        f"conversation it is {follow_up[0]} and {follow_up[1]}: {follow_up[2]}. Not counted are what these Lambdas "
+        "call (the embedding of the question, Retrieve and its vector store, a reranking model, the guard of given "
+        "passages, the model that rewrites and the second judgement by the input layer), the tokens of passages and "
+        "earlier turns, and the reads and writes of a conversation in DynamoDB."
     )
 
 

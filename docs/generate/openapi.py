@@ -12,7 +12,7 @@ import yaml
 from app import app
 from docs.generate import schemas
 from functions import conversations_api, evaluations_api, executions_api, paging
-from stepguard.guard.stages import STAGES
+from stepguard.guard.stages import JUDGING
 from stepguard.trace.listing import OUTCOMES
 
 Schema = dict[str, Any]
@@ -47,7 +47,7 @@ _SEARCH = [
     _query("outcome", {"type": "string", "enum": list(OUTCOMES)}, "Executions with this outcome."),
     _query(
         "stage",
-        {"type": "string", "enum": [stage.state for stage in STAGES]},
+        {"type": "string", "enum": [stage.state for stage in JUDGING]},
         "Executions in which this state intervened.",
     ),
     _query("policy", {"type": "string"}, "A policy or a filter that acted: `content`, `INSULTS`, `topic/NAME`."),

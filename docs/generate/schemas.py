@@ -120,6 +120,7 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "question": {"type": ["string", "null"]},
                         "answer": {"type": ["string", "null"]},
+                        "withheld": {"type": "boolean"},
                         "outcome": {"type": ["string", "null"], "description": "null while the execution runs."},
                         "at": TEXT,
                         "execution": TEXT,

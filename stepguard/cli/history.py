@@ -19,7 +19,7 @@ from stepguard.cli.otlp import export
 from stepguard.evaluation.items import POLICIES
 from stepguard.guard.cursors import read_cursor, write_cursor
 from stepguard.guard.errors import InvalidRequest, UnknownExecution
-from stepguard.guard.stages import STAGES
+from stepguard.guard.stages import JUDGING
 from stepguard.session.chat import find
 from stepguard.session.model import Session
 from stepguard.trace import read_export, read_history, to_document
@@ -63,7 +63,7 @@ def add_parser(commands: Commands) -> None:
     several.add_argument(
         "--stage",
         metavar="STATE",
-        help=f"where a layer intervened: {', '.join(stage.state for stage in STAGES)}",
+        help=f"where a layer intervened: {', '.join(stage.state for stage in JUDGING)}",
     )
     several.add_argument(
         "--policy",

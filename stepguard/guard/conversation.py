@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from stepguard.guard.errors import ConfigurationError, InvalidRequest
+from stepguard.guard.errors import InvalidRequest
 
 NEW = "new"
 """What a caller sends instead of an id to begin a conversation."""
@@ -44,31 +44,6 @@ class ConversationSettings:
 
 
 NO_CONVERSATION = ConversationSettings()
-
-
-def read_conversation(environment: Mapping[str, str]) -> ConversationSettings:
-    """The settings from environment variables. Raises ConfigurationError that names the variable."""
-    return ConversationSettings(
-        _switch(environment, CONVERSATIONS),
-        _number(environment, "CONVERSATION_DAYS", DAYS, MOST_DAYS),
-        _number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
-        _switch(environment, "LLM_GENERATE_QUERY_ENABLE"),
-        (environment.get("LLM_GENERATE_QUERY_MODEL_ID") or "").strip(),
-    )
-
-
-def _switch(environment: Mapping[str, str], name: str) -> bool:
-    value = environment.get(name, "").strip().lower() or "no"
-    if value not in ("yes", "no", "true", "false"):
-        raise ConfigurationError(f"{name} is '{value}'; it must be yes or no.")
-    return value in ("yes", "true")
-
-
-def _number(environment: Mapping[str, str], name: str, otherwise: int, most: int) -> int:
-    text = environment.get(name, "").strip() or str(otherwise)
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= most):
-        raise ConfigurationError(f"{name} must be a whole number from 1 to {most}.")
-    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

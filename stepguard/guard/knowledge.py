@@ -105,7 +105,7 @@ class Reader:
 
 
 NOBODY = Reader(NO_KNOWLEDGE)
-"""Without a knowledge base nobody reads anything."""
+"""The reader where there is no knowledge base."""
 
 
 def read_filters(source: str) -> dict[str, Any]:

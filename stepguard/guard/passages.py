@@ -66,11 +66,24 @@ def found_in(document: Mapping[str, Any]) -> tuple[Passage, ...]:
     return tuple(map(read_document, found.get("passages") or ()))
 
 
+def sources_in(document: Mapping[str, Any]) -> tuple[Citation, ...]:
+    """What the model's answer cites of its service's own search, in place of the box's passages."""
+    return tuple(map(read_citation, _cited(document).get("sources") or ()))
+
+
+def cited_in(document: Mapping[str, Any], request: Request) -> tuple[Citation, ...]:
+    """The citations of the model's answer: the sources of its service, or passages that the box kept."""
+    numbers = _cited(document).get("numbers") or ()
+    return sources_in(document) or citations_of(numbers, passages_in(document, request))
+
+
+def _cited(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (INVOKE_MODEL.result(document) or {}).get("citations") or {}
+
+
 def readers_in(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The groups of each document from which an execution document has words."""
-    cited = (INVOKE_MODEL.result(document) or {}).get("citations") or {}
-    sources = (read_citation(item).groups for item in cited.get("sources") or ())
-    return [*(passage.groups for passage in found_in(document)), *sources]
+    return [*(passage.groups for passage in found_in(document)), *(source.groups for source in sources_in(document))]
 
 
 def read_document(document: Mapping[str, Any]) -> Passage:

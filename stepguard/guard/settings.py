@@ -15,7 +15,14 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from stepguard.guard.bedrock_names import REASONING_FINDINGS
-from stepguard.guard.conversation import NO_CONVERSATION, ConversationSettings, read_conversation
+from stepguard.guard.conversation import (
+    CONVERSATIONS,
+    DAYS,
+    MOST_DAYS,
+    MOST_TURNS,
+    NO_CONVERSATION,
+    ConversationSettings,
+)
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
 from stepguard.guard.verdict import Layer
@@ -199,11 +206,21 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
-        conversation=read_conversation(environment),
-        answer_hours=_hours("ANSWER_HOURS", _text(environment, "ANSWER_HOURS", str(ANSWER_HOURS))),
+        conversation=_conversation(environment),
+        answer_hours=_number(environment, "ANSWER_HOURS", ANSWER_HOURS, MOST_ANSWER_HOURS),
         reasoning_blocks=_reasoning_blocks(environment),
         knowledge=_knowledge(environment),
         passage_guardrail=read_pair(environment, PASSAGE_VARIABLES, "guard of passages"),
+    )
+
+
+def _conversation(environment: Mapping[str, str]) -> ConversationSettings:
+    return ConversationSettings(
+        on=_yes(environment, CONVERSATIONS, "no"),
+        days=_number(environment, "CONVERSATION_DAYS", DAYS, MOST_DAYS),
+        turns=_number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
+        rewriting=_yes(environment, "LLM_GENERATE_QUERY_ENABLE", "no", _QNABOT_WORDS),
+        rewriter=_text(environment, "LLM_GENERATE_QUERY_MODEL_ID", ""),
     )
 
 
@@ -211,15 +228,12 @@ def _knowledge(environment: Mapping[str, str]) -> KnowledgeSettings:
     access = _text(environment, "KNOWLEDGE_BASE_ACCESS", "").lower()
     if access not in ("", *Access):
         raise ConfigurationError(f"KNOWLEDGE_BASE_ACCESS is '{access}'; it must be {' or '.join(Access)}.")
-    results = _text(environment, "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS", str(KnowledgeSettings().results))
-    if not (results.isascii() and results.isdigit() and len(results) < 4 and 1 <= int(results) <= MOST_RESULTS):
-        raise ConfigurationError(
-            f"KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS must be a whole number from 1 to {MOST_RESULTS}."
-        )
     return KnowledgeSettings(
         id=_text(environment, "KNOWLEDGE_BASE_ID", ""),
         access=Access(access) if access else None,
-        results=int(results),
+        results=_number(
+            environment, "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS", KnowledgeSettings().results, MOST_RESULTS
+        ),
         search=_choice(Search, environment, "KNOWLEDGE_BASE_SEARCH_TYPE", Search.DEFAULT),
         filters=read_filters(_text(environment, "KNOWLEDGE_BASE_METADATA_FILTERS", "")),
         reranking_model=_text(environment, "KNOWLEDGE_BASE_RERANKING_MODEL", ""),
@@ -227,11 +241,16 @@ def _knowledge(environment: Mapping[str, str]) -> KnowledgeSettings:
     )
 
 
-def _yes(environment: Mapping[str, str], name: str, default: str) -> bool:
+_WORDS: Mapping[str, bool] = {"yes": True, "no": False}
+_QNABOT_WORDS: Mapping[str, bool] = {**_WORDS, "true": True, "false": False}
+"""QnABot's own setting has the last two."""
+
+
+def _yes(environment: Mapping[str, str], name: str, default: str, words: Mapping[str, bool] = _WORDS) -> bool:
     value = _text(environment, name, default).lower()
-    if value not in ("yes", "no"):
+    if value not in words:
         raise ConfigurationError(f"{name} is '{value}'; it must be yes or no.")
-    return value == "yes"
+    return words[value]
 
 
 def read_guardrails(environment: Mapping[str, str]) -> dict[Layer, GuardrailRef]:
@@ -270,13 +289,11 @@ def _names_a_layer(name: str) -> bool:
 
 
 def _unguarded(environment: Mapping[str, str], guardrails: Mapping[Layer, GuardrailRef]) -> bool:
-    value = _text(environment, UNGUARDED, "no").lower()
-    if value not in ("yes", "no"):
-        raise ConfigurationError(f"{UNGUARDED} is '{value}'; it must be yes or no.")
-    if value == "yes" and guardrails:
+    unguarded = _yes(environment, UNGUARDED, "no")
+    if unguarded and guardrails:
         given = ", ".join(VARIABLES[layer][0] for layer in guardrails)
         raise ConfigurationError(f"{UNGUARDED}=yes contradicts {given}: remove one of them.")
-    return value == "yes"
+    return unguarded
 
 
 def _reasoning_blocks(environment: Mapping[str, str]) -> frozenset[str]:
@@ -296,9 +313,10 @@ def _text(environment: Mapping[str, str], name: str, default: str) -> str:
     return environment.get(name, "").strip() or default
 
 
-def _hours(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_ANSWER_HOURS):
-        raise ConfigurationError(f"{name} must be a whole number from 1 to {MOST_ANSWER_HOURS}.")
+def _number(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = _text(environment, name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from 1 to {most}.")
     return int(text)
 
 

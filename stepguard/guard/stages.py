@@ -59,6 +59,9 @@ GUARD_PASSAGES = Part("passage_guard", "GuardPassages", "passages")
 STAGES = (GUARD_INPUT, INVOKE_MODEL, GUARD_ANSWER)
 """The guarded stages in the order of the workflow."""
 
+JUDGING: tuple[Stage | Part, ...] = (GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, GUARD_ANSWER)
+"""Where the three layers judge: the input layer a second time if a question was rewritten."""
+
 PARTS = (REWRITE_QUESTION, GUARD_REWRITE, FIND_ANSWER, RETRIEVE_PASSAGES, GUARD_PASSAGES)
 """The parts of the box in the order of the workflow, between the first guarded stage and the second."""
 
@@ -80,14 +83,6 @@ def context_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 def question_of(document: Mapping[str, Any]) -> str:
     """The question to search and to answer: as it was rewritten and guarded, or else as the input layer left it."""
     return str((GUARD_REWRITE.result(document) or document[GUARD_INPUT.key])["text"])
-
-
-def asked(event: Mapping[str, Any]) -> tuple[Any, str]:
-    """The request and the question of a part's event, `{document}`, or `{request, text}` of an older definition."""
-    document = event.get("document")
-    if document is None:
-        return event.get("request"), str(event.get("text", ""))
-    return document.get("request"), question_of(document)
 
 
 def _member(document: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:

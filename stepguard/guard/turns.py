@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepguard.guard.knowledge import EVERYONE, may_read
 from stepguard.guard.request import Request
 from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION, context_of
 from stepguard.guard.verdict import Outcome
@@ -30,16 +31,24 @@ _SHORTEST_WORD = 3
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn as it is kept. Texts are None where the turn was blocked, or has not ended."""
+    """A turn as it is kept. Texts are None where the turn was blocked, or has not ended.
+
+    `readers` are the groups of each document that the answer cites.
+    """
 
     at: str
     execution: str
     outcome: str | None
     question: str | None = None
     answer: str | None = None
+    readers: tuple[tuple[str, ...], ...] = ()
+
+    def readable(self, groups: Collection[str]) -> bool:
+        """Whether a caller with these groups may read every document that the answer cites."""
+        return all(may_read(groups, readers) for readers in self.readers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The turn as a caller reads it."""
+        """The turn as a caller who may read it gets it."""
         return {
             "question": self.question,
             "answer": self.answer,
@@ -49,10 +58,13 @@ class Turn:
         }
 
 
-def turn_of(document: Mapping[str, Any], request: Request, said: str, delivered: str) -> dict[str, Any]:
+def turn_of(
+    document: Mapping[str, Any], request: Request, said: str, delivered: str, readers: Iterable[Sequence[str]] = ()
+) -> dict[str, Any]:
     """The kept texts of a turn that is delivered; nothing outside a conversation.
 
-    `said` is the answer before the answer layer, `delivered` the one after it.
+    `said` is the answer before the answer layer, `delivered` the one after it; `readers` are the groups of each
+    document that it cites.
     """
     if request.conversation is None:
         return dict(NOTHING_KEPT)
@@ -64,7 +76,7 @@ def turn_of(document: Mapping[str, Any], request: Request, said: str, delivered:
         or _repeats(question, said, delivered)
         or _repeats(question, str(rewritten.get("text", "")), str(guarded.get("text", "")))
     )
-    return kept(None if secret else question, delivered)
+    return kept(None if secret else question, delivered, readers)
 
 
 def turns_in(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -93,9 +105,11 @@ def _repeats(question: str, before: str, after: str) -> bool:
     return any(word.casefold() in wrote for word in words if len(word) >= _SHORTEST_WORD)
 
 
-def kept(question: str | None, answer: str) -> dict[str, Any]:
-    """A turn's texts as RecordAnswer writes them, in DynamoDB's form."""
+def kept(question: str | None, answer: str, readers: Iterable[Sequence[str]] = ()) -> dict[str, Any]:
+    """A turn's texts, with the groups of each cited document, as RecordAnswer writes them, in DynamoDB's form."""
     texts = {"answer": {"S": shortened(answer)}}
+    if limited := sorted({tuple(groups) for groups in readers if EVERYONE not in groups}):
+        texts["readers"] = {"S": json.dumps(limited)}
     if question is not None:
         texts["question"] = {"S": shortened(question)}
     return {"M": texts}
@@ -125,6 +139,7 @@ def read_turn(item: Mapping[str, Mapping[str, Any]]) -> Turn:
         (item.get("outcome") or {}).get("S"),
         (held.get("question") or {}).get("S"),
         (held.get("answer") or {}).get("S"),
+        tuple(map(tuple, json.loads((held.get("readers") or {}).get("S", "[]")))),
     )
 
 
@@ -133,13 +148,18 @@ def expired(item: Mapping[str, Mapping[str, Any]], now: float) -> bool:
     return float((item.get("expires") or {}).get("N", 0)) <= now
 
 
-def remembered(items: Iterable[Mapping[str, Mapping[str, Any]]], now: float, most: int) -> list[Turn]:
-    """The turns with texts of items that are newest first, oldest first: at most so many, and as many as fit."""
+def remembered(
+    items: Iterable[Mapping[str, Mapping[str, Any]]], now: float, most: int, groups: Collection[str]
+) -> list[Turn]:
+    """The turns with texts of items that are newest first, oldest first: at most `most`, and as many as fit.
+
+    Turns from documents that a caller with these groups may not read now are left out.
+    """
     turns: list[Turn] = []
     room = BYTES
     for item in items:
         turn = read_turn(item)
-        if expired(item, now) or turn.question is None or turn.answer is None:
+        if expired(item, now) or turn.question is None or turn.answer is None or not turn.readable(groups):
             continue
         room -= len(json.dumps([turn.question, turn.answer], ensure_ascii=False).encode(errors="surrogatepass"))
         if room < 0 or len(turns) == most:

@@ -17,7 +17,7 @@ from stepguard.guard.automated_reasoning import AUTOMATED_REASONING, is_listed
 from stepguard.guard.bedrock_names import NONE, REASONING_FINDINGS
 from stepguard.guard.callers import owner_of
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.stages import STAGES
+from stepguard.guard.stages import JUDGING
 from stepguard.trace.diff import mapping
 from stepguard.trace.model import rounded
 
@@ -104,10 +104,10 @@ def read_time(text: str | None, now: datetime, name: str) -> datetime | None:
 
 def _state(name: str, naming: str) -> str:
     wanted = name.casefold()
-    for stage in STAGES:
-        if wanted in (stage.state.casefold(), stage.label, str(stage.layer)):
+    for stage in JUDGING:
+        if wanted in (stage.state.casefold(), stage.label, str(getattr(stage, "layer", ""))):
             return stage.state
-    raise InvalidRequest(f"{naming.format('stage')} must be one of {', '.join(stage.state for stage in STAGES)}.")
+    raise InvalidRequest(f"{naming.format('stage')} must be one of {', '.join(stage.state for stage in JUDGING)}.")
 
 
 def _policy(name: str, naming: str) -> str:
@@ -158,8 +158,8 @@ def summarize(
     held = mapping(output)
     request = mapping(document.get("request"))
     stages, findings, outcomes = [], [], []
-    for stage in STAGES:
-        result = mapping(held.get(stage.key))
+    for stage in JUDGING:
+        result = stage.result(held) or {}
         outcomes += [result["outcome"]] if "outcome" in result else []
         listed = [
             {name: item.get(name) for name in ("policy", "name", "action", "confidence")}

@@ -11,7 +11,7 @@ from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED, NONE
 from stepguard.guard.grounding import UNGROUNDED, is_ungrounded
 from stepguard.guard.settings import REASONING_BLOCKS
-from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, GUARDED, INVOKE_MODEL, STAGE_OF, STAGES
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, GUARD_REWRITE, GUARDED, INVOKE_MODEL, STAGE_OF, STAGES
 from stepguard.trace.diff import mapping
 from stepguard.trace.evidence import explain_no_answer, no_answer_of, result_of_lambda
 from stepguard.trace.failure import failure_of
@@ -54,7 +54,7 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
         return _running(trace)
     if trace.status != "SUCCEEDED":
         return _failed(trace, names or {})
-    stages = {visit.state: visit for visit in trace.visits if visit.state in GUARDED}
+    stages = {visit.state: visit for visit in trace.visits if visit.state in GUARDED or _rewrite_intervened(visit)}
     blocked = next((visit for visit in stages.values() if visit.outcome == "blocked"), None)
     if blocked is not None:
         return _blocked(trace, blocked, names or {})
@@ -64,6 +64,11 @@ def reason(trace: Trace, names: Mapping[str, str] | None = None) -> str:
     sentence = _ended(answer, stages, trace)
     notes = [_reported(stages.values())] + [UNGROUNDED] * is_ungrounded(mapping(parsed(trace.output)))
     return "; ".join([sentence.removesuffix("."), *filter(None, notes)]) + "."
+
+
+def _rewrite_intervened(visit: Visit) -> bool:
+    """Whether the input layer, which judges a rewritten question again, acted on it."""
+    return visit.state == GUARD_REWRITE.state and visit.outcome in ("blocked", "masked")
 
 
 def _ended(answer: Mapping[str, Any], stages: Mapping[str, Visit], trace: Trace) -> str:
@@ -119,6 +124,7 @@ def _blocked(trace: Trace, visit: Visit, names: Mapping[str, str]) -> str:
     acting = [found for found in visit.findings if found["action"] == BLOCKED]
     where = {
         GUARD_INPUT.state: "before the model",
+        GUARD_REWRITE.state: "before the model, in the rewritten question,",
         GUARD_ANSWER.state: "after the model, in its answer,",
         INVOKE_MODEL.state: "by the model's layer, in its answer,"
         if any(found.get("direction") == "OUTPUT" for found in acting)
@@ -184,6 +190,7 @@ def _masked(visit: Visit, source: object) -> str:
     what = _listed([str(found["name"]) for found in visit.findings if found["action"] == ANONYMIZED]) or "text"
     where = {
         GUARD_INPUT.state: asked,
+        GUARD_REWRITE.state: "the rewritten question",
         GUARD_ANSWER.state: answered,
         INVOKE_MODEL.state: "the model's exchange",
     }

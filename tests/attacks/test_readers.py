@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from functions.chat_api import ChatApi
+from functions.guard_answer import guard_answer
+from functions.rewrite_question import rewrite_question
 from functions.routes import Reply
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import Caller, groups_of, read_caller, with_groups
+from stepguard.guard.conversation import kept, read_turn
 from stepguard.guard.errors import ConfigurationError
 from tests.fakes.aws import FakeClient
+from tests.fakes.chat import DEFAULTS
+from tests.unit.functions.test_conversations import Talk
 from tests.unit.functions.test_executions_api import MACHINE, Place, execution
 
 SECRET = "4711"
@@ -80,6 +86,53 @@ def test_traces_and_events_hide_documents_from_others(caller: Caller) -> None:
     listed = place.api.search({}, caller)
     assert SECRET not in shown(listed)
     assert SECRET in shown(place.api.get("one", {}, CHIEF))
+
+
+@pytest.mark.parametrize("groups", [(), ("operators",)])
+def test_a_conversation_withholds_answers_from_documents_of_a_group_that_was_left(groups: tuple[str, ...]) -> None:
+    """The caller's own conversation, and its own question: the answer came from a document of the group."""
+    talk = Talk()
+    first = talk.post(caller=STAFF)
+    talk.answer(first, texts=kept("Why?", f"It is {SECRET} [1].", [["staff"], ["everyone"]]))
+    second = talk.post(first[1]["conversation"], STAFF)
+    talk.answer(second, texts=kept("And?", "Open to all.", [["everyone"]]))
+    name = first[1]["conversation"]
+    left = talk.chat.conversations.get(name, Caller("me", frozenset(groups)))
+    assert SECRET not in shown(left)
+    assert [(turn["question"], turn.get("withheld", False)) for turn in left[1]["turns"]] == [
+        ("Why?", True), ("And?", False),
+    ]  # fmt: skip
+    assert left[1]["turns"][0]["answer"] == DEFAULTS.empty_message
+    assert SECRET in shown(talk.chat.conversations.get(name, STAFF))
+
+
+@pytest.mark.parametrize(("groups", "count"), [(["staff"], 2), ([], 1)])
+def test_no_model_gets_an_earlier_answer_that_its_caller_may_not_read_now(groups: list[str], count: int) -> None:
+    """Neither the one that rewrites nor, by its result, the one that answers."""
+    secret = kept("Why?", f"It is {SECRET}.", [["staff"]])
+    items = [
+        {"turn": {"S": f"{number}#chat"}, "texts": {"L": [texts]}, "expires": {"N": "2000"}}
+        for number, texts in ((2, secret), (1, kept("When?", "Daily.")))
+    ]
+    request = {"kind": "prompt", "text": "And?", "caller": {"id": "me", "groups": groups, "tenant": None}}
+    result = rewrite_question({"request": request, "text": "And?", "items": items}, DEFAULTS, now=lambda: 1_000.0)
+    assert len(result["turns"]) == count
+    assert (SECRET in json.dumps(result)) is bool(groups)
+
+
+def test_the_kept_turn_of_an_answer_names_the_readers_of_what_it_cites() -> None:
+    """As GuardAnswer writes it for RecordAnswer."""
+    place = {"id": "conv", "turn": "2026-11-30T00:00:00.000Z#chat", "first": True}
+    document = {
+        "request": {"kind": "prompt", "text": "Why?", "caller": "me", "conversation": place},
+        "input_guard": {"outcome": "passed", "text": "Why?"},
+        "context": {"passages": {"passages": [PASSAGE]}, "passage_guard": {"kept": [1]}, "result": "ask_model"},
+        "model": {"outcome": "passed", "text": "So [1].", "citations": {"numbers": [1], "sources": []}},
+    }
+    texts = guard_answer({"document": document}, replace(DEFAULTS, unguarded=True))["turn"]
+    turn = read_turn({"turn": {"S": "1#chat"}, "texts": {"L": [texts]}})
+    assert (turn.answer, turn.readers) == ("So [1].", (("staff",),))
+    assert (turn.readable(["staff"]), turn.readable(["ward"])) == (True, False)
 
 
 def test_groups_come_from_the_token_or_the_deployment_only() -> None:

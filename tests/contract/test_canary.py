@@ -13,6 +13,7 @@ import pytest
 from chalice.test import Client
 
 import app
+from functions import guard_passages
 from functions.chat_api import ChatApi
 from stepguard.aws import guardrails
 from stepguard.aws.models import converse
@@ -38,7 +39,7 @@ REPLIES: dict[str, Reply] = {
 @pytest.fixture(name="client")
 def _client(environment: pytest.MonkeyPatch) -> Iterator[Client]:
     """Chalice's router and Lambda context, with all layers on."""
-    for layer in ("PREPROCESS", "BEDROCK", "POSTPROCESS"):
+    for layer in ("PREPROCESS", "PASSAGE", "BEDROCK", "POSTPROCESS"):
         environment.setenv(f"{layer}_GUARDRAIL_IDENTIFIER", "abc123abc123")
         environment.setenv(f"{layer}_GUARDRAIL_VERSION", "1")
     with Client(app.app, project_dir=str(ROOT)) as client:
@@ -52,7 +53,7 @@ def logged(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize("reply", REPLIES)
-@pytest.mark.parametrize("stage", ["guard_input", "guard_answer", "invoke_model"])
+@pytest.mark.parametrize("stage", ["guard_input", "guard_rewrite", "guard_passages", "guard_answer", "invoke_model"])
 def test_no_stage_logs_a_text(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
@@ -64,10 +65,13 @@ def test_no_stage_logs_a_text(
     """Whatever the guardrail says: each run is logged, with its outcome and metrics, and without a text."""
     fake = FakeClient("bedrock-runtime", apply_guardrail=REPLIES[reply])
     monkeypatch.setattr(guardrails, "client", lambda service: fake)
+    monkeypatch.setattr(guard_passages, "_cache", {})
     given: dict[str, Any] = {"kind": "response", "completion": CANARY} if stage == "invoke_model" else {}
     request: dict[str, Any] = REQUEST | given
     events: dict[str, dict[str, Any]] = {
         "guard_input": {"request": request},
+        "guard_rewrite": {"request": request, "text": CANARY, "rewrite": "rewritten"},
+        "guard_passages": {"document": {"request": request | {"passages": [CANARY]}}},
         "invoke_model": {"request": request, "text": CANARY},
         "guard_answer": {"document": {"request": request, "input_guard": {"text": CANARY, "outcome": "passed"}}},
     }
@@ -78,7 +82,7 @@ def test_no_stage_logs_a_text(
 
     assert CANARY not in text
     assert (line["execution"], line["message"]) == ("chat-1", "stage")
-    assert line["Outcome"] in ("passed", "masked", "blocked", "error")
+    assert line["Outcome"] in ("passed", "masked", "blocked", "dropped", "error")
 
 
 def test_no_model_call_logs_a_text(

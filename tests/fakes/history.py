@@ -39,8 +39,10 @@ class History:
         self.events.append({"id": number, "previousEventId": previous, "type": kind, "timestamp": moment, **held})
         return self
 
-    def stage(self, state: str, key: str, errors: tuple[str, ...] = (), **result: Any) -> History:
-        """A Task that fails as often as there are errors and then writes its result."""
+    def stage(
+        self, state: str, key: str, errors: tuple[str, ...] = (), within: str | None = None, **result: Any
+    ) -> History:
+        """A Task that fails as often as there are errors and then writes its result, if given into another member."""
         self.add("TaskStateEntered", name=state, input=json.dumps(self.document))
         for error in errors:
             self.add("TaskScheduled", resourceType="lambda", resource="invoke").add("TaskStarted")
@@ -53,7 +55,8 @@ class History:
             "SdkHttpMetadata": {},
         }
         self.add("TaskSucceeded", output=json.dumps(output))
-        self.document = {**self.document, key: {"findings": [], "text_units": {}, **result}}
+        written = {key: {"findings": [], "text_units": {}, **result}}
+        self.document = {**self.document, **(written if within is None else {within: written})}
         return self.add("TaskStateExited", name=state, output=json.dumps(self.document))
 
     def ends(self, **answer: Any) -> History:

@@ -140,7 +140,8 @@ def test_all_that_a_question_can_have_fits_at_once(engine: Run, character: str) 
     settings = replace(with_layers(*ALL_LAYERS), knowledge=KnowledgeSettings("KB12345678", Access.GROUPS, results=20))
     runtime = FakeClient("bedrock-agent-runtime", retrieve={"retrievalResults": long})
     request = {"kind": "prompt", "text": text, "caller": "test"}
-    found = retrieve_passages({"request": request, "text": text}, settings, runtime.client)
+    document = {"request": request, "input_guard": {"text": text}}
+    found = retrieve_passages({"document": document}, settings, runtime.client)
     kept = [number for number, _ in enumerate(found["passages"], 1)]
     answer = character * ((ANSWER_BYTES - 2) // (json_bytes(character) - 2))
     cited = {"numbers": kept, "removed": 0, "uncited": 0, "sources": []}

@@ -16,7 +16,15 @@ from stepguard.aws.objects import Objects
 from stepguard.guard.errors import AccessDenied, ConfigurationError
 from tests.unit.bank.texts import PARKING, VISITS, bank, embed
 
-EVENT = {"request": {"kind": "prompt", "text": "x", "caller": "me"}, "text": "what are the VISITING hours"}
+REQUEST = {"kind": "prompt", "text": "x", "caller": "me"}
+
+
+def asked(text: str) -> dict[str, Any]:
+    """FindAnswer's event for a question as the input layer left it."""
+    return {"document": {"request": REQUEST, "input_guard": {"text": text}}}
+
+
+EVENT = asked("what are the VISITING hours")
 
 
 class Bucket:
@@ -84,7 +92,7 @@ def test_the_curated_answer_and_how_it_was_found(bucket: Bucket) -> None:
         "qid": "Visits", "topic": "visits", "language": "en", "exact": True, "score": 1.0, "runner_up": None,
         "dont_know": "", "version": version,
     }  # fmt: skip
-    other = find_answer(EVENT | {"text": "Tell me about the moon"}, place)
+    other = find_answer(asked("Tell me about the moon"), place)
     assert (other["matched"], other["text"], other["item"]["dont_know"]) == (False, "", "Please call us.")
 
 

@@ -14,6 +14,7 @@ from stepguard.aws.express import ExpressExecutions
 from stepguard.guard.callers import Caller
 from stepguard.guard.conversation import ConversationSettings, read_place
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import from_document
 from stepguard.guard.turns import kept, shortened
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.chat import DEFAULTS, posted
@@ -46,12 +47,11 @@ class Talk:
         self.table.now += 1
         return posted(self.chat, json.dumps(asked).encode(), caller)
 
-    def answer(self, reply: Reply, outcome: str = "answered", question: str | None = "Why?") -> None:
-        """What the state machine writes for the execution of a reply."""
-        request = self.states.inputs[reply[1]["execution"]]["request"]
-        place = read_place(request["caller"], request["conversation"])
+    def answer(self, reply: Reply, outcome: str = "answered", question: str | None = "Why?", texts: Any = None) -> None:
+        """What the state machine writes for the execution of a reply; `texts` are those that a stage kept."""
+        place = from_document(self.states.inputs[reply[1]["execution"]]["request"]).conversation
         assert place is not None
-        texts = [{"NULL": True}, *([] if outcome == "blocked" else [kept(question, "Because.")])]
+        held = [{"NULL": True}, *([] if outcome == "blocked" else [texts or kept(question, "Because.")])]
         values = {**{key: {"S": str(ANSWER[key])} for key in ("text", "source")}, "got_hits": {"N": "1"}}
         self.table.write(
             place.id,
@@ -60,7 +60,7 @@ class Talk:
             outcome={"S": outcome},
             status={"S": "SUCCEEDED"},
             verdicts={"L": []},
-            texts={"L": texts},
+            texts={"L": held},
             execution={"S": reply[1]["execution"]},
             caller={"S": "me"},
             expires={"N": str(int(self.table.now) + 86_400)},

@@ -303,6 +303,13 @@ def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
     assert json.dumps(body)
 
 
+def test_a_trace_and_its_events_describe_an_execution_once(place: Place) -> None:
+    """Also for an operator, whose groups are compared with those of its documents."""
+    for reply in (place.api.get("mine", {}, BOSS), place.api.events("mine", {}, BOSS)):
+        assert reply[0] == 200
+    assert len(place.fake.bodies("describe_execution")) == 2
+
+
 def test_two_executions_are_compared_only_if_both_may_be_read(place: Place) -> None:
     """An operator compares anything; others what is theirs."""
     assert place.api.get("mine", {"compare": "old"}, ME)[1]["comparison"]["outcome"] == ["answered", "answered"]

@@ -30,6 +30,12 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
     return history.ends(text="empty", outcome="blocked" if rule == "blocked" else "dont_know", source="LLM")
 
 
+def rewriting(**result: Any) -> History:
+    """A follow-up, of which GuardRewrite judged the rewritten question."""
+    history = History().stage("GuardInput", "input_guard", outcome="passed")
+    return history.stage("GuardRewrite", "rewrite_guard", within="context", **result)
+
+
 @pytest.mark.parametrize(
     ("history", "sentence"),
     [
@@ -52,6 +58,21 @@ def unknown(said: str, rule: str = "does_not_know", **place: int) -> History:
             "Answered: no layer intervened; no guardrail is set for GuardInput.",
         ),
         (masked_question(), "Answered, with EMAIL masked in the question."),
+        (
+            rewriting(outcome="blocked", findings=[ATTACK], guardrail=REF).ends(outcome="blocked"),
+            "Blocked before the model, in the rewritten question, by content filter PROMPT_ATTACK (HIGH) of guardrail "
+            "g v7.",
+        ),
+        (
+            rewriting(outcome="masked", findings=[EMAIL])
+            .stage("InvokeModel", "model", outcome="passed")
+            .ends(outcome="masked", source="LLM"),
+            "Answered, with EMAIL masked in the rewritten question.",
+        ),
+        (
+            rewriting(outcome="skipped").stage("InvokeModel", "model", outcome="passed").ends(outcome="answered"),
+            "Answered: all 2 layers passed it.",
+        ),
         (
             History()
             .stage("InvokeModel", "model", outcome="passed", findings=[INVALID, VALID])

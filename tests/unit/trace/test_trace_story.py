@@ -128,6 +128,17 @@ def _summary(status: str = "SUCCEEDED", output: dict[str, Any] | None = None) ->
 BLOCKED = {"input_guard": {"outcome": "blocked", "findings": [ATTACK]}, "answer": {"outcome": "blocked"}}
 
 
+def test_a_blocked_rewriting_is_a_stage_that_intervened() -> None:
+    """The input layer judged the rewritten question, so that the list names the state and the finding."""
+    context = {"rewrite_guard": {"outcome": "blocked", "findings": [ATTACK]}, "result": "refused"}
+    summary = _summary(output={"input_guard": {"outcome": "passed"}, "context": context, "answer": BLOCKED["answer"]})
+    assert (summary["outcome"], summary["stages"]) == ("blocked", ["GuardRewrite"])
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    for query in ({"stage": "rewritten"}, {"stage": "guardrewrite", "policy": "content"}):
+        assert read_filters(query, now).match(summary)
+    assert not read_filters({"stage": "preprocess"}, now).match(summary)
+
+
 @pytest.mark.parametrize(
     ("filters", "matches"),
     [
