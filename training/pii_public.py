@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text import lexicon
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from training.pii_sentences import Sentence
 
 if TYPE_CHECKING:

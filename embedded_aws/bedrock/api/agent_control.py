@@ -11,14 +11,15 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from embedded_aws.bedrock.knowledge.index_file import RUNNING, Job, now
+from embedded_aws.bedrock.api.embeddings import MODEL
+from embedded_aws.bedrock.api.retrieve import S3_VECTORS
+from embedded_aws.bedrock.knowledge.index_file import Job, JobRunning, now
 from embedded_aws.bedrock.knowledge.ingestion import COUNTERS
 from embedded_aws.bedrock.knowledge.registry import NameTaken, Registry, Resource
-from embedded_aws.wire import Account, ServiceError
+from embedded_aws.wire import Account, ServiceError, not_implemented, refuse_members
 
-STORES = ("OPENSEARCH_SERVERLESS", "S3_VECTORS")
+STORES = ("OPENSEARCH_SERVERLESS", S3_VECTORS)
 """Kinds of vector stores that a knowledge base can have here; the index is the same."""
-EMBEDDING_MODEL = "amazon.titan-embed-text-v2:0"
 _MISSING = (
     "Failed to retrieve resource because it doesn't exist. Retry the request with a different resource identifier."
 )
@@ -93,11 +94,10 @@ class AgentControl:
         source = self._source(request)
         job_id, started = "".join(secrets.choice(_ID) for _ in range(10)), now()
         wanted = Job(job_id, source.id, "STARTING", started, started, request.get("description"))
-        index, token = self._registry.index(source.parent), request.get("clientToken")
-        job = index.start_job(wanted, token) if token else None
-        if job is None:
-            self._check_idle(source)
-            job = index.start_job(wanted, None)
+        try:
+            job = self._registry.index(source.parent).start_job(wanted, request.get("clientToken"))
+        except JobRunning as running:
+            raise _ongoing(source, running) from None
         if job.id == job_id:
             self._registry.ingest(source, job.id)
         return {"ingestionJob": _describe_job(source, job)}
@@ -110,10 +110,10 @@ class AgentControl:
         return {"ingestionJob": _describe_job(source, job) | {"failureReasons": list(job.failures)}}
 
     def list_ingestion_jobs(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        _refuse_member(request, "filters", "ListIngestionJobs")
+        refuse_members(request, ["filters"], "ListIngestionJobs")
         order = request.get("sortBy") or {"attribute": "STARTED_AT", "order": "DESCENDING"}
         if order["attribute"] != "STARTED_AT":
-            raise _unsupported("sortBy STATUS of ListIngestionJobs")
+            raise not_implemented("sortBy STATUS of ListIngestionJobs")
         source = self._source(request)
         jobs = self._registry.index(source.parent).jobs(source.id)
         if order["order"] == "DESCENDING":
@@ -162,58 +162,53 @@ class AgentControl:
         return found
 
     def _check_idle(self, source: Resource) -> None:
-        running = [job for job in self._registry.index(source.parent).jobs(source.id) if job.status in RUNNING]
-        if running:
-            raise ServiceError(
-                "ConflictException",
-                f"Data source {source.id} has an ongoing ingestion job {running[0].id}. Wait for it to complete and "
-                "try again.",
-                409,
-            )
+        try:
+            self._registry.index(source.parent).check_idle(source.id)
+        except JobRunning as running:
+            raise _ongoing(source, running) from None
+
+
+def _ongoing(source: Resource, running: JobRunning) -> ServiceError:
+    return ServiceError(
+        "ConflictException",
+        f"Data source {source.id} has an ongoing ingestion job {running.job}. Wait for it to complete and try again.",
+        409,
+    )
 
 
 def _missing() -> ServiceError:
     return ServiceError("ResourceNotFoundException", _MISSING, 404)
 
 
-def _unsupported(what: str) -> ServiceError:
-    return ServiceError("NotImplemented", f"stepguard's embedded AWS does not implement {what}.", 501)
-
-
-def _refuse_member(request: Mapping[str, Any], member: str, operation: str) -> None:
-    if request.get(member) is not None:
-        raise _unsupported(f"{member} of {operation}")
-
-
 def _check_knowledge_base(request: Mapping[str, Any]) -> None:
     configuration = request["knowledgeBaseConfiguration"]
     if configuration["type"] != "VECTOR":
-        raise _unsupported(f"knowledge bases of the type {configuration['type']}")
+        raise not_implemented(f"knowledge bases of the type {configuration['type']}")
     vectors = configuration.get("vectorKnowledgeBaseConfiguration")
     if vectors is None:
         raise ServiceError("ValidationException", "vectorKnowledgeBaseConfiguration is required for the type VECTOR.")
-    if not vectors["embeddingModelArn"].endswith(f"/{EMBEDDING_MODEL}"):
-        raise _unsupported(f"the embedding model {vectors['embeddingModelArn']}; it has {EMBEDDING_MODEL}")
-    _refuse_member(vectors, "supplementalDataStorageConfiguration", "vectorKnowledgeBaseConfiguration")
+    if not vectors["embeddingModelArn"].endswith(f"/{MODEL}"):
+        raise not_implemented(f"the embedding model {vectors['embeddingModelArn']}; it has {MODEL}")
+    refuse_members(vectors, ["supplementalDataStorageConfiguration"], "vectorKnowledgeBaseConfiguration")
     bedrock = (vectors.get("embeddingModelConfiguration") or {}).get("bedrockEmbeddingModelConfiguration") or {}
     if bedrock.get("embeddingDataType") == "BINARY":
-        raise _unsupported("binary embeddings")
+        raise not_implemented("binary embeddings")
     storage = request.get("storageConfiguration")
     if storage is None:
         raise ServiceError("ValidationException", "storageConfiguration is required for the type VECTOR.")
     if storage["type"] not in STORES:
-        raise _unsupported(f"the vector store {storage['type']}; it has {' and '.join(STORES)}")
+        raise not_implemented(f"the vector store {storage['type']}; it has {' and '.join(STORES)}")
 
 
 def _check_data_source(request: Mapping[str, Any]) -> None:
     configuration = request["dataSourceConfiguration"]
     if configuration["type"] != "S3":
-        raise _unsupported(f"data sources of the type {configuration['type']}")
+        raise not_implemented(f"data sources of the type {configuration['type']}")
     if "s3Configuration" not in configuration:
         raise ServiceError("ValidationException", "s3Configuration is required for the type S3.")
     ingestion = request.get("vectorIngestionConfiguration") or {}
     for member in ingestion:
-        raise _unsupported(f"{member}: it has the default chunking and parsing")
+        raise not_implemented(f"{member}: it has the default chunking and parsing")
 
 
 def _describe_source(source: Resource) -> dict[str, Any]:

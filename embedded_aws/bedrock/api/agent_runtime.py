@@ -16,7 +16,7 @@ from embedded_aws.bedrock.judge.judge import Judge
 from embedded_aws.bedrock.knowledge.registry import Registry
 from embedded_aws.bedrock.models.base import Message
 from embedded_aws.bedrock.models.catalogue import Catalogue
-from embedded_aws.wire import Account, ServiceError
+from embedded_aws.wire import Account, ServiceError, not_implemented, refuse_members
 
 SESSIONS = 100
 """Sessions of RetrieveAndGenerate in memory; a new one replaces the oldest."""
@@ -43,12 +43,12 @@ class AgentRuntime:
         self._lock = threading.Lock()
 
     def retrieve(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        _refuse(request, ("guardrailConfiguration", "userContext", "nextToken"), "Retrieve")
+        refuse_members(request, ("guardrailConfiguration", "userContext", "nextToken"), "Retrieve")
         configuration = request.get("retrievalConfiguration") or {}
         check_implemented(configuration)
         query = request["retrievalQuery"]
         if query.get("type", "TEXT") != "TEXT":
-            raise _unsupported(f"queries of the type {query['type']} in Retrieve")
+            raise not_implemented(f"queries of the type {query['type']} in Retrieve")
         if not query.get("text", "").strip():
             raise ServiceError("ValidationException", "The query text must not be empty.")
         base = find_base(self._registry, self._account, request["knowledgeBaseId"])
@@ -57,18 +57,18 @@ class AgentRuntime:
 
     def retrieve_and_generate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         operation = "RetrieveAndGenerate"
-        _refuse(request, ("sessionConfiguration", "userContext"), operation)
+        refuse_members(request, ("sessionConfiguration", "userContext"), operation)
         asked, configuration = request["input"]["text"], request.get("retrieveAndGenerateConfiguration")
         if not asked.strip() or configuration is None:
             raise ServiceError("ValidationException", "The input text and the configuration must not be empty.")
         if configuration["type"] != "KNOWLEDGE_BASE":
-            raise _unsupported(f"the type {configuration['type']} of {operation}")
+            raise not_implemented(f"the type {configuration['type']} of {operation}")
         wanted = configuration.get("knowledgeBaseConfiguration")
         if wanted is None:
             raise ServiceError("ValidationException", "knowledgeBaseConfiguration is required for this type.")
         generation = wanted.get("generationConfiguration") or {}
-        _refuse(wanted, ("orchestrationConfiguration",), operation)
-        _refuse(generation, ("additionalModelRequestFields", "performanceConfig"), operation)
+        refuse_members(wanted, ("orchestrationConfiguration",), operation)
+        refuse_members(generation, ("additionalModelRequestFields", "performanceConfig"), operation)
         retrieval = wanted.get("retrievalConfiguration") or {}
         check_implemented(retrieval)
         base = find_base(self._registry, self._account, wanted["knowledgeBaseId"])
@@ -107,13 +107,3 @@ class AgentRuntime:
             while len(self._sessions) > SESSIONS:
                 del self._sessions[next(iter(self._sessions))]
         return identifier
-
-
-def _refuse(request: Mapping[str, Any], members: tuple[str, ...], operation: str) -> None:
-    for member in members:
-        if request.get(member) is not None:
-            raise _unsupported(f"{member} of {operation}")
-
-
-def _unsupported(what: str) -> ServiceError:
-    return ServiceError("NotImplemented", f"stepguard's embedded AWS does not implement {what}.", 501)

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from embedded_aws.bedrock.models.base import Completion, Message, Role, Sampling
 from embedded_aws.bedrock.models.prompts import END_THINK, conversation
-from embedded_aws.wire import ServiceError
+from embedded_aws.wire import ServiceError, not_implemented
 
 Body = dict[str, Any]
 GUARDRAIL_CONFIG = "amazon-bedrock-guardrailConfig"
@@ -104,11 +104,7 @@ def choose(body: Mapping[str, Any], model_id: str) -> Format:
     if formats is None:
         return _of_fields(body)
     if not formats:
-        raise ServiceError(
-            "NotImplemented",
-            f"stepguard's embedded AWS does not implement the bodies of {named} models in InvokeModel; use Converse.",
-            501,
-        )
+        raise not_implemented(f"the bodies of {named} models in InvokeModel; use Converse")
     if DEEPSEEK in formats and "prompt" in body:
         return DEEPSEEK
     found = _of_fields(body)

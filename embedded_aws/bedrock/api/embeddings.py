@@ -12,7 +12,7 @@ from typing import Any
 
 from embedded_aws.bedrock.knowledge.chunking import tokens
 from embedded_aws.bedrock.knowledge.embedding import SIZES, Encoder, sized
-from embedded_aws.wire import ServiceError
+from embedded_aws.wire import ServiceError, not_implemented
 
 MODEL = "amazon.titan-embed-text-v2:0"
 _ANY = re.compile(r"(^|[/.])(amazon\.titan-embed|cohere\.embed|amazon\.nova-\w*-?\w*embed)")
@@ -27,11 +27,7 @@ def embeds(model_id: str) -> bool:
 def embed(model_id: str, body: bytes, encoder: Encoder) -> tuple[bytes, int]:
     """The response's body and the number of input tokens. Raises ServiceError."""
     if not model_id.endswith(MODEL):
-        raise ServiceError(
-            "NotImplemented",
-            f"stepguard's embedded AWS does not implement the embedding model {model_id}; it has {MODEL}.",
-            501,
-        )
+        raise not_implemented(f"the embedding model {model_id}; it has {MODEL}")
     text, size, types = _read(body)
     vector = sized(encoder([text])[0], size)
     floats = [float(value) for value in vector]

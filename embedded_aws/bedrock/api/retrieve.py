@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedded_aws.bedrock.knowledge.index_file import Found, service_keys
 from embedded_aws.bedrock.knowledge.registry import Registry, Resource
-from embedded_aws.wire import Account, ServiceError
+from embedded_aws.wire import Account, ServiceError, refuse_members
 
 if TYPE_CHECKING:
     from embedded_aws.bedrock.knowledge.search import Mode
@@ -30,12 +30,9 @@ def find_base(registry: Registry, account: Account, identifier: str) -> Resource
 
 def check_implemented(configuration: Mapping[str, Any]) -> None:
     """Raise ServiceError for members of a retrievalConfiguration that do nothing here."""
-    for member in set(configuration) - {"vectorSearchConfiguration"}:
-        raise _unsupported(member)
+    refuse_members(configuration, sorted(configuration.keys() - {"vectorSearchConfiguration"}), "Retrieve")
     search = configuration.get("vectorSearchConfiguration") or {}
-    for member in ("implicitFilterConfiguration", "rerankingConfiguration"):
-        if search.get(member) is not None:
-            raise _unsupported(member)
+    refuse_members(search, ("implicitFilterConfiguration", "rerankingConfiguration"), "Retrieve")
 
 
 def retrieve(
@@ -73,7 +70,3 @@ def describe(found: Found) -> dict[str, Any]:
         "location": {"type": "S3", "s3Location": {"uri": found.uri}},
         "metadata": metadata,
     }
-
-
-def _unsupported(member: str) -> ServiceError:
-    return ServiceError("NotImplemented", f"stepguard's embedded AWS does not implement {member} of Retrieve.", 501)

@@ -54,7 +54,7 @@ class Runtime:
             identifier = config.get("guardrailIdentifier") if isinstance(config, dict) else None
         if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier):
             return
-        if operation == "ApplyGuardrail" or (identifier and operation != "ApplyGuardrail"):
+        if identifier or operation == "ApplyGuardrail":
             raise ServiceError("ValidationException", _INVALID_IDENTIFIER)
 
     def apply_guardrail(self, request: Mapping[str, Any]) -> dict[str, Any]:

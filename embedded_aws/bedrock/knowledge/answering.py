@@ -1,8 +1,8 @@
 """An answer from numbered sources: their own sentences that are nearest to the question.
 
-The local language model is too small to answer from passages: of what it writes, most is in none of them. So a request
+The local language model is too small to answer from passages: most of what it writes is in none of them. So a request
 whose grounding sources are numbered, as in `[1] text`, is answered with sentences of the sources, each with its number,
-or with "Sorry, I don't know." where none is near enough. Nothing is written that a source does not hold.
+or with "Sorry, I don't know." if no sentence is near enough. An answer contains only what the sources say.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _answer(sentences: Sequence[tuple[str, str]], question: str, encoder: Encode
 
 
 def _sentences(source: str) -> list[tuple[str, str]]:
-    """The number and the sentences of a source; headings and fragments are none."""
+    """The number and the sentences of a source, without headings and fragments."""
     found = _NUMBERED.match(source)
     if found is None:
         return []

@@ -133,6 +133,14 @@ class Snapshot:
     added: list[tuple[int, bytes]]
 
 
+class JobRunning(Exception):
+    """The data source has a job that has not ended; `job` is its id."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job)
+        self.job = job
+
+
 class IndexFile:
     """One knowledge base's index. Safe to use from several threads."""
 
@@ -169,12 +177,13 @@ class IndexFile:
     # --- jobs ---
 
     def start_job(self, job: Job, token: str | None) -> Job:
-        """Add a job, or return the one that the same token started."""
+        """Add a job, or return the one that the same token started. Raises JobRunning while another one runs."""
         with self._transaction() as database:
             if token and (row := database.execute("SELECT id FROM jobs WHERE token = ?", (token,)).fetchone()):
                 known = self.job(row[0])
                 assert known is not None
                 return known
+            self.check_idle(job.source)
             database.execute(
                 "INSERT INTO jobs (id, source, token, description, status, started, updated) VALUES (?,?,?,?,?,?,?)",
                 (job.id, job.source, token, job.description, job.status, *[job.started.isoformat()] * 2),
@@ -200,6 +209,12 @@ class IndexFile:
             )
             for job_id, source_id, status, started, updated, description, counters, failures in rows
         ]  # fmt: skip
+
+    def check_idle(self, source: str) -> None:
+        """Raise JobRunning if a job of the data source has not ended."""
+        for job in self.jobs(source):
+            if job.status in RUNNING:
+                raise JobRunning(job.id)
 
     def set_job(self, job_id: str, status: str, **counters: int) -> None:
         """Set a job's status and counters."""

@@ -15,6 +15,8 @@ from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from embedded_aws.bedrock.detectors.text.lexicon import listed
+
 FILE_BYTES = 50 * 1024 * 1024
 """The largest file that Bedrock ingests."""
 _UNPACKED_BYTES = 4 * FILE_BYTES
@@ -109,31 +111,7 @@ class _Text(HTMLParser):
     """Collects the text that a reader of a page sees, and the texts of images and titles."""
 
     _HIDDEN = frozenset({"script", "style", "template", "noscript", "head"})
-    _BLOCKS = frozenset(
-        [
-            "p",
-            "div",
-            "br",
-            "li",
-            "ul",
-            "ol",
-            "tr",
-            "table",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "section",
-            "article",
-            "header",
-            "footer",
-            "blockquote",
-            "pre",
-            "title",
-        ]
-    )
+    _BLOCKS = listed("p div br li ul ol tr table h1 h2 h3 h4 h5 h6 section article header footer blockquote pre title")
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

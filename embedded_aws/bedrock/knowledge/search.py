@@ -1,7 +1,6 @@
 """Searching a knowledge base: by meaning (exact cosine), by words (BM25 of SQLite's FTS5), or by both.
 
-The vectors are kept in memory as one matrix and compared with a single product; SQLite's sqlite-vec would need
-loadable extensions, which many Pythons lack, and is slower (docs/measurements/knowledge.md).
+The vectors are kept in memory as one matrix and compared with a single product (docs/decisions/0019).
 """
 
 from __future__ import annotations

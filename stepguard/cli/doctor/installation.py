@@ -14,8 +14,8 @@ from stepguard.project.models import broken_files, packages
 
 PACKAGES = (
     ("xllamacpp", "runs the local language model"),
-    ("onnxruntime", "runs the sentence model"),
-    ("onnx", "prepares the sentence model"),
+    ("onnxruntime", "runs the encoder"),
+    ("onnx", "builds the encoder's graph"),
     ("moto", "answers for the other AWS services"),
 )
 

@@ -68,7 +68,7 @@ def test_the_events_of_an_answer(clients: Clients, model: ScriptedModel) -> None
     assert events[-1]["metadata"]["usage"] == {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18}
 
 
-def test_thoughts_are_a_block_of_their_own(clients: Clients, model: ScriptedModel) -> None:
+def test_thoughts_are_a_separate_block(clients: Clients, model: ScriptedModel) -> None:
     """As in Converse."""
     model.answer = "<think>aha, so it is</think>Yes."
     stream = clients.runtime.converse_stream(

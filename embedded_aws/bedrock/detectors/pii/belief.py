@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text import lexicon
 from embedded_aws.bedrock.detectors.text.languages import identified
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _PARTICLES = listed(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context, listed
+from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context
 from embedded_aws.bedrock.detectors.text import lexicon
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from embedded_aws.bedrock.detectors.pii import tagger
 from embedded_aws.bedrock.detectors.pii.belief import THINGS, address_end, believable, doubtful, is_address
-from embedded_aws.bedrock.detectors.pii.tongues import ABROAD, ENGLISH, Tongue
+from embedded_aws.bedrock.detectors.pii.tongues import ABROAD, CAPITALISED, ENGLISH, Tongue
 from embedded_aws.bedrock.detectors.pii.tongues import tongue as tongue_of
 from embedded_aws.bedrock.detectors.text import lexicon
 from embedded_aws.bedrock.detectors.text.languages import is_alphabetic
@@ -18,7 +18,6 @@ from embedded_aws.bedrock.detectors.text.spans import Span
 # Recall comes first: a raw name that slips through is worse than a masked word (measured by bench/pii.py).
 _BOOST = 1.4
 
-_CAP = r"[A-Z\u00c0-\u00de\u0100-\u024f\u0400-\u042f\u0391-\u03a9][\w'’-]{0,30}"
 # "im kayla", "this is priya speaking": a given name that is no other word
 _SELF = re.compile(r"(?i)\b(?:i['’]?m|i am|this is|call me|name['’]?s|name is) (?P<value>[^\W\d_]{3,})(?!['’\w])")
 _POSSESSIVE = re.compile(r"['’]s\b")
@@ -207,7 +206,7 @@ def _organisation(text: str, end: int, words: list[str]) -> bool:
     return bool(_ORGANISATION.match(text, end)) or bool(_ORGANISATION.match(" " + words[-1]))
 
 
-_NICKNAME = re.compile(rf"(?:, | \(|, \"| \")(?P<value>{_CAP})(?=[)\";]|\s[-–—|]|$|\n)")
+_NICKNAME = re.compile(rf"(?:, | \(|, \"| \")(?P<value>{CAPITALISED})(?=[)\";]|\s[-–—|]|$|\n)")
 
 
 def _repeated(text: str, spans: list[Span]) -> Iterator[Span]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from embedded_aws.bedrock.detectors.pii import checksums
-from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context, listed, near
+from embedded_aws.bedrock.detectors.pii.rules import Rule, apply, context, near
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 _L = r"(?<![\w.])(?<!\d[-/,])"  # not in the middle of a word or number

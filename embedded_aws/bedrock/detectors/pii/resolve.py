@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from embedded_aws.bedrock.detectors.pii.rules import listed
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.spans import Span
 
 # Readings of the same characters that exclude one another even if only one of them was requested: a card number is not

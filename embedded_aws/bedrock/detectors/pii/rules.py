@@ -12,11 +12,6 @@ BEFORE = 60  # characters before a match in which its context words count
 AFTER = 25  # characters after it
 
 
-def listed(words: str) -> frozenset[str]:
-    """The words of a text, for word lists that read better as running text."""
-    return frozenset(words.split())
-
-
 def near(text: str, start: int, end: int, words: re.Pattern[str], before: int = BEFORE, after: int = AFTER) -> bool:
     """Whether one of `words` stands shortly before or after text[start:end]."""
     return bool(words.search(text, max(0, start - before), start) or words.search(text, end, end + after))

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass
 
 from embedded_aws.bedrock.detectors.pii import tagger
-from embedded_aws.bedrock.detectors.pii.rules import listed
 from embedded_aws.bedrock.detectors.text import lexicon
 from embedded_aws.bedrock.detectors.text.languages import identified, is_latin
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 
-_CAP = r"[A-Z\u00c0-\u00de\u0100-\u024f\u0400-\u042f\u0391-\u03a9][\w'’-]{0,30}"
+CAPITALISED = r"[A-Z\u00c0-\u00de\u0100-\u024f\u0400-\u042f\u0391-\u03a9][\w'’-]{0,30}"
 _PARTICLES = (
     r"(?:(?:van|von|de|der|den|del|della|la|le|bin|ibn|al|el|da|das|dos|di|du|ter|ten|zu|zum|zur|do|y|e|las|los) ){0,3}"
 )
-FULL = rf"{_CAP}(?:\.? {_PARTICLES}{_CAP}){{0,3}}"
+FULL = rf"{CAPITALISED}(?:\.? {_PARTICLES}{CAPITALISED}){{0,3}}"
 """A capitalised name of up to four words."""
 # Probabilities from which a text is taken for a language without a tagger, and for one of ABROAD's: names and product
 # words look like other languages.

@@ -11,7 +11,7 @@ import itertools
 import re
 import string
 from collections.abc import Callable, Collection, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 _LETTERS = string.ascii_lowercase
 _WORD = re.compile(r"[A-Za-z]+")
@@ -48,7 +48,7 @@ def deciphered(text: str, known: Callable[[], Collection[str]]) -> str:
     languages read. Linear in the text's length."""
     text = _IN_MORSE.sub(_from_morse, text)
     for run, number, base in _OCTETS:
-        text = run.sub(lambda match, number=number, base=base: _from_octets(match[0], number, base), text)  # type: ignore[misc]
+        text = run.sub(partial(_from_octets, number, base), text)
     text = _IN_BASE_32.sub(_from_base_32, text)
     for start, end in reversed([*_strange(text, known())]):
         if (reading := _read(text[start:end], known())) is not None:
@@ -65,9 +65,9 @@ def _from_morse(match: re.Match[str]) -> str:
     return " ".join("".join(letter or "" for letter in word) for word in letters)
 
 
-def _from_octets(run: str, number: re.Pattern[str], base: int) -> str:
-    codes = [int(code, base) for code in number.findall(run)]
-    return _plain(bytes(codes), run) if max(codes) < 256 else run
+def _from_octets(number: re.Pattern[str], base: int, match: re.Match[str]) -> str:
+    codes = [int(code, base) for code in number.findall(match[0])]
+    return _plain(bytes(codes), match[0]) if max(codes) < 256 else match[0]
 
 
 def _from_base_32(match: re.Match[str]) -> str:

@@ -2,18 +2,17 @@
 
 The heads know words; "1gn0re", "i g n o r e" and base 64 have none. Undoing the disguise before embedding and n-grams
 is cheaper and generalises better than training on every disguise. On top of normalize.py, what needs a vocabulary: a
-word is only changed if it is in none and its reading is in the tokenizer's, so that "mp3", "h2o" and "covid19" stay.
+word is only changed if it is not in BERT's vocabulary and its reading is, so that "mp3", "h2o" and "covid19" stay.
 """
 
 import itertools
 import re
 from functools import lru_cache
-from pathlib import Path
 
+from embedded_aws.bedrock.detectors.text import lexicon
 from embedded_aws.bedrock.detectors.text.ciphers import deciphered
 from embedded_aws.bedrock.detectors.text.normalize import hidden, legible, unseen
 
-_VOCABULARY = Path(__file__).parents[1] / "tokenizer" / "vocab.txt"
 _LEET = {
     "0": "o", "1": "il", "2": "z", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
     "@": "a", "$": "s", "!": "i", "|": "il", "€": "e", "+": "t",
@@ -90,6 +89,5 @@ def _segmented(letters: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _words() -> frozenset[str]:
-    """The tokenizer's whole words of Latin letters (about 20,000), read at the first disguised word."""
-    lines = _VOCABULARY.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line.isascii() and line.isalpha())
+    """The vocabulary's whole words of Latin letters (about 20,000), read at the first disguised word."""
+    return frozenset(line for line in lexicon.vocabulary() if line.isascii() and line.isalpha())

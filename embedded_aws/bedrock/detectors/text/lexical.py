@@ -1,22 +1,20 @@
 """The words of a statement as grounding compares them: stems, numbers, names, negation and opposites.
 
 Rule-based and English: light suffix stripping, number words read as digits, names recognised by capitals, and a word's
-weight from its rank in the sentence model's vocabulary, which is sorted by frequency (an inverse document frequency
-without a corpus).
+weight from its rank in BERT's vocabulary, which is sorted by frequency (an inverse document frequency without a
+corpus).
 """
 
 import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from embedded_aws.bedrock.detectors.text import lexicon
 
 Kind = Literal["stop", "word", "name", "number"]
 
-_VOCABULARY = Path(__file__).parents[1] / "tokenizer" / "vocab.txt"
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CITATION = re.compile(r"\[\d+(?:\s*[,–-]\s*\d+)*\]")  # "[2]" points at the source, says no number
 _LIST_MARK = re.compile(
@@ -273,4 +271,4 @@ def _listed(word: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _ranks() -> dict[str, int]:
-    return {word: rank for rank, word in enumerate(_VOCABULARY.read_text(encoding="utf-8").splitlines())}
+    return {word: rank for rank, word in enumerate(lexicon.vocabulary())}

@@ -6,6 +6,11 @@ from functools import cache
 from importlib import resources
 
 
+def listed(words: str) -> frozenset[str]:
+    """The words of a text, for word lists that read better as running text."""
+    return frozenset(words.split())
+
+
 def _read(name: str) -> str:
     file = resources.files("embedded_aws.bedrock.detectors").joinpath(f"data/{name}.txt")
     return file.read_text(encoding="utf-8")
@@ -15,6 +20,12 @@ def _read(name: str) -> str:
 def words(name: str) -> frozenset[str]:
     """The lower-case words of the list "first_names", "last_names", "cities" or "common_words"."""
     return frozenset(_read(name).split())
+
+
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """BERT's word pieces (data/vocabulary.txt), the most frequent first."""
+    return tuple(_read("vocabulary").splitlines())
 
 
 @cache
@@ -28,14 +39,14 @@ def classes() -> dict[str, tuple[str, ...]]:
     """The classes of data/word_classes.txt, such as "title" or "street", with their words."""
     found: dict[str, list[str]] = {}
     members: list[str] = []
-    listed = names()
+    known = names()
     only_unlisted = False
     for line in _read("word_classes").splitlines():
         if line.startswith("@"):
             only_unlisted = line.endswith("*")
             members = found.setdefault(line[1:].rstrip("*"), [])
         elif not line.startswith("#"):
-            members += [word for word in line.split() if not only_unlisted or word not in listed]
+            members += [word for word in line.split() if not only_unlisted or word not in known]
     return {name: tuple(words) for name, words in found.items()}
 
 

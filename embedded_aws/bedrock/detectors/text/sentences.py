@@ -5,7 +5,7 @@ good ones.
 import re
 
 WINDOW_CHARACTERS = 300  # about 70 tokens; longer sentences are cut
-WHOLE_CHARACTERS = 1000  # about 230 tokens: what one embedding (256 tokens) can see
+WHOLE_CHARACTERS = 1000  # about 230 tokens; the topics of a longer text are found by its sentences alone
 MIN_CHARACTERS = 12  # shorter sentences ("Yes.") join their neighbour
 END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|(?<!\s)[^\S\n]*\n\s*")
 

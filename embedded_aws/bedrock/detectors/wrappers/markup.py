@@ -6,14 +6,9 @@ import html
 import re
 from dataclasses import dataclass
 
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.normalize import Folded
 from embedded_aws.bedrock.detectors.wrappers.pieces import NOTHING, Piece, cut, joined, trimmed
-
-
-def listed(words: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(words.split())
-
 
 _ATTRIBUTE = r"\s{1,20}[A-Za-z_@:][\w:@.-]{0,60}(?:\s{0,9}=\s{0,9}(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'<>=]{1,2000}))?"
 _TAG = re.compile(

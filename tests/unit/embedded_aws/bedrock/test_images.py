@@ -277,7 +277,7 @@ def test_converse_blocks_an_image(api: Api, marked: bool) -> None:
     assert api.model.asked == []
 
 
-def test_the_model_is_reported_that_there_was_an_image(api: Api) -> None:
+def test_the_model_reads_that_there_was_an_image(api: Api) -> None:
     """Local models cannot see: a placeholder replaces a harmless image, and masked texts stay in their places."""
     made = api.guardrail(**_on_images(), **pii("NAME"))
     _converse(api, made, {"text": "I am"}, image(png()), {"text": "Alice"}, image(jpeg(), "jpeg"))

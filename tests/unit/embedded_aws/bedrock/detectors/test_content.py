@@ -7,6 +7,7 @@ import pytest
 
 from embedded_aws.bedrock.detectors.content import filters, heads
 from embedded_aws.bedrock.detectors.content.grades import Grade
+from embedded_aws.bedrock.detectors.content.ngrams import ngrams
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,11 @@ def test_weights_are_plain_arrays() -> None:
     assert loaded.output.shape[2] == count
     assert loaded.sparse.shape == (len(loaded.rarity), count)
     assert all(np.isfinite(part).all() for part in (loaded.mean, loaded.sparse, loaded.hidden, loaded.output))
+
+
+def test_ngrams_ignore_case_width_and_invisible_characters() -> None:
+    """Upper case, full-width letters and zero-width characters do not change the features."""
+    plain, disguised = ngrams("stupid bot"), ngrams("ＳＴＵ\u200bPID  Bot")
+    assert np.array_equal(plain[0], disguised[0])
+    assert np.array_equal(plain[1], disguised[1])
+    assert len(ngrams(" \n ")[0]) == 0

@@ -106,6 +106,6 @@ def test_harmless_sentences_stay(text: str) -> None:
         ("Ring +44 7700 900321 2 times", "Ring {PHONE} 2 times"),
     ],
 )
-def test_a_value_ends_where_the_sentence_goes_on(text: str, expected: str) -> None:
+def test_a_value_ends_where_the_sentence_continues(text: str, expected: str) -> None:
     """A full stop, a quote or another number after a value is not part of it."""
     assert masked(text) == expected

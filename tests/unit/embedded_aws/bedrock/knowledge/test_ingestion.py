@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded_aws.wire import ServiceError
 from tests.unit.embedded_aws.bedrock.knowledge.fakes import S3, Bedrock
 
 
@@ -111,8 +112,9 @@ def test_a_second_job_waits_for_the_first_to_end(bedrock: Bedrock) -> None:
 
     bedrock.s3.on_read = wait
     job = bedrock.control("StartIngestionJob", **where, clientToken="t" * 33)["ingestionJob"]
-    with pytest.raises(Exception, match=r"ConflictException: Data source .* has an ongoing ingestion job"):
-        bedrock.control("StartIngestionJob", **where)
+    for token in ({}, {"clientToken": "u" * 33}):  # SDKs send a new token with each call
+        with pytest.raises(ServiceError, match=r"ConflictException: Data source .* has an ongoing ingestion job"):
+            bedrock.control("StartIngestionJob", **where, **token)
     again = bedrock.control("StartIngestionJob", **where, clientToken="t" * 33)["ingestionJob"]
     assert again["ingestionJobId"] == job["ingestionJobId"]
     go.set()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from embedded_aws.bedrock.knowledge.reading import Unreadable, pages
+from stepguard.cli.evaluate.files import word_text
 from stepguard.evaluation.corpus import html_text
+from stepguard.evaluation.limits import Limits, Meter
 
 PAGE = """<html><head><title>Ward</title><style>p {color: red}</style></head><body><h1>Visiting</h1>
 <p>From 2&nbsp;pm<br>to 8 pm.</p><script>alert(1)</script><img alt="a map of the ward">
@@ -31,9 +34,11 @@ def test_an_html_page_is_read_as_it_is_screened() -> None:
     assert "alert" not in page
 
 
-def test_a_word_file_is_its_paragraphs() -> None:
+def test_a_word_file_is_its_paragraphs_and_read_as_it_is_screened(tmp_path: Path) -> None:
     body = "<w:p><w:r><w:t>First.</w:t></w:r></w:p><w:p><w:r><w:t>Second</w:t><w:tab/><w:t>part.</w:t></w:r></w:p>"
-    assert pages("a.docx", word(body)) == ["First.\nSecond\tpart."]
+    file = tmp_path / "a.docx"
+    file.write_bytes(word(body))
+    assert pages("a.docx", word(body)) == ["First.\nSecond\tpart."] == [word_text(file, "a.docx", Meter(Limits()))]
 
 
 def test_a_row_of_a_table_names_its_columns() -> None:

@@ -100,7 +100,7 @@ def test_the_guardrail_judges_the_question_and_the_answer_but_not_the_passages(b
     assert (blocked["output"]["text"], blocked["guardrailAction"]) == ("No answer.", "INTERVENED")
 
 
-def test_a_masked_question_and_a_masked_answer_go_on(bedrock: Bedrock, base: str) -> None:
+def test_masked_questions_and_answers_are_used(bedrock: Bedrock, base: str) -> None:
     pii = {"sensitiveInformationPolicyConfig": {"piiEntitiesConfig": [{"type": "NAME", "action": "ANONYMIZE"}]}}
     bedrock.model.answer = "Bob parks."
     answer = ask(bedrock, base, "Does Alice park?", {"guardrailConfiguration": bedrock.guardrail(**pii)})

@@ -28,7 +28,7 @@ def by_words(bedrock: Bedrock, base: str, text: str) -> list[str]:
 def test_frequent_words_are_left_out_of_large_knowledge_bases_only(
     bedrock: Bedrock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rarest words come first; a word that is everywhere costs time and tells nothing."""
+    """The rarest words come first; a word of every passage costs time and selects none."""
     where = bedrock.base()
     bedrock.ingest(where)
     base = where["knowledgeBaseId"]
