@@ -187,6 +187,11 @@ def follow(command: Command, figures: Figures, until: int, *, kills: bool = Fals
     marks: list[tuple[int, float]] = []
     while command.process.poll() is None:
         done = command.done()
+        if kills and figures.kills == 0 and done >= figures.rows // 10:
+            for name in ("judge.workers", "lambda_.runtime"):
+                for worker in command.workers(name)[:1]:
+                    os.kill(worker, signal.SIGKILL)
+                    figures.kills += 1
         if done >= until:
             break
         own, all_of_it = command.memory()
@@ -198,11 +203,6 @@ def follow(command: Command, figures: Figures, until: int, *, kills: bool = Fals
         figures.memory[part] = max(figures.memory.get(part, 0), own)
         figures.with_workers[part] = max(figures.with_workers.get(part, 0), all_of_it)
         marks.append((done, time.monotonic()))
-        if kills and figures.kills == 0 and done >= figures.rows // 10:
-            for name in ("judge.workers", "lambda_.runtime"):
-                for worker in command.workers(name)[:1]:
-                    os.kill(worker, signal.SIGKILL)
-                    figures.kills += 1
         time.sleep(SECONDS)
     for part in range(PARTS):
         inside = [mark for mark in marks if mark[0] * PARTS // figures.rows == part and mark[0]]

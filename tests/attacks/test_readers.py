@@ -70,7 +70,9 @@ def test_an_answer_from_a_document_is_shown_to_its_readers_only(
     link = api.get_source("one", "1", caller)
     assert link[0] == 404
     assert SECRET not in shown(link)
-    monkeypatch.setattr("functions.chat_api.Objects.link", lambda self, address, name, seconds: f"{address} {seconds}")
+    monkeypatch.setattr(
+        "stepguard.aws.objects.Objects.link", lambda self, address, name, seconds: f"{address} {seconds}"
+    )
     assert SECRET in shown(api.get_chat("one", STAFF))
     assert api.get_source("one", "1", STAFF)[1] == {"link": f"s3://b/documents/{SECRET}.md 300", "seconds": 300}
     assert api.get_source("one", "2", STAFF)[0] == 404

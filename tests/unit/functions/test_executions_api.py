@@ -130,7 +130,6 @@ def test_an_execution_that_has_ended_is_described_once(place: Place) -> None:
     for _ in range(3):
         assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
     assert len(place.fake.bodies("describe_execution")) == 3
-
     place.executions[f"{RUN}:mine"]["stopDate"] = BEGIN + timedelta(hours=1)
     assert names(place.api.search({}, BOSS)) == ["mine", "theirs", "old"]
     assert len(place.fake.bodies("describe_execution")) == 4
@@ -296,7 +295,6 @@ def test_a_cursor_is_of_its_caller_and_filters() -> None:
 def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
     """The trace and the definition that it ran."""
     status, body, _ = place.api.get("theirs", {}, YOU)
-
     assert (status, body["outcome"], body["path"]) == (200, "blocked", ["GuardInput"])
     assert body["reason"] == "Blocked before the model by denied topic Stocks."
     assert "GuardInput" in [node["id"] for node in body["graph"]["nodes"]]
@@ -305,8 +303,7 @@ def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
 
 def test_a_trace_and_its_events_describe_an_execution_once(place: Place) -> None:
     """Also for an operator, whose groups are compared with those of its documents."""
-    for reply in (place.api.get("mine", {}, BOSS), place.api.events("mine", {}, BOSS)):
-        assert reply[0] == 200
+    assert [call("mine", {}, BOSS)[0] for call in (place.api.get, place.api.events)] == [200, 200]
     assert len(place.fake.bodies("describe_execution")) == 2
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -289,10 +290,11 @@ def test_prewarming_loads_the_handler(task_root: Path, tmp_path: Path) -> None:
     """After prewarm an invocation finds a loaded worker, so its report has no init phase."""
     functions = Functions(Account(), tmp_path, workers=1)
     functions.register(FunctionConfig("echo", "app.echo", task_root))
-    functions.prewarm("echo")
-    assert until(lambda: functions._pool._idle)  # what a caller cannot see: the pool is the promise here
-    assert b"Init Duration" not in functions.invoke("echo", b"1").log_tail
-    functions.close()
+    with closing(functions):
+        functions.prewarm("echo")
+        # What a caller cannot see: the pool is the promise here.
+        assert until(lambda: any(worker.loaded for _, worker in functions._pool._idle))
+        assert b"Init Duration" not in functions.invoke("echo", b"1").log_tail
 
 
 def test_a_missing_project_folder_is_a_clear_error(tmp_path: Path) -> None:
