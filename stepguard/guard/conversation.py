@@ -27,6 +27,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CONVERSATIONS = "CONVERSATIONS"
 """`yes` where the deployed definition loads the turns of a conversation."""
 
+CONTEXT = "GATHER_CONTEXT"
+"""`always`, or `follow_ups` where nothing but earlier turns can be gathered: other questions do not pass the box."""
+
 DAYS = 30
 MOST_DAYS = 365
 
@@ -34,13 +37,15 @@ MOST_DAYS = 365
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
     """Whether there are conversations, the days that they are kept after their last turn, the turns that a question can
-    refer to, and whether a follow-up is rewritten, by which model; empty is the one that answers."""
+    refer to, whether a follow-up is rewritten, by which model (empty is the one that answers), and whether only
+    follow-ups pass the box that gathers the context."""
 
     on: bool = False
     days: int = DAYS
     turns: int = MOST_TURNS
     rewriting: bool = False
     rewriter: str = ""
+    only_follow_ups: bool = False
 
 
 NO_CONVERSATION = ConversationSettings()

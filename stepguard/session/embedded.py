@@ -24,6 +24,7 @@ from stepguard.aws.executions import Executions
 from stepguard.evaluation.limits import UNLIMITED
 from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
+from stepguard.guard.conversation import CONTEXT, CONVERSATIONS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import (
     PASSAGE_VARIABLES,
@@ -71,11 +72,12 @@ SETTINGS = (
 
 
 ASSISTANT = "ASSISTANT"
-"""`yes` gathers what an answer rests on for every question, `no` for none; by default it is done as soon as there is
-knowledge or a curated answer."""
+"""`yes` gathers what an answer rests on for every question; `no` for none, and then there are no conversations. By
+default it is done for follow-ups, and for every question as soon as there is knowledge or a curated answer."""
 
+OF_INPUT = ("guard_input",)
 OF_KNOWLEDGE = ("retrieve_passages", "guard_passages")
-"""The Lambdas that use the knowledge base, of which each has a twin without one."""
+"""The Lambdas that have a twin: one for when only follow-ups need a context, and those without a knowledge base."""
 
 ALONE = "_alone"
 """The end of the twins' names."""
@@ -196,9 +198,10 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     environment |= _passage_guardrail(project)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
-    environment["CONVERSATIONS"] = "yes" if _assistant(cloud) and project.records_answers else "no"
+    environment[CONVERSATIONS] = "yes" if _assistant() is not False and project.records_answers else "no"
     settings = project.lambdas()
     without = {name: value for name, value in environment.items() if name != KNOWLEDGE_BASE_ID}
+    twins = dict.fromkeys(OF_KNOWLEDGE, without) | dict.fromkeys(OF_INPUT, environment | {CONTEXT: "follow_ups"})
     cloud.register(
         FunctionConfig(
             name=f"{PREFIX}-{entry.name}{ending}",
@@ -209,35 +212,40 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
             memory=entry.memory,
         )
         for entry in settings
-        for ending, variables in (("", environment), (ALONE, without))
-        if not ending or entry.name in OF_KNOWLEDGE
+        for ending, variables in (("", environment), (ALONE, twins.get(entry.name)))
+        if variables is not None
     )
     choose_definitions(cloud)
     return layers
 
 
 def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
-    """Put the state machines where they run: with the box as soon as there is a document or a curated answer.
+    """Put the state machines where they run.
 
-    ASSISTANT=yes or no decides otherwise. Without documents the parts of knowledge are skipped, as without a knowledge
-    base, so that a question without a curated answer goes to the model. Raises StepguardError.
+    Chats run with the box, which loads the turns of conversations; as long as there is no document and no curated
+    answer, other questions do not pass it. ASSISTANT=yes or no decides otherwise. Evaluations have it as soon as there
+    is something to gather. Without documents the parts of knowledge are skipped, as without a knowledge base, so that
+    a question without a curated answer goes to the model. Raises StepguardError.
     """
     project, account = find_project(), "us-east-1:000000000000"
     names = [entry.name for entry in project.lambdas()]
     arns = {name: f"arn:aws:lambda:{account}:function:{PREFIX}-{name}" for name in names}
     role = "arn:aws:iam::000000000000:role/local"
-    assistant = _assistant(cloud)
-    if not has_documents(cloud):
-        arns |= {name: f"{arns[name]}{ALONE}" for name in OF_KNOWLEDGE if name in arns}
-    put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=assistant), role)
-    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=assistant), role)
+    given, documents = _assistant(), has_documents(cloud)
+    gathers = given if given is not None else documents or has_answers(cloud)
+    alone = (() if documents else OF_KNOWLEDGE) + (() if gathers else OF_INPUT)
+    arns |= {name: f"{arns[name]}{ALONE}" for name in alone if name in arns}
+    chats = project.chat_definition(arns, assistant=given is not False)
+    put_state_machine(_machine_arn(), chats, role)
+    put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=gathers), role)
 
 
-def _assistant(cloud: EmbeddedCloud | None) -> bool:
+def _assistant() -> bool | None:
+    """What the user's ASSISTANT says; None if it is not set. Raises ConfigurationError."""
     given = os.environ.get(ASSISTANT, "").strip().lower()
     if given not in ("", "yes", "no"):
         raise ConfigurationError(f"{ASSISTANT} is '{given}'; it must be yes or no.")
-    return given == "yes" or (not given and (has_documents(cloud) or has_answers(cloud)))
+    return None if not given else given == "yes"
 
 
 def _passage_guardrail(project: Project) -> dict[str, str]:

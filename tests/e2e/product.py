@@ -96,10 +96,10 @@ class Server:
     env: Mapping[str, str]
 
     def request(
-        self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, method: str | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """GET, or POST with a body; status and JSON document of the answer."""
-        request = urllib.request.Request(self.url + path, body, dict(headers or {}))
+        """GET, POST with a body, or another method; status and JSON document of the answer."""
+        request = urllib.request.Request(self.url + path, body, dict(headers or {}), method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=COMMAND_SECONDS) as response:

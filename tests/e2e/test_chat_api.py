@@ -52,6 +52,27 @@ def test_answer_can_be_fetched_later(server: Server) -> None:
     assert server.request(f"/chat/{body['execution']}") == (200, later)
 
 
+def test_conversations_need_no_setting(server: Server) -> None:
+    """A new conversation, a follow-up in it, the turns as they are kept, and nothing after it was deleted."""
+    status, first = server.chat(QUESTION, conversation="new")
+    assert status == 200
+    name = first["conversation"]
+    _, second = server.chat("My card number is 4111 1111 1111 1111.", conversation=name)
+    _, third = server.chat("And in a lemon?", conversation=name)
+    assert [second["conversation"], third["conversation"]] == [name, name]
+    status, body = server.request(f"/conversations/{name}")
+    assert (status, body["id"]) == (200, name)
+    assert [(turn["question"], turn["answer"], turn["outcome"]) for turn in body["turns"]] == [
+        (QUESTION, QUESTION, "answered"),
+        (None, None, "blocked"),
+        ("And in a lemon?", "And in a lemon?", "answered"),
+    ]
+    assert all({"question", "answer", "outcome", "at"} <= set(turn) for turn in body["turns"])
+    assert name in {item["id"] for item in server.request("/conversations")[1]["conversations"]}
+    assert server.request(f"/conversations/{name}", method="DELETE")[0] == 200
+    assert server.request(f"/conversations/{name}")[0] == 404
+
+
 def test_client_token_makes_a_question_idempotent(server: Server) -> None:
     """The same token and question is the same execution; the same token with another question is a conflict."""
     first = server.chat(QUESTION, client_token="order-66")
