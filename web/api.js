@@ -14,11 +14,15 @@ async function ask(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { headers: { "Content-Type": "application/json" }, ...options });
-  } catch {
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
     throw new Error("The server does not answer. Is stepguard serve still running?");
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error?.message ?? body.message ?? `The server answered with ${response.status}.`);
+  if (!response.ok && !body.answer) {
+    const words = body.error?.message ?? body.message ?? `The server answered with ${response.status}.`;
+    throw Object.assign(new Error(words), { code: body.error?.code });
+  }
   return body;
 }
 
@@ -91,16 +95,43 @@ export async function getReports() {
   return (await ask("evaluations")).reports;
 }
 
-export async function chat(question) {
-  const token = crypto.randomUUID?.() ?? String(Math.random());
-  let reply = await ask("../chat", { method: "POST", body: JSON.stringify({ question, client_token: token }) })
-    .catch((error) => ({ failed: error }));
-  while (reply.status === "RUNNING") {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    reply = await ask(`../chat/${part(nameOf(reply.execution))}`).catch((error) => ({ failed: error }));
-  }
-  if (reply.failed) throw reply.failed;
-  return reply;
+/** Start a question; at once `{execution, conversation, status}`, or the reply if there is one already. */
+export function startChat(document, signal) {
+  return ask("../chat", { method: "POST", body: JSON.stringify({ ...document, wait_seconds: 0 }), signal });
+}
+
+/** The reply of an execution: `{status, answer}`, RUNNING without an answer. */
+export function getAnswer(execution, signal) {
+  return ask(`../chat/${part(nameOf(execution))}`, { signal });
+}
+
+/** The state in which an execution is; null for callers who may not read traces. */
+export async function getState(execution, signal) {
+  const trace = await ask(`../executions/${part(nameOf(execution))}?redact=true`, { signal }).catch(() => null);
+  return trace && (trace.visits.at(-1)?.state ?? "");
+}
+
+/** A link to the document of an answer's citation, which works for some minutes. */
+export async function getSource(execution, number) {
+  return ofThisOrigin((await ask(`../chat/${part(nameOf(execution))}/citations/${number}/link`)).link);
+}
+
+export function listConversations(cursor) {
+  return ask(`../conversations?${new URLSearchParams({ limit: 20, ...(cursor ? { cursor } : {}) })}`);
+}
+
+export function getConversation(id) {
+  return ask(`../conversations/${part(id)}`);
+}
+
+export function deleteConversation(id) {
+  return ask(`../conversations/${part(id)}`, { method: "DELETE" });
+}
+
+/** The blocks of Markdown texts, read by the server of the page; each text as it is where there is none. */
+export async function readMarkdown(texts) {
+  const made = await ask("markdown", { method: "POST", body: JSON.stringify({ texts }) }).catch(() => null);
+  return made?.trees ?? texts.map((text) => [text]);
 }
 
 /** The same address with this page's host, if it leads to this server: it refuses links of another origin. */

@@ -1,4 +1,5 @@
-// The addresses of the page: #/, #/executions/NAME, #/executions/NAME/VISIT, #/compare/NAME/NAME, #/evaluations,
+// The addresses of the page: #/, #/chat, #/chat/CONVERSATION, #/executions/NAME, #/executions/NAME/VISIT,
+// #/compare/NAME/NAME, #/evaluations,
 // #/evaluations/RUN, #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT.
 
 import { isUnguarded, SAVED } from "./api.js";
@@ -13,6 +14,7 @@ const main = document.getElementById("main");
 const themes = ["auto", "light", "dark"];
 let turn = 0;
 let here = { name: null, open: null };
+let chat = null;
 
 async function route() {
   const hash = location.hash || "#/";
@@ -25,6 +27,15 @@ async function route() {
   const name = item ? `${parts[1]}/${item}` : parts[0] === "executions" && parts[1];
   if (name && here.name === name && here.open && number !== null) {
     here.open(number);
+    return;
+  }
+  const view = parts[0] ?? "executions";
+  viewed(view);
+  if (view === "chat" && chat) {
+    turn += 1;
+    here = { name: null, open: null };
+    title("Chat");
+    chat.open(parts[1] ?? null);
     return;
   }
   turn += 1;
@@ -57,6 +68,23 @@ async function route() {
   } else {
     show(main, el("h1", {}, "There is no such page"), el("p", {}, el("a", { href: "#/" }, "All executions")));
   }
+}
+
+/** The chat is beside the executions on a wide screen, and a screen by itself at its own address. */
+function viewed(view) {
+  if (document.body.dataset.view === view) return;
+  document.body.dataset.view = view;
+  for (const link of document.querySelectorAll("#pages a")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!chat) return;
+  const whole = view === "chat";
+  const section = document.getElementById("chat");
+  main.hidden = whole;
+  if (whole) section.setAttribute("role", "main");
+  else section.removeAttribute("role");
+  chat.whole(whole);
 }
 
 function decoded(text) {
@@ -95,15 +123,17 @@ function themed() {
   apply();
 }
 
+const page = (view, href, words) => el("a", { href, "data-view": view }, words);
 put(
   document.getElementById("pages"),
-  el("a", { href: "#/" }, "Executions"),
-  !SAVED && el("a", { href: "#/evaluations" }, "Evaluations"),
+  !SAVED && page("chat", "#/chat", "Chat"),
+  page("executions", "#/", "Executions"),
+  !SAVED && page("evaluations", "#/evaluations", "Evaluations"),
 );
 themed();
 if (SAVED) document.getElementById("chat").remove();
 else {
-  chatBox(document.getElementById("chat"));
+  chat = chatBox(document.getElementById("chat"));
   isUnguarded().then((unguarded) => {
     const note = document.getElementById("unguarded");
     if (unguarded) note.textContent = "UNGUARDED=yes: no guard layer is on, and every answer is delivered unguarded.";
@@ -112,7 +142,7 @@ else {
 }
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  main.focus();
+  (main.hidden ? document.getElementById("question") : main).focus();
 });
 window.addEventListener("hashchange", route);
 if (SAVED && !location.hash) {
@@ -121,3 +151,4 @@ if (SAVED && !location.hash) {
   if (traces.length === 1) location.replace(`#/executions/${name(traces[0])}`);
 }
 route();
+if (chat && document.body.dataset.view !== "chat") chat.open(null);

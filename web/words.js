@@ -22,6 +22,23 @@ export const STAGES = ["GuardInput", "InvokeModel", "GuardAnswer"];
 /** The one that calls the model. */
 export const MODEL_STAGE = "InvokeModel";
 
+const BUSY = {
+  GuardInput: "Checking the question",
+  LoadConversation: "Reading the conversation",
+  RewriteQuestion: "Reading the conversation",
+  GuardRewrite: "Checking the question in its context",
+  FindAnswer: "Looking for a prepared answer",
+  RetrievePassages: "Searching the documents",
+  GuardPassages: "Checking the documents",
+  InvokeModel: "The model is writing",
+  GuardAnswer: "Checking the answer",
+};
+
+/** What goes on in a state, for the person who waits; null for a state in which nobody waits. */
+export function busyWords(state) {
+  return Object.hasOwn(BUSY, state) ? BUSY[state] : null;
+}
+
 const POLICIES = {
   content: "content filter",
   topic: "denied topic",

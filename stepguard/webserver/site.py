@@ -1,4 +1,4 @@
-"""The web page: its files, the layout of its graph, reports of evaluations, and the page as one file.
+"""The web page: its files, the layout of its graph, Markdown, reports of evaluations, and the page as one file.
 
 The page gets everything else from the executions API of the same origin.
 """
@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -20,13 +20,14 @@ from stepguard.evaluation.runs import RUN_ID
 from stepguard.guard.errors import InvalidRequest
 from stepguard.project.folder import builtin_project
 from stepguard.webserver.layout import layout
+from stepguard.webserver.markdown import trees
 
 FOLDER = builtin_project().builtin / "web"
 PREFIX = "/ui"
 REPORTS = "evaluations"
 """The folder of reports in the state folder, and their path on the page."""
 
-LAYOUT_BYTES = 1_000_000
+POSTED_BYTES = 1_000_000
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -45,6 +46,11 @@ MODULES = (
     "compare",
     "list",
     "evaluations",
+    "markdown",
+    "reasons",
+    "turn",
+    "asking",
+    "conversations",
     "chat",
     "app",
 )
@@ -82,8 +88,8 @@ class Site:
         name = request.path.removeprefix(PREFIX).removeprefix("/")
         if request.path == PREFIX:
             return HttpResponse(308, {"Location": f"{PREFIX}/"}, b"")
-        if name == "layout":
-            return _laid_out(request)
+        if name in _MAKERS:
+            return _made(request, *_MAKERS[name])
         if name == REPORTS or name.startswith(f"{REPORTS}/"):
             return self._report(request, name.removeprefix(REPORTS).removeprefix("/"))
         file = self._files.get(name or "index.html")
@@ -134,21 +140,29 @@ def _report_headers() -> dict[str, str]:
     return {**_HEADERS, "Content-Security-Policy": policy}
 
 
-def _laid_out(request: HttpRequest) -> HttpResponse:
+def _made(request: HttpRequest, what: str, make: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> HttpResponse:
+    """What the server works out of a posted document, because the page needs no library of others."""
     if request.method != "POST":
-        return _error(405, "MethodNotAllowed", "Post a graph to have it laid out.")
-    if len(request.body) > LAYOUT_BYTES:
-        return _error(413, "TooLarge", "The graph is too large to be drawn.")
+        return _error(405, "MethodNotAllowed", f"Post {what}.")
+    if len(request.body) > POSTED_BYTES:
+        return _error(413, "TooLarge", f"This is too large; post {what}.")
     try:
-        graph = json.loads(request.body)
-        if not isinstance(graph, Mapping):
-            raise InvalidRequest("The body must be a JSON object with nodes and edges.")
-        body = json.dumps(layout(graph)).encode()
+        posted = json.loads(request.body)
+        if not isinstance(posted, Mapping):
+            raise InvalidRequest(f"The body must be a JSON object; post {what}.")
+        body = json.dumps(make(posted)).encode()
     except InvalidRequest as error:
         return _error(400, "InvalidRequest", str(error))
     except (ValueError, RecursionError):
         return _error(400, "InvalidRequest", "The body is not valid JSON.")
     return HttpResponse(200, {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}, body)
+
+
+_MAKERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = {
+    "layout": ("a graph to have it laid out", layout),
+    "markdown": ("texts to have their Markdown read", trees),
+}
+"""What can be posted to the page's folder: what it is, and the function that makes the response."""
 
 
 def _error(status: int, code: str, message: str) -> HttpResponse:

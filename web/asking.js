@@ -1,0 +1,38 @@
+// Asks a question and waits for its answer: starts it, looks again until it has ended, says which state it is in.
+
+import { getAnswer, getState, startChat } from "./api.js";
+import { busyWords } from "./words.js";
+
+const FIRST_PAUSE = 120;
+const LONGEST_PAUSE = 1000;
+
+/**
+ * The reply of the chat API. `signal` stops the waiting; `started(reply)` gets the execution as soon as it has a name,
+ * `busy(words)` what goes on.
+ */
+export async function asked(question, conversation, token, { signal, started, busy }) {
+  const document = { question, client_token: token, ...(conversation ? { conversation } : {}) };
+  const reply = await startChat(document, signal);
+  started(reply);
+  return reply.status === "RUNNING" ? awaited(reply.execution, { signal, busy }) : reply;
+}
+
+/** The reply of an execution that runs. */
+export async function awaited(execution, { signal, busy }) {
+  let pause = FIRST_PAUSE;
+  let traced = true;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(LONGEST_PAUSE, pause * 1.4);
+    const reply = await getAnswer(execution, signal);
+    if (reply.status !== "RUNNING") return reply;
+    const state = traced ? await getState(execution, signal) : null;
+    traced = state !== null;
+    signal?.throwIfAborted();
+    if (busyWords(state)) busy(busyWords(state));
+  }
+}
+
+export function newToken() {
+  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+}
