@@ -68,7 +68,10 @@ def test_a_question_is_answered_and_leads_to_its_execution(page: Page, server: S
     [
         ("answered", ["Answered: all 3 layers passed it."]),
         ("masked", ["EMAIL masked in the question", "ann.lee@example.com", "{EMAIL}", "sensitive information"]),
-        ("blocked", ["Blocked before the model by", "content filter", "PROMPT_ATTACK", "confidence HIGH", "GuardInput"]),
+        (
+            "blocked",
+            ["Blocked before the model by", "content filter", "PROMPT_ATTACK", "confidence HIGH", "GuardInput"],
+        ),
         (
             "dont_know",
             [
