@@ -12,8 +12,9 @@ from stepguard.aws.models import Completion, Models
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.bank.matching import dont_know_of
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.grounding import released
 from stepguard.guard.knowledge import Reader
-from stepguard.guard.no_answer import no_answer
+from stepguard.guard.no_answer import no_answer, says_unknown
 from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
@@ -52,6 +53,9 @@ def invoke_model(
                 f"The model's answer is {size} bytes; at most {ANSWER_BYTES} fit through the workflow. Lower maxTokens "
                 "in LLM_QA_MODEL_PARAMS."
             )
+    if completion.said and says_unknown(completion.said, settings):
+        # A passage supports no "Sorry, I don't know.", so contextual grounding blocks what is no claim at all.
+        completion = replace(completion, verdict=released(completion.verdict, completion.said))
     message = dont_know_of(FIND_ANSWER.result(document)) or settings.empty_message
     ending = no_answer(completion.verdict, request.kind, replace(settings, empty_message=message))
     cited = _cited(completion, question)

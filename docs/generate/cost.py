@@ -31,7 +31,6 @@ from stepguard.project.costs import (
 from stepguard.project.definitions import BOX
 from stepguard.project.deployment_costs import deployment_of
 from stepguard.project.folder import builtin_project
-from stepguard.project.guardrail_files import read_guardrail_files
 
 LABELS = {stage.layer: stage.label for stage in STAGES}
 COMBINATIONS = [layers for count in (3, 2, 1, 0) for layers in combinations(LAYERS, count)]
@@ -107,15 +106,11 @@ def _chats(standard: Deployment, express: Deployment) -> Iterator[str]:
 
 
 def _with_passages(standard: Deployment) -> str:
-    """The cost with the guardrail that checks grounding."""
-    file = builtin_project().path(f"guardrails/grounded/{Layer.MODEL}.yaml")
-    grounded = replace(
-        standard, guardrails={**standard.guardrails, Layer.MODEL: next(iter(read_guardrail_files([file]).values()))}
-    )
-    usage = chat_usage(grounded, ANSWERED, Assumed(passage_units=PASSAGE_UNITS))
+    """The cost with contextual grounding, which is charged with passages only."""
+    usage = chat_usage(standard, ANSWERED, Assumed(passage_units=PASSAGE_UNITS))
     return (
-        f"With passages of {PASSAGE_UNITS} text units and the model layer of guardrails/grounded, answered chats cost "
-        f"{_thousand(total(usage))} a thousand: contextual grounding is charged for passages, question and answer."
+        f"With passages of {PASSAGE_UNITS} text units answered chats cost {_thousand(total(usage))} a thousand: "
+        "contextual grounding is charged for passages, question and answer."
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.guard.bedrock_names import ANONYMIZED
-from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.errors import InvalidRequest, UnreadableVerdict
+from stepguard.guard.grounding import ANSWER_CHARACTERS, query_of, without_grounding
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, about_guardrail
 from stepguard.guard.texts.chunking import Chunk, cut, put_back
@@ -23,6 +24,10 @@ from stepguard.guard.verdict import (
     skipped,
 )
 from stepguard.guard.vocabularies import read_apply_guardrail
+
+_NO_SOURCE = "does not contain the grounding source"
+_OVERLAP = 500
+"""What two parts of an answer share where contextual grounding would take no longer one."""
 
 
 class GuardrailClient(Protocol):
@@ -52,7 +57,7 @@ class Guardrails:
         chunks = cut(text)
         verdicts: list[Verdict] = []
         for chunk in chunks:
-            verdict = self._judge(ref, [{"text": {"text": chunk.text}}], chunk.text, layer, direction)
+            verdict = self._judge_alone(ref, chunk.text, layer, direction)
             if verdict.blocked:
                 return merge([*verdicts, verdict], "")
             verdicts.append(verdict)
@@ -83,12 +88,39 @@ class Guardrails:
             return skipped(text)
         if not question.passages:
             return self.check(ref, text, layer, Direction.OUTPUT)
+        query, _ = query_of(question.text)
         content = [
             *(_block(passage.text, "grounding_source") for passage in question.passages),
-            *([_block(question.text, "query")] if question.text.strip() else []),  # Bedrock refuses an empty text
+            *([_block(query, "query")] if query.strip() else []),  # Bedrock refuses an empty text
             _block(text, "guard_content"),
         ]
         return self._judge(ref, content, text, layer, Direction.OUTPUT)
+
+    def _judge_alone(self, ref: GuardrailRef, text: str, layer: Layer, direction: Direction) -> Verdict:
+        """The verdict on a text without passages.
+
+        Bedrock refuses an answer without a source if the guardrail has contextual grounding, and then judges it by no
+        policy at all. So the answer goes again as its own source and query, and what grounding says of it is left out.
+        """
+        try:
+            return self._judge(ref, [{"text": {"text": text}}], text, layer, direction)
+        except InvalidRequest as error:
+            if direction is not Direction.OUTPUT or _NO_SOURCE not in str(error):
+                raise
+        parts = cut(text, ANSWER_CHARACTERS, _OVERLAP)
+        verdicts: list[Verdict] = []
+        for part in parts:
+            query, _ = query_of(part.text.strip())
+            content = [
+                _block(part.text, "grounding_source"),
+                _block(query, "query"),
+                _block(part.text, "guard_content"),
+            ]
+            judged = without_grounding(self._judge(ref, content, part.text, layer, direction), part.text)
+            if judged.blocked:
+                return merge([*verdicts, judged], "")
+            verdicts.append(judged)
+        return _merged(text, list(zip(parts, verdicts, strict=True)))
 
     def _judge(
         self, ref: GuardrailRef, content: Sequence[Mapping[str, Any]], text: str, layer: Layer, source: Direction

@@ -133,7 +133,8 @@ class Estimator:
         self.text_units += units_of(text)
         if request["kind"] == "response":
             self._judge(layers, Layer.PREPROCESS, [request.get("query") or ""])
-            self._judge(layers, Layer.MODEL, [text], grounding if passages else 0)
+            # Without passages the answer is its own source (stepguard/aws/guardrails.py).
+            self._judge(layers, Layer.MODEL, [text], grounding if passages else units_of(text) + 1)
             self._judge(layers, Layer.POSTPROCESS, [text])
             return
         answer = text

@@ -49,6 +49,12 @@ class NoAnswer:
         return evidence | {"setting": SETTING, "pattern": self.match.re.pattern, "start": start, "end": end}
 
 
+def says_unknown(said: str, settings: Settings) -> bool:
+    """Whether a text is one sentence that says that the model does not know."""
+    said = said.strip()
+    return bool(said) and not _SENTENCE_BREAK.search(said) and _match(said, settings.no_hits) is not None
+
+
 def no_answer(verdict: Verdict, kind: Kind, settings: Settings) -> NoAnswer | None:
     """Why a verdict of the model layer holds no answer; None if it holds one.
 

@@ -40,32 +40,42 @@ class Guard:
     ) -> Evaluation:
         """Judge the prompt, of `prompt_characters` and `prompt_images` in all; `newest` are its last turn's.
 
-        Raises ServiceError if there is nothing to judge, or nothing to ground an answer on.
+        Raises ServiceError if there is nothing to judge, or a source without a query or a query without a source.
         """
         if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
-        if grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
+        if _grounds(blocks) and grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
             # Checked first, so that an invalid request costs no model call.
             grounding.check(
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
             )
         unseen = prompt_characters - sum(len(block.text) for block in blocks)
         unseen_images = prompt_images - sum(block.image is not None for block in blocks)
-        checked = self.judge(self.guardrail, "INPUT", blocks, Scope(self.full, prompt_attack, unseen, unseen_images))
+        checked = self.judge(
+            self.guardrail,
+            "INPUT",
+            blocks,
+            Scope(self.full, prompt_attack, unseen_characters=unseen, unseen_images=unseen_images),
+        )
         if not checked.masked:
             return checked
         masked = [n for n, text in zip(checked.guarded, checked.outputs, strict=True) if text != blocks[n].text]
         return replace(checked, earlier=not any(number in newest for number in masked))
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
-        """Judge the model's answer to a prompt."""
+        """Judge the model's answer to a prompt. Without a source and a query, contextual grounding does not run."""
         context = [
             Block(block.text, block.qualifiers - {GUARD_CONTENT})
             for block in prompt
             if block.qualifiers & {GROUNDING_SOURCE, QUERY}
         ]
         blocks = [*context, Block(text, frozenset({GUARD_CONTENT}))]
-        return self.judge(self.guardrail, "OUTPUT", blocks, Scope(self.full))
+        return self.judge(self.guardrail, "OUTPUT", blocks, Scope(self.full, grounding=bool(context)))
+
+
+def _grounds(blocks: Sequence[Block]) -> bool:
+    """Whether a prompt names a grounding source or a query."""
+    return any(block.qualifiers & {GROUNDING_SOURCE, QUERY} for block in blocks)
 
 
 def guard(

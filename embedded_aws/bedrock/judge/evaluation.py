@@ -81,12 +81,13 @@ class Evaluation:
 class Scope:
     """How much of a guardrail is applied and reported.
 
-    `full` reports what was not detected, too; `prompt_attack` false leaves that filter out; `unseen_characters` and
-    `unseen_images` are those of the request that are not among the blocks, for the coverage.
+    `full` reports what was not detected, too; `prompt_attack` and `grounding` false leave these out;
+    `unseen_characters` and `unseen_images` are those of the request that are not among the blocks, for the coverage.
     """
 
     full: bool = False
     prompt_attack: bool = True
+    grounding: bool = True
     unseen_characters: int = 0
     unseen_images: int = 0
 
@@ -140,7 +141,8 @@ def evaluate(
         answer="\n".join(text for text, position in zip(texts, positions, strict=True) if _answers(blocks[position])),
     )
     # First, since it refuses requests.
-    grounded = grounding.assess(guardrail.policy("contextualGroundingPolicyConfig"), direction, compared, detection)
+    policy = guardrail.policy("contextualGroundingPolicyConfig")
+    grounded = grounding.assess(policy, direction, compared, detection) if scope.grounding else None
     harmful = content.assess(
         guardrail.policy("contentPolicyConfig"),
         direction,

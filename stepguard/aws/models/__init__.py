@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion, RuntimeClient
 from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.grounding import QUERY_CHARACTERS, only_ungrounded
 from stepguard.guard.knowledge import NOBODY, Reader
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelApi, ModelSettings
@@ -59,17 +60,23 @@ class Models:
             from stepguard.aws.models import endpoint
 
             return endpoint.ask(question, model, guardrail, self._guardrails, self._sagemaker)
-        if guardrail is None or question.characters <= REQUEST_CHARACTERS:
+        if guardrail is None or _fits(question, model):
             return self._shortening(question, model, guardrail)
         screened, before = self._guardrails.screen(guardrail, question, Layer.MODEL)
         if any(verdict.blocked for verdict in before):
             return Completion(merge(before, ""), "guardrail_intervened")
         completion = self._shortening(screened, model, guardrail)
-        return replace(completion, verdict=merge([*before, completion.verdict], completion.verdict.text))
+        verdicts, said = [*before, completion.verdict], completion.said
+        if not _is_converse(model) and not completion.verdict.blocked:
+            # In input tags the passages cannot be a source without being judged by the other policies as well.
+            text = completion.verdict.text
+            verdicts.append(self._guardrails.check_grounded(guardrail, text, screened, Layer.MODEL))
+            said = text if only_ungrounded(verdicts[-1]) else ""
+        return replace(completion, verdict=merge(verdicts, verdicts[-1].text), said=said)
 
     def _shortening(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
         """One answer from as much of the passages as the model takes."""
-        if model.api in (ModelApi.CONVERSE, ModelApi.RETRIEVE_AND_GENERATE):  # the latter with given passages
+        if _is_converse(model):
             from stepguard.aws.models.converse import ask
         else:
             from stepguard.aws.models.invoke import ask
@@ -87,3 +94,16 @@ class Models:
                 if not left_out:
                     return completion
                 return replace(completion, tokens={**completion.tokens, "left_out": left_out})
+
+
+def _is_converse(model: ModelSettings) -> bool:
+    return model.api in (ModelApi.CONVERSE, ModelApi.RETRIEVE_AND_GENERATE)  # the latter with given passages
+
+
+def _fits(question: Question, model: ModelSettings) -> bool:
+    """Whether one guarded request takes it all. In input tags a text is a query or guarded content, not both, so that a
+    question longer than a query has its passages checked apart.
+    """
+    if question.characters > REQUEST_CHARACTERS:
+        return False
+    return _is_converse(model) or not question.passages or len(question.text) <= QUERY_CHARACTERS

@@ -16,13 +16,15 @@ class Completion:
 
     `verdict.text` is the answer for the next state. `stop_reason` is the model's value. `tokens` counts input and
     output tokens if the model returns them, and `left_out`, the characters of passages that its context could not hold.
-    `sources` are the passages that the service itself found and cited.
+    `sources` are the passages that the service itself found and cited. `said` is what the model wrote if contextual
+    grounding alone blocked it: it shows whether the model said that it does not know, and goes no further.
     """
 
     verdict: Verdict
     stop_reason: str
     tokens: Mapping[str, int] = field(default_factory=dict)
     sources: tuple[Passage, ...] = ()
+    said: str = ""
 
 
 class RuntimeClient(Protocol):

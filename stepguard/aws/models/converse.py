@@ -7,11 +7,13 @@ is in separate blocks, is never assessed inline, and is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.models.completion import Completion, RuntimeClient
+from stepguard.guard.grounding import only_ungrounded, query_of
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
 from stepguard.guard.texts.reasoning import answer_of
@@ -57,7 +59,13 @@ def ask(
         verdict = replace(verdict, text=text)
     usage = response.get("usage") or {}
     tokens = {"input": int(usage.get("inputTokens", 0)), "output": int(usage.get("outputTokens", 0))}
-    return Completion(verdict, stop_reason, tokens)
+    return Completion(verdict, stop_reason, tokens, said=_said(response) if only_ungrounded(verdict) else "")
+
+
+def _said(response: Mapping[str, Any]) -> str:
+    """What the model wrote before its guardrail acted."""
+    trace = (response.get("trace") or {}).get("guardrail") or {}
+    return "".join(map(str, trace.get("modelOutput") or ()))
 
 
 def _earlier(question: Question) -> list[dict[str, Any]]:
@@ -76,7 +84,10 @@ def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:
     for passage in question.passages:
         marks = ["grounding_source"] if question.screened else ["grounding_source", "guard_content"]
         content.append(_block(passage.numbered, marks, guarded=guarded))
-    content.append(_block(question.text, ["query", "guard_content"] if question.passages else [], guarded=guarded))
+    query, rest = query_of(question.text) if question.passages and guarded else (question.text, "")
+    content.append(_block(query, ["query", "guard_content"] if question.passages else [], guarded=guarded))
+    if rest.strip():
+        content.append(_block(rest, ["guard_content"], guarded=guarded))
     return content
 
 

@@ -16,6 +16,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models.completion import Completion
 from stepguard.guard.errors import UnreadableVerdict
+from stepguard.guard.grounding import only_ungrounded
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
 from stepguard.guard.texts.control_tokens import neutralise
@@ -49,7 +50,7 @@ def ask(
     text = answer_of(generation, thought_opened=True, cut_short=stop_reason in ("length", "unknown"))
     after = guardrails.check_grounded(guardrail, text, guarded, Layer.MODEL)
     verdict = merge([*before, after], after.text)
-    return Completion(verdict, stop_reason)
+    return Completion(verdict, stop_reason, said=text if only_ungrounded(verdict) else "")
 
 
 def _generate(question: Question, model: ModelSettings, sagemaker: EndpointClient) -> tuple[str, str]:

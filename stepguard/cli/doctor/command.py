@@ -31,7 +31,7 @@ INSTALLATION, DEPLOYMENT = "Installation", "Deployment"
 
 NOT_GROUNDED = (
     "the model layer has no GROUNDING filter: answers from passages are not checked against them "
-    "(guardrails/grounded/model.yaml has one)"
+    "(contextualGroundingPolicyConfig of guardrails/model.yaml)"
 )
 
 

@@ -205,8 +205,7 @@ def _grounding(configuration: Entry, layer: str) -> Iterator[tuple[str, str]]:
     if layer == Layer.MODEL and not checks_grounding(configuration):
         yield (
             "contextualGroundingPolicyConfig",
-            "no GROUNDING filter: answers from passages are not checked against them; guardrails/grounded/model.yaml "
-            "has one",
+            "no GROUNDING filter: answers from passages are not checked against them",
         )
 
 

@@ -7,12 +7,24 @@ from typing import Any
 import pytest
 
 from stepguard.aws.guardrails import Guardrails
-from stepguard.guard.errors import ConfigurationError, Throttled, UnreadableVerdict
+from stepguard.guard.errors import ConfigurationError, InvalidRequest, Throttled, UnreadableVerdict
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
 from tests.fakes.aws import Reply, client_error
-from tests.fakes.bedrock import BLOCKED_MESSAGE, REF, applied, blocked, golden, guard, masked, passed, pii, regex_mask
+from tests.fakes.bedrock import (
+    BLOCKED_MESSAGE,
+    REF,
+    applied,
+    blocked,
+    golden,
+    guard,
+    masked,
+    passed,
+    pii,
+    regex_mask,
+    topic,
+)
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -193,3 +205,55 @@ def test_an_environment_without_a_client_is_a_configuration_error(
     environment.setenv(variable, value)
     with pytest.raises(ConfigurationError, match=variable):
         Guardrails().check(REF, "x", Layer.MODEL, Direction.INPUT)
+
+
+NO_SOURCE = client_error(
+    "ValidationException",
+    "The provided request does not contain the grounding source. Grounding source, query and content to guard are "
+    "required for Guardrails contextual grounding policy evaluation.",
+)
+UNSUPPORTED = {"contextualGroundingPolicy": {"filters": [
+    {"type": "GROUNDING", "threshold": 0.7, "score": 0.1, "action": "BLOCKED", "detected": True}
+]}}  # fmt: skip
+
+
+def test_an_answer_without_passages_is_its_own_source() -> None:
+    """Bedrock refuses it under a guardrail with contextual grounding; all other policies must judge it all the same."""
+    guardrails, runtime = guard(NO_SOURCE, passed(), NO_SOURCE, blocked(topic()))
+    question = Question("Why?")
+    verdict = guardrails.check_grounded(REF, "So it is.", question, Layer.MODEL)
+    again = guardrails.check_grounded(REF, "So it is.", question, Layer.MODEL)
+
+    assert (verdict.outcome, verdict.text, again.outcome) == (Outcome.PASSED, "So it is.", Outcome.BLOCKED)
+    assert [block["text"]["qualifiers"] for block in runtime.bodies("apply_guardrail")[1]["content"]] == [
+        ["grounding_source"], ["query"], ["guard_content"],
+    ]  # fmt: skip
+
+
+def test_grounding_says_nothing_of_an_answer_without_passages() -> None:
+    """A block by grounding alone is none; with a mask beside it the masked text is missing, so it stays blocked."""
+    guardrails, _ = guard(NO_SOURCE, blocked(UNSUPPORTED), NO_SOURCE, blocked(UNSUPPORTED, pii("EMAIL")))
+    free, masked_too = (guardrails.check(REF, "So it is.", Layer.MODEL, Direction.OUTPUT) for _ in range(2))
+
+    assert (free.outcome, free.text, free.message, free.findings) == (Outcome.PASSED, "So it is.", None, ())
+    assert (masked_too.outcome, masked_too.text) == (Outcome.BLOCKED, "")
+    assert [item.name for item in masked_too.findings] == ["EMAIL"]
+
+
+def test_a_long_answer_without_passages_goes_in_parts() -> None:
+    """Contextual grounding takes 5,000 characters of an answer and 1,000 of a query."""
+    text = "It is a fact that the hospital is open. " * 300
+    guardrails, runtime = guard(NO_SOURCE, *[passed() for _ in range(3)])
+    verdict = guardrails.check(REF, text, Layer.MODEL, Direction.OUTPUT)
+    sent = [[len(block["text"]["text"]) for block in body["content"]] for body in runtime.bodies("apply_guardrail")[1:]]
+
+    assert (verdict.outcome, verdict.text) == (Outcome.PASSED, text)
+    assert all(source == answer <= 5_000 and query <= 1_000 for source, query, answer in sent)
+
+
+def test_other_refusals_stay_errors() -> None:
+    """Only the missing source is mended, and only for answers."""
+    guardrails, _ = guard(client_error("ValidationException", "No."), NO_SOURCE)
+    for direction in (Direction.OUTPUT, Direction.INPUT):
+        with pytest.raises(InvalidRequest):
+            guardrails.check(REF, "x", Layer.MODEL, direction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -46,11 +47,47 @@ def test_long_passages_are_checked_in_requests_of_their_own() -> None:
 
 def test_passages_that_fit_are_guarded_in_the_call() -> None:
     """At the limit of a request, without any other."""
-    question = Question("x" * (REQUEST_CHARACTERS - 5_000), (Passage("1", "y" * 5_000),))
+    question = Question("x" * 1_000, (Passage("1", "y" * (REQUEST_CHARACTERS - 1_000)),))
     fake = FakeClient("bedrock-runtime", converse=golden("converse/answered"))
     ask(fake, question)
 
     assert marks(fake) == [["grounding_source", "guard_content"], ["query", "guard_content"]]
+
+
+def test_a_question_longer_than_a_query_is_guarded_whole() -> None:
+    """Contextual grounding compares its first 1,000 characters; every other policy judges all of it."""
+    question = Question("Why is it so? " * 200, (Passage("1", "It is so."),))
+    fake = FakeClient("bedrock-runtime", converse=golden("converse/answered"))
+    ask(fake, question)
+    _, query, rest = (block["text"]["text"] for block in _guarded(fake.bodies("converse")[-1]))
+
+    assert marks(fake)[1:] == [["query", "guard_content"], ["guard_content"]]
+    assert query + rest == question.text
+    assert 900 < len(query) <= 1_000
+
+
+def test_imported_models_answers_are_grounded_apart() -> None:
+    """Where a question is longer than a query, or the passages than a request: in input tags a passage would be judged
+    by the other policies too, so ApplyGuardrail compares the answer."""
+    question = Question("Why is it so? " * 200, (Passage("1", "It is so."),))
+    for asked in (question, FIVE):
+        fake = FakeClient(
+            "bedrock-runtime",
+            apply_guardrail=[PASSED] * len(asked.passages) + [golden("apply_guardrail/blocked_grounding")],
+            invoke_model={
+                "body": json.dumps(golden("invoke_model/completion_answered")).encode(),
+                "contentType": "application/json",
+            },
+        )
+        completion = ask(fake, asked, ModelSettings(ModelApi.IMPORTED_MODEL, "imported-model-x"))
+        *sources, query, answer = (block["text"] for block in fake.bodies("apply_guardrail")[-1]["content"])
+
+        assert [(source["text"], source["qualifiers"]) for source in sources] == [
+            (passage.text, ["grounding_source"]) for passage in asked.passages
+        ]
+        assert query == {"text": asked.text[: len(query["text"])], "qualifiers": ["query"]}
+        assert answer["qualifiers"] == ["guard_content"]
+        assert completion.verdict.blocked
 
 
 def test_a_blocked_passage_stops_before_the_model() -> None:

@@ -15,7 +15,7 @@ from stepguard.aws.models import Models
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.knowledge import PASSAGE_BYTES, Access, KnowledgeSettings, Search
 from stepguard.guard.request import json_bytes
-from stepguard.guard.settings import GuardrailRef, ModelApi
+from stepguard.guard.settings import EMPTYMESSAGE, GuardrailRef, ModelApi
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import ALL_LAYERS, blocked, golden, guard, passed, with_layers
 
@@ -229,6 +229,36 @@ def test_an_answer_without_numbers_has_the_passages_of_its_words() -> None:
     assert model["text"] == "The car park costs three euros."
     assert [item["n"] for item in last["answer"]["citations"]] == [2]
     assert answered("I like turtles very much indeed.", [1, 2])[1]["answer"]["citations"] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "action", "text"),
+    [
+        ("Sorry, I don't know.", "dont_know", "NONE", EMPTYMESSAGE),
+        ("It costs ninety euros.", "blocked", "BLOCKED", "Not supported."),
+    ],
+)
+def test_an_ungrounded_answer_is_blocked_and_a_dont_know_is_none(
+    said: str, outcome: str, action: str, text: str
+) -> None:
+    """No passage supports "Sorry, I don't know.": grounding blocks it, and the answer is the don't-know message."""
+    reply = golden("converse/answered")
+    filters = [{"type": "GROUNDING", "threshold": 0.7, "score": 0.0, "action": "BLOCKED", "detected": True}]
+    reply["stopReason"] = "guardrail_intervened"
+    reply["output"]["message"]["content"] = [{"text": "Not supported."}]
+    reply["trace"]["guardrail"] = {
+        "modelOutput": [said],
+        "outputAssessments": {"abc123abc123": [{"contextualGroundingPolicy": {"filters": filters}}]},
+    }
+    runtime = FakeClient("bedrock-runtime", converse=reply)
+    context = {"passages": retrieved([result("a.md")])[0],
+               "passage_guard": {"kept": [1]}}  # fmt: skip
+    document = {"request": QUESTION, "input_guard": {"outcome": "passed", "text": "What?"}, "context": context}
+    model = invoke_model({"document": document}, SETTINGS, Models(runtime.client))
+
+    assert (model["answer"]["outcome"], model["answer"]["text"]) == (outcome, text)
+    assert [item["action"] for item in model["findings"]] == [action]
+    assert model["text"] == ""
 
 
 def generated(reply: dict[str, Any]) -> tuple[dict[str, Any], FakeClient]:

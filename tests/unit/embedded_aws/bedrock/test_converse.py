@@ -196,11 +196,25 @@ def test_grounded_answer_is_compared_with_marked_source_and_query(api: Api) -> N
     assert _content(answer) == [{"text": "Output refused."}]
 
 
-def test_grounding_without_source_fails_before_the_model_is_asked(api: Api) -> None:
+def test_grounding_does_nothing_without_a_source_and_a_query(api: Api) -> None:
+    """A plain question is answered; the trace has no grounding, and no text unit is charged for it."""
+    made = api.guardrail(**grounding(GROUNDING=0.7))
+    api.model.answer = "cheese"
+    answer = _converse(api, "hello", guardrail=made)
+    assert (_content(answer), answer["stopReason"]) == ([{"text": "cheese"}], "end_turn")
+    (assessment,) = answer["trace"]["guardrail"]["outputAssessments"][made]
+    assert "contextualGroundingPolicy" not in assessment
+    assert assessment["invocationMetrics"]["usage"]["contextualGroundingPolicyUnits"] == 0
+
+
+@pytest.mark.parametrize(("qualifiers", "missing"), [
+    (("query", "guard_content"), "grounding source"), (("grounding_source",), "query"),
+])  # fmt: skip
+def test_half_a_grounding_fails_before_the_model_is_asked(api: Api, qualifiers: tuple[str, ...], missing: str) -> None:
     """A request that must fail costs no model call."""
     made = api.guardrail(**grounding(GROUNDING=0.7))
-    with pytest.raises(ServiceError, match="does not contain the grounding source"):
-        _converse(api, "hello", guardrail=made)
+    with pytest.raises(ServiceError, match=f"does not contain the {missing}"):
+        _converse(api, _guarded("hello", *qualifiers), guardrail=made)
     assert api.model.asked == []
 
 
