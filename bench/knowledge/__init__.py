@@ -1,28 +1,7 @@
-"""The embedded knowledge base: quality of its search on COVID-QA, its time, and the screening of documents.
-
-    python -m bench.knowledge quality [--json] [--index FILE] [--data ../shared/data]
-    python -m bench.knowledge speed [--json] [--chunks N] [--synthetic] [--requests N]
-    python -m bench.knowledge screening [--json] [--sample N] [--data ../shared/data]
-
-`quality`: the 98 articles of COVID-QA (Möller et al. 2020; from the data folder, which is not part of the project) are
-one knowledge base. A question is a hit at 5 if one of the first five passages is of its article and contains the start
-of an annotated answer. Each kind of search runs on the same passages in one run, beside BM25 of the package bm25s. The
-questions were asked about an article that the annotator had open, so some fit many articles ("What was the sample
-size?"); that is the same for every search. Every third question is left out: the weights of the hybrid search were
-chosen on those. Intervals are Wilson's, at 95 %.
-
-`speed`: Retrieve by boto3 at the endpoint, with questions of COVID-QA: embedding, search and HTTP. Real chunks are
-articles and the texts of installed packages, with random vectors; synthetic ones have words by Zipf's law, too. Run it
-on one core: `taskset -c 0 python -m bench.knowledge speed`. Client and server are one process, so its processor time is
-the time of a request on an idle core; on a busy machine the time is longer.
-
-`screening`: the demo's pages (corpora/hospital), and the same pages with an instruction of BIPIA (Yi et al. 2023; its
-training part, 75 instructions of 15 kinds) planted between two paragraphs. The guards block what must not be ingested.
-"""
+"""Measurements of the embedded knowledge base; bench/knowledge/__main__.py says which."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import os
@@ -37,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from embedded_aws.bedrock.knowledge import search
 from embedded_aws.bedrock.knowledge.chunking import chunks
@@ -45,7 +24,7 @@ from embedded_aws.bedrock.knowledge.embedding import local_encoder
 from embedded_aws.bedrock.knowledge.index_file import Document, Found, IndexFile, Job, Piece, now
 from stepguard.evaluation.metrics import wilson
 
-DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("STEPGUARD_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TOP = 5
 
 
@@ -149,7 +128,7 @@ def _bm25s(index: IndexFile) -> Search:
 
 # --- screening -------------------------------------------------------------------------------------------------------
 
-PAGES = Path(__file__).parent.parent / "corpora" / "hospital"
+PAGES = Path(__file__).parents[2] / "corpora" / "hospital"
 PLANTED = "lost-property.md"
 
 
@@ -303,34 +282,3 @@ def _synthetic(count: int) -> Iterator[tuple[str, list[Piece]]]:
 
 def _size(home: Path) -> int:
     return sum(file.stat().st_size for file in (home / "knowledge").iterdir())
-
-
-def main() -> None:
-    """Run one of the measurements and print its result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measure", choices=("quality", "speed", "screening"))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--index", type=Path, help="keep the index (quality: a file, speed: a folder) for the next run")
-    parser.add_argument("--chunks", type=int, default=10_000)
-    parser.add_argument("--requests", type=int, default=300)
-    parser.add_argument("--synthetic", action="store_true")
-    parser.add_argument("--sample", type=int, help="at most so many planted pages")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kept = arguments.index or Path(folder, "index")
-        if arguments.measure == "quality":
-            result = quality(arguments.data, kept)
-        elif arguments.measure == "screening":
-            result = screening(arguments.data, arguments.sample)
-        else:
-            result = speed(arguments.data, kept, arguments.chunks, arguments.requests, synthetic=arguments.synthetic)
-    if arguments.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name:22} {value}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """Contextual grounding on the demo's pages: which threshold separates supported answers from others.
 
-    python -m bench.grounding [--json]
-
 For each question of bench/data/hospital_answers.json the embedded knowledge base of corpora/hospital finds five
 passages, which are the source as the workflow sends them, with their numbers. Each answer is scored by the detector of
 the embedded Bedrock, and so is what the embedded model says itself. Intervals are Wilson's, at 95 %.
@@ -9,15 +7,10 @@ the embedded Bedrock, and so is what the embedded model says itself. Intervals a
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.knowledge import PAGES, TOP, build
 from embedded_aws.bedrock.detectors.grounding.scores import GroundingScores, scores
@@ -26,7 +19,7 @@ from embedded_aws.bedrock.knowledge.answering import UNKNOWN, answer_from
 from embedded_aws.bedrock.knowledge.embedding import local_encoder
 from stepguard.evaluation.metrics import wilson
 
-ANSWERS = Path(__file__).parent / "data" / "hospital_answers.json"
+ANSWERS = Path(__file__).parents[1] / "data" / "hospital_answers.json"
 PAIRS = [(grounding, relevance) for grounding in (0.5, 0.6, 0.7, 0.8) for relevance in (0.0, 0.1, 0.2, 0.3, 0.5)]
 WRONG = ("number", "name", "contrary", "invented")
 
@@ -79,21 +72,3 @@ def _share(under: int, count: int) -> str:
 def _lowest(rows: list[tuple[GroundingScores, str]]) -> list[str]:
     lowest = sorted(rows, key=lambda row: min(row[0].grounding, row[0].relevance))[:8]
     return [f"{score.grounding:.2f} {score.relevance:.2f} {text}" for score, text in lowest]
-
-
-def main() -> None:
-    """Print the shares under each threshold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = measure(Path(folder))
-    if arguments.json:
-        print(json.dumps(result))
-        return
-    for name, value in result.items():
-        print(f"{name}: {value}")
-
-
-if __name__ == "__main__":
-    main()
