@@ -22,6 +22,7 @@ from typing import IO, Any
 from botocore.config import Config
 from botocore.session import Session
 
+from embedded_aws.appconfig import AppConfig
 from embedded_aws.bedrock.api.service import Bedrock
 from embedded_aws.dynamodb import Table, Tables, TableService
 from embedded_aws.endpoint import Endpoint, HttpApi
@@ -32,7 +33,7 @@ from embedded_aws.lambda_.service import LambdaBackend
 from embedded_aws.s3.buckets import Buckets, BucketService
 from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaInvokeError, LambdaResult
-from embedded_aws.wire import Account, JsonService, Quotas, Rate, ServiceError
+from embedded_aws.wire import Account, JsonService, LateService, Quotas, Rate, ServiceError
 
 
 class FolderInUseError(Exception):
@@ -47,6 +48,9 @@ class FolderInUseError(Exception):
 class StateFolderError(Exception):
     """The state folder cannot be used; the message names the folder and the reason."""
 
+
+VALIDATOR_SECONDS = 15.0
+"""How long AppConfig waits for a Lambda that validates a configuration."""
 
 REGISTRATION_SECONDS = 30.0
 """How long a task of a resumed execution waits for its function to be registered."""
@@ -142,8 +146,14 @@ class EmbeddedCloud:
             recover=self._recover,
         )
         opened.callback(self.states.close)
+        self.appconfig = AppConfig(self.home / "appconfig.sqlite3", self._validate, self._alarmed)
+        opened.callback(self.appconfig.close)
         self.endpoint = Endpoint(
             {
+                "appconfig": [
+                    LateService("appconfig", self.appconfig, self._quotas),
+                    LateService("appconfigdata", self.appconfig.data, self._quotas),
+                ],
                 "states": [JsonService("stepfunctions", self.states, self._quotas)],
                 "bedrock": [
                     JsonService("bedrock", self.bedrock.control, self._quotas),
@@ -215,6 +225,17 @@ class EmbeddedCloud:
                     config=config,
                 )
             return self._clients[service]
+
+    def _validate(self, function: str, payload: bytes) -> tuple[bytes, str | None]:
+        """Call a validator of AppConfig."""
+        result = self.functions.invoke(function, payload, VALIDATOR_SECONDS)
+        return result.payload, result.function_error
+
+    def _alarmed(self, alarms: Iterable[str]) -> bool:
+        """Whether one of these alarms of CloudWatch is in the state ALARM."""
+        names = [arn.rpartition(":")[2] for arn in alarms]
+        found = self._made_client("cloudwatch").describe_alarms(AlarmNames=names, StateValue="ALARM")
+        return bool(found["MetricAlarms"] or found["CompositeAlarms"])
 
     def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
         self._registered.wait(REGISTRATION_SECONDS)

@@ -12,6 +12,7 @@ from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import cited_in, found_in, sources_in
 from stepguard.guard.request import Request, from_document
+from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
 from stepguard.guard.turns import NOTHING_KEPT, turn_of
@@ -25,8 +26,8 @@ def guard_answer(
     event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
 ) -> dict[str, Any]:
     """`{document}` -> the document's `answer_guard`, which holds the final answer. Raises StepguardError."""
-    settings = settings or environment()
     document = event["document"]
+    settings = apply_settings(settings or environment(), settings_of(document))
     request = from_document(document.get("request"))
     before = [document[key] for key in (GUARD_INPUT.key, INVOKE_MODEL.key) if key in document]
     if not before:
@@ -37,7 +38,7 @@ def guard_answer(
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
     if verdict.blocked:
-        answer = refused(verdict.message or settings.empty_message, Source.POSTPROCESS)
+        answer = refused(settings.refusal(verdict), Source.POSTPROCESS)
     else:
         rewritten = GUARD_REWRITE.result(document)
         outcomes = [Outcome(stage["outcome"]) for stage in [*before, *([rewritten] if rewritten else [])]]

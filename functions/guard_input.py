@@ -8,9 +8,11 @@ from typing import Any
 
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
+from stepguard.aws.runtime.settings import current_settings
 from stepguard.guard.answer import Source, expiry, refused
 from stepguard.guard.conversation import ALONE
 from stepguard.guard.request import Kind, Request, from_document
+from stepguard.guard.runtime.settings import Held, apply_settings
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Direction, Layer
 
@@ -20,19 +22,23 @@ def guard_input(
     settings: Settings | None = None,
     guardrails: Guardrails | None = None,
     now: Callable[[], float] = time.time,
+    current: Callable[[], Held | None] = current_settings,
 ) -> dict[str, Any]:
     """`{request}` -> the document's `input_guard`. Raises StepguardError.
 
-    `record` is for the item of the answer: a definition can calculate neither its key nor when it expires.
+    `settings` are those of this execution; None if there are none at run time. `record` is for the item of
+    the answer: a definition can calculate neither its key nor when it expires.
     """
-    settings = settings or environment()
+    held = current()
+    runtime = None if held is None else held.to_document()
+    settings = apply_settings(settings or environment(), runtime)
     request = from_document(event.get("request"))
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(
         ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
     )
     has_turns = request.conversation is not None and not request.conversation.first
-    refusal = refused(verdict.message or settings.empty_message, Source.PREPROCESS)
+    refusal = refused(settings.refusal(verdict), Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
@@ -42,6 +48,7 @@ def guard_input(
         "has_turns": has_turns,
         "text": verdict.text,
         "answer": refusal.to_document() if verdict.blocked else None,
+        "settings": runtime,
         "record": _record(request, str(event.get("name", "")), settings, now()),
     }
 

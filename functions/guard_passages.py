@@ -17,6 +17,7 @@ from stepguard.guard.bank.matching import dont_know_of
 from stepguard.guard.passages import found_in
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import GuardrailRef, ModelApi, Settings
 from stepguard.guard.stages import FIND_ANSWER
 from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict, merge, skipped
@@ -38,8 +39,8 @@ def guard_passages(
     `kept` and `dropped` name passages by number; the texts stay where they are. `ask_model` is False if answers come
     from the knowledge only and nothing is left of it.
     """
-    settings = settings or environment()
     document = event["document"]
+    settings = apply_settings(settings or environment(), settings_of(document))
     request = from_document(document.get("request"))
     passages = request.passages or found_in(document)
     ref = settings.passage_guardrail

@@ -9,6 +9,7 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, refused
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Direction, Layer, skipped
 
@@ -19,8 +20,8 @@ REWRITTEN = "rewritten"
 def guard_rewrite(
     event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
 ) -> dict[str, Any]:
-    """`{request, text, rewrite}` -> the context's `rewrite_guard`. Raises StepguardError."""
-    settings = settings or environment()
+    """`{request, text, rewrite, settings}` -> the context's `rewrite_guard`. Raises StepguardError."""
+    settings = apply_settings(settings or environment(), event.get("settings"))
     request = from_document(event.get("request"))
     text = str(event["text"])
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails) if event.get("rewrite") == REWRITTEN else None
@@ -29,7 +30,7 @@ def guard_rewrite(
     else:
         guards = guardrails or Guardrails(scores=request.for_study)
         verdict = guards.check(ref, text, Layer.PREPROCESS, Direction.INPUT)
-    refusal = refused(verdict.message or settings.empty_message, Source.PREPROCESS)
+    refusal = refused(settings.refusal(verdict), Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),

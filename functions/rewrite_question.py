@@ -12,6 +12,7 @@ from stepguard.aws.models import Models
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import ModelApi, Settings
 from stepguard.guard.turns import TEXT_CHARACTERS, remembered
 from stepguard.guard.verdict import Layer, Outcome
@@ -30,11 +31,11 @@ def rewrite_question(
     models: Models | None = None,
     now: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
-    """`{request, text, items}` -> the context's `turns` and `rewrite`.
+    """`{request, text, items, settings}` -> the context's `turns` and `rewrite`.
 
     `outcome` is rewritten, skipped, failed or blocked; unless it is rewritten, `text` is the question as it was.
     """
-    settings = settings or environment()
+    settings = apply_settings(settings or environment(), event.get("settings"))
     request = from_document(event.get("request"))
     text = str(event["text"])
     turns = remembered(event.get("items") or (), now(), settings.conversation.turns, request.groups)
@@ -46,7 +47,7 @@ def rewrite_question(
     model = replace(
         settings.model,
         id=settings.conversation.rewriter or settings.model.id,
-        system_prompt=INSTRUCTION,
+        system_prompt=settings.rewrite_prompt or INSTRUCTION,
         max_tokens=MAX_TOKENS,
     )
     said = tuple((str(turn.question), str(turn.answer)) for turn in turns)

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _OWN_PAGES = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 """Pages of moto itself: its control interface and an imitation of EC2's instance metadata."""
 
-_OURS = frozenset({"awslambda", "stepfunctions", "bedrock", "bedrockruntime", "sagemakerruntime"})
+_OURS = frozenset({"appconfig", "awslambda", "stepfunctions", "bedrock", "bedrockruntime", "sagemakerruntime"})
 """moto's modules for services that are emulated here; moto must not answer what these refuse."""
 
 _GIVE_ANY_CONTENT = frozenset({"moto_api", "apigateway", "mediastoredata"})

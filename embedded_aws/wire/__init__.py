@@ -22,13 +22,14 @@ from embedded_aws.wire.base import (
 from embedded_aws.wire.limits import check
 from embedded_aws.wire.models import service_model
 from embedded_aws.wire.quotas import Quotas, Rate
-from embedded_aws.wire.service import JsonService
+from embedded_aws.wire.service import JsonService, LateService
 
 __all__ = [
     "Account",
     "HttpRequest",
     "HttpResponse",
     "JsonService",
+    "LateService",
     "Quotas",
     "Rate",
     "ServiceError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -38,6 +38,8 @@ class JsonService:
         self._invalid = "ValidationException"
         if self._invalid not in self.model.shape_names and "ValidationError" in self.model.shape_names:
             self._invalid = "ValidationError"  # SageMaker's name for this error
+        elif self._invalid not in self.model.shape_names and "BadRequestException" in self.model.shape_names:
+            self._invalid = "BadRequestException"  # AppConfig's
         self._routes = [Route(self.model.operation_model(name)) for name in self.model.operation_names]
         # Literal paths before templates, so that /a/b is not taken for /a/{id}.
         self._routes.sort(key=lambda route: route.variables)
@@ -161,3 +163,22 @@ class JsonService:
         if self._rest:
             return "application/json"
         return f"application/x-amz-json-{self.model.metadata.get('jsonVersion', '1.0')}"
+
+
+class LateService:
+    """A JsonService whose model is loaded at the first request for it: most commands never use this service."""
+
+    def __init__(self, service: str, backend: object, quotas: Quotas = UNLIMITED) -> None:
+        self._made = (service, backend, quotas)
+
+    @cached_property
+    def _service(self) -> JsonService:
+        return JsonService(*self._made)
+
+    def owns(self, request: HttpRequest) -> bool:
+        """Whether the request is one of this service's operations."""
+        return self._service.owns(request)
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        return self._service.handle(request)

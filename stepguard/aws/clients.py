@@ -39,9 +39,11 @@ from stepguard.guard.errors import (
     Throttled,
 )
 
-READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26}
+READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26, "appconfigdata": 1}
 """Reasoning models are slow: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before API
-Gateway's limit of 29 seconds."""
+Gateway's limit of 29 seconds. No question waits longer than a second for settings: there are older ones."""
+
+CONNECT_TIMEOUT_SECONDS = {"appconfigdata": 1}
 
 
 @cache
@@ -51,7 +53,7 @@ def client(service: str, attempts: int = 1) -> Any:
     Raises ConfigurationError if the environment has no region, or an invalid profile or endpoint.
     """
     config = Config(
-        connect_timeout=5,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS.get(service, 5),
         read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
         retries={"total_max_attempts": attempts, "mode": "standard"},
         tcp_keepalive=True,

@@ -75,7 +75,8 @@ def no_answer(verdict: Verdict, kind: Kind, settings: Settings) -> NoAnswer | No
 
 
 def _blocked(verdict: Verdict, settings: Settings) -> NoAnswer:
-    """The text is the guardrail's message, or the team's where the pattern matches it anywhere, as in QnABot.
+    """The text is the team's own for the policy that blocked, or else the guardrail's message, or else EMPTYMESSAGE
+    where the pattern matches that message anywhere, as in QnABot.
 
     Bedrock's default message matches the default pattern. Without a blocking finding the text may be what the model
     wrote, instead of the guardrail's message: then the answer is the team's too.
@@ -84,7 +85,8 @@ def _blocked(verdict: Verdict, settings: Settings) -> NoAnswer:
     match = _match(message, settings.no_hits)
     proved = any(finding.action == BLOCKED for finding in verdict.findings)
     deliverable = bool(proved and message and match is None)
-    answer = refused(message if deliverable else settings.empty_message, Source.BEDROCK)
+    text = settings.own_refusal(verdict) or (message if deliverable else settings.empty_message)
+    answer = refused(text, Source.BEDROCK)
     return NoAnswer(Rule.BLOCKED, message, answer, match)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from stepguard.guard.bedrock_names import REASONING_FINDINGS
+from stepguard.guard.bedrock_names import BLOCKED, REASONING_FINDINGS
 from stepguard.guard.conversation import (
     CONTEXT,
     CONVERSATIONS,
@@ -26,7 +26,7 @@ from stepguard.guard.conversation import (
 )
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
-from stepguard.guard.verdict import Layer
+from stepguard.guard.verdict import Layer, Verdict
 
 EMPTYMESSAGE = (
     "I could not find an answer to your question. Please ask it in other words, or contact your clinic. "
@@ -141,7 +141,12 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of the guarded stages."""
+    """The settings of the guarded stages.
+
+    `blocked_messages` are the team's texts after a block, by policy or `default`; without one for the policy that
+    blocked, the text is the guardrail's. `rewrite_prompt` replaces the instruction to the model that rewrites a
+    follow-up.
+    """
 
     guardrails: Mapping[Layer, GuardrailRef]
     model: ModelSettings
@@ -154,6 +159,23 @@ class Settings:
     reasoning_blocks: frozenset[str] = frozenset()
     knowledge: KnowledgeSettings = NO_KNOWLEDGE
     passage_guardrail: GuardrailRef | None = None
+    blocked_messages: Mapping[str, str] = field(default_factory=dict)
+    rewrite_prompt: str = ""
+
+    def own_refusal(self, verdict: Verdict) -> str:
+        """The team's text after a block: that of the first policy of `blocked_messages` that blocked, or the default.
+
+        Empty if there is none, or if no finding proves which policy blocked.
+        """
+        blocked = {finding.policy for finding in verdict.findings if finding.action == BLOCKED}
+        if not blocked:
+            return ""
+        named = (text for policy, text in self.blocked_messages.items() if policy in blocked)
+        return next(named, self.blocked_messages.get("default", ""))
+
+    def refusal(self, verdict: Verdict) -> str:
+        """What a person gets after a block of a layer around the model."""
+        return self.own_refusal(verdict) or verdict.message or self.empty_message
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -204,7 +226,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         guardrails=guardrails,
         unguarded=_unguarded(environment, guardrails),
         model=_model(environment),
-        no_hits=_pattern("LLM_QA_NO_HITS_REGEX", _text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
+        no_hits=compile_no_hits(_text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
         conversation=_conversation(environment),
@@ -329,11 +351,12 @@ def _number(environment: Mapping[str, str], name: str, default: int, most: int) 
     return int(text)
 
 
-def _pattern(name: str, source: str) -> re.Pattern[str]:
+def compile_no_hits(source: str) -> re.Pattern[str]:
+    """The pattern of LLM_QA_NO_HITS_REGEX. Raises ConfigurationError."""
     try:
         return re.compile(source, re.IGNORECASE | re.MULTILINE)
     except re.error as error:
-        raise ConfigurationError(f"{name} is not a regular expression: {error}.") from None
+        raise ConfigurationError(f"LLM_QA_NO_HITS_REGEX is not a regular expression: {error}.") from None
 
 
 def _choice(kind: type[Choice], environment: Mapping[str, str], name: str, default: Choice) -> Choice:
@@ -345,7 +368,7 @@ def _choice(kind: type[Choice], environment: Mapping[str, str], name: str, defau
 
 
 def _model(environment: Mapping[str, str]) -> ModelSettings:
-    parameters = _parameters("LLM_QA_MODEL_PARAMS", _text(environment, "LLM_QA_MODEL_PARAMS", "{}"))
+    parameters = read_parameters("LLM_QA_MODEL_PARAMS", _text(environment, "LLM_QA_MODEL_PARAMS", "{}"))
     return ModelSettings(
         api=_choice(ModelApi, environment, "LLM_API", ModelApi.CONVERSE),
         id=_text(environment, "LLM_MODEL_ID", ModelSettings().id),
@@ -360,7 +383,8 @@ def _model(environment: Mapping[str, str]) -> ModelSettings:
 _RANGES: dict[str, tuple[float, float]] = {"maxTokens": (1, 32_768), "temperature": (0, 1), "topP": (0, 1)}
 
 
-def _parameters(name: str, source: str) -> dict[str, float]:
+def read_parameters(name: str, source: str) -> dict[str, float]:
+    """The sampling parameters of a JSON text. Raises ConfigurationError, which begins with `name`."""
     try:
         parameters = json.loads(source)
     except ValueError:

@@ -15,6 +15,7 @@ from functions.retrieve_passages import retrieve_passages
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.models import Models
 from stepguard.guard.errors import StepguardError
+from stepguard.guard.runtime.settings import SETTINGS_BYTES
 from stepguard.guard.settings import EMPTYMESSAGE
 from tests.fakes.aws import FakeClient, Reply, client_error
 from tests.fakes.bedrock import (
@@ -114,11 +115,26 @@ ANSWERED = golden("converse/answered")
 SCREENED_ANSWER = {"outcome": "passed", "source": "DOCUMENT", "text": "A document.", "got_hits": 1}
 REFUSAL = {"text": BLOCKED_MESSAGE, "outcome": "blocked", "got_hits": 0}
 EMPTY = {"text": EMPTYMESSAGE, "got_hits": 0}
+LARGEST_SETTINGS = {
+    "version": "x" * 64,
+    "values": {"LLM_QA_SYSTEM_PROMPT": "x" * (SETTINGS_BYTES - len('{"LLM_QA_SYSTEM_PROMPT": ""}'))},
+    "problem": "",
+}
+
+
+def with_largest_settings(stages: Stages) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
+    """The same stages, with the most that settings at run time may take of an execution's document."""
+    return lambda function, event: (
+        dict(stages(function, event)) | ({"settings": LARGEST_SETTINGS} if "guard_input" in function else {})
+    )
+
+
 INPUT = {
     "outcome": "passed",
     "needs_model": True,
     "needs_context": True,
     "has_turns": False,
+    "settings": None,
     "turn": {"NULL": True},
     "blocked": False,
     "text": "t",

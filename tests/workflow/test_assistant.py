@@ -27,7 +27,7 @@ from tests.workflow.assistant_scenarios import (
     WRONG_RESULT,
 )
 from tests.workflow.engines import ASSISTANT, Run, by_moto, embedded
-from tests.workflow.scenarios import Scenario
+from tests.workflow.scenarios import Scenario, with_largest_settings
 from tests.workflow.test_chat import check, edges
 
 TOP: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "assistant.asl.json").read_text())["States"]
@@ -152,7 +152,7 @@ def test_all_that_a_question_can_have_fits_at_once(engine: Run, character: str) 
                          "citations": cited, "turn": {"NULL": True}, "answer": None},
     }  # fmt: skip
     scenario = Scenario("largest", ANSWERED_PATH, [passed()] * 60, request=request, written=written)
-    ended = engine({"request": request}, scenario.stages())
+    ended = engine({"request": request}, with_largest_settings(scenario.stages()))
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
     assert kept
     assert json_bytes(json.loads(ended["output"])) < 262_144

@@ -22,7 +22,7 @@ from stepguard.trace import read_history
 from tests.fakes.bedrock import passed
 from tests.paths import ROOT
 from tests.workflow.engines import Run, by_moto, embedded
-from tests.workflow.scenarios import DELIVERED, MODEL, PROMPT, SCENARIOS, Scenario
+from tests.workflow.scenarios import DELIVERED, MODEL, PROMPT, SCENARIOS, Scenario, with_largest_settings
 
 STATES: dict[str, dict[str, Any]] = json.loads((ROOT / "statemachine" / "chat.asl.json").read_text())["States"]
 
@@ -151,7 +151,7 @@ def test_the_largest_answer_is_recorded(engine: Run, character: str) -> None:
         left -= len(passage["text"]) - 1
     check_size(from_document(request))
     scenario = Scenario("largest", DELIVERED, [passed()] * 27, written={"invoke_model": MODEL | {"text": text}})
-    ended = engine({"request": request}, scenario.stages())
+    ended = engine({"request": request}, with_largest_settings(scenario.stages()))
     assert ended["status"] == "SUCCEEDED"
     assert ended["row"]["text"] == text
     assert read_history(ended["events"]).path == DELIVERED

@@ -55,6 +55,7 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "text": looked_at,
         "answer": None,
         "has_turns": False,
+        "settings": None,
         "record": {
             "caller": request_["caller"],
             "expires": str(1_000 + 24 * 3600),

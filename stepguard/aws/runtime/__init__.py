@@ -1,0 +1,1 @@
+"""Reads what can change between two executions without a deployment."""
