@@ -12,6 +12,7 @@ from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import cited_in, found_in, sources_in
 from stepguard.guard.request import Request, from_document
+from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
@@ -38,7 +39,7 @@ def guard_answer(
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
     if verdict.blocked:
-        answer = refused(settings.refusal(verdict), Source.POSTPROCESS)
+        answer = refused(refusal_of(settings, verdict), Source.POSTPROCESS)
     else:
         rewritten = GUARD_REWRITE.result(document)
         outcomes = [Outcome(stage["outcome"]) for stage in [*before, *([rewritten] if rewritten else [])]]

@@ -12,6 +12,7 @@ from stepguard.aws.runtime.settings import current_settings
 from stepguard.guard.answer import Source, expiry, refused
 from stepguard.guard.conversation import ALONE
 from stepguard.guard.request import Kind, Request, from_document
+from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import Held, apply_settings
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Direction, Layer
@@ -38,7 +39,7 @@ def guard_input(
         ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
     )
     has_turns = request.conversation is not None and not request.conversation.first
-    refusal = refused(settings.refusal(verdict), Source.PREPROCESS)
+    refusal = refused(refusal_of(settings, verdict), Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),

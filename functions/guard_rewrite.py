@@ -9,6 +9,7 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, refused
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Direction, Layer, skipped
@@ -30,7 +31,7 @@ def guard_rewrite(
     else:
         guards = guardrails or Guardrails(scores=request.for_study)
         verdict = guards.check(ref, text, Layer.PREPROCESS, Direction.INPUT)
-    refusal = refused(settings.refusal(verdict), Source.PREPROCESS)
+    refusal = refused(refusal_of(settings, verdict), Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),

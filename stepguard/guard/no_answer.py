@@ -13,6 +13,7 @@ from typing import Any
 from stepguard.guard.answer import SOURCES, Answer, Source, dont_know, refused
 from stepguard.guard.bedrock_names import BLOCKED
 from stepguard.guard.request import Kind
+from stepguard.guard.runtime.refusal import own_refusal
 from stepguard.guard.settings import Settings
 from stepguard.guard.verdict import Verdict
 
@@ -85,7 +86,7 @@ def _blocked(verdict: Verdict, settings: Settings) -> NoAnswer:
     match = _match(message, settings.no_hits)
     proved = any(finding.action == BLOCKED for finding in verdict.findings)
     deliverable = bool(proved and message and match is None)
-    text = settings.own_refusal(verdict) or (message if deliverable else settings.empty_message)
+    text = own_refusal(settings, verdict) or (message if deliverable else settings.empty_message)
     answer = refused(text, Source.BEDROCK)
     return NoAnswer(Rule.BLOCKED, message, answer, match)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from stepguard.guard.bedrock_names import BLOCKED, REASONING_FINDINGS
+from stepguard.guard.bedrock_names import REASONING_FINDINGS
 from stepguard.guard.conversation import (
     CONTEXT,
     CONVERSATIONS,
@@ -26,7 +26,7 @@ from stepguard.guard.conversation import (
 )
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
-from stepguard.guard.verdict import Layer, Verdict
+from stepguard.guard.verdict import Layer
 
 EMPTYMESSAGE = (
     "I could not find an answer to your question. Please ask it in other words, or contact your clinic. "
@@ -161,21 +161,6 @@ class Settings:
     passage_guardrail: GuardrailRef | None = None
     blocked_messages: Mapping[str, str] = field(default_factory=dict)
     rewrite_prompt: str = ""
-
-    def own_refusal(self, verdict: Verdict) -> str:
-        """The team's text after a block: that of the first policy of `blocked_messages` that blocked, or the default.
-
-        Empty if there is none, or if no finding proves which policy blocked.
-        """
-        blocked = {finding.policy for finding in verdict.findings if finding.action == BLOCKED}
-        if not blocked:
-            return ""
-        named = (text for policy, text in self.blocked_messages.items() if policy in blocked)
-        return next(named, self.blocked_messages.get("default", ""))
-
-    def refusal(self, verdict: Verdict) -> str:
-        """What a person gets after a block of a layer around the model."""
-        return self.own_refusal(verdict) or verdict.message or self.empty_message
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""

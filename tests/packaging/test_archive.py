@@ -112,6 +112,7 @@ FILES = [
     "stepguard/guard/prompts.py",
     "stepguard/guard/request.py",
     "stepguard/guard/runtime/__init__.py",
+    "stepguard/guard/runtime/refusal.py",
     "stepguard/guard/runtime/settings.py",
     "stepguard/guard/settings.py",
     "stepguard/guard/stages.py",

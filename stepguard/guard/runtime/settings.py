@@ -14,6 +14,7 @@ from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.request import json_bytes
+from stepguard.guard.runtime.refusal import DEFAULT
 from stepguard.guard.settings import (
     PASSAGE_VARIABLES,
     VARIABLES,
@@ -33,9 +34,6 @@ POLICIES = (
     "topic", "content", "word", "sensitive_information", "contextual_grounding", "automated_reasoning",
 )  # fmt: skip
 """The policies that BLOCKEDMESSAGE can have texts for, as findings name them."""
-
-DEFAULT = "default"
-"""The member with the text for every other language or policy."""
 
 _TEXTS: Mapping[str, int] = {"EMPTYMESSAGE": 1_000, "ERRORMESSAGE": 1_000}
 _PROMPTS: Mapping[str, int] = {"LLM_QA_SYSTEM_PROMPT": 4_000, "LLM_GENERATE_QUERY_SYSTEM_PROMPT": 2_000}

@@ -11,6 +11,7 @@ from jsonschema import Draft4Validator
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.request import json_bytes
+from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import (
     NAMES,
     POLICIES,
@@ -68,20 +69,20 @@ def test_without_values_the_deployed_settings_stay(held: Any) -> None:
 def test_the_message_after_a_block_is_that_of_the_policy() -> None:
     """In the team's order where two policies blocked; the default for the others; the guardrail's without any."""
     applied = _applied({"BLOCKEDMESSAGE": {"word": "A word.", "topic": "A subject.", "default": "Other."}})
-    assert applied.refusal(_blocked("topic")) == "A subject."
-    assert applied.refusal(_blocked("topic", "word")) == "A word."
-    assert applied.refusal(_blocked("content")) == "Other."
-    assert _applied({"BLOCKEDMESSAGE": "Always."}).refusal(_blocked("content")) == "Always."
+    assert refusal_of(applied, _blocked("topic")) == "A subject."
+    assert refusal_of(applied, _blocked("topic", "word")) == "A word."
+    assert refusal_of(applied, _blocked("content")) == "Other."
+    assert refusal_of(_applied({"BLOCKEDMESSAGE": "Always."}), _blocked("content")) == "Always."
     only_topic = _applied({"BLOCKEDMESSAGE": {"topic": "A subject."}})
-    assert only_topic.refusal(_blocked("word")) == "The guardrail's."
-    assert DEPLOYED.refusal(_blocked("word")) == "The guardrail's."
+    assert refusal_of(only_topic, _blocked("word")) == "The guardrail's."
+    assert refusal_of(DEPLOYED, _blocked("word")) == "The guardrail's."
 
 
 def test_a_block_that_no_finding_proves_has_no_message_of_a_policy() -> None:
     """What was only masked decides nothing."""
     masked = Finding("topic", "x", ANONYMIZED, Layer.PREPROCESS, Direction.INPUT)
     verdict = Verdict(Outcome.BLOCKED, "", "The guardrail's.", (masked,))
-    assert _applied({"BLOCKEDMESSAGE": "Always."}).refusal(verdict) == "The guardrail's."
+    assert refusal_of(_applied({"BLOCKEDMESSAGE": "Always."}), verdict) == "The guardrail's."
 
 
 def test_the_policies_are_those_of_findings() -> None:
