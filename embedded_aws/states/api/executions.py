@@ -213,8 +213,7 @@ def _execution_input(text: str) -> Json:
             f"Member must have length less than or equal to {MAX_BYTES}",
         )
     try:
-        text.encode("utf-8")
-        return load(text)
+        return load(text.encode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise ServiceError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedded_aws.states.interpret import dataflow
-from embedded_aws.states.interpret.distributed_map import batching
+from embedded_aws.states.interpret.distributed_map import batching, reading
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.frame import Frame, iso
 from embedded_aws.states.interpret.interpreter import step_instant
@@ -172,11 +172,13 @@ class _Run:
 
     def _map(self, state: Map) -> None:
         env = map_env(state, self._frame, self._data)
-        if state.distributed is None or state.distributed.reader is None:
+        reader = None if state.distributed is None else state.distributed.reader
+        if reader is None:
             items = find_items(state, env)
         else:
-            items = list(read_text(state.distributed.reader, self._configuration.get("mapItemReaderData", "[]")))
-            if "ItemsPointer" in state.distributed.reader.config:
+            text = self._configuration.get("mapItemReaderData", "[]")
+            items = list(reading(reader, env, None)(lambda reader, _, most: read_text(reader, text, most)))
+            if "ItemsPointer" in reader.config:
                 self.seen["afterItemsPointer"] = [item.value for item in items]
         if not state.jsonata:
             if state.items is not None:

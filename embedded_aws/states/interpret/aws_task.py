@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ParamValidationError
 
 from embedded_aws.states.interpret.effects import Call
 from embedded_aws.states.interpret.ports import AwsClients
-from embedded_aws.states.interpret.sdk_services import client_name, error_cause, error_prefix
-from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError
+from embedded_aws.states.interpret.sdk_services import client_name, error_cause, error_prefix, parameter_faults
+from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump
 
 OPTIMISED = {
@@ -48,6 +49,8 @@ def call_service(clients: AwsClients, call: Call) -> Json:
         response = method(**_cased(client, action, parameters))
     except AttributeError:
         raise StateError(RUNTIME, f"{call.resource.arn}: the service has no such action.") from None
+    except ParamValidationError as error:
+        raise unusable(call.arguments, parameter_faults(error)) from None
     except Exception as error:
         raise _failure(service, error, optimised=optimised) from error
     result = _answer(client, action, response)
@@ -61,10 +64,12 @@ def _prepared(service: str, action: str, arguments: Mapping[str, Json]) -> dict[
     for name in {"sqs": ("MessageBody",), "sns": ("Message",)}.get(service, ()):
         if name in prepared and not isinstance(prepared[name], str):
             prepared[name] = dump(prepared[name])
-    if service == "events":
+    if service == "events" and isinstance(prepared.get("Entries"), list):
         prepared["Entries"] = [
-            {**entry, "Detail": entry["Detail"] if isinstance(entry.get("Detail"), str) else dump(entry.get("Detail"))}
-            for entry in prepared.get("Entries", [])
+            entry | {"Detail": dump(entry["Detail"])}
+            if isinstance(entry, dict) and not isinstance(entry.get("Detail", ""), str)
+            else entry
+            for entry in prepared["Entries"]
         ]
     if service == "bedrock" and "Body" in prepared:
         body = prepared["Body"]
@@ -154,7 +159,8 @@ def _failure(service: str, error: Exception, *, optimised: bool) -> StateError:
     response = getattr(error, "response", None)
     prefix = error_prefix(service, optimised=optimised)
     if not isinstance(response, dict):
-        return StateError(f"{prefix}.SdkClientException", f"{type(error).__name__}: {error}")
+        why = str(error) if isinstance(error, BotoCoreError) else "The parameters do not make a request."
+        return StateError(f"{prefix}.SdkClientException", why)
     about = response.get("Error", {})
     metadata = response.get("ResponseMetadata", {})
     code = re.sub(r"\W", "", str(about.get("Code", ""))) or "Exception"

@@ -23,6 +23,7 @@ from embedded_aws.states.interpret.task import error_details
 from embedded_aws.states.language.errors import ITEM_READER, RUNTIME, FaultError, StateError
 from embedded_aws.states.language.fields import Env, Field
 from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump, is_number, size
+from embedded_aws.states.language.map_rules import MAX_ITEMS
 from embedded_aws.states.language.model import Batcher, Distributed, Map, Reader
 
 
@@ -33,7 +34,7 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
     items = None if distributed.reader is not None else find_items(state, env)
     redriven = "ExecutionRedriven" in frame.recorded and "MapRunStarted" in frame.recorded
     frame.event_once("MapStateStarted", {"length": 0 if items is None else len(items)})
-    source = _source(distributed.reader, env, items)
+    source = reading(distributed.reader, env, items)
     bucket, prefix = _destination(distributed, env)
     plan = MapPlan(
         state.name,
@@ -69,7 +70,8 @@ def run_distributed(state: Map, distributed: Distributed, frame: Frame, data: Js
 Source = Callable[[ReadItems], Iterator[Item]]
 
 
-def _source(reader: Reader | None, env: Env, items: list[Item] | None) -> Source:
+def reading(reader: Reader | None, env: Env, items: list[Item] | None) -> Source:
+    """How to get the items: from an ItemReader with its parameters and MaxItems, or those given."""
     if reader is None:
         return lambda read: iter(items or [])
     parameters = reader.parameters(env)
@@ -80,7 +82,7 @@ def _source(reader: Reader | None, env: Env, items: list[Item] | None) -> Source
     def read_all(read: ReadItems) -> Iterator[Item]:
         if most < 0:
             raise StateError(ITEM_READER, "field MaxItems must be positive")
-        return read(reader, parameters, most)
+        return read(reader, parameters, min(most, MAX_ITEMS))
 
     return read_all
 

@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ParamValidationError
+
 from embedded_aws.states.interpret.effects import Item
 from embedded_aws.states.interpret.map_items import pair
 from embedded_aws.states.interpret.ports import AwsClients
+from embedded_aws.states.interpret.sdk_services import parameter_faults
 from embedded_aws.states.language.errors import ITEM_READER, StateError
 from embedded_aws.states.language.json_text import Json, load
 from embedded_aws.states.language.model import Reader
@@ -37,16 +40,15 @@ class ItemReaders:
         """The items, at most `max_items` (0: all); States.ItemReaderFailed when they cannot be read."""
         if self._clients is None:
             raise StateError(ITEM_READER, "No S3 client is configured for the ItemReader.")
-        items = _checked(self._clients, reader, parameters)
-        return islice(items, max_items) if max_items else items
+        return islice(_checked(self._clients, reader, parameters), max_items or None)
 
 
-def read_text(reader: Reader, text: str) -> Iterator[Item]:
-    """The items of a text that is what the ItemReader would read from S3 (TestState's mapItemReaderData)."""
+def read_text(reader: Reader, text: str, max_items: int) -> Iterator[Item]:
+    """The items of a text in place of an S3 object (TestState's mapItemReaderData), at most `max_items` (0: all)."""
     config = reader.config
     if reader.resource == "listObjectsV2" and config.get("Transformation") != "LOAD_AND_FLATTEN":
         config = {"InputType": "JSON"}
-    return (Item(item.value, item.key) for item in _parsed_items(io.BytesIO(text.encode()), "", config, None))
+    return islice(_parsed_items(io.BytesIO(text.encode()), "", config, None), max_items or None)
 
 
 def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[Item]:
@@ -55,6 +57,10 @@ def _checked(clients: AwsClients, reader: Reader, parameters: Json) -> Iterator[
         yield from _items(clients("s3"), reader, parameters)
     except StateError:
         raise
+    except ParamValidationError as error:
+        raise StateError(ITEM_READER, f"Unable to read the items: {parameter_faults(error)}") from None
+    except UnicodeDecodeError:
+        raise StateError(ITEM_READER, "Unable to read the items: the text is not UTF-8.") from None
     except Exception as error:
         raise StateError(ITEM_READER, f"Unable to read the items: {error}") from error
 

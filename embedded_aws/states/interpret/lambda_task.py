@@ -12,7 +12,7 @@ from uuid import uuid4
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.ports import InvokeLambda, LambdaInvokeError, LambdaResult
 from embedded_aws.states.interpret.sdk_services import error_cause
-from embedded_aws.states.language.errors import DATA_LIMIT, StateError
+from embedded_aws.states.language.errors import DATA_LIMIT, MISSING, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump, load
 
 _MAX_PAYLOAD = 6 * 1024 * 1024
@@ -24,9 +24,7 @@ def call_lambda(invoke: InvokeLambda, call: Call) -> Json:
         return _value(_invoke(invoke, call.resource.arn, call.arguments, call.timeout))
     arguments = call.arguments
     if not isinstance(arguments, dict) or not isinstance(arguments.get("FunctionName"), str):
-        raise StateError(
-            "States.Runtime", "The Parameters of a lambda:invoke task must be an object with a FunctionName."
-        )
+        raise unusable(arguments, MISSING.format("FunctionName"))
     function = arguments["FunctionName"]
     if arguments.get("Qualifier"):
         function = f"{function}:{arguments['Qualifier']}"

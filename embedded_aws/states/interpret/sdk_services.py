@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import ParamValidationError, UnknownServiceError
 from botocore.loaders import Loader
 
 from embedded_aws.wire import service_model
@@ -93,3 +93,18 @@ def error_cause(service: str, message: str, status: int, code: str, request: str
     else:
         about = f"Service: {error_prefix(service, optimised=optimised)}, Status Code: {status}, Request ID: {request}"
     return f"{message} ({about})"
+
+
+_PARAMETER = re.compile(
+    r'^(?:(Missing) required|Unknown) parameter in [^:]*: "([^"]+)"|^Invalid \w+ for parameter ([^,\s]+)', re.MULTILINE
+)
+
+
+def parameter_faults(error: ParamValidationError) -> str:
+    """What is wrong with a call's parameters, in Step Functions' words, without the types of this client."""
+    return ", ".join(
+        f"The value for the field '{wrong}' is not valid"
+        if wrong
+        else f"The field '{name}' {'is required but was missing' if missing else 'is not supported by Step Functions'}"
+        for missing, name, wrong in _PARAMETER.findall(str(error.kwargs["report"]))
+    )

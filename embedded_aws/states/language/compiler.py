@@ -119,7 +119,7 @@ class _Compiler:
         `inside` is the location of `source` in the state, e.g. "Catch[0]/".
         """
         body = self.body if source is None else source
-        if name not in body:
+        if name not in body or (body[name] is None and name in ("Assign", "Credentials")):
             return None
         if self.jsonata:
             from embedded_aws.states.language.jsonata import (

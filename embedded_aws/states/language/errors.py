@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from embedded_aws.states.language.json_text import dump
+
 ALL = "States.ALL"
 DATA_LIMIT = "States.DataLimitExceeded"
 HEARTBEAT_TIMEOUT = "States.HeartbeatTimeout"
@@ -69,3 +71,11 @@ def data_limit(name: str) -> StateError:
         DATA_LIMIT,
         f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit.",
     )
+
+
+def unusable(arguments: object, faults: str) -> FaultError:
+    """A task whose parameters its service cannot take; `faults` are AWS's words for each."""
+    return FaultError(f"The Parameters '{dump(arguments)}' could not be used to start the Task: [{faults}]")
+
+
+MISSING = "The field '{}' is required but was missing"

@@ -6,10 +6,9 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateState
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 
-from embedded_aws.states.language.json_text import Json, size
+from embedded_aws.states.language.json_text import Json, size, unparsed
 
 MAX_DEFINITION = 1_048_576
 SCHEMA = "SCHEMA_VALIDATION_FAILED"
@@ -35,14 +34,7 @@ def parse_definition(text: str) -> tuple[dict[str, Json] | None, list[Finding]]:
     try:
         value = json.loads(text) if text.strip() else None
     except json.JSONDecodeError as error:
-        column, message = error.colno, error.msg
-        if word := re.compile(r"[A-Za-z_]\w*").match(text, error.pos):
-            column += len(word.group())
-            message = (
-                f"Unrecognized token '{word.group()}': was expecting (JSON String, Number, Array, Object or token "
-                "'null', 'true' or 'false')"
-            )
-        where = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {column}]'
+        message, where = unparsed(error)
         return None, [Finding("INVALID_JSON_DESCRIPTION", f"{message}\n at {where}", where)]
     except RecursionError:
         return None, [Finding("INVALID_JSON_DESCRIPTION", "The JSON is nested too deeply", None)]

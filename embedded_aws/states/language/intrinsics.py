@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import random
 import re
@@ -63,11 +62,11 @@ class Call:
         values = [argument.value_in(data, context, variables) for argument in self.arguments]
         try:
             return FUNCTIONS[self.name].run(*values)
-        except _ArgumentError as error:
+        except ArgumentError as error:
             raise FaultError(f"The function '{self.text}' had the following error: {error}", INTRINSIC) from None
 
 
-class _ArgumentError(Exception):
+class ArgumentError(Exception):
     """An argument has the wrong type or value."""
 
 
@@ -165,7 +164,7 @@ def _skip(text: str, at: int) -> int:
 
 def _need(condition: bool, message: str) -> None:
     if not condition:
-        raise _ArgumentError(message)
+        raise ArgumentError(message)
 
 
 def _format(template: Json, *values: Json) -> Json:
@@ -206,7 +205,7 @@ def _string_to_json(text: Json) -> Json:
     try:
         return load(text)
     except ValueError:
-        raise _ArgumentError(f"Failed to parse the string as JSON: {text[:200]}") from None
+        raise ArgumentError(f"Failed to parse the string as JSON: {text[:200]}") from None
 
 
 def _json_to_string(value: Json) -> Json:
@@ -215,8 +214,8 @@ def _json_to_string(value: Json) -> Json:
 
 def _partition(items: Json, size: Json) -> Json:
     _need(isinstance(items, list), "The first argument must be an array.")
-    _need(is_number(size) and round(size) > 0, "The chunk size must be a positive integer.")
-    step = round(size)
+    _need(is_number(size) and _rounded(size) > 0, "The chunk size must be a positive integer.")
+    step = _rounded(size)
     return [items[at : at + step] for at in range(0, len(items), step)]
 
 
@@ -227,7 +226,7 @@ def _contains(items: Json, wanted: Json) -> Json:
 
 def _range(first: Json, last: Json, step: Json) -> Json:
     _need(all(map(is_number, (first, last, step))), "The arguments must be numbers.")
-    low, high, by = round(first), round(last), round(step)
+    low, high, by = _rounded(first), _rounded(last), _rounded(step)
     _need(by != 0, "The increment must not be 0.")
     _need((high - low) // by < 1000, "The range may hold at most 1000 items.")
     values = range(low, high + (1 if by > 0 else -1), by)
@@ -237,8 +236,8 @@ def _range(first: Json, last: Json, step: Json) -> Json:
 def _get_item(items: Json, index: Json) -> Json:
     _need(isinstance(items, list), "The first argument must be an array.")
     _need(is_number(index), "The index must be a number.")
-    _need(0 <= round(index) < len(items), "The index is out of bounds.")
-    return items[round(index)]
+    _need(0 <= _rounded(index) < len(items), "The index is out of bounds.")
+    return items[_rounded(index)]
 
 
 def _length(items: Json) -> Json:
@@ -264,8 +263,8 @@ def _base64_decode(text: Json) -> Json:
     _need(isinstance(text, str) and len(text) <= 10_000, "The argument must be a string of up to 10,000 characters.")
     try:
         return base64.b64decode(text, validate=True).decode("utf-8", "replace")
-    except binascii.Error:
-        raise _ArgumentError("The argument is not valid Base64.") from None
+    except ValueError:
+        raise ArgumentError("The argument is not valid Base64.") from None
 
 
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
@@ -286,12 +285,12 @@ def _merge(first: Json, second: Json, deep: Json) -> Json:
     return {**first, **second}
 
 
-def _random(low: Json, high: Json, seed: Json = None) -> Json:
-    _need(is_number(low) and is_number(high), "The bounds must be numbers.")
-    first, last = round(low), round(high)
+def _random(low: Json, high: Json, *seed: Json) -> Json:
+    _need(all(map(is_number, (low, high, *seed))), "The arguments must be numbers.")
+    first, last = _rounded(low), _rounded(high)
     _need(first < last, "The start must be less than the end.")
-    generator = random.Random() if seed is None else random.Random(round(seed))  # noqa: S311  the language's own random
-    return generator.randint(first, last)
+    generator = random.Random(*map(_rounded, seed))  # noqa: S311  the language's own random
+    return generator.randrange(first, last)
 
 
 def _add(left: Json, right: Json) -> Json:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -44,8 +45,38 @@ def load(text: str | bytes) -> Json:
     """Parse JSON text; ValueError for anything else, including NaN, Infinity and too deep nesting."""
     try:
         return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        message, where = unparsed(error)
+        raise ValueError(f"{message}\n at {where}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the text is not UTF-8") from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def unparsed(error: json.JSONDecodeError) -> tuple[str, str]:
+    """What is wrong with a JSON text, and where, in the words of the parser that AWS uses (Jackson)."""
+    column, rest = error.colno, error.doc[error.pos :]
+    if word := re.compile(r"[A-Za-z_]\w*").match(rest):
+        column += len(word.group())
+        message = f"Unrecognized token '{word.group()}': was expecting ({_VALUE})"
+    elif not rest.strip() or error.msg.startswith("Unterminated"):
+        message = "Unexpected end-of-input"
+    else:
+        wanted = next((words for start, words in _WANTED.items() if error.msg.startswith(start)), "a valid escape")
+        message = f"Unexpected character ({rest[0]!r} (code {ord(rest[0])})): was expecting {wanted}"
+    return message, f'[Source: (String)"{error.doc[:500]}"; line: {error.lineno}, column: {column}]'
+
+
+_VALUE = "JSON String, Number, Array, Object or token 'null', 'true' or 'false'"
+_WANTED = {
+    "Expecting value": f"a valid value ({_VALUE})",
+    "Expecting property": "double-quote to start field name",
+    "Expecting ':'": "a colon to separate field name and value",
+    "Expecting ','": "comma to separate entries",
+    "Extra data": "end of input",
+}
+"""By the beginning of the message that Python's parser has."""
 
 
 def size(text: str) -> int:

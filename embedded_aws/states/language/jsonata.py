@@ -10,12 +10,12 @@ import re
 import time
 from collections.abc import Callable
 from functools import cache
-from math import isfinite
+from math import copysign, fmod, inf, isfinite, nan
 from typing import Any
 
 from embedded_aws.states.language.errors import QUERY, DefinitionError, FaultError
 from embedded_aws.states.language.fields import Env, Field, constant
-from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump
+from embedded_aws.states.language.json_text import MAX_BYTES, Json, dump, is_number
 from embedded_aws.states.language.jsonata_functions import failure, functions
 from embedded_aws.states.language.jsonata_names import refused_name
 from embedded_aws.states.language.regexes import jsonata_engine
@@ -112,10 +112,6 @@ def _expression(text: str, location: str) -> Field:
     def field(env: Env) -> Json:
         try:
             answer = evaluate(env)
-        except ZeroDivisionError:
-            # Python raises here; JSONata computes infinity and refuses it.
-            message = f"{about} threw an error during evaluation. D1001: Number out of range: Infinity"
-            raise FaultError(message, QUERY, location) from None
         except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
             raise FaultError(f"{about} {_thrown(error)}", QUERY, location) from None
         if answer is None:
@@ -132,9 +128,9 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
     from jsonata.utils import Utils  # slow to load
 
     try:
-        compiled = _bounded()(text, jsonata_engine)
+        compiled = _bounded()(text + "\n", jsonata_engine)  # the library cannot read a comment at the very end
     except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
-        raise DefinitionError(_words(error)[1] or str(error), location, "INVALID_JSONATA_EXPRESSION") from None
+        raise DefinitionError(_syntax_fault(error), location, "INVALID_JSONATA_EXPRESSION") from None
     refused = refused_name(compiled.ast, in_catch=location.startswith("Catch["))
     if refused is not None:
         code, message = refused
@@ -152,10 +148,18 @@ def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
     return evaluate
 
 
+def _syntax_fault(error: Exception) -> str:
+    if isinstance(error, IndexError):  # the library reads past the end
+        return "Comment has no closing tag"
+    if isinstance(error, KeyError):
+        return f'Unknown operator: "{error.args[0]}"'
+    return _words(error)[1] or str(error)
+
+
 def _thrown(error: Exception) -> str:
     """How an evaluation ended. The library lets some of Python's errors through, whose words are of no use to users."""
     code, words = _words(error)
-    if not words:
+    if not (code or words):
         return "threw an internal error during evaluation."
     return f"threw an error during evaluation. {code + ': ' if code else ''}{words}"
 
@@ -171,9 +175,9 @@ def _words(error: Exception) -> tuple[str, str]:
         return "", str(error)
     if not isinstance(error, JException):
         return "", ""
-    form = JException.error_codes.get(error.error)
-    if form is None:
-        return "", str(error.current or "")
+    form = JException.error_codes.get(error.error, "{{{message}}}")
+    if form == "{{{message}}}":
+        return error.error if error.error in JException.error_codes else "", str(error.current or "")
     values = (error.current, error.expected, error.extra)
     if form.count("{{") > sum(value is not None for value in values):
         return error.error, str(error)
@@ -187,6 +191,8 @@ _ARRAYS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o"
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
     try:
         return dump(_plain(value))
     except TypeError:
@@ -227,16 +233,45 @@ class _Bounds:
             raise failure("D1012", int(_SECONDS * 1000))
 
 
+_VALUE_ERRORS = {"power": "D3061", "sort": "D3070", "toMillis": "D3110"}
+"""Functions that raise Python's errors for values that they cannot use, and the language's code for it."""
+
+
 @cache
 def _bounded() -> Any:
-    """The library's evaluator with a smaller limit for `[first..last]`."""
+    """The library's evaluator with the language's errors in place of Python's, and a smaller limit for
+    `[first..last]`.
+    """
     from jsonata import Jsonata  # slow to load
+    from jsonata.jexception import JException
+    from jsonata.utils import Utils
 
     class Bounded(Jsonata):  # type: ignore[misc]  # the library is not typed
         def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
             if isinstance(lhs, int) and isinstance(rhs, int) and rhs - lhs >= _LONGEST_RANGE:
                 raise failure("D2014", rhs - lhs + 1)
             return super().evaluate_range_expression(lhs, rhs)
+
+        def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str) -> Any:
+            if op in ("/", "%") and is_number(lhs) and is_number(rhs):
+                if rhs == 0:
+                    raise failure("D1001", copysign(inf, lhs) if op == "/" and lhs else nan)
+                if op == "%":
+                    return Utils.convert_number(fmod(lhs, rhs))
+            return super().evaluate_numeric_expression(lhs, rhs, op)
+
+        def apply_inner(self, proc: Any, args: Any, input: Any, environment: Any) -> Any:  # noqa: A002
+            try:
+                return super().apply_inner(proc, args, input, environment)
+            except JException:
+                raise
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                name = getattr(proc, "function_name", None)
+                if name in _VALUE_ERRORS and Utils.NULL_VALUE not in args:
+                    raise failure(_VALUE_ERRORS[name], *args) from None
+                if name is None or Utils.NULL_VALUE not in args:
+                    raise
+                raise failure("T0410", args.index(Utils.NULL_VALUE) + 1, name) from None
 
     return Bounded
 

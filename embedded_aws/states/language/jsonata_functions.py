@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 from embedded_aws.states.language import intrinsics
-from embedded_aws.states.language.errors import PathError
 from embedded_aws.states.language.json_text import MAX_BYTES, Json, is_number, load
 
 
@@ -69,7 +68,7 @@ def _intrinsic(name: str) -> Callable[..., Json]:
         plain = [list(value) if _list(value) else value for value in arguments]
         try:
             return intrinsics.FUNCTIONS[name].run(*plain)
-        except PathError as error:
+        except intrinsics.ArgumentError as error:
             raise failure("{{{message}}}", str(error)) from None
 
     return run

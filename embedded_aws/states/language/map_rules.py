@@ -15,7 +15,7 @@ from embedded_aws.states.language.paths import parse
 from embedded_aws.states.language.shapes import BATCHER, READER, READER_CONFIG, WRITER, WRITER_CONFIG, misshapen
 
 _LABEL = re.compile(r"[^\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]{1,40}")
-_MAX_ITEMS = 100_000_000
+MAX_ITEMS = 100_000_000
 _READERS = ("arn:aws:states:::s3:getObject", "arn:aws:states:::s3:listObjectsV2")
 
 
@@ -52,7 +52,7 @@ def _reader(body: Mapping[str, Json], where: str, jsonata: bool) -> Iterator[Fin
         return
     where = f"{where}/ReaderConfig"
     yield from exclusive(config, where, "MaxItems", "MaxItemsPath")
-    yield from bounded(config, "MaxItems", where, least=0, most=_MAX_ITEMS)
+    yield from bounded(config, "MaxItems", where, least=0, most=MAX_ITEMS)
     yield from _path(config, "MaxItemsPath", where, jsonata)
     listed = str(body.get("Resource")).endswith(":listObjectsV2")
     if not listed and "Resource" in body and not config.keys() & {"InputType", "ManifestType"}:

@@ -84,7 +84,7 @@ class Dispatcher:
         resource = call.resource
         if resource.kind == "lambda" or (resource.service, resource.action) == ("lambda", "invoke"):
             return call_lambda(self._invoke, call)
-        if resource.service in ("states", "aws-sdk:sfn") and resource.action == "startExecution":
+        if (resource.service, resource.action) == ("states", "startExecution"):
             return self._operations.start_nested(call.arguments)
         if self._clients is None:
             raise StateError(RUNTIME, f"No AWS client is configured for {resource.arn}.")

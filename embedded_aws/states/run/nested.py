@@ -11,7 +11,7 @@ from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
 
-from embedded_aws.states.language.errors import RUNTIME, StateError
+from embedded_aws.states.language.errors import MISSING, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump
 from embedded_aws.states.run.execution import Execution
 from embedded_aws.wire import ServiceError
@@ -33,7 +33,9 @@ class NestedExecutions:
     def start(self, arguments: Json) -> dict[str, Json]:
         """Start an execution; the response in the SDK's form."""
         if not isinstance(arguments, dict) or not isinstance(arguments.get("StateMachineArn"), str):
-            raise StateError(RUNTIME, "The Parameters of states:startExecution need a StateMachineArn.")
+            raise unusable(arguments, MISSING.format("StateMachineArn"))
+        if not isinstance(arguments.get("Name", ""), str):
+            raise unusable(arguments, "The value for the field 'Name' is not valid")
         given = arguments.get("Input", {})
         params = {
             "stateMachineArn": arguments["StateMachineArn"],

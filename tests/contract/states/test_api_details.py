@@ -142,3 +142,67 @@ def test_services_have_the_names_of_the_sdk_for_java(service: str, name: str, pr
 def test_an_action_that_no_service_has_is_not_recognized(service: str, action: str, known: bool) -> None:
     """The definition is refused when it is created."""
     assert has_action(service, action) is known
+
+
+def test_max_items_is_the_limit_of_the_items_of_a_test(cloud: Cloud) -> None:
+    """As in an execution."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "I",
+        "States": {"I": {"Type": "Pass", "End": True}},
+    }
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/a", "MaxItems": 2},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    state = {"Type": "Map", "ItemProcessor": processor, "ItemReader": reader, "End": True}
+    data = {"mapItemReaderData": '{"a": [1, 2, 3]}'}
+    seen = _inspected(cloud, state, mock={"result": "[]"}, stateConfiguration=data)
+    assert seen["afterItemsPointer"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", 'Unexpected end-of-input\n at [Source: (String)"{"; line: 1, column: 2]'),
+        ("[1 2]", "Unexpected character ('2' (code 50)): was expecting comma to separate entries"),
+        ("{'a': 1}", 'Unexpected character ("\'" (code 39)): was expecting double-quote to start field name'),
+        ("{} {}", "Unexpected character ('{' (code 123)): was expecting end of input"),
+        ("[1,]", "Unexpected character (']' (code 93)): was expecting a valid value (JSON String"),
+        ("nope", "Unrecognized token 'nope': was expecting (JSON String"),
+        ("\ud800", "the text is not UTF-8"),
+    ],
+)
+def test_text_that_is_no_json_is_explained_in_the_words_of_awss_parser(cloud: Cloud, text: str, message: str) -> None:
+    """Python's would be of no use."""
+    machine = cloud.machine({"S": {"Type": "Succeed"}})
+    with pytest.raises(ServiceError) as refused:
+        cloud.call("StartExecution", stateMachineArn=machine, input=text)
+    assert f"Invalid State Machine Execution Input: '{message}" in refused.value.message
+
+
+@pytest.mark.parametrize("field", ["Assign", "Credentials"])
+def test_a_field_that_is_null_is_no_field(cloud: Cloud, field: str) -> None:
+    """AWS accepts it."""
+    resource = "arn:aws:lambda:us-east-1:000000000000:function:echo"
+    done = cloud.finish(cloud.machine({"S": {"Type": "Task", "Resource": resource, field: None, "End": True}}))
+    assert done["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments", "fault"),
+    [
+        ("lambda:invoke", {}, "The field 'FunctionName' is required but was missing"),
+        ("states:startExecution", {}, "The field 'StateMachineArn' is required but was missing"),
+        ("states:startExecution", {"StateMachineArn": "a", "Name": 1}, "The value for the field 'Name' is not valid"),
+    ],
+)
+def test_parameters_that_a_service_cannot_take_fail_the_state(
+    cloud: Cloud, resource: str, arguments: dict[str, Any], fault: str
+) -> None:
+    """In AWS's words."""
+    state = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": arguments, "End": True}
+    done = cloud.finish(cloud.machine({"S": state}))
+    assert done["error"] == "States.Runtime"
+    assert done["cause"].endswith(f"could not be used to start the Task: [{fault}]")

@@ -25,6 +25,7 @@ DATA = {"a": [1, 2, 2, 3], "name": "Ann", "o": {"k": [1]}, "s": '{"x": 1}'}
         ("States.ArrayContains($.a, 3)", True),
         ("States.ArrayRange(1, 9, 4)", [1, 5, 9]),
         ("States.ArrayRange(3, 1, -1)", [3, 2, 1]),
+        ("States.ArrayRange(0.5, 2.5, 1)", [1, 2, 3]),
         ("States.ArrayGetItem($.a, 1)", 2),
         ("States.ArrayLength(States.ArrayUnique($.a))", 3),
         ("States.Base64Decode(States.Base64Encode('é'))", "é"),
@@ -44,12 +45,18 @@ def test_random_numbers_repeat_with_a_seed_and_stay_within_bounds() -> None:
     call = parse_call("States.MathRandom(5, 9, 7)")
     values = {call.value_in(DATA, {}, {}) for _ in range(5)}
     assert len(values) == 1
-    assert 5 <= values.pop() <= 9
+    assert 5 <= values.pop() < 9
+
+
+def test_the_end_of_random_numbers_is_exclusive() -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html"""
+    assert {parse_call("States.MathRandom(5, 6)").value_in(DATA, {}, {}) for _ in range(20)} == {5}
 
 
 @pytest.mark.parametrize(
     "call",
-    ["States.ArrayLength($.name)", "States.Format('{}')", "States.ArrayGetItem($.a, 9)", "States.StringToJson('x')"],
+    ["States.ArrayLength($.name)", "States.Format('{}')", "States.ArrayGetItem($.a, 9)", "States.StringToJson('x')"]
+    + ["States.MathRandom(1, 9, $.name)", "States.MathRandom(1, 9, null)", "States.Base64Decode('é')"],
 )
 def test_bad_arguments_are_an_intrinsic_failure(call: str) -> None:
     """The error name is States.IntrinsicFailure."""

@@ -141,6 +141,6 @@ def test_a_list_of_objects_is_from_its_bucket() -> None:
 def test_text_instead_of_s3_is_read_in_the_same_format() -> None:
     """TestState's mapItemReaderData."""
     reader = _reader(InputType="CSV", CSVHeaderLocation="FIRST_ROW")
-    assert [item.value for item in read_text(reader, "a,b\n1,2\n")] == [{"a": "1", "b": "2"}]
+    assert [item.value for item in read_text(reader, "a,b\n1,2\n", 0)] == [{"a": "1", "b": "2"}]
     with pytest.raises(StateError, match="Unable to parse"):
-        list(read_text(_reader(InputType="JSON"), "a,b"))
+        list(read_text(_reader(InputType="JSON"), "a,b", 0))
