@@ -260,7 +260,7 @@ def _bounded() -> Any:
                     return Utils.convert_number(fmod(lhs, rhs))
             return super().evaluate_numeric_expression(lhs, rhs, op)
 
-        def apply_inner(self, proc: Any, args: Any, input: Any, environment: Any) -> Any:  # noqa: A002
+        def apply_inner(self, proc: Any, args: Any, input: Any, environment: Any) -> Any:
             try:
                 return super().apply_inner(proc, args, input, environment)
             except JException:

@@ -55,8 +55,15 @@ def test_the_end_of_random_numbers_is_exclusive() -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["States.ArrayLength($.name)", "States.Format('{}')", "States.ArrayGetItem($.a, 9)", "States.StringToJson('x')"]
-    + ["States.MathRandom(1, 9, $.name)", "States.MathRandom(1, 9, null)", "States.Base64Decode('é')"],
+    [
+        "States.ArrayLength($.name)",
+        "States.Format('{}')",
+        "States.ArrayGetItem($.a, 9)",
+        "States.StringToJson('x')",
+        "States.MathRandom(1, 9, $.name)",
+        "States.MathRandom(1, 9, null)",
+        "States.Base64Decode('é')",
+    ],
 )
 def test_bad_arguments_are_an_intrinsic_failure(call: str) -> None:
     """The error name is States.IntrinsicFailure."""
