@@ -25,7 +25,7 @@ COMMANDS = {
     "history": ("history", "explain an answer, or list executions"),
     "replay": ("replay", "repeat a request with the deployed or other guardrails and print what changes"),
     "record": ("record", "turn an execution into a regression test"),
-    "demo": ("demo", "run the demo's questions and show each path and verdict"),
+    "demo": ("demo.command", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
     "report": ("report", "report on recorded chats: questions that got no answer"),
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),

@@ -16,7 +16,7 @@ PERSONAL = "Write to jane.roe@example.com or call (555) 987-6543 about oranges."
 
 @pytest.mark.models
 def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
-    """All eight questions end as expected, and what identifies a person is in no answer and no finding."""
+    """All questions of both parts end as expected; what identifies a person is in no answer and no finding."""
     env = environment(tmp_path)
     del env["LLM_MODEL_ID"]
     ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=240)
@@ -26,6 +26,12 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
     outcomes = [row["answer"]["outcome"] for row in printed["demo"]]
     assert outcomes[:4] == ["blocked", "blocked", "blocked", "masked"]
     assert outcomes[4:] == ["blocked", "blocked", "answered", "answered"]
+    hospital = printed["hospital"]
+    assert {row["name"]: row["unexpected"] for row in hospital["questions"] if row["unexpected"]} == {}
+    assert (len(hospital["questions"]), hospital["unexpected"]) == (7, 0)
+    assert "lost-property.md" in hospital["documents"]["left_out"]
+    status = run("stepguard", "knowledge", "status", "--json", "--home", str(tmp_path / "state"), env=env).document
+    assert status["documents"] == []  # the user's own knowledge base is as it was
     for row in printed["demo"]:
         seen = json.dumps([row["answer"], row["stages"]])
         assert not [value for value in (*PATIENT, "johndoe@example.com") if value in seen]
@@ -34,7 +40,8 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
 
 def test_demo_shows_a_table(server: Server) -> None:
     """For each question the answer, the path with verdicts and times, and one line in the closing table."""
-    ran = run("stepguard", "demo", "--home", str(server.home), env=environment(server.home.parent))
+    only = ("--only", "questions")
+    ran = run("stepguard", "demo", *only, "--home", str(server.home), env=environment(server.home.parent))
     assert ran.code == 0, ran.out
     assert "8 of 8 answers are as expected." in ran.out
     table = ran.out[ran.out.rindex("#  question") :].splitlines()

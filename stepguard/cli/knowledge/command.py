@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,52 @@ def _add(actions: Commands, name: str, text: str, run: _Run) -> argparse.Argumen
     return parser
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a folder's documents."""
+
+    added: Sequence[Screened]
+    unchanged: Sequence[Local]
+    flagged: Sequence[Screened]
+    failed: Sequence[tuple[str, str]]
+    job: Job
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "added": [{"name": one.document.name, "screening": one.verdict} for one in self.added],
+            "unchanged": [document.name for document in self.unchanged],
+            "flagged": [{"name": one.document.name, "reason": one.reason} for one in self.flagged],
+            "failed": [{"name": name, "reason": reason} for name, reason in self.failed],
+            "ingestion": _job_document(self.job),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The lines that the command prints."""
+        for one in self.flagged:
+            yield render.plain(f"left out: {one.document.name}: {one.reason}")
+        for name, reason in self.failed:
+            yield render.plain(f"failed: {name}: {reason}")
+        counts = ((self.added, "added"), (self.unchanged, "unchanged"), (self.flagged, "left out"),
+                  (self.failed, "failed"))  # fmt: skip
+        yield ", ".join(f"{len(some)} {word}" for some, word in counts)
+        yield render.plain(f"ingestion: {_describe_job(self.job)}")
+
+
 def add(arguments: argparse.Namespace, session: Session) -> int:
     """Screen and add a folder's documents. Returns 1 if any could not be read, screened or ingested."""
+    done = add_folder(arguments, session)
+    if arguments.json:
+        print(render.as_json(done.to_dict()))
+    else:
+        print("\n".join(done.lines()))
+        if done.flagged:
+            print("To add a document that was left out by mistake: stepguard knowledge release NAME")
+    return 1 if done.failed or not _succeeded(done.job) else 0
+
+
+def add_folder(arguments: argparse.Namespace, session: Session) -> Added:
+    """Screen and add the documents of `arguments.folder`. Raises StepguardError."""
     if not arguments.folder.is_dir():
         raise InvalidRequest(f"{arguments.folder}: there is no such folder.")
     library = _library(arguments, session)
@@ -81,12 +126,7 @@ def add(arguments: argparse.Namespace, session: Session) -> int:
         if own_attributes(stored[document.name].attributes) != dict(document.attributes):
             write = library.flag if document.name in kept_out else library.put
             write(document, str(stored[document.name].attributes[SCREENING]), guardrails)
-    job = _changed(library, session)
-    if arguments.json:
-        print(render.as_json(_added_document(added, unchanged, flagged, failed, job)))
-    else:
-        _print_added(added, unchanged, flagged, failed, job)
-    return 1 if failed or not _succeeded(job) else 0
+    return Added(added, unchanged, flagged, failed, _changed(library, session))
 
 
 def _is_screened(stored: dict[str, Stored], document: Local, guardrails: str) -> bool:
@@ -226,39 +266,6 @@ def _describe_job(job: Job) -> str:
     counted = [f"{job.statistics[name]} {word}" for name, word in _COUNTED.items() if job.statistics.get(name)]
     lines = [f"{job.status}: {', '.join(counted) or 'nothing changed'}", *(f"  {reason}" for reason in job.failures)]
     return "\n".join(lines)
-
-
-def _added_document(
-    added: Sequence[Screened],
-    unchanged: Sequence[Local],
-    flagged: Sequence[Screened],
-    failed: Sequence[tuple[str, str]],
-    job: Job,
-) -> dict[str, Any]:
-    return {
-        "added": [{"name": one.document.name, "screening": one.verdict} for one in added],
-        "unchanged": [document.name for document in unchanged],
-        "flagged": [{"name": one.document.name, "reason": one.reason} for one in flagged],
-        "failed": [{"name": name, "reason": reason} for name, reason in failed],
-        "ingestion": _job_document(job),
-    }
-
-
-def _print_added(
-    added: Sequence[Screened],
-    unchanged: Sequence[Local],
-    flagged: Sequence[Screened],
-    failed: Sequence[tuple[str, str]],
-    job: Job,
-) -> None:
-    for one in flagged:
-        print(render.plain(f"left out: {one.document.name}: {one.reason}"))
-    for name, reason in failed:
-        print(render.plain(f"failed: {name}: {reason}"))
-    print(f"{len(added)} added, {len(unchanged)} unchanged, {len(flagged)} left out, {len(failed)} failed")
-    print(render.plain(f"ingestion: {_describe_job(job)}"))
-    if flagged:
-        print("To add a document that was left out by mistake: stepguard knowledge release NAME")
 
 
 def _say(arguments: argparse.Namespace, line: str) -> None:
