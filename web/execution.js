@@ -3,7 +3,9 @@
 import { getEvents, getExecution, replay, SAVED } from "./api.js";
 import { announce, el, put, show } from "./dom.js";
 import { drawGraph, markSelected } from "./graph.js";
-import { badge, facts, failure, findingsLine, jsonFold } from "./parts.js";
+import { zoomable } from "./zoom.js";
+import { badge, facts, failure, findingsLine } from "./parts.js";
+import { jsonFold } from "./viewer.js";
 import { visitPanel } from "./visit.js";
 import { dollars, headline, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
 
@@ -15,7 +17,7 @@ const ROWS = 200;
  */
 export async function executionPage(main, name, number, alive, source = null) {
   const { read, base } = source ?? { read: () => getExecution(name), base: `#/executions/${encodeURIComponent(name)}` };
-  const history = !SAVED && source === null;
+  const recorded = !SAVED && source === null;
   let trace;
   try {
     trace = await read();
@@ -24,10 +26,10 @@ export async function executionPage(main, name, number, alive, source = null) {
     return null;
   }
   if (!alive()) return null;
-  const open = drawn(main, name, trace, base, history);
+  const open = drawn(main, name, trace, base, recorded);
   open(number ?? decisive(trace), number !== null);
   announce(headline(trace));
-  if (trace.status === "RUNNING" && history) followed(main, name, alive);
+  if (trace.status === "RUNNING" && recorded) followed(main, name, alive);
   return open;
 }
 
@@ -50,7 +52,7 @@ function decisive(trace) {
   return trace.visits.length ? 0 : null;
 }
 
-function drawn(main, name, trace, base, history) {
+function drawn(main, name, trace, base, recorded) {
   const byState = new Map();
   for (const visit of trace.visits) {
     if (!byState.has(visit.state)) byState.set(visit.state, []);
@@ -60,8 +62,16 @@ function drawn(main, name, trace, base, history) {
   const go = (index) => {
     location.hash = `${base}/${index}`;
   };
-  const picture = trace.layout ? drawGraph(trace, (state) => go(byState.get(state).at(-1))) : null;
-  const line = timeline(trace, base);
+  // The arrow keys only look at a state: the focus stays where it is, and Back leaves the execution.
+  const look = (index) => {
+    history.replaceState(null, "", `${base}/${index}`);
+    open(index, false);
+  };
+  const picture = trace.layout
+    ? drawGraph(trace, (state) => go(byState.get(state).at(-1)), (state) => look(byState.get(state).at(-1)))
+    : null;
+  const frame = picture && zoomable(picture, trace.layout);
+  const line = timeline(trace, base, look);
   show(
     main,
     trace.item && el("p", {}, el("a", { href: base.split("/items/")[0] }, "The evaluation")),
@@ -69,32 +79,38 @@ function drawn(main, name, trace, base, history) {
     el("p", { class: "reason" }, headline(trace)),
     answer(trace),
     totals(trace),
-    history && actions(name, trace),
+    recorded && actions(name, trace),
     trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large for this page.`),
     el(
       "div",
       { class: "split" },
-      picture
-        ? el("div", { class: "picture", role: "region", tabindex: "0", "aria-label": "Graph" }, picture)
+      frame
+        ? frame.element
         : el("p", { class: "note" }, "This page cannot draw the graph."),
       panel,
     ),
     el("h2", {}, "Timeline"),
     line.element,
-    history && eventsFold(name),
+    recorded && eventsFold(name),
     trace.input && jsonFold("Input of the execution", trace.input),
   );
-  return (index, focus = true) => {
+  frame?.fit();
+  return open;
+
+  function open(index, focus = true) {
     const visit = trace.visits[index];
     if (!visit) {
       show(panel, el("p", { class: "note" }, "No state has been entered yet."));
       return;
     }
     show(panel, visitPanel(trace, visit, byState.get(visit.state), go));
-    if (picture) markSelected(picture, visit.state);
+    if (picture) {
+      markSelected(picture, visit.state);
+      frame.center(visit.state);
+    }
     line.mark(index);
     if (focus) panel.querySelector("h2").focus({ preventScroll: window.innerWidth > 900 });
-  };
+  }
 }
 
 function answer(trace) {
@@ -110,6 +126,7 @@ function answer(trace) {
 
 function totals(trace) {
   const sums = trace.totals;
+  const talk = SAVED ? null : trace.input?.request?.conversation?.id;
   return facts([
     ["started", trace.started && moment(trace.started)],
     ["took", milliseconds(trace.milliseconds)],
@@ -122,6 +139,7 @@ function totals(trace) {
     ["estimated cost", trace.item ? null : `${dollars(sums.usd.total)} without model and Lambda`],
     ["events", trace.item ? null : sums.events.toLocaleString("en")],
     ["execution", nameOf(trace.execution)],
+    ["conversation", talk && el("a", { href: `#/chat/${encodeURIComponent(talk)}` }, talk)],
   ]);
 }
 
@@ -157,9 +175,18 @@ function actions(name, trace) {
 }
 
 /** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */
-function timeline(trace, base) {
+function timeline(trace, base, look) {
   const whole = trace.milliseconds || Math.max(1, ...trace.visits.map((visit) => visit.at + (visit.milliseconds ?? 0)));
   const list = el("ol", { class: "timeline" });
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const at = [...rows].find(([, link]) => link === event.target)?.[0];
+    const next = step && at !== undefined && rows.get(at + step);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    look(at + step);
+  });
   const rows = new Map();
   let chosen = null;
   let listed = 0;

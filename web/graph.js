@@ -5,8 +5,8 @@ import { milliseconds, outcomeWords, plural, visitOutcome } from "./words.js";
 
 const CIRCLES = { Start: "Start", End: "End" };
 
-/** The picture. `select` is called with a state's name; `selected` is the name of the one that is open now. */
-export function drawGraph(trace, select) {
+/** The picture. `select` is called with the name of a state to open, `look` with that of one that the arrow keys reach. */
+export function drawGraph(trace, select, look) {
   const { graph, layout, visits } = trace;
   const byState = grouped(visits);
   const taken = takenEdges(graph, visits);
@@ -26,7 +26,7 @@ export function drawGraph(trace, select) {
   const labels = [];
   const boxes = [];
   graph.nodes.forEach((node) => {
-    const box = drawNode(node, layout.nodes[node.id], byState.get(node.id) ?? [], order, select);
+    const box = drawNode(node, layout.nodes[node.id], byState.get(node.id) ?? [], order, select, look);
     // A Parallel or Map is drawn behind its inner states and their arrows.
     if (graph.nodes.some((other) => other.parent === node.id)) picture.append(box);
     else boxes.push(box);
@@ -74,7 +74,7 @@ function grouped(visits) {
   return groups;
 }
 
-function drawNode(node, [x, y, width, height], visits, order, select) {
+function drawNode(node, [x, y, width, height], visits, order, select, look) {
   if (CIRCLES[node.type]) {
     return svg(
       "g",
@@ -116,7 +116,8 @@ function drawNode(node, [x, y, width, height], visits, order, select) {
                 event.preventDefault();
                 const next = order[order.indexOf(node.id) + step];
                 const nodes = [...box.ownerSVGElement.querySelectorAll(".node")];
-                nodes.find((item) => item.dataset.state === next)?.focus();
+                nodes.find((item) => item.dataset.state === next)?.focus({ preventScroll: true });
+                if (next) look(next);
               }
             },
           }
@@ -124,7 +125,9 @@ function drawNode(node, [x, y, width, height], visits, order, select) {
     },
     svg("title", {}, `${spoken}${node.comment ? `\n${node.comment}` : ""}`),
     svg("rect", { x: left, y: top, width, height, rx: node.type === "Choice" ? height / 2 : 8 }),
-    svg("text", { x, y: container ? top + 16 : y - 4, class: "name" }, short(node.id, width)),
+    container
+      ? svg("text", { x: left + 12, y: top + 17, class: "name of-box" }, short(`${node.id} (${line})`, width))
+      : svg("text", { x, y: y - 4, class: "name" }, short(node.id, width)),
     !container && svg("text", { x, y: y + 13, class: "line" }, line),
   );
   if (tries > 1) {

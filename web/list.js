@@ -44,6 +44,7 @@ export function listPage(main, query, alive) {
     (error) => alive() && show(body, failure(error)),
   );
   const live = el("input", { type: "checkbox", id: "live", checked: true });
+  const focused = main.contains(document.activeElement) && document.activeElement.id;
   show(
     main,
     el("h1", {}, "Executions"),
@@ -53,6 +54,8 @@ export function listPage(main, query, alive) {
     body,
     !SAVED && el("p", {}, list.button),
   );
+  // Choosing a filter draws the form anew: the keyboard stays at the filter.
+  if (focused) document.getElementById(focused)?.focus();
   let last = "";
   const refresh = async () => {
     if (!alive()) return;
@@ -79,7 +82,8 @@ export function listPage(main, query, alive) {
 
 function filterForm(query) {
   const go = (name, value) => {
-    const held = Object.entries({ ...query, [name]: value }).filter(([, text]) => text);
+    // Words that were typed but not sent yet are part of the search, too.
+    const held = Object.entries({ ...query, text: search.value, [name]: value }).filter(([, text]) => text);
     location.hash = `#/?${new URLSearchParams(held)}`;
   };
   const selects = Object.entries(FILTERS).map(([name, values]) =>
@@ -124,7 +128,8 @@ function filterForm(query) {
     selects,
     times,
     el("label", {}, "Text ", search),
-    el("button", { type: "submit" }, "Search"),
+    el("button", { type: "submit", id: "search" }, "Search"),
+    Object.values(query).some(Boolean) && el("a", { href: "#/" }, "All"),
   );
 }
 

@@ -1,6 +1,7 @@
 // Parts that several pages use: badges, findings, JSON, differences.
 
 import { el } from "./dom.js";
+import { jsonFold } from "./viewer.js";
 import { findingWords, isListed, outcomeWords, policyWords, sureness } from "./words.js";
 
 export function badge(outcome) {
@@ -19,14 +20,14 @@ export function findingsTable(findings) {
         "td",
         {},
         el("strong", {}, finding.name),
+        sureness(finding) && ` · ${sureness(finding)}`,
         el("div", { class: "quiet" }, `${policyWords(finding.policy)}, in the ${finding.direction === "OUTPUT" ? "answer" : "question"}`),
       ),
-      el("td", {}, sureness(finding) || "–"),
     ),
   );
   return scroller(
     "Findings",
-    el("table", {}, head("action", "what", "confidence"), el("tbody", {}, rows)),
+    el("table", {}, head("action", "what and how sure"), el("tbody", {}, rows)),
   );
 }
 
@@ -42,20 +43,6 @@ export function head(...names) {
 /** A region for wide content that scrolls separately, also with the keyboard. */
 export function scroller(label, ...children) {
   return el("div", { class: "scroller", role: "region", "aria-label": label, tabindex: "0" }, children);
-}
-
-/** A JSON value, folded; opening it creates its text. */
-export function jsonFold(title, value, open = false) {
-  const body = el("div");
-  const fold = el("details", {}, el("summary", {}, title), body);
-  const fill = () => {
-    if (fold.open && !body.firstChild) {
-      body.append(scroller(title, el("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))));
-    }
-  };
-  fold.addEventListener("toggle", fill);
-  fold.open = open;
-  return fold;
 }
 
 /** The changes of a state, one line per change. */
@@ -83,7 +70,8 @@ export function changesList(changes) {
 function inline(value, name) {
   const text = JSON.stringify(value);
   if (text.length <= 160) return el(name, {}, text);
-  return jsonFold(`${text.slice(0, 60)}…`, value);
+  const members = value !== null && typeof value === "object" && !Array.isArray(value) ? Object.keys(value).join(", ") : text;
+  return jsonFold(`${members.slice(0, 40)}…`, value);
 }
 
 /** A text with its removed and added parts. */

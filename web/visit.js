@@ -1,7 +1,8 @@
 // One visit of a state: its decision, findings, masks and changes; its input and output.
 
 import { el } from "./dom.js";
-import { badge, changesList, facts, findingsTable, head, jsonFold, scroller, segmentsText } from "./parts.js";
+import { badge, changesList, facts, findingsTable, segmentsText } from "./parts.js";
+import { jsonFold, stackFold } from "./viewer.js";
 import { failureText, guardrailName, milliseconds, STAGES, visitOutcome } from "./words.js";
 
 /** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
@@ -30,12 +31,12 @@ export function visitPanel(trace, visit, others, open) {
       ["Map Run", visit.map_run],
       ["events", trace.item ? null : `${visit.events[0]} to ${visit.events[1]}`],
     ]),
-    visit.failure?.stack && jsonFold("Stack, the application’s frames last", visit.failure.stack.join("\n"), true),
+    visit.failure?.stack && stackFold(visit.failure.stack),
     visit.truncated && el("p", { class: "note" }, "The history contains only the beginning of this visit’s data."),
     guarded && [el("h3", {}, "Findings"), findingsTable(visit.findings)],
     visit.no_answer && notDelivered(visit.no_answer, trace.redacted),
     visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
-    !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsTable(visit.attempts)],
+    !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsList(visit.attempts)],
     trace.item && el("p", { class: "note" }, "An item’s execution has no history: these values are from its line of the results."),
     !trace.item && visit.output !== undefined && [el("h3", {}, "Changes"), changesList(visit.changes)],
     !trace.item && visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
@@ -64,20 +65,22 @@ function step(words, index, open) {
   return el("button", { type: "button", disabled: index === undefined, on: { click: () => open(index) } }, words);
 }
 
-function attemptsTable(attempts) {
-  const rows = attempts.map((attempt, number) =>
-    el(
-      "tr",
-      {},
-      el("td", {}, number + 1),
-      el("td", {}, badge(attempt.outcome)),
-      el("td", {}, attempt.waited === undefined ? "–" : milliseconds(attempt.waited)),
-      el("td", {}, attempt.milliseconds === undefined ? "…" : milliseconds(attempt.milliseconds)),
-      el("td", {}, attempt.failure ? failureText(attempt.failure) : "–"),
-      el("td", {}, attempt.resource ?? "–"),
-      el("td", { class: "small" }, attempt.request_id ?? "–"),
+/** One line an attempt: what came of it, and how long the retry before it waited. */
+function attemptsList(attempts) {
+  return el(
+    "ol",
+    { class: "attempts" },
+    attempts.map((attempt) =>
+      el(
+        "li",
+        {},
+        attempt.waited !== undefined && el("div", { class: "waited" }, `waited ${milliseconds(attempt.waited)}`),
+        badge(attempt.outcome),
+        attempt.milliseconds === undefined ? " runs" : ` after ${milliseconds(attempt.milliseconds)}`,
+        attempt.failure && el("div", { class: "cause" }, failureText(attempt.failure)),
+        (attempt.resource || attempt.request_id) &&
+          el("div", { class: "quiet detail" }, [attempt.resource, attempt.request_id && `request ${attempt.request_id}`].filter(Boolean).join(", ")),
+      ),
     ),
   );
-  const names = ["#", "outcome", "waited before", "took", "error", "integration", "request id"];
-  return scroller("Attempts", el("table", {}, head(...names), el("tbody", {}, rows)));
 }

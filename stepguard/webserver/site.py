@@ -39,6 +39,8 @@ MODULES = (
     "words",
     "api",
     "graph",
+    "zoom",
+    "viewer",
     "parts",
     "paging",
     "visit",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser.test_page import XSS, show, violations
-from tests.e2e.product import Server, serve
+from tests.e2e.product import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,13 +25,6 @@ CITATION = {
     "excerpt": f"Two lemons. {XSS[0]}",
     "score": 0.9,
 }
-
-
-@pytest.fixture(name="talking", scope="module")
-def _talking(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with conversations."""
-    with serve(tmp_path_factory.mktemp("chat"), ASSISTANT="yes") as server:
-        yield server
 
 
 def ask(page: Page, question: str) -> None:
@@ -54,9 +46,9 @@ def verdict(outcome: str, **finding: str) -> dict[str, Any]:
     return {"state": "GuardInput", "outcome": outcome, "findings": [full]}
 
 
-def test_a_conversation_outlives_a_reload_and_is_deleted(page: Page, talking: Server) -> None:
+def test_a_conversation_outlives_a_reload_and_is_deleted(page: Page, server: Server) -> None:
     """Its id alone is in the address and in the browser; a blocked turn is there without its text, with its reason."""
-    show(page, talking, "chat")
+    show(page, server, "chat")
     ask(page, PRIVATE)
     ask(page, ATTACK)
     address = page.url
@@ -71,10 +63,10 @@ def test_a_conversation_outlives_a_reload_and_is_deleted(page: Page, talking: Se
     assert "My email is {EMAIL}. What is insulin?" in text
     assert "This question was not kept." in text
     assert "ann.lee" not in page.evaluate("JSON.stringify(localStorage)") + text
-    show(page, talking)
+    show(page, server)
     page.get_by_text("Your question was stopped: it contains").wait_for()  # beside the executions, too
 
-    show(page, talking, "chat")
+    show(page, server, "chat")
     entry = page.locator(".talks li", has_text="My email is {EMAIL}")
     entry.get_by_role("button", name="Delete").click()
     entry.get_by_role("button", name="Really delete?").click()
@@ -84,9 +76,9 @@ def test_a_conversation_outlives_a_reload_and_is_deleted(page: Page, talking: Se
     page.get_by_text("No conversation of this id belongs to you.").wait_for()
 
 
-def test_a_question_is_stopped_edited_and_asked_again(page: Page, talking: Server) -> None:
+def test_a_question_is_stopped_edited_and_asked_again(page: Page, server: Server) -> None:
     """Stopping ends the waiting; the answer can be looked for; the question comes back into the box."""
-    show(page, talking, "chat")
+    show(page, server, "chat")
     page.route("**/chat/chat-*", lambda route: route.fulfill(json={"execution": ARN, "status": "RUNNING"}))
     page.get_by_label("Ask a question").fill("What is a lemon?")
     page.get_by_role("button", name="Ask", exact=True).click()
@@ -103,7 +95,7 @@ def test_a_question_is_stopped_edited_and_asked_again(page: Page, talking: Serve
     assert page.get_by_label("Ask a question").evaluate("(field) => field === document.activeElement")
 
 
-def test_markdown_and_sources_are_elements_and_attacks_stay_text(page: Page, talking: Server) -> None:
+def test_markdown_and_sources_are_elements_and_attacks_stay_text(page: Page, server: Server) -> None:
     """Lists, code and tables; a number of a source shows its passage; no image, script or strange link exists."""
     hostile = "\n\n".join([*XSS, "[x](javascript:alert(1)) ![p](https://evil.example/p.png) [y](https://example.org/)"])
     answered(
@@ -113,7 +105,7 @@ def test_markdown_and_sources_are_elements_and_attacks_stay_text(page: Page, tal
     )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    show(page, talking, "chat")
+    show(page, server, "chat")
     ask(page, "Which fruits?")
     reply = page.locator(".reply")
     reply.locator("li strong", has_text="two").wait_for()
@@ -132,7 +124,7 @@ def test_markdown_and_sources_are_elements_and_attacks_stay_text(page: Page, tal
     assert passage.is_visible()
     assert XSS[0] in passage.inner_text()
     assert "page 3" in passage.inner_text()
-    assert [url for url in asked if not url.startswith(talking.url)] == []
+    assert [url for url in asked if not url.startswith(server.url)] == []
 
 
 POLICIES = {
@@ -147,9 +139,9 @@ POLICIES = {
 }
 
 
-def test_each_policy_is_said_in_plain_words(page: Page, talking: Server) -> None:
+def test_each_policy_is_said_in_plain_words(page: Page, server: Server) -> None:
     """Also one that the page does not know."""
-    show(page, talking, "chat")
+    show(page, server, "chat")
     for number, (words, finding) in enumerate(POLICIES.items()):
         answered(page, text="No.", outcome="blocked", verdicts=[verdict("blocked", action="BLOCKED", **finding)])
         ask(page, f"Why {number}?")
@@ -157,16 +149,14 @@ def test_each_policy_is_said_in_plain_words(page: Page, talking: Server) -> None
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1920, "light"), (375, "dark")])
-def test_the_box_stays_in_view_and_axe_finds_nothing(
-    browser: Browser, talking: Server, scheme: Any, width: int
-) -> None:
+def test_the_box_stays_in_view_and_axe_finds_nothing(browser: Browser, server: Server, scheme: Any, width: int) -> None:
     """Of many turns only the turns scroll, on a phone too, where the chat is the whole screen."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 700}, bypass_csp=True)
     page = context.new_page()
     text = "\n\n".join(["Long **text** [1]", "| a |\n|-|\n| 1 |", "> " + "x" * 300] * 4)
     masked = verdict("masked", policy="sensitive_information", name="NAME", action="ANONYMIZED")
     answered(page, text=text, outcome="masked", citations=[CITATION], verdicts=[masked])
-    show(page, talking, "chat")
+    show(page, server, "chat")
     for number in range(3):
         ask(page, f"Question {number}?")
     page.locator(".reply td").first.wait_for()
@@ -177,7 +167,7 @@ def test_the_box_stays_in_view_and_axe_finds_nothing(
     assert sizes == [width, 700]
     assert page.locator("main:visible").count() == 0
     found = violations(page)
-    show(page, talking)
+    show(page, server)
     page.wait_for_selector("table.list, main p")
     assert page.locator("#question").is_visible() is (width > 900)
     context.close()

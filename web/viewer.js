@@ -1,0 +1,84 @@
+// A JSON value that folds and copies; the stack of an error.
+
+import { announce, el } from "./dom.js";
+
+const OPEN_CHARACTERS = 600;
+const SHORT_CHARACTERS = 80;
+const MEMBERS = 200;
+const OWN_FRAME = /^(functions|stepguard|chalicelib|app\.py)\b/;
+
+/** A value, folded; opening it creates its tree. */
+export function jsonFold(title, value, open = false) {
+  const body = el("div", { class: "viewer" });
+  const fold = el("details", {}, el("summary", {}, title), body);
+  const fill = () => {
+    if (!fold.open || body.firstChild) return;
+    const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+    const inner = value !== null && typeof value === "object" ? tree(value) : el("pre", {}, text);
+    body.append(copyButton(text), el("div", { class: "scroller json", role: "group", "aria-label": title, tabindex: "0" }, inner));
+  };
+  fold.addEventListener("toggle", fill);
+  fold.open = open;
+  return fold;
+}
+
+function copyButton(text) {
+  // Browsers give pages that were opened as files no clipboard.
+  if (!navigator.clipboard) return "";
+  const button = el("button", { type: "button", class: "plain-button copy" }, "Copy");
+  button.addEventListener("click", async () => {
+    const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    button.textContent = done ? "Copied" : "The browser does not permit it";
+    announce(button.textContent);
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+  return button;
+}
+
+/** The members of an object or list, each foldable; small ones are open, and many come in parts. */
+function tree(value) {
+  const members = Array.isArray(value) ? value.map((item, place) => [place, item]) : Object.entries(value);
+  const list = el("ul", { class: "tree" });
+  const fill = () => {
+    const from = list.children.length;
+    list.append(...members.slice(from, from + MEMBERS).map(([name, item]) => el("li", {}, member(String(name), item))));
+    const left = members.length - list.children.length;
+    if (left > 0) {
+      const more = el("button", { type: "button", on: { click: () => { more.parentElement.remove(); fill(); } } }, `Show more of ${left}`);
+      list.append(el("li", {}, more));
+    }
+  };
+  fill();
+  return list;
+}
+
+function member(name, value) {
+  const key = el("span", { class: "key" }, name);
+  if (value === null || typeof value !== "object") return [key, ": ", scalar(value)];
+  const text = JSON.stringify(value);
+  if (text.length <= SHORT_CHARACTERS) return [key, ": ", el("code", {}, text)];
+  const size = Array.isArray(value) ? `[${value.length}]` : `{${Object.keys(value).length}}`;
+  const fold = el("details", {}, el("summary", {}, key, " ", el("span", { class: "quiet" }, size)));
+  const fill = () => fold.open && fold.children.length === 1 && fold.append(tree(value));
+  fold.addEventListener("toggle", fill);
+  fold.open = text.length <= OPEN_CHARACTERS;
+  return fold;
+}
+
+function scalar(value) {
+  return el("span", { class: `value ${typeof value}` }, typeof value === "string" ? JSON.stringify(value) : String(value));
+}
+
+/** The frames of a stack, as `file:line in function: code`; the application's stand out. */
+export function stackFold(lines) {
+  const frames = lines.map((line) => {
+    const [, where, code] = line.match(/^(\S+:\d+ in [^:]+): (.*)$/s) ?? [null, line, ""];
+    return el("li", { class: OWN_FRAME.test(line) ? "own" : "quiet" }, where, code && el("code", {}, code));
+  });
+  return el(
+    "details",
+    { open: true },
+    el("summary", {}, "Stack, the application’s frames last"),
+    el("div", { class: "viewer" }, copyButton(lines.join("\n")), el("ol", { class: "stack" }, frames)),
+  );
+}
