@@ -230,6 +230,12 @@ def get_source(caller: Caller, execution: str, number: str) -> Reply:
     return chat.get_source(execution, number, caller)
 
 
+@_starts("/chat/{execution}/feedback", everyone=True)
+def post_feedback(caller: Caller, execution: str) -> Work:
+    """Say whether an answer helped."""
+    return chat.feedback.post(execution, _request().raw_body, caller)
+
+
 @_reads("/conversations", everyone=True)
 def get_conversations(caller: Caller) -> Reply:
     """The caller's conversations."""

@@ -37,6 +37,7 @@ from stepguard.guard.verdict import Layer
 
 if TYPE_CHECKING:
     from functions.conversations_api import ConversationsApi
+    from functions.feedback_api import FeedbackApi
 
 SOURCE_SECONDS = 300
 """How long a link to a cited document works."""
@@ -77,6 +78,13 @@ class ChatApi:
 
         table = self._answers.table
         return ConversationsApi(table, self._settings, table.now)
+
+    @cached_property
+    def feedback(self) -> FeedbackApi:
+        """The route of feedback, imported like those of conversations."""
+        from functions.feedback_api import FeedbackApi
+
+        return FeedbackApi(self._answers.table, self._settings, self._own)
 
     def post_chat(self, body: bytes, caller: Caller) -> Work:
         """A question: 200 with the answer, 202 with the execution if it has not ended in time.
@@ -134,7 +142,12 @@ class ChatApi:
 
         return guarded(link)
 
-    def _found(self, execution: str, caller: Caller) -> tuple[Found, str]:
+    def _own(self, execution: str, caller: Caller) -> tuple[Found, Answer | None]:
+        """An execution that the caller started, and its answer. Raises StepguardError."""
+        found, arn = self._found(execution, caller, frozenset())
+        return found, self._answer(found, arn)
+
+    def _found(self, execution: str, caller: Caller, operators: frozenset[str] | None = None) -> tuple[Found, str]:
         """An execution that the caller may read, and its ARN or what was asked for. Raises StepguardError."""
         wanted = unquote(execution)
         name, arn = self._express.name_of(wanted), None
@@ -143,7 +156,7 @@ class ChatApi:
             name = arn.rpartition(":")[2]
         found = self._answers.find(name, arn)
         document = found.input if isinstance(found, Execution) else {"request": {"caller": found.caller}}
-        if not caller.may_read(document, self._operators()):
+        if not caller.may_read(document, self._operators() if operators is None else operators):
             # The same message as for an unknown name, so that the caller cannot learn whether it exists.
             raise UnknownExecution("No execution of this name belongs to the chat state machine.")
         if isinstance(found, Row) and not found.ended and not found.express and arn is not None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from functions.routes import Query, Reply, guarded, read_number
 from stepguard.aws.answer_table import AnswerTable
-from stepguard.aws.conversations import Conversations
+from stepguard.aws.talk.conversations import Conversations
 from stepguard.guard.callers import Caller
 from stepguard.guard.conversation import NEW, new_id, place_of
 from stepguard.guard.errors import InvalidRequest, Throttled

@@ -38,15 +38,14 @@ def guard_input(
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(
         ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
     )
-    has_turns = request.conversation is not None and not request.conversation.first
     refusal = refused(refusal_of(settings, verdict), Source.PREPROCESS)
     return {
         **verdict.to_dict(),
         "guardrail": None if ref is None else ref.to_dict(),
         "blocked": verdict.blocked,
         "needs_model": request.kind is not Kind.DOCUMENT,
-        "needs_context": request.kind is Kind.PROMPT and (has_turns or not settings.conversation.only_follow_ups),
-        "has_turns": has_turns,
+        "needs_context": request.kind is Kind.PROMPT,
+        "has_turns": request.conversation is not None and not request.conversation.first,
         "text": verdict.text,
         "answer": refusal.to_document() if verdict.blocked else None,
         "settings": runtime,

@@ -10,6 +10,7 @@ from functions.routes import TOKEN_CHARACTERS
 from stepguard.evaluation.runs import MAX_CONCURRENCY
 from stepguard.guard.answer import AnswerOutcome, Source
 from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGE_ID_CHARACTERS, PASSAGES, QUESTION_CHARACTERS, Kind
+from stepguard.guard.talk.feedback import REASON_CHARACTERS, Thumb
 from stepguard.guard.verdict import LAYERS
 
 Schema = dict[str, Any]
@@ -103,6 +104,17 @@ SCHEMAS: dict[str, Schema] = {
             {"$ref": "#/components/schemas/Error"},
         ],
     },
+    "Thumb": _object(
+        {
+            "thumb": {"type": "string", "enum": [str(thumb) for thumb in Thumb]},
+            "reason": {"type": "string", "maxLength": REASON_CHARACTERS},
+        },
+        ("thumb",),
+        closed=True,
+    ),
+    "Feedback": _object(
+        {"execution": TEXT, "thumb": TEXT, "reason_kept": {"type": "boolean"}}, ("execution", "thumb", "reason_kept")
+    ),
     "Running": _object({"execution": TEXT, "conversation": TEXT, "status": TEXT}, ("execution", "status")),
     "Conversations": _object(
         {

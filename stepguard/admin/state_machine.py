@@ -37,6 +37,36 @@ def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = No
     return "updated"
 
 
+def put_version(alias: str, definition: str, role_arn: str, states: Any = None) -> str:
+    """Publish a version of this definition and let the alias of this ARN name it: "updated" or "unchanged".
+
+    Afterwards the state machine itself has the same definition if it was not "unchanged". Raises StepguardError.
+    """
+    states = states or client("stepfunctions")
+    machine, _, name = alias.rpartition(":")
+    before: str | None = None
+    with aws_errors("DescribeStateMachineAlias"):
+        try:
+            (route,) = states.describe_state_machine_alias(stateMachineAliasArn=alias)["routingConfiguration"]
+            before = str(route["stateMachineVersionArn"])
+            if states.describe_state_machine(stateMachineArn=before)["definition"] == definition:
+                return "unchanged"
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("ResourceNotFound", "StateMachineDoesNotExist"):
+                raise
+    put_state_machine(machine, definition, role_arn, states)
+    with aws_errors("PublishStateMachineVersion"):
+        version = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    routing = [{"stateMachineVersionArn": version, "weight": 100}]
+    with aws_errors("CreateStateMachineAlias"):
+        if before is None:
+            states.create_state_machine_alias(name=name, routingConfiguration=routing)
+        else:
+            states.update_state_machine_alias(stateMachineAliasArn=alias, routingConfiguration=routing)
+            states.delete_state_machine_version(stateMachineVersionArn=before)  # what runs it goes on
+    return "updated"
+
+
 def differing_states(deployed: Mapping[str, Any], project: Mapping[str, Any]) -> list[str]:
     """The names of the states that differ between two definitions, whatever the ARNs of their Lambdas are.
 

@@ -26,7 +26,7 @@ RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `answer` is there when the execution has succeeded; `age` is in seconds.
+    """One row. `answer` is there when the execution has succeeded; `age` is in seconds, `started` since 1970.
 
     `looks` is how often the API has asked DescribeExecution. `place` is that of a conversation's turn; of a `deleted`
     one only the execution knows the answer.
@@ -42,6 +42,7 @@ class Row:
     looks: int = 0
     place: Place | None = None
     deleted: bool = False
+    started: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -97,7 +98,7 @@ class AnswerTable:
         turn = self._read(name, row.place.id, row.place.turn)
         if turn is None or turn.deleted:
             return replace(row, deleted=True)
-        return replace(turn, place=row.place, age=row.age, looks=row.looks)
+        return replace(turn, place=row.place, age=row.age, looks=row.looks, started=row.started)
 
     def _read(self, name: str, key: str, turn: str) -> Row | None:
         item = self._rows.get(key, turn)
@@ -149,6 +150,7 @@ def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
         looks=int(values.get("looks", 0)),
         place=_place(values),
         deleted=bool(values.get("deleted", False)),
+        started=float(values.get("started", now)),
     )
     if row.status != SUCCEEDED:
         return row

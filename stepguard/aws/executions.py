@@ -26,6 +26,10 @@ PAGE = 100
 """Executions in one page of ListExecutions."""
 
 
+CONVERSATION_MACHINE = "CONVERSATION_STATE_MACHINE_ARN"
+"""A version or an alias of the same state machine that runs the questions of conversations."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """The response of DescribeExecution. `input` and `output` are the parsed documents; `error` an ASL error name."""
@@ -62,9 +66,12 @@ class Listed:
 class Executions:
     """The executions of one STANDARD state machine."""
 
-    def __init__(self, state_machine_arn: str | None = None, states: Any = None) -> None:
+    def __init__(
+        self, state_machine_arn: str | None = None, states: Any = None, conversations: str | None = None
+    ) -> None:
         self._arn = state_machine_arn
         self._client = states
+        self._conversations = conversations
 
     @property
     def state_machine_arn(self) -> str:
@@ -121,10 +128,13 @@ class Executions:
 
         Raises Conflict if the name was used for another document, and StepguardError.
         """
+        machine = self.state_machine_arn
+        if (document.get("request") or {}).get("conversation") is not None:
+            machine = self._conversations or os.environ.get(CONVERSATION_MACHINE) or machine
         with aws_errors("StartExecution", self._about):
             try:
                 response = self._states.start_execution(
-                    stateMachineArn=self.state_machine_arn, name=name, input=json.dumps(document, ensure_ascii=False)
+                    stateMachineArn=machine, name=name, input=json.dumps(document, ensure_ascii=False)
                 )
                 return str(response["executionArn"])
             except ClientError as error:

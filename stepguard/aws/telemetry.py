@@ -10,9 +10,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stepguard.guard.telemetry import route_line, stage_lines
+from stepguard.guard.telemetry import feedback_lines, route_line, stage_lines
+
+if TYPE_CHECKING:
+    from stepguard.guard.talk.feedback import Feedback
 
 Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
 Reply = tuple[int, dict[str, Any], dict[str, str]]
@@ -37,6 +40,11 @@ def observed_route(route: str, caller: str, answer: Callable[[], Reply]) -> Repl
     reply = answer()
     _write([route_line(route, caller, reply, _since(started), _stack(), _now())])
     return reply
+
+
+def count_feedback(feedback: Feedback) -> None:
+    """Count feedback that is new."""
+    _write(feedback_lines(feedback, _stack(), _now()))
 
 
 def _write(lines: Iterable[Mapping[str, Any]]) -> None:

@@ -27,7 +27,7 @@ COMMANDS = {
     "record": ("record", "turn an execution into a regression test"),
     "demo": ("demo.command", "run the demo's questions and show each path and verdict"),
     "evaluate": ("evaluate.command", "run a corpus through the workflow and score it"),
-    "report": ("report", "report on recorded chats: questions that got no answer"),
+    "report": ("report", "report on recorded chats: questions that got no answer, feedback on answers"),
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),
     "answers": ("answers.command", "publish, list, compare and test curated answers, which need no model"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),

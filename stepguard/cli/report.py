@@ -1,19 +1,30 @@
-"""`stepguard report unanswered`: the questions that got no answer, grouped by likeness, personal data replaced."""
+"""`stepguard report unanswered`: the questions that got no answer, grouped by likeness, personal data replaced.
+
+`stepguard report feedback`: what callers said about answers, counted, with the reasons as they were kept.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from stepguard.aws.rows import Rows
+from stepguard.aws.talk.feedback import FeedbackTable
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, whole_number
 from stepguard.cli.evaluate.traffic import LIMIT, MOST_SEARCHED, RECORDED, recorded_chats
 from stepguard.guard.bedrock_names import BLOCKED
+from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.talk.feedback import Feedback, Thumb
+from stepguard.project.folder import ANSWERS
 from stepguard.report.likeness import groups
 from stepguard.session.model import Session
+from stepguard.trace.listing import read_filters
 
 UNANSWERED = ("blocked", "dont_know")
 SHOWN = 20
@@ -35,6 +46,53 @@ def add_parser(commands: Commands) -> None:
         "--limit", type=whole_number(MOST_SEARCHED), metavar="N", help=f"the newest chats to read; default {LIMIT:,}"
     )
     unanswered.add_argument("--unmasked", action="store_true", help="keep personal data in the questions")
+    feedback = add_action(
+        actions, "feedback", "count the feedback on answers, and list the reasons", in_session(_feedback)
+    )
+    feedback.add_argument(
+        "--since", metavar="TIME", default="7d", help="asked 30m, 12h, 7d ago or later, or a time; default 7d"
+    )
+    feedback.add_argument("--until", metavar="TIME", help="the same: asked at or before")
+
+
+def _feedback(arguments: argparse.Namespace, session: Session) -> int:
+    now = datetime.now(UTC)
+    chosen = read_filters({"since": arguments.since, "until": arguments.until}, now, "--{}")
+    first, last = chosen.since or now, chosen.until or now
+    table = ANSWERS if not (arguments.aws or arguments.endpoint_url) else os.environ.get("ANSWER_TABLE", "")
+    if not table:
+        raise ConfigurationError("Set ANSWER_TABLE: `stepguard outputs` prints a stack's AnswerTableName.")
+    found = [
+        item
+        for item in FeedbackTable(Rows(table=table)).between(first.date(), last.date())
+        if first <= datetime.fromisoformat(item.at) <= last
+    ]
+    found.sort(key=lambda item: item.at, reverse=True)
+    counted = _counted(found)
+    if arguments.json:
+        shown = [item.to_dict() for item in found]
+        print(render.as_json({"since": arguments.since, "counts": counted, "feedback": shown}))
+        return 0
+    print(f"{len(found):,} answers with feedback")
+    for name, counts in counted.items():
+        print(f"{counts[Thumb.UP]:>5} up {counts[Thumb.DOWN]:>5} down  {name}")
+    reasons = [item for item in found if item.reason]
+    for item in reasons[:SHOWN]:
+        print(f"{item.at}  {item.thumb}  {render.plain(item.reason or '')}")
+        print(f"       {item.outcome}, {item.source}; stepguard history {render.plain(item.execution)}")
+    if len(reasons) > SHOWN:
+        print(f"{len(reasons) - SHOWN:,} more reasons are in --json")
+    return 0
+
+
+def _counted(found: list[Feedback]) -> dict[str, dict[str, int]]:
+    """Thumbs up and down of each outcome, source and policy."""
+    counted: dict[str, dict[str, int]] = {}
+    for item in found:
+        names = [f"outcome {item.outcome}", f"source {item.source}", *(f"policy {name}" for name in item.policies)]
+        for name in names:
+            counted.setdefault(name, dict.fromkeys(Thumb, 0))[item.thumb] += 1
+    return dict(sorted(counted.items()))
 
 
 def _unanswered(arguments: argparse.Namespace, session: Session) -> int:

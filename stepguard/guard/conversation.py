@@ -27,9 +27,6 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CONVERSATIONS = "CONVERSATIONS"
 """`yes` where the deployed definition loads the turns of a conversation."""
 
-CONTEXT = "GATHER_CONTEXT"
-"""`always`, or `follow_ups` where nothing but earlier turns can be gathered: other questions do not pass the box."""
-
 DAYS = 30
 MOST_DAYS = 365
 
@@ -37,15 +34,13 @@ MOST_DAYS = 365
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
     """Whether there are conversations, the days that they are kept after their last turn, the turns that a question can
-    refer to, whether a follow-up is rewritten, by which model (empty is the one that answers), and whether only
-    follow-ups pass the box that gathers the context."""
+    refer to, and whether a follow-up is rewritten, by which model; empty is the one that answers."""
 
     on: bool = False
     days: int = DAYS
     turns: int = MOST_TURNS
     rewriting: bool = False
     rewriter: str = ""
-    only_follow_ups: bool = False
 
 
 NO_CONVERSATION = ConversationSettings()
@@ -89,8 +84,12 @@ def check_id(value: object) -> str | None:
 
 def place_of(caller: str, conversation: str, started: float, execution: str, *, first: bool = False) -> Place:
     """The place of a turn that begins now. `started` is in seconds since 1970."""
-    at = datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Place(conversation, turns_key(caller, conversation), f"{at}#{execution}", first)
+    return Place(conversation, turns_key(caller, conversation), f"{iso_time(started)}#{execution}", first)
+
+
+def iso_time(seconds: float) -> str:
+    """A time in seconds since 1970 in ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def turns_key(caller: str, conversation: str) -> str:

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from stepguard.guard.bedrock_names import REASONING_FINDINGS
 from stepguard.guard.conversation import (
-    CONTEXT,
     CONVERSATIONS,
     DAYS,
     MOST_DAYS,
@@ -229,15 +228,7 @@ def _conversation(environment: Mapping[str, str]) -> ConversationSettings:
         turns=_number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
         rewriting=_yes(environment, "LLM_GENERATE_QUERY_ENABLE", "no", _QNABOT_WORDS),
         rewriter=_text(environment, "LLM_GENERATE_QUERY_MODEL_ID", ""),
-        only_follow_ups=_follow_ups(environment),
     )
-
-
-def _follow_ups(environment: Mapping[str, str]) -> bool:
-    value = _text(environment, CONTEXT, "always").lower()
-    if value not in ("always", "follow_ups"):
-        raise ConfigurationError(f"{CONTEXT} is '{value}'; it must be always or follow_ups.")
-    return value == "follow_ups"
 
 
 def _knowledge(environment: Mapping[str, str]) -> KnowledgeSettings:

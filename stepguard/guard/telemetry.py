@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepguard.guard.errors import StepguardError
+
+if TYPE_CHECKING:
+    from stepguard.guard.talk.feedback import Feedback
 
 NAMESPACE = "stepguard"
 
@@ -85,6 +88,20 @@ def route_line(
         "outcome": str(answer["outcome"]) if isinstance(answer, Mapping) else "",
         **_emf(dimensions, [["Stack", "Route"], ["Stack", "Route", "Status"]], metrics, timestamp),
     }
+
+
+def feedback_lines(feedback: Feedback, stack: str, timestamp: int) -> list[dict[str, Any]]:
+    """The lines of one feedback: by outcome and by source, then one for each policy that acted; never the reason."""
+    by = {"Stack": stack, "Thumb": str(feedback.thumb)}
+    count = {"Feedback": (1.0, "Count")}
+    first = {"Outcome": feedback.outcome, "Source": feedback.source}
+    sets = [["Stack", "Thumb"], ["Stack", "Thumb", "Outcome"], ["Stack", "Thumb", "Source"]]
+    known = {"level": "INFO", "message": "feedback", "execution": feedback.execution}
+    lines = [{**known, **_emf(by | first, sets, count, timestamp)}]
+    for policy in feedback.policies:
+        emf = _emf(by | {"Policy": policy}, [["Stack", "Thumb", "Policy"]], count, timestamp)
+        lines.append({**known, **emf})
+    return lines
 
 
 def failure(error: BaseException) -> dict[str, str]:

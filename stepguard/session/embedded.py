@@ -17,14 +17,14 @@ from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import apply_files
 from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID
-from stepguard.admin.state_machine import put_state_machine
+from stepguard.admin.state_machine import put_state_machine, put_version
 from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
-from stepguard.aws.executions import Executions
+from stepguard.aws.executions import CONVERSATION_MACHINE, Executions
 from stepguard.evaluation.limits import UNLIMITED
 from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
-from stepguard.guard.conversation import CONTEXT, CONVERSATIONS
+from stepguard.guard.conversation import CONVERSATIONS
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import (
     PASSAGE_VARIABLES,
@@ -73,11 +73,10 @@ SETTINGS = (
 
 ASSISTANT = "ASSISTANT"
 """`yes` gathers what an answer rests on for every question; `no` for none, and then there are no conversations. By
-default it is done for follow-ups, and for every question as soon as there is knowledge or a curated answer."""
+default it is done in conversations, and for every question as soon as there is knowledge or a curated answer."""
 
-OF_INPUT = ("guard_input",)
 OF_KNOWLEDGE = ("retrieve_passages", "guard_passages")
-"""The Lambdas that have a twin: one for when only follow-ups need a context, and those without a knowledge base."""
+"""The Lambdas that use the knowledge base, of which each has a twin without one."""
 
 ALONE = "_alone"
 """The end of the twins' names."""
@@ -128,7 +127,7 @@ def embedded(
             sys.stderr.write(_UNGUARDED if cloud else _UNGUARDED_ELSEWHERE.format(url=url))
         deployed = deploy(cloud) if cloud else None
 
-        executions = Executions(_machine_arn())
+        executions = Executions(_machine_arn(), conversations=CONVERSATION_ARN)
 
         def find_layers() -> Mapping[Layer, GuardrailRef]:
             return deployed if deployed is not None else deployed_layers(executions) | read_guardrails(os.environ)
@@ -201,7 +200,6 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     environment[CONVERSATIONS] = "yes" if _assistant() is not False and project.records_answers else "no"
     settings = project.lambdas()
     without = {name: value for name, value in environment.items() if name != KNOWLEDGE_BASE_ID}
-    twins = dict.fromkeys(OF_KNOWLEDGE, without) | dict.fromkeys(OF_INPUT, environment | {CONTEXT: "follow_ups"})
     cloud.register(
         FunctionConfig(
             name=f"{PREFIX}-{entry.name}{ending}",
@@ -212,8 +210,8 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
             memory=entry.memory,
         )
         for entry in settings
-        for ending, variables in (("", environment), (ALONE, twins.get(entry.name)))
-        if variables is not None
+        for ending, variables in (("", environment), (ALONE, without))
+        if not ending or entry.name in OF_KNOWLEDGE
     )
     choose_definitions(cloud)
     return layers
@@ -222,10 +220,10 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
 def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
     """Put the state machines where they run.
 
-    Chats run with the box, which loads the turns of conversations; as long as there is no document and no curated
-    answer, other questions do not pass it. ASSISTANT=yes or no decides otherwise. Evaluations have it as soon as there
-    is something to gather. Without documents the parts of knowledge are skipped, as without a knowledge base, so that
-    a question without a curated answer goes to the model. Raises StepguardError.
+    The questions of conversations run a version with the box, which loads their turns. Other questions and evaluations
+    have the box as soon as there is a document or a curated answer. ASSISTANT=yes or no decides otherwise. Without
+    documents the parts of knowledge are skipped, as without a knowledge base, so that a question without a curated
+    answer goes to the model. Raises StepguardError.
     """
     project, account = find_project(), "us-east-1:000000000000"
     names = [entry.name for entry in project.lambdas()]
@@ -233,10 +231,11 @@ def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
     role = "arn:aws:iam::000000000000:role/local"
     given, documents = _assistant(), has_documents(cloud)
     gathers = given if given is not None else documents or has_answers(cloud)
-    alone = (() if documents else OF_KNOWLEDGE) + (() if gathers else OF_INPUT)
-    arns |= {name: f"{arns[name]}{ALONE}" for name in alone if name in arns}
-    chats = project.chat_definition(arns, assistant=given is not False)
-    put_state_machine(_machine_arn(), chats, role)
+    if not documents:
+        arns |= {name: f"{arns[name]}{ALONE}" for name in OF_KNOWLEDGE if name in arns}
+    if given is not False:
+        put_version(CONVERSATION_ARN, project.chat_definition(arns, assistant=True), role)
+    put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=gathers), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=gathers), role)
 
 
@@ -275,6 +274,7 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
     places = {
         "AWS_ENDPOINT_URL": url,
         "STATE_MACHINE_ARN": _machine_arn(),
+        CONVERSATION_MACHINE: CONVERSATION_ARN,
         "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),
         "EVALUATION_BUCKET": EVALUATION_BUCKET,
         ANSWER_BANK: ANSWER_ADDRESS,
@@ -302,3 +302,7 @@ def _point_at(url: str) -> None:
 
 def _machine_arn(name: str = "chat") -> str:
     return f"arn:aws:states:us-east-1:000000000000:stateMachine:{PREFIX}-{name}"
+
+
+CONVERSATION_ARN = f"{_machine_arn()}:conversations"
+"""The alias of the version that questions of conversations run."""

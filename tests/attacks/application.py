@@ -13,6 +13,7 @@ import app
 from functions.chat_api import ChatApi
 from functions.evaluations_api import EvaluationsApi
 from functions.executions_api import ExecutionsApi
+from functions.feedback_api import FeedbackApi
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
@@ -23,6 +24,7 @@ from stepguard.guard.settings import read_settings
 from tests.fakes.aws import FakeClient, Request
 from tests.fakes.s3 import S3
 from tests.fakes.states import BEGIN, MACHINE
+from tests.fakes.tables import FakeTable
 
 ANN = "arn:aws:iam::123456789012:user/ann"
 RUN_OF_ANN = {"id": "r", "caller": ANN, "corpus": {"bucket": "bucket", "key": "c"}, "work": {"bucket": "b", "key": "w"}}
@@ -57,6 +59,9 @@ class Application:
         evaluations = Evaluations(MACHINE, "bucket", states, Objects(S3()))
         settings = read_settings({})
         chat = ChatApi(executions, lambda: settings, operators=lambda: self.operators)
+        table = FakeTable()
+        table.before = lambda: self.done.append("Feedback")
+        vars(chat)["feedback"] = FeedbackApi(table.table, lambda: settings, chat._own)
         parts = {
             "chat": chat,
             "executions": lambda: ExecutionsApi(executions, lambda: self.operators),
@@ -125,6 +130,7 @@ def _describe(request: Request) -> Mapping[str, Any]:
 
 BODIES: dict[str, object] = {
     "POST /chat": {"question": "Why?"},
+    "POST /chat/{execution}/feedback": {"thumb": "up"},
     "POST /executions/{execution}/replay": None,
     "POST /evaluations": {"corpus": f"s3://bucket/corpora/{Caller(ANN).owner}/c.jsonl"},
 }

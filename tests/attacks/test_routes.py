@@ -14,6 +14,7 @@ FOR_EVERYONE = {
     ("POST", "/chat"),
     ("GET", "/chat/{execution}"),
     ("GET", "/chat/{execution}/citations/{number}/link"),
+    ("POST", "/chat/{execution}/feedback"),
     ("GET", "/conversations"),
     ("GET", "/conversations/{conversation}"),
     ("DELETE", "/conversations/{conversation}"),
@@ -29,7 +30,7 @@ def test_work_is_counted_before_it_starts(monkeypatch: pytest.MonkeyPatch, metho
     application = Application(monkeypatch)
     application.call(method, path, BODIES[f"{method} {path}"])
 
-    assert application.done == ["count", "StartExecution"]
+    assert application.done == ["count", *(["Feedback"] if path.endswith("/feedback") else ["StartExecution"])]
 
 
 @pytest.mark.parametrize(("method", "path"), STARTING)

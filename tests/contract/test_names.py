@@ -80,6 +80,7 @@ def test_every_stages_module_is_a_lambda() -> None:
         "chat_answers",
         "chat_api",
         "conversations_api",
+        "feedback_api",
         "paging",
         "executions_api",
         "evaluations_api",

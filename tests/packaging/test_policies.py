@@ -33,6 +33,7 @@ ACTIONS = {
     "ApiHandlerRole": LAMBDA
     | KEY
     | {
+        "bedrock:ApplyGuardrail",  # on the reason of a feedback
         "bedrock:GetGuardrail",  # the names of the guardrails in a trace
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -134,6 +135,9 @@ EXPLAINED = {
         )
         for role in ("GuardInput", "GuardRewrite", "RewriteQuestion", "GuardPassages", "InvokeModel", "GuardAnswer")
     },
+    ("ApiHandlerRole", "GuardReasons", _PROFILES): (
+        "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
+    ),
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),

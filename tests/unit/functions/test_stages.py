@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
 from stepguard.aws.models import Models
-from stepguard.guard.conversation import ConversationSettings
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
 from stepguard.guard.verdict import Layer
 from tests.fakes.aws import FakeClient
@@ -64,15 +62,6 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
             "turns": 12,
         },
     }
-
-
-@pytest.mark.parametrize(("turn", "gathers"), [(None, False), ("first", False), ("later", True)])
-def test_where_only_follow_ups_have_a_context_other_questions_pass_the_box(turn: str | None, gathers: bool) -> None:
-    """With GATHER_CONTEXT=follow_ups; a question's turn has something to load only if there are earlier ones."""
-    settings = replace(SETTINGS, conversation=ConversationSettings(only_follow_ups=True))
-    held = {} if turn is None else {"conversation": {"id": "conv-1", "turn": "t#e", "first": turn == "first"}}
-    result = guard_input({"request": PROMPT | held}, settings, guard(passed())[0])
-    assert (result["needs_context"], result["has_turns"], result["needs_model"]) == (gathers, gathers, True)
 
 
 def test_a_response_without_query_has_no_input_to_guard() -> None:

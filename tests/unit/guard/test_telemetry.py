@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from stepguard.guard.errors import Throttled
-from stepguard.guard.telemetry import NAMESPACE, route_line, stage_lines
+from stepguard.guard.talk.feedback import Feedback, Thumb
+from stepguard.guard.telemetry import NAMESPACE, feedback_lines, route_line, stage_lines
 
 CANARY = "canary-7f3a"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:chat:chat-1"
@@ -111,3 +112,15 @@ def test_a_request_that_failed_is_an_error() -> None:
     body = {"error": {"code": "x"}}
     assert route_line("POST /chat", "u", (503, body, {}), 5.0, "s", 0)["level"] == "ERROR"
     assert route_line("POST /chat", "u", (404, body, {}), 5.0, "s", 0)["level"] == "INFO"
+
+
+def test_feedback_is_counted_by_outcome_source_and_policy() -> None:
+    """One line, and one for each policy that acted on the answer; the reason is in none."""
+    feedback = Feedback("chat-1", Thumb.DOWN, "masked", "LLM", "2026-11-30T10:00:00Z", ("content", "pii"), CANARY)
+    first, *others = feedback_lines(feedback, "s", 1_700_000_000_000)
+    by = ("Stack", "Thumb")
+    assert metrics(first) == [(by, "Feedback"), ((*by, "Outcome"), "Feedback"), ((*by, "Source"), "Feedback")]
+    assert [(line["Policy"], *metrics(line)) for line in others] == [
+        (policy, ((*by, "Policy"), "Feedback")) for policy in ("content", "pii")
+    ]
+    assert CANARY not in json.dumps([first, *others])

@@ -22,6 +22,7 @@ from stepguard.guard.conversation import (
     turns_key,
 )
 from stepguard.guard.errors import UnknownConversation
+from stepguard.guard.talk.feedback import feedback_key
 from stepguard.guard.turns import Turn, expired, read_turn
 
 LONGEST_SECONDS = 2_000
@@ -111,7 +112,10 @@ class Conversations:
         return [_ended(item, now) for item in islice(kept, MOST_READ)][::-1]
 
     def delete(self, caller: str, conversation: str) -> None:
-        """Delete a conversation and its turns; again, if the first time was cut short. Raises UnknownConversation."""
+        """Delete a conversation, its turns and their feedback; again, if the first time was cut short.
+
+        Raises UnknownConversation.
+        """
         head = head_key(caller, conversation)
         found = self._rows.get(head)
         if found is None or expired(found, self._now()):
@@ -122,7 +126,9 @@ class Conversations:
         # First the conversation: who begins a turn after this finds it deleted, who began before it is found below.
         self._rows.update(head, "SET deleted = :yes", "attribute_exists(id)", {":yes": {"BOOL": True}})
         for item in self._rows.all(turns_key(caller, conversation)):
+            at, _, execution = str(item["turn"]["S"]).partition("#")
             self._rows.put(str(item["id"]["S"]), str(item["turn"]["S"]), buried)
+            self._rows.delete(feedback_key(at), execution)
         self._rows.delete(list_key(caller), listed)
 
     def _listed(self, caller: str, conversation: str) -> str:

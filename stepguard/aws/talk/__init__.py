@@ -1,0 +1,1 @@
+"""The conversations and the feedback of callers, in the table of answers."""

@@ -1,0 +1,1 @@
+"""What callers say: their feedback, and the languages that they write."""
