@@ -359,7 +359,8 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
 
 
 def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
-    """A layer's role names that layer's guardrail, made or given, and those that the operator allows to evaluate."""
+    """A layer's role names that layer's guardrail, made or given, and those that the operator allows to evaluate; the
+    API's role that of the input layer."""
     used = {
         role: [text for _, statement in group for text in resources(statement["Resource"])]
         for role in built.resources("AWS::IAM::Role")
@@ -371,6 +372,7 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     }
     arn = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/${%sGuardrailIdentifier}"
     assert used == {
+        "ApiHandlerRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES],
         "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
         "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
         "GuardRewriteRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
