@@ -41,7 +41,13 @@ CREDENTIALS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-_LAYERS = {"preprocess": "Preprocess", "model": "Bedrock", "postprocess": "Postprocess"}
+GUARDRAIL_PARAMETERS = {
+    "preprocess": "Preprocess",
+    "model": "Bedrock",
+    "postprocess": "Postprocess",
+    "passages": "Passage",
+}
+"""The template's parameters of each file of guardrails/ begin with this."""
 
 CANNOT_VERIFY = {
     "states": "MiniStack's TestState ignores Retry: an error that has retries left is caught at once",
@@ -88,8 +94,8 @@ class Staging:
         # MiniStack's CloudFormation has no alarms on a formula over metrics, and no versions of state machines.
         values = {"Guardrails": "given", "BedrockEndpointUrl": self.bedrock, "Alarms": "no", "Versions": "no"}
         for item in json.loads(result.stdout)["guardrails"]:
-            layer = _LAYERS[Path(item["file"]).stem]
-            values |= {f"{layer}GuardrailIdentifier": item["id"], f"{layer}GuardrailVersion": item["version"]}
+            name = GUARDRAIL_PARAMETERS[Path(item["file"]).stem]
+            values |= {f"{name}GuardrailIdentifier": item["id"], f"{name}GuardrailVersion": item["version"]}
         return values
 
 

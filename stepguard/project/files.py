@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stepguard.guard.errors import ConfigurationError
 
 
@@ -24,6 +22,8 @@ def read_text(file: Path) -> str:
 
 def read_yaml(file: Path) -> Any:
     """A file's YAML document. Raises ConfigurationError with the line and the parser's reason."""
+    import yaml  # an extra: `init` and `diff` read no YAML and need the standard library only
+
     try:
         return yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:

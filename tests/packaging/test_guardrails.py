@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deploy.staging import GUARDRAIL_PARAMETERS
 from stepguard.deploy import guardrails
 from stepguard.deploy.package import configurations
 from stepguard.project.folder import Project
@@ -71,3 +72,10 @@ def test_references_follow_the_version() -> None:
         "A": [{"Fn::GetAtt": [published, "Version"]}, {"Fn::GetAtt": ["GuardrailModel", "GuardrailId"]}],
         "B": {"Ref": "GuardrailModelVersion"},
     }
+
+
+def test_the_staging_area_has_parameters_for_each_guardrail_file(built: Built) -> None:
+    """It gives the stack the guardrails of the embedded Bedrock, whose identifiers are not known before."""
+    assert set(GUARDRAIL_PARAMETERS) == {file.stem for file in (ROOT / "guardrails").glob("*.yaml")}
+    names = {f"{name}Guardrail{part}" for name in GUARDRAIL_PARAMETERS.values() for part in ("Identifier", "Version")}
+    assert names <= set(built.template["Parameters"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,18 @@ def test_a_project_holds_only_what_a_team_owns(tmp_path: Path) -> None:
     assert not [name for name in names if name.endswith((".py", ".asl.json")) or "policy" in name]
     for name in ("guardrails/preprocess.yaml", "corpora/healthcare.jsonl"):
         assert (tmp_path / "clinic" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.process
+def test_a_project_is_created_without_the_extras(tmp_path: Path) -> None:
+    """By the standard library, as `pip install stepguard` leaves it."""
+    program = (
+        "import sys; sys.modules['yaml'] = None; from stepguard.cli.main import main; sys.exit(main(['init', 'x']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "init", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
