@@ -63,7 +63,7 @@ test-fast: $(TEST) ## the tests for daily work: no processes, no packaging, no l
 test-attacks: $(TEST) ## the attacks, and every test that the threat model names as a proof (part of make test)
 	@$(BIN)/python -m pytest -q $$($(BIN)/python -m tests.attacks)
 
-test-browser: $(TEST) ## tests of the page in a real browser (needs chromium)
+test-browser: $(CHECK) ## tests of the page in a real browser (needs chromium)
 	@$(UV) --group browser
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
