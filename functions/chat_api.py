@@ -76,8 +76,7 @@ class ChatApi:
         """The routes of conversations, imported when one is used: a cold start does not wait for them."""
         from functions.conversations_api import ConversationsApi
 
-        table = self._answers.table
-        return ConversationsApi(table, self._settings, table.now)
+        return ConversationsApi(self._answers.table, self._settings)
 
     @cached_property
     def feedback(self) -> FeedbackApi:

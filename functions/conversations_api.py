@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from functions.routes import Query, Reply, guarded, read_number
 from stepguard.aws.answer_table import AnswerTable
-from stepguard.aws.talk.conversations import Conversations
+from stepguard.aws.talk.turns import Turns
 from stepguard.guard.callers import Caller
-from stepguard.guard.conversation import NEW, new_id, place_of
-from stepguard.guard.errors import InvalidRequest, Throttled
-from stepguard.guard.request import Request, check_size
+from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.request import Request
 from stepguard.guard.settings import Settings
 from stepguard.guard.turns import Turn
 
@@ -29,11 +27,11 @@ MOST_LISTED = 200
 class ConversationsApi:
     """The routes, on the table of answers."""
 
-    def __init__(self, table: AnswerTable, settings: Callable[[], Settings], now: Callable[[], float]) -> None:
+    def __init__(self, table: AnswerTable, settings: Callable[[], Settings]) -> None:
         self._table = table
-        self._conversations = Conversations(table.rows, now)
+        self._turns = Turns(table)
+        self._conversations = self._turns.conversations
         self._settings = settings
-        self._now = now
 
     def list(self, query: Query, caller: Caller) -> Reply:
         """The newest first: `{conversations: [{id, at}], more, cursor}`; at most `limit`, after `cursor`."""
@@ -81,32 +79,17 @@ class ConversationsApi:
         if not self._settings().conversation.on:
             raise InvalidRequest(
                 "This deployment has no conversations: deploy it with Assistant=yes (`stepguard serve` "
-                "with ASSISTANT=yes), or leave out 'conversation'."
+                "without ASSISTANT=no), or leave out 'conversation'."
             )
-        new = conversation == NEW
-        name = new_id(execution) if new else conversation
-        turn = replace(request, conversation=place_of(request.caller, name, self._now(), execution, first=new))
-        check_size(turn)
-        return turn
+        return self._turns.place(request, conversation, execution)
 
     def begin(self, request: Request, execution: str) -> Request:
         """Write the turn that is about to start; a repeated one keeps its place. Raises StepguardError."""
-        place = request.conversation
-        assert place is not None
-        settings = self._settings()
-        days = settings.conversation.days
-        self._conversations.begin(request.caller, place.conversation, days, new=place.first)
-        if not self._table.begin(execution, request.caller, settings.answer_hours, place=place):
-            row = self._table.read(execution)
-            if row is not None and row.place is not None and row.place.conversation == place.conversation:
-                place = replace(row.place, first=place.first)
-        self._conversations.begin_turn(request.caller, place, days)
-        return replace(request, conversation=place)
+        return self._turns.begin(request, execution, self._settings())
 
     def forget(self, request: Request, error: Exception) -> None:
         """Delete the turn of an execution that certainly did not start."""
-        if isinstance(error, Throttled) and request.conversation is not None:
-            self._conversations.forget_turn(request.conversation)
+        self._turns.forget(request, error)
 
     def _shown(self, turn: Turn, caller: Caller) -> dict[str, Any]:
         if turn.readable(caller.groups):

@@ -56,8 +56,6 @@ MEANINGS = {
     "CHAT_OPERATORS": "Cognito groups and whole IAM ARNs, separated by commas, that may read every execution",
     "ANSWER_HOURS": "hours that `ANSWER_TABLE` keeps an answer",
     "CONVERSATIONS": "`yes` where the definition has the box that loads the turns of a conversation",
-    "CONVERSATION_STATE_MACHINE_ARN": "a version or an alias of the same state machine, for the questions of "
-    "conversations; empty: `STATE_MACHINE_ARN`",
     "CONVERSATION_DAYS": "days that `ANSWER_TABLE` keeps a conversation after its last turn",
     "LLM_CHAT_HISTORY_MAX_MESSAGES": "earlier turns of a conversation that a question can refer to, 1 to 12",
     "LLM_GENERATE_QUERY_ENABLE": "`yes`: a follow-up in a conversation is rewritten, so that it stands alone",

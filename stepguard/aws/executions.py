@@ -30,6 +30,10 @@ CONVERSATION_MACHINE = "CONVERSATION_STATE_MACHINE_ARN"
 """A version or an alias of the same state machine that runs the questions of conversations."""
 
 
+LOADS_TURNS = '"LoadConversation"'
+"""The state of a definition that loads the turns of a conversation, as its JSON names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """The response of DescribeExecution. `input` and `output` are the parsed documents; `error` an ASL error name."""
@@ -82,6 +86,26 @@ class Executions:
         return arn
 
     @property
+    def conversation_arn(self) -> str:
+        """The version or alias that runs the questions of conversations; the state machine itself if none is set."""
+        return self._conversations or os.environ.get(CONVERSATION_MACHINE) or self.state_machine_arn
+
+    def loads_turns(self) -> bool:
+        """Whether the questions of conversations run a definition that loads their turns. Raises StepguardError."""
+        machine = self.conversation_arn
+        with aws_errors("DescribeStateMachine", self._about):
+            try:
+                if machine != self.machine_arn and not machine.rpartition(":")[2].isdigit():
+                    routes = self._states.describe_state_machine_alias(stateMachineAliasArn=machine)
+                    machine = routes["routingConfiguration"][0]["stateMachineVersionArn"]
+                definition = self._states.describe_state_machine(stateMachineArn=machine)["definition"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("ResourceNotFound", "StateMachineDoesNotExist"):
+                    raise
+                return False
+        return LOADS_TURNS in definition
+
+    @property
     def machine_arn(self) -> str:
         """The state machine's own ARN, without the alias or version that executions are started with.
 
@@ -128,9 +152,8 @@ class Executions:
 
         Raises Conflict if the name was used for another document, and StepguardError.
         """
-        machine = self.state_machine_arn
-        if (document.get("request") or {}).get("conversation") is not None:
-            machine = self._conversations or os.environ.get(CONVERSATION_MACHINE) or machine
+        in_conversation = (document.get("request") or {}).get("conversation") is not None
+        machine = self.conversation_arn if in_conversation else self.state_machine_arn
         with aws_errors("StartExecution", self._about):
             try:
                 response = self._states.start_execution(
@@ -183,6 +206,13 @@ class Executions:
             error=response.get("error"),
             cause=response.get("cause"),
         )
+
+    def running_state(self, arn: str) -> str | None:
+        """The Task that the execution entered last; None if it has entered none. Raises StepguardError."""
+        with aws_errors("GetExecutionHistory"):
+            page = self._states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=20)
+        entered = (item["stateEnteredEventDetails"] for item in page["events"] if item["type"] == "TaskStateEntered")
+        return next((str(details["name"]) for details in entered), None)
 
     def stop(self, arn: str) -> None:
         """End an execution, which then has the status ABORTED. Raises UnknownExecution, StepguardError."""

@@ -21,7 +21,7 @@ Run = Callable[[argparse.Namespace], int]
 SessionRun: TypeAlias = "Callable[[argparse.Namespace, Session], int]"
 
 COMMANDS = {
-    "chat": ("chat", "ask a question, or start an interactive chat without one"),
+    "chat": ("chat.command", "ask a question, or start a conversation without one"),
     "history": ("history", "explain an answer, or list executions"),
     "replay": ("replay", "repeat a request with the deployed or other guardrails and print what changes"),
     "record": ("record", "turn an execution into a regression test"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from stepguard.aws.environment import settings
-from stepguard.aws.executions import Executions
+from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.traces import NAMES
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
@@ -18,6 +18,28 @@ from stepguard.guard.prompts import Passage
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode
 from stepguard.trace import Trace, read_history
 from stepguard.trace.reason import guardrails_of, reason
+
+CALLER = "cli"
+"""The caller of the command line's questions."""
+
+STEPS = {
+    "GuardInput": "Checking the question",
+    "LoadConversation": "Reading the conversation",
+    "RewriteQuestion": "Reading the conversation",
+    "GuardRewrite": "Checking the question in its context",
+    "FindAnswer": "Looking for a prepared answer",
+    "RetrievePassages": "Searching the documents",
+    "GuardPassages": "Checking the documents",
+    "InvokeModel": "The model is writing",
+    "GuardAnswer": "Checking the answer",
+}
+"""What a person reads while a state runs; the page has the same words."""
+
+STEP_SECONDS = 0.4
+"""The time between two looks at the history."""
+
+Shown = Callable[[str | None], None]
+"""Shows the state that runs; None when the answer is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +72,16 @@ def ask(
     text: str,
     passages: tuple[Passage, ...] = (),
     timeout: float = 600,
-    caller: str = "cli",
+    caller: str = CALLER,
     groups: tuple[str, ...] = (),
+    begin: Callable[[Request, str], Request] | None = None,
+    shown: Shown | None = None,
 ) -> Result:
     """Start the workflow with a question of a caller in these groups and wait for its end, at most `timeout` seconds.
 
-    Raises InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time,
-    StepguardError, and Interrupted after Ctrl-C, which also stops the execution.
+    `begin` makes the request a turn of a conversation; `shown` gets the states that run meanwhile. Raises
+    InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time, StepguardError,
+    and Interrupted after Ctrl-C, which also stops the execution.
     """
     if not text.strip():
         raise InvalidRequest("The question is empty.")
@@ -67,8 +92,9 @@ def ask(
     check_size(request)
     name = f"chat-{uuid4().hex}"
     try:
+        request = begin(request, name) if begin else request
         arn = executions.start(name, {"request": request.to_document()})
-        return wait(executions, arn, timeout)
+        return wait(executions, arn, timeout, shown)
     except KeyboardInterrupt:
         raise Interrupted(_stop(executions, name)) from None
 
@@ -84,24 +110,37 @@ def _stop(executions: Executions, name: str) -> str:
     return f"Interrupted. The execution was stopped: {arn}"
 
 
-def wait(executions: Executions, arn: str, timeout: float) -> Result:
+def wait(executions: Executions, arn: str, timeout: float, shown: Shown | None = None) -> Result:
     """The result of an execution, after it has ended."""
-    deadline = time.monotonic() + timeout
-    pause = 0.01
-    while True:
-        execution = executions.describe(arn)
-        if execution.finished:
-            break
-        if time.monotonic() > deadline:
-            raise ServiceUnavailable(f"No answer within {timeout:g} s. Check later: stepguard history {arn}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
+    try:
+        execution = _ended(executions, arn, timeout, shown)
+    finally:
+        if shown:
+            shown(None)
     if execution.status == "SUCCEEDED" and execution.output and "answer" in execution.output:
         answer = answers.from_document(execution.output, arn)
     else:
         answer = answers.unavailable(settings().error_message, arn)
     trace = read_history(executions.history(arn))
     return Result(arn, answer, trace, {} if trace.status == "SUCCEEDED" else NAMES.find(guardrails_of(trace)))
+
+
+def _ended(executions: Executions, arn: str, timeout: float, shown: Shown | None) -> Execution:
+    now = time.monotonic()
+    deadline, look = now + timeout, now + STEP_SECONDS
+    pause = 0.01
+    while True:
+        execution = executions.describe(arn)
+        if execution.finished:
+            return execution
+        now = time.monotonic()
+        if now > deadline:
+            raise ServiceUnavailable(f"No answer within {timeout:g} s. Check later: stepguard history {arn}")
+        if shown and now > look:
+            look = now + STEP_SECONDS
+            shown(executions.running_state(arn))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
 
 
 def find(executions: Executions, name: str) -> str:

@@ -79,7 +79,8 @@ def test_ctrl_c_stops_a_server_whose_model_writes(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_answer_and_not_the_chat(tmp_path: Path) -> None:
-    """In an interactive chat: the next question is answered; Ctrl-C at the prompt ends the chat with 130."""
+    """In an interactive chat: the next question is answered, lines come back from the history, and Ctrl-C at the prompt
+    ends the chat with 130; its conversation can be continued."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [str(SCRIPTS / "stepguard"), "chat", "--home", str(tmp_path / "state")],
@@ -96,8 +97,12 @@ def test_ctrl_c_ends_the_answer_and_not_the_chat(tmp_path: Path) -> None:
         _wait(lambda: "The execution was stopped" in screen.text and screen.text.endswith("> "), 5)
         os.write(controller, b"My card number is 4111 1111 1111 1111.\n")
         _wait(lambda: "blocked, from" in screen.text and screen.text.endswith("> "))
+        os.write(controller, b"\x1b[A\n")  # the line before, from the history
+        _wait(lambda: screen.text.count("blocked, from") == 2 and screen.text.endswith("> "))
         os.write(controller, b"\x03")
         assert process.wait(10) == 130
+        assert "Continue with: stepguard chat --conversation conv-" in screen.text
+        assert (tmp_path / "state" / "chat_history").stat().st_mode & 0o077 == 0
     finally:
         process.kill()
         process.wait()

@@ -69,6 +69,7 @@ FILES = [
     "stepguard/aws/talk/__init__.py",
     "stepguard/aws/talk/conversations.py",
     "stepguard/aws/talk/feedback.py",
+    "stepguard/aws/talk/turns.py",
     "stepguard/aws/telemetry.py",
     "stepguard/aws/traces.py",
     "stepguard/evaluation/__init__.py",

@@ -1,0 +1,1 @@
+"""`stepguard chat`: one question, or a conversation."""
