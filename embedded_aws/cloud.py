@@ -234,8 +234,8 @@ class EmbeddedCloud:
     def _alarmed(self, alarms: Iterable[str]) -> bool:
         """Whether one of these alarms of CloudWatch is in the state ALARM."""
         names = [arn.rpartition(":")[2] for arn in alarms]
-        found = self._made_client("cloudwatch").describe_alarms(AlarmNames=names, StateValue="ALARM")
-        return bool(found["MetricAlarms"] or found["CompositeAlarms"])
+        found = self._made_client("cloudwatch").describe_alarms(AlarmNames=names)
+        return any(alarm["StateValue"] == "ALARM" for alarm in (*found["MetricAlarms"], *found["CompositeAlarms"]))
 
     def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
         self._registered.wait(REGISTRATION_SECONDS)

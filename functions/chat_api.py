@@ -20,7 +20,7 @@ from uuid import uuid4
 from functions.chat_answers import EXPRESS_SECONDS, ChatAnswers, Found
 from functions.routes import Reply, Work, check_token, guarded, read_body
 from stepguard.aws.answer_table import RUNNING, AnswerTable, Row
-from stepguard.aws.environment import operators
+from stepguard.aws.environment import operators, with_texts_of_now
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
@@ -226,7 +226,7 @@ class ChatApi:
         if answer is not None:
             shown = self._shown(answer, caller)
             return 200, {"execution": arn, **conversation, "status": found.status, "answer": shown}, {}
-        gone = answers.unavailable(self._settings().error_message, arn)
+        gone = answers.unavailable(with_texts_of_now(self._settings()).error_message, arn)
         status = found.status if found.status != RUNNING else "TIMED_OUT"
         return 503, {"execution": arn, **conversation, "status": status, "answer": gone.to_dict()}, {}
 
@@ -239,7 +239,8 @@ class ChatApi:
         """The answer; without its text if it cites a document that the caller may not read now."""
         if all(may_read(caller.groups, citation.groups) for citation in answer.citations):
             return answer.to_dict()
-        return replace(answer, text=self._settings().empty_message, citations=()).to_dict() | {"withheld": True}
+        message = with_texts_of_now(self._settings()).empty_message
+        return replace(answer, text=message, citations=()).to_dict() | {"withheld": True}
 
     def _accepted(self, arn: str, status: str, conversation: Mapping[str, str]) -> Reply:
         location = f"/chat/{self._express.name_of(arn) or arn.rpartition(':')[2]}"

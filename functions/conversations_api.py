@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from functions.routes import Query, Reply, guarded, read_number
 from stepguard.aws.answer_table import AnswerTable
+from stepguard.aws.environment import with_texts_of_now
 from stepguard.aws.talk.turns import Turns
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
@@ -94,7 +95,8 @@ class ConversationsApi:
     def _shown(self, turn: Turn, caller: Caller) -> dict[str, Any]:
         if turn.readable(caller.groups):
             return turn.to_dict()
-        return turn.to_dict() | {"answer": self._settings().empty_message, "withheld": True}
+        message = with_texts_of_now(self._settings()).empty_message
+        return turn.to_dict() | {"answer": message, "withheld": True}
 
     def _check_deployed(self) -> None:
         if not self._table.deployed:

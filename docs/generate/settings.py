@@ -72,6 +72,8 @@ MEANINGS = {
     "EVALUATION_MAX_BYTES": "bytes of a corpus after decompression",
     "EVALUATION_MAX_ITEMS": "rows of a corpus",
     "EVALUATION_MAX_TEXT_UNITS": "text units of an evaluation, of 1,000 characters each",
+    "RUNTIME_SETTINGS": "APPLICATION/ENVIRONMENT/PROFILE of AWS AppConfig, which has the settings at run time; empty: "
+    "there are none",
     "STEPGUARD_STACK": "the stack's name, a dimension of every metric",
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "botocore's variable: another endpoint for Bedrock's runtime",
 }

@@ -15,6 +15,17 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
+def with_texts_of_now(deployed: Settings) -> Settings:
+    """The settings with the newest texts at run time, for what the API tells a person without an execution's answer."""
+    if not os.environ.get("RUNTIME_SETTINGS"):
+        return deployed
+    from stepguard.aws.runtime.settings import current_settings  # no cold start waits for it
+    from stepguard.guard.runtime.settings import apply_settings
+
+    held = current_settings()
+    return deployed if held is None else apply_settings(deployed, held.to_document())
+
+
 @cache
 def operators() -> frozenset[str]:
     """The callers who may read all executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""

@@ -29,11 +29,11 @@ def stage_lines(
     stack: str,
     timestamp: int,
 ) -> list[dict[str, Any]]:
-    """The lines of one run of a stage: first one for the run, then one per policy that acted.
+    """The lines of one run of a stage: one for the run, one per policy that acted, one if settings are not in use.
 
     `execution` is the ARN or name; `result` is what the stage writes into the execution document; `timestamp` is in
     milliseconds since 1970. Metrics: Runs and Milliseconds by stage and by outcome, TextUnits, InputTokens and
-    OutputTokens by stage, Interventions by stage, policy and action.
+    OutputTokens by stage, Interventions by stage, policy and action, SettingsProblems by problem.
     """
     result = result or {}
     name = execution.rpartition(":")[2]
@@ -64,6 +64,11 @@ def stage_lines(
         by = {"Stack": stack, "Stage": stage, "Policy": policy, "Action": action}
         emf = _emf(by, [["Stack", "Stage", "Policy", "Action"]], {"Interventions": (count, "Count")}, timestamp)
         lines.append({"level": "INFO", "message": "intervention", "execution": name, **emf})
+    if problem := str((result.get("settings") or {}).get("problem") or ""):
+        emf = _emf(
+            {"Stack": stack, "Problem": problem}, [["Stack", "Problem"]], {"SettingsProblems": (1, "Count")}, timestamp
+        )
+        lines.append({"level": "WARNING", "message": "settings", "execution": name, **emf})
     return lines
 
 

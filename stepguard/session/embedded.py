@@ -47,6 +47,7 @@ from stepguard.session.answer_bank import has_answers
 from stepguard.session.knowledge import BUCKET as KNOWLEDGE_BUCKET
 from stepguard.session.knowledge import create_knowledge_base, has_documents
 from stepguard.session.model import Session
+from stepguard.session.runtime_settings import runtime_environment
 from stepguard.webserver.site import REPORTS, Site
 
 PREFIX = "stepguard-local"
@@ -125,7 +126,7 @@ def embedded(
         _point_at(cloud.url if cloud else str(url))
         if unguarded:
             sys.stderr.write(_UNGUARDED if cloud else _UNGUARDED_ELSEWHERE.format(url=url))
-        deployed = deploy(cloud) if cloud else None
+        deployed = deploy(cloud, serve=serve) if cloud else None
 
         executions = Executions(_machine_arn(), conversations=CONVERSATION_ARN)
 
@@ -182,7 +183,7 @@ def _start(
     return start(PATIENCE_SECONDS)
 
 
-def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
+def deploy(cloud: EmbeddedCloud, *, serve: bool = False) -> dict[Layer, GuardrailRef]:
     """Guardrails, Lambdas and the state machine, through the same API calls as on AWS. Returns the layers.
 
     UNGUARDED=yes leaves every layer off. A layer whose two variables the user's environment sets uses that guardrail
@@ -194,7 +195,7 @@ def deploy(cloud: EmbeddedCloud) -> dict[Layer, GuardrailRef]:
     role = f"arn:aws:iam::{cloud.account.account_id}:role/local"
     environment = {"KNOWLEDGE_BASE_ACCESS": "groups"} | environment
     environment[KNOWLEDGE_BASE_ID] = create_knowledge_base(cloud, role)
-    environment |= _passage_guardrail(project)
+    environment |= _passage_guardrail(project) | runtime_environment(cloud, serve=serve)
     if project.records_answers:
         environment["ANSWER_TABLE"] = ANSWERS
     environment[CONVERSATIONS] = "yes" if _assistant() is not False and project.records_answers else "no"

@@ -17,6 +17,7 @@ from tests.packaging.conftest import ROOT, Built
 
 PAGE = (ROOT / "docs" / "operate" / "compliance.md").read_text(encoding="utf-8")
 STORES = {
+    "AWS::AppConfig::HostedConfigurationVersion",
     "AWS::Bedrock::Guardrail",
     "AWS::S3Vectors::VectorBucket",
     "AWS::DynamoDB::Table",
@@ -32,6 +33,11 @@ NO_STORES = {
     "AWS::Bedrock::DataSource",  # names the bucket and the knowledge base
     "AWS::Bedrock::KnowledgeBase",  # its passages are in the vector bucket
     "AWS::S3Vectors::Index",  # in its bucket's row
+    "AWS::AppConfig::Application",
+    "AWS::AppConfig::ConfigurationProfile",  # its versions are the store
+    "AWS::AppConfig::Deployment",
+    "AWS::AppConfig::DeploymentStrategy",
+    "AWS::AppConfig::Environment",
     "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",

@@ -29,8 +29,11 @@ MACHINE = KEY | {
     "xray:PutTraceSegments",
 }
 
+SETTINGS = {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"}
+
 ACTIONS = {
     "ApiHandlerRole": LAMBDA
+    | SETTINGS
     | KEY
     | {
         "bedrock:ApplyGuardrail",  # on the reason of a feedback
@@ -51,7 +54,7 @@ ACTIONS = {
         "states:StartExecution",
         "states:StartSyncExecution",
     },
-    "GuardInputRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "GuardInputRole": LAMBDA | SETTINGS | {"bedrock:ApplyGuardrail"},
     "RewriteQuestionRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
     "GuardRewriteRole": LAMBDA | {"bedrock:ApplyGuardrail"},
     "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
@@ -89,6 +92,7 @@ ACTIONS = {
         "s3vectors:PutVectors",
         "s3vectors:QueryVectors",
     },
+    "SettingsAlarmRole": {"cloudwatch:DescribeAlarms"},
     "ChatStateMachineRole": MACHINE | {"dynamodb:Query", "dynamodb:UpdateItem"},
     "EvaluateStateMachineRole": MACHINE
     | {
@@ -108,6 +112,10 @@ CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
 LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
+_SETTINGS = (
+    "arn:${AWS::Partition}:appconfig:${AWS::Region}:${AWS::AccountId}:application/${SettingsApplication}"
+    "/environment/*/configuration/${SettingsProfile}"
+)
 _PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail-profile/*"
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
@@ -148,6 +156,11 @@ EXPLAINED = {
     ): "the versions of the curated answers",
     ("KnowledgeRole", "ReadDocuments", "${KnowledgeBucket.Arn}/documents/*"): "the documents that it ingests",
     ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
+    ("GuardInputRole", "ReadSettings", _SETTINGS): "an application of this stack, which has one environment",
+    ("ApiHandlerRole", "ReadSettings", _SETTINGS): "an application of this stack, which has one environment",
+    ("SettingsAlarmRole", "WatchAlarms", "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"): (
+        "AppConfig reads the states of alarms, for which it is given this role"
+    ),
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
     ),

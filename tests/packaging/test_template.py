@@ -234,8 +234,13 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
     nothing = {"Ref": "AWS::NoValue"}
     table = {"Fn::If": ["CallersAreCounted", {"Ref": "CallerTable"}, nothing]}
     items = {"Fn::If": ["ItemsAreLimited", {"Ref": "CallerItemsPerDay"}, nothing]}
+    runtime = {
+        "RUNTIME_SETTINGS": {"Fn::If": ["RuntimeSettingsOn", {"Fn::Sub": "${AWS::StackName}/live/settings"}, nothing]}
+    }
     assert variables == {
-        "APIHandler": {
+        "GuardInput": runtime,
+        "APIHandler": runtime
+        | {
             "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
             "ANSWER_TABLE": {"Ref": "AnswerTable"},

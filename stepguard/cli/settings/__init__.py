@@ -1,0 +1,1 @@
+"""`stepguard settings`: what changes without a deployment."""
