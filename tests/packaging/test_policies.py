@@ -7,104 +7,8 @@ from typing import Any
 
 from stepguard.aws.evaluations import WORK
 from tests.packaging.conftest import Built
+from tests.packaging.expected.actions import ACTIONS
 
-NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
-LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"} | NETWORK
-"""What every Lambda may do: write its own log and, in a VPC, have network interfaces."""
-
-KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
-MACHINE = KEY | {
-    "lambda:InvokeFunction",
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
-
-SETTINGS = {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"}
-
-ACTIONS = {
-    "ApiHandlerRole": LAMBDA
-    | SETTINGS
-    | KEY
-    | {
-        "bedrock:ApplyGuardrail",  # on the reason of a feedback
-        "bedrock:GetGuardrail",  # the names of the guardrails in a trace
-        "dynamodb:DeleteItem",
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
-        "s3:GetObject",  # a run's results, also through the links that it signs
-        "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
-        "states:DescribeExecution",
-        "states:DescribeMapRun",
-        "states:DescribeStateMachineForExecution",
-        "states:GetExecutionHistory",
-        "states:ListExecutions",
-        "states:ListMapRuns",
-        "states:StartExecution",
-        "states:StartSyncExecution",
-    },
-    "GuardInputRole": LAMBDA | SETTINGS | {"bedrock:ApplyGuardrail"},
-    "RewriteQuestionRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
-    "GuardRewriteRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
-    "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
-    "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "InvokeModelRole": LAMBDA
-    | {
-        "bedrock:ApplyGuardrail",
-        "bedrock:InvokeModel",
-        "bedrock:Retrieve",
-        "bedrock:RetrieveAndGenerate",
-        "sagemaker:InvokeEndpoint",
-    },
-    "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "PrepareCorpusRole": LAMBDA
-    | KEY
-    | {
-        "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
-        "s3:AbortMultipartUpload",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:PutObject",
-    },
-    "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
-    "KnowledgeRole": KEY
-    | {
-        "bedrock:InvokeModel",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3vectors:DeleteVectors",
-        "s3vectors:GetIndex",
-        "s3vectors:GetVectors",
-        "s3vectors:ListVectors",
-        "s3vectors:PutVectors",
-        "s3vectors:QueryVectors",
-    },
-    "SettingsAlarmRole": {"cloudwatch:DescribeAlarms"},
-    "ChatStateMachineRole": MACHINE | {"dynamodb:Query", "dynamodb:UpdateItem"},
-    "EvaluateStateMachineRole": MACHINE
-    | {
-        "s3:AbortMultipartUpload",
-        "s3:GetObject",
-        "s3:ListMultipartUploadParts",
-        "s3:PutObject",
-        "states:DescribeExecution",
-        "states:StartExecution",
-        "states:StopExecution",
-    },
-}
 """Everything that any role of the stack may do."""
 
 PARTS = ("RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages")
@@ -112,9 +16,8 @@ CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
 LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
-_SETTINGS = (
-    "arn:${AWS::Partition}:appconfig:${AWS::Region}:${AWS::AccountId}:application/${SettingsApplication}"
-    "/environment/*/configuration/${SettingsProfile}"
+_SETTINGS = _STATES.replace("states", "appconfig") + (
+    "application/${SettingsApplication}/environment/*/configuration/${SettingsProfile}"
 )
 _PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail-profile/*"
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
@@ -156,11 +59,9 @@ EXPLAINED = {
     ): "the versions of the curated answers",
     ("KnowledgeRole", "ReadDocuments", "${KnowledgeBucket.Arn}/documents/*"): "the documents that it ingests",
     ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
-    ("GuardInputRole", "ReadSettings", _SETTINGS): "an application of this stack, which has one environment",
-    ("ApiHandlerRole", "ReadSettings", _SETTINGS): "an application of this stack, which has one environment",
-    ("SettingsAlarmRole", "WatchAlarms", "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"): (
-        "AppConfig reads the states of alarms, for which it is given this role"
-    ),
+    ("GuardInputRole", "ReadSettings", _SETTINGS): "this stack's application, which has one environment",
+    ("ApiHandlerRole", "ReadSettings", _SETTINGS): "as above",
+    ("SettingsAlarmRole", "WatchAlarms", _STATES.replace("states", "cloudwatch") + "alarm:*"): "reads states of alarms",
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
     ),

@@ -1,0 +1,96 @@
+"""Every action that a role of the template allows, by role."""
+
+from __future__ import annotations
+
+NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
+LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"} | NETWORK
+"""What every Lambda may do: write its own log and, in a VPC, have network interfaces."""
+
+KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
+_DELIVERS = (
+    "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies "
+    "GetLogDelivery ListLogDeliveries PutResourcePolicy UpdateLogDelivery"
+)
+_TRACES = "GetSamplingRules GetSamplingTargets PutTelemetryRecords PutTraceSegments"
+MACHINE = KEY | {
+    "lambda:InvokeFunction",
+    *map("logs:{}".format, _DELIVERS.split()),
+    *map("xray:{}".format, _TRACES.split()),
+}
+
+SETTINGS = {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"}
+
+ACTIONS = {
+    "ApiHandlerRole": LAMBDA
+    | SETTINGS
+    | KEY
+    | {
+        "bedrock:ApplyGuardrail",  # on the reason of a feedback
+        "bedrock:GetGuardrail",  # the names of the guardrails in a trace
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "s3:GetObject",  # a run's results, also through the links that it signs
+        "s3:ListBucket",  # without it S3 answers 403 for an object that is not there yet, instead of 404
+        "states:DescribeExecution",
+        "states:DescribeMapRun",
+        "states:DescribeStateMachineForExecution",
+        "states:GetExecutionHistory",
+        "states:ListExecutions",
+        "states:ListMapRuns",
+        "states:StartExecution",
+        "states:StartSyncExecution",
+    },
+    "GuardInputRole": LAMBDA | SETTINGS | {"bedrock:ApplyGuardrail"},
+    "RewriteQuestionRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
+    "GuardRewriteRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
+    "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
+    "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "InvokeModelRole": LAMBDA
+    | {
+        "bedrock:ApplyGuardrail",
+        "bedrock:InvokeModel",
+        "bedrock:Retrieve",
+        "bedrock:RetrieveAndGenerate",
+        "sagemaker:InvokeEndpoint",
+    },
+    "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "PrepareCorpusRole": LAMBDA
+    | KEY
+    | {
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    },
+    "SummarizeCorpusRole": LAMBDA | KEY | {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "KnowledgeRole": KEY
+    | {
+        "bedrock:InvokeModel",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3vectors:DeleteVectors",
+        "s3vectors:GetIndex",
+        "s3vectors:GetVectors",
+        "s3vectors:ListVectors",
+        "s3vectors:PutVectors",
+        "s3vectors:QueryVectors",
+    },
+    "SettingsAlarmRole": {"cloudwatch:DescribeAlarms"},
+    "ChatStateMachineRole": MACHINE | {"dynamodb:Query", "dynamodb:UpdateItem"},
+    "EvaluateStateMachineRole": MACHINE
+    | {
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    },
+}
