@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.packaging.conftest import Built
-from tests.packaging.test_policies import KEY, _actions, statements
+from tests.packaging.expected.actions import KEY
+from tests.packaging.test_policies import _actions, statements
 
 
 def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
