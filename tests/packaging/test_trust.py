@@ -8,12 +8,13 @@ from tests.packaging.test_policies import _actions, statements
 
 
 def test_only_aws_services_of_this_account_take_the_roles(built: Built) -> None:
-    """Lambda takes the Lambdas' roles, Step Functions and Bedrock take theirs, for this account only."""
+    """Lambda takes the Lambdas' roles, Step Functions, Bedrock and AppConfig take theirs, for this account only."""
     for name, role in built.resources("AWS::IAM::Role").items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         machine = name.endswith("StateMachineRole")
         service = "states.amazonaws.com" if machine else "lambda.amazonaws.com"
-        service = "bedrock.amazonaws.com" if name == "KnowledgeRole" else service
+        others = {"KnowledgeRole": "bedrock.amazonaws.com", "SettingsAlarmRole": "appconfig.amazonaws.com"}
+        service = others.get(name, service)
         assert trust["Principal"] == {"Service": service}
         assert trust["Action"] == "sts:AssumeRole"
         if name == "KnowledgeRole":
