@@ -237,7 +237,7 @@ def _places(shape: Shape, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ..
 
 def _example(shape: Shape, known: Mapping[str, Any], name: str = "") -> Any:
     """A valid value: what is known by the member's name, else the least that the model demands."""
-    if name in known:
+    if name in known and isinstance(known[name], _PYTHON_TYPES.get(shape.type_name, str)):
         return copy.deepcopy(known[name])
     if shape.type_name == "structure":
         return {member: _example(shape.members[member], known, member) for member in shape.required_members}
@@ -250,24 +250,36 @@ def _example(shape: Shape, known: Mapping[str, Any], name: str = "") -> Any:
     )
 
 
+_PYTHON_TYPES = {"structure": dict, "list": list, "blob": bytes, "map": dict}
+
+
 def _put(value: Any, path: tuple[Any, ...], shape: Shape, known: Mapping[str, Any], wrong: object) -> None:
-    for at, key in enumerate(path):
+    *above, last = path
+    for key in above:
         shape = shape.member if key == 0 else shape.members[key]
-        if at == len(path) - 1:
-            value[key] = wrong
-        elif not isinstance(value, dict) or key not in value:
-            made = _example(shape, known, str(key))
-            if isinstance(value, dict):
-                value[key] = made
-        value = value[key]
+        inner = value[key] if isinstance(value, list) else value.get(key)
+        if not isinstance(inner, list if shape.type_name == "list" else dict):
+            inner = value[key] = _example(shape, {})
+        value = inner
+    value[last] = wrong
 
 
-def step_functions(folder: Path) -> tuple[StepFunctions, JsonService]:
-    """A service whose function `f` echoes and whose clock does not wait."""
-    states = StepFunctions(
+def step_functions(folder: Path) -> StepFunctions:
+    """A service whose functions echo and whose clock does not wait."""
+    return StepFunctions(
         folder / "states.sqlite", lambda function, payload, timeout: LambdaResult(payload), clock=VirtualClock()
     )
-    return states, JsonService("stepfunctions", states)
+
+
+def running(states: StepFunctions) -> Callable[[str], None]:
+    """A function that returns when the execution has ended."""
+
+    def wait(arn: str) -> None:
+        execution = states.core.running.get(arn)
+        if execution is not None:
+            execution.ended.wait(30)
+
+    return wait
 
 
 def known_to_step_functions(states: JsonService) -> dict[str, Any]:
@@ -318,15 +330,10 @@ def known_to_bedrock(control: JsonService) -> dict[str, Any]:
 
 def cases(folder: Path) -> Iterator[Case]:
     """All of them."""
-    states, wire = step_functions(folder)
-
-    def wait(arn: str) -> None:
-        running = states.core.running.get(arn)
-        if running is not None:
-            running.ended.wait(30)
-
+    states = step_functions(folder)
+    wire = JsonService("stepfunctions", states)
     yield from functions(wire)
-    yield from fields(wire, wait)
+    yield from fields(wire, running(states))
     yield from requests(wire, known_to_step_functions(wire))
     bedrock = Bedrock(folder / "bedrock.sqlite3")
     control = JsonService("bedrock", bedrock.control)
