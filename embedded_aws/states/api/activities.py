@@ -15,7 +15,7 @@ from embedded_aws.states.language.errors import StateError
 from embedded_aws.states.language.json_text import MAX_BYTES, dump, load, size
 from embedded_aws.states.run.core import Core, moment
 from embedded_aws.states.run.mailbox import TaskMailbox
-from embedded_aws.states.store.arns import check_arn, check_name
+from embedded_aws.states.store.arns import check_arn, check_encryption, check_name
 from embedded_aws.states.store.pages import page_of
 from embedded_aws.wire import ServiceError
 
@@ -34,6 +34,7 @@ class ActivityOperations:
         arn = self.core.account.arn("states", f"activity:{params['name']}")
         known = self.core.store.one("SELECT created FROM activities WHERE arn = ?", arn)
         encryption = params.get("encryptionConfiguration")
+        check_encryption(encryption)
         if known is not None:
             if encryption != self._encryption(arn):
                 raise ServiceError("ActivityAlreadyExists", f"Activity Already Exists: '{arn}'")
@@ -61,7 +62,7 @@ class ActivityOperations:
     def delete_activity(self, params: Params) -> Params:
         """Idempotent. A task that already waits for the activity continues to wait until its time-out."""
         check_arn(params["activityArn"], "activity")
-        for table in ("activities", "encryption"):
+        for table in ("activities", "encryption", "tags"):
             self.core.store.write(f"DELETE FROM {table} WHERE arn = ?", params["activityArn"])  # noqa: S608
         self.core.store.flush()
         return {}

@@ -154,7 +154,7 @@ class ExecutionOperations:
         """The ARN and start time of a new execution, or of the same one that already runs."""
         name = params.get("name") or new_id()
         check_name(name)
-        text = params.get("input") or "{}"
+        text = params.get("input", "{}")
         data = _execution_input(text)
         with self.core.starting:
             machine_arn, _, case = params["stateMachineArn"].partition("#")
@@ -213,6 +213,8 @@ def _execution_input(text: str) -> Json:
             f"Member must have length less than or equal to {MAX_BYTES}",
         )
     try:
+        if not text.strip():
+            raise ValueError("Invalid execution input.")
         return load(text.encode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise ServiceError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from None

@@ -5,24 +5,26 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMa
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from embedded_aws.states.api.tags import replace_tags
 from embedded_aws.states.api.versions import publish, resolve
 from embedded_aws.states.interpret.sdk_services import has_action
-from embedded_aws.states.language.compiler import compile_machine, processor_definition, resource
+from embedded_aws.states.language.compiler import compile_machine, processor_definition
 from embedded_aws.states.language.errors import DefinitionError
-from embedded_aws.states.language.findings import Finding, not_recognized, parse_definition
+from embedded_aws.states.language.findings import Finding, parse_definition
 from embedded_aws.states.language.json_text import dump, load
 from embedded_aws.states.language.validate import validate
 from embedded_aws.states.run.core import Core, moment, new_id
-from embedded_aws.states.store.arns import check_arn, check_name
-from embedded_aws.states.store.lookup import find_machine, find_revision
+from embedded_aws.states.store.arns import check_arn, check_encryption, check_name
+from embedded_aws.states.store.lookup import INITIAL, find_machine, find_revision, shown_revision
 from embedded_aws.states.store.pages import page_of
 from embedded_aws.wire import ServiceError
 
 Params = dict[str, Any]
 _DEFAULT_LOGGING = {"level": "OFF", "includeExecutionData": False}
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 _SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 
 
@@ -31,40 +33,13 @@ def check_definition(text: str, kind: str) -> list[Finding]:
     definition, findings = parse_definition(text)
     if definition is None:
         return findings
-    findings = validate(definition, express=kind == "EXPRESS")
-    findings += _unknown_actions(definition, "")
+    findings = validate(definition, express=kind == "EXPRESS", has_action=has_action)
     if not any(finding.severity == "ERROR" for finding in findings):
         try:
             compile_machine(definition)
         except DefinitionError as error:
             findings.append(Finding(error.code, error.message, error.location))
     return findings
-
-
-def _unknown_actions(value: Any, where: str) -> list[Finding]:
-    """Resources `aws-sdk:service:action` that are no operation of a service, anywhere in a definition."""
-    found = []
-    for name, state in _states_of(value):
-        here = f"{where}/States/{name}"
-        arn = state.get("Resource")
-        try:
-            compiled = resource(arn) if isinstance(arn, str) else None
-        except ValueError:
-            compiled = None
-        service = "" if compiled is None else compiled.service
-        if compiled and service.startswith("aws-sdk:") and not has_action(service[8:], compiled.action):
-            found.append(not_recognized(str(arn), f"{here}/Resource"))
-        for inner in ("ItemProcessor", "Iterator"):
-            found += _unknown_actions(state.get(inner), f"{here}/{inner}")
-        branches = state.get("Branches")
-        for number, branch in enumerate(branches if isinstance(branches, list) else ()):
-            found += _unknown_actions(branch, f"{here}/Branches[{number}]")
-    return found
-
-
-def _states_of(machine: Any) -> list[tuple[str, dict[str, Any]]]:
-    states = machine.get("States") if isinstance(machine, dict) else None
-    return [(name, body) for name, body in states.items() if isinstance(body, dict)] if isinstance(states, dict) else []
 
 
 class MachineOperations:
@@ -94,7 +69,7 @@ class MachineOperations:
                 made = {"stateMachineArn": arn, "creationDate": moment(known["created"])}
                 return self._published(params, arn, made)
             self.core.forget(arn)
-            now, revision_id = self.core.now(), new_id()
+            now, revision_id = self.core.now(), f"{INITIAL}/{new_id()}"
             self._add_revision(arn, revision_id, params["definition"], params["roleArn"], now)
             self.core.store.write(
                 "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -118,7 +93,9 @@ class MachineOperations:
             settings = _settings(params, load(machine["settings"]))
             if not any(params.get(key) is not None for key in ("definition", "roleArn", *_SETTINGS)):
                 raise ServiceError(
-                    "MissingRequiredParameter", "Either the definition, the role ARN, or a configuration is required"
+                    "MissingRequiredParameter",
+                    "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must "
+                    "be specified",
                 )
             old = find_revision(self.core.store, machine["arn"], machine["revision"])
             definition = params.get("definition") or old["definition"]
@@ -137,8 +114,7 @@ class MachineOperations:
                 machine["arn"],
             )
             self.core.store.flush()
-            updated = {"updateDate": moment(now), "revisionId": revision_id}
-            return self._published(params, machine["arn"], updated)
+            return self._published(params, machine["arn"], {"updateDate": moment(now), **shown_revision(revision_id)})
 
     def describe_state_machine(self, params: Params) -> Params:
         """Describe a state machine, or the version that the ARN names or the alias points to."""
@@ -157,9 +133,7 @@ class MachineOperations:
         }
         if target.description:
             response["description"] = target.description
-        if machine["updated"] != machine["created"]:
-            response["revisionId"] = target.revision
-        return response
+        return response | shown_revision(target.revision)
 
     def list_state_machines(self, params: Params) -> Params:
         """Sorted by name (AWS promises no order)."""
@@ -206,7 +180,7 @@ class MachineOperations:
             "mapRunArn": execution["map_run"],
             "label": execution["machine"].partition("/")[2] or None,
             "updateDate": moment(revision["created"]),
-            "revisionId": execution["revision"],
+            **shown_revision(execution["revision"]),
             **(load(machine["settings"]) if machine else {}),
         }
 
@@ -254,6 +228,7 @@ def _settings(params: Params, old: Params) -> Params:
         **old,
     }
     settings.update({key: params[key] for key in _SETTINGS if params.get(key) is not None})
+    check_encryption(settings["encryptionConfiguration"])
     logging = settings["loggingConfiguration"]
     if logging.get("level", "OFF") != "OFF" and not logging.get("destinations"):
         raise ServiceError(
@@ -268,7 +243,7 @@ def _check_publish(params: Params) -> None:
 
 
 def _check_role(arn: str) -> None:
-    if not arn.startswith("arn:") or ":iam:" not in arn:
+    if not _ROLE.fullmatch(arn):
         raise ServiceError("InvalidArn", f"Invalid Role Arn: '{arn[:256]}'")
 
 

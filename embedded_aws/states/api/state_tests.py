@@ -18,6 +18,7 @@ from embedded_aws.states.interpret.interpreter import step_instant
 from embedded_aws.states.interpret.item_reader import read_text
 from embedded_aws.states.interpret.map_items import concurrency, find_items, map_env, selected
 from embedded_aws.states.interpret.mock_check import check_context, check_result
+from embedded_aws.states.interpret.sdk_services import has_action
 from embedded_aws.states.language.compiler import compile_machine
 from embedded_aws.states.language.errors import TIMEOUT, TOLERANCE, DefinitionError, FaultError, StateError
 from embedded_aws.states.language.findings import Finding, parse_definition
@@ -269,7 +270,7 @@ def _compiled(text: str, name: str | None) -> tuple[Machine, State]:
     # The next state is missing here, and with it an end: only findings about the state itself count.
     errors = [
         finding
-        for finding in validate(machine)
+        for finding in validate(machine, has_action=has_action)
         if finding.severity == "ERROR" and finding.code not in ("MISSING_TRANSITION_TARGET", "MISSING_END_STATE")
     ]
     if errors:

@@ -59,6 +59,8 @@ def publish(store: Store, machine: Row, description: str, now: float) -> Row:
     """Publish a machine's current revision, unless the latest version already has it."""
     latest = store.one("SELECT * FROM versions WHERE machine = ? ORDER BY number DESC LIMIT 1", machine["arn"])
     if latest is not None and latest["revision"] == machine["revision"]:
+        if description:  # measured on AWS by moto's test_create_state_machine_with_version_description
+            store.write("UPDATE versions SET description = ? WHERE arn = ?", description, latest["arn"])
         return latest
     row = store.one("SELECT last FROM version_numbers WHERE machine = ?", machine["arn"])
     number = (row["last"] if row else 0) + 1
@@ -88,11 +90,12 @@ class VersionOperations:
         with self.core.starting:
             machine = find_machine(self.core.store, params["stateMachineArn"])
             wanted = params.get("revisionId")
-            if wanted is not None and wanted != machine["revision"]:
+            current = machine["revision"].partition("/")[0]
+            if wanted is not None and wanted != current:
                 raise ServiceError(
                     "ConflictException",
                     f"Failed to publish the State Machine version for revision {wanted}. The current State Machine "
-                    f"revision is {machine['revision']}.",
+                    f"revision is {current}.",
                 )
             version = publish(self.core.store, machine, params.get("description") or "", self.core.now())
         return {"creationDate": moment(version["created"]), "stateMachineVersionArn": version["arn"]}

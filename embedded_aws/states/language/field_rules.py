@@ -7,7 +7,7 @@ https://states-language.net/spec.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from embedded_aws.states.language.choice import BOOLEAN_OPERATORS, COMPARISONS, TYPE_TESTS, operator_known
@@ -70,13 +70,13 @@ _JOBS = {
 }  # fmt: skip
 
 
-def known_resource(compiled: Resource) -> bool:
-    """Whether AWS has this Task resource with this pattern; the action after `aws-sdk:` is not checked."""
+def known_resource(compiled: Resource, has_action: Callable[[str, str], bool]) -> bool:
+    """Whether AWS has this Task resource with this pattern; `has_action` knows the operations of `aws-sdk:`."""
     if compiled.kind != "service":
         return True
     service, pattern = compiled.service, compiled.pattern
     if service.startswith("aws-sdk:"):
-        return pattern in ("", "waitForTaskToken")
+        return pattern in ("", "waitForTaskToken") and has_action(service[8:], compiled.action)
     actions = _OPTIMISED.get(service, set())
     if actions is not None and compiled.action not in actions:
         return False

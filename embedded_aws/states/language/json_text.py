@@ -46,8 +46,7 @@ def load(text: str | bytes) -> Json:
     try:
         return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except json.JSONDecodeError as error:
-        message, where = unparsed(error)
-        raise ValueError(f"{message}\n at {where}") from None
+        raise ValueError(unparsed(error)[0]) from None
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
     except RecursionError:
@@ -64,7 +63,7 @@ def unparsed(error: json.JSONDecodeError) -> tuple[str, str]:
         message = "Unexpected end-of-input"
     else:
         wanted = next((words for start, words in _WANTED.items() if error.msg.startswith(start)), "a valid escape")
-        message = f"Unexpected character ({rest[0]!r} (code {ord(rest[0])})): was expecting {wanted}"
+        message = f"Unexpected character ('{rest[0]}' (code {ord(rest[0])})): was expecting {wanted}"
     return message, f'[Source: (String)"{error.doc[:500]}"; line: {error.lineno}, column: {column}]'
 
 

@@ -7,7 +7,7 @@ https://states-language.net/spec.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from embedded_aws.states.language.choice import timestamp
@@ -36,10 +36,15 @@ from embedded_aws.states.language.shapes import (
     misshapen,
 )
 
+HasAction = Callable[[str, str], bool]
 
-def validate(definition: Mapping[str, Json], *, express: bool = False) -> list[Finding]:
-    """All findings, errors first in the order of the definition."""
-    return list(_machine(definition, "", _Scope(express=express, jsonata=False, top=True, names=set())))
+
+def validate(
+    definition: Mapping[str, Json], *, express: bool = False, has_action: HasAction = lambda service, action: True
+) -> list[Finding]:
+    """All findings, errors first in the order of the definition. `has_action` knows the operations of `aws-sdk:`."""
+    scope = _Scope(express=express, jsonata=False, top=True, names=set(), has_action=has_action)
+    return list(_machine(definition, "", scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class _Scope:
     jsonata: bool
     top: bool
     names: set[str]
+    has_action: HasAction
 
 
 def _machine(body: Mapping[str, Json], where: str, scope: _Scope) -> Iterator[Finding]:
@@ -232,7 +238,7 @@ class _State:
         except ValueError:
             yield bad(here, "Value is not a valid resource ARN")
             return
-        if not known_resource(compiled):
+        if not known_resource(compiled, self.scope.has_action):
             yield not_recognized(arn, here)
         if self.scope.express:
             if compiled.kind == "activity":

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepf
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from embedded_aws.wire import ServiceError
 
@@ -19,6 +20,14 @@ def check_name(name: str) -> None:
     """Raise InvalidName for a name that Step Functions refuses."""
     if not 1 <= len(name) <= MAX_NAME or _BAD_NAME.search(name):
         raise ServiceError("InvalidName", f"Invalid Name: '{name[:100]}'")
+
+
+def check_encryption(settings: dict[str, Any] | None) -> None:
+    """A key of the customer needs its name."""
+    if settings and settings["type"] == "CUSTOMER_MANAGED_KMS_KEY" and not settings.get("kmsKeyId"):
+        raise ServiceError(
+            "InvalidEncryptionConfiguration", "Invalid Encryption Configuration: The kmsKeyId must be specified."
+        )
 
 
 def check_arn(arn: str, *kinds: str) -> str:

@@ -18,6 +18,15 @@ def find_machine(store: Store, arn: str, named: str | None = None) -> Row:
     return row
 
 
+INITIAL = "INITIAL"
+"""The revision that a state machine has until its first change. The API does not show it; it can be published."""
+
+
+def shown_revision(revision: str) -> dict[str, str]:
+    """`revisionId`, as responses have it."""
+    return {} if revision.startswith(INITIAL) else {"revisionId": revision}
+
+
 def find_revision(store: Store, arn: str, revision: str) -> Row:
     """The row of a revision that exists; a Map Run's child (.../LABEL) has its parent's."""
     machine = arn.partition("/")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from sqlite3 import Row
@@ -26,6 +27,7 @@ class Page:
 
     most: int
     position: int | None
+    request: str
 
     @property
     def limit(self) -> int:
@@ -52,22 +54,29 @@ class Page:
         response: Params = {member: [show(row) for row in rows[: self.most]]}
         if len(rows) > self.most:
             position = self.after + self.most if column is None else rows[self.most - 1][column]
-            response["nextToken"] = base64.urlsafe_b64encode(dump({"at": position}).encode()).decode("ascii")
+            response["nextToken"] = base64.urlsafe_b64encode(
+                dump({"at": position, "of": self.request}).encode()
+            ).decode("ascii")
         return response
 
 
 def page_of(params: Params) -> Page:
-    """Read the request. Raises InvalidToken for a token that this service did not issue."""
-    return Page(params.get("maxResults") or 100, _position(params.get("nextToken")))
+    """Read the request. Raises InvalidToken for a token that this service did not issue for the same request."""
+    rest = sorted((key, value) for key, value in params.items() if key not in ("maxResults", "nextToken"))
+    request = hashlib.sha256(dump(rest).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Page(params.get("maxResults") or 100, _position(params.get("nextToken"), request), request)
 
 
-def _position(token: str | None) -> int | None:
+def _position(token: str | None, request: str) -> int | None:
     if token is None:
         return None
     try:
-        position = load(base64.urlsafe_b64decode(token.encode("ascii")))["at"]
-        if isinstance(position, int) and 0 <= position < _LAST:
-            return position
+        read = load(base64.urlsafe_b64decode(token.encode("ascii")))
+        position, issued_for = read["at"], read["of"]
     except (ValueError, KeyError, TypeError):
-        pass
-    raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")
+        position = issued_for = None
+    if not isinstance(position, int) or not 0 <= position < _LAST:
+        raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")
+    if issued_for != request:
+        raise ServiceError("InvalidToken", "Invalid Token: 'Input inconsistent with page token'")
+    return position

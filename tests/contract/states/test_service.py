@@ -287,11 +287,8 @@ def test_bad_requests_have_awss_error_codes(cloud: Cloud, operation: str, params
 
 @pytest.mark.parametrize("text", ["{", "", "NaN", "1e999", '"\ud800"', '{"a":' * 5000])
 def test_input_that_is_no_json_is_refused(cloud: Cloud, text: str) -> None:
-    """InvalidExecutionInput; an empty input is the empty object."""
+    """InvalidExecutionInput, also for an empty input, as recorded on AWS."""
     machine = cloud.machine({"P": {"Type": "Pass", "End": True}})
-    if not text:
-        assert cloud.call("StartExecution", stateMachineArn=machine, input=text)["executionArn"]
-        return
     with pytest.raises(ServiceError, match="InvalidExecutionInput"):
         cloud.call("StartExecution", stateMachineArn=machine, input=text)
 
