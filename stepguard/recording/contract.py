@@ -48,7 +48,7 @@ class Recorded:
                 {
                     "name": machine_name,
                     "definition": find_project().chat_definition(arns),
-                    "roleArn": "arn:aws:iam::1:role/test",
+                    "roleArn": "arn:aws:iam::000000000000:role/test",
                 }
             )["stateMachineArn"]
             started = states.start_execution(

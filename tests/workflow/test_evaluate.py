@@ -68,7 +68,7 @@ class Place:
             {
                 "name": "evaluate",
                 "definition": builtin_project().evaluation_definition(arns),
-                "roleArn": "arn:aws:iam::0:role/r",
+                "roleArn": "arn:aws:iam::000000000000:role/r",
             }
         )
         self.machine = made["stateMachineArn"]
