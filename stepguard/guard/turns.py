@@ -80,7 +80,13 @@ def turn_of(
 
 
 def turns_in(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The questions and answers before, as RewriteQuestion left them in an execution document."""
+    """The questions and answers before, as RewriteQuestion left them in an execution document.
+
+    None if the input layer masked in the rewritten question: that text came from these turns, and the rewritten
+    question stands alone.
+    """
+    if (GUARD_REWRITE.result(document) or {}).get("outcome") == Outcome.MASKED:
+        return ()
     held = (context_of(document).get("conversation") or {}).get("turns") or ()
     return tuple((str(question), str(answer)) for question, answer in held)
 
