@@ -302,6 +302,12 @@ def get_evaluation_report(caller: Caller, run: str) -> Reply:
     return evaluations().report(run, caller)
 
 
+@_reads("/evaluations/{run}/items")
+def get_evaluation_items(caller: Caller, run: str) -> Reply:
+    """The items of an evaluation, filtered, also next to those of another one."""
+    return evaluations().items(run, _query(), caller)
+
+
 @_reads("/evaluations/{run}/items/{number}")
 def get_evaluation_item(caller: Caller, run: str, number: str) -> Reply:
     """The trace of an evaluation's item."""

@@ -1,5 +1,5 @@
 """The evaluations API: `GET` and `POST /evaluations`, `GET /evaluations/{id}`, `GET /evaluations/{id}/report`,
-`GET /evaluations/{id}/items/{number}`.
+`GET /evaluations/{id}/items`, `GET /evaluations/{id}/items/{number}`.
 
 A run is started on one of the caller's corpora in the stack's own buckets, with the deployment's guardrails: a request
 cannot choose others. A caller sees the runs that it started; an operator sees every run and evaluates every corpus.
@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from functions.paging import SEARCHED, read_page
-from functions.routes import Query, Reply, Work, check_token, guarded, read_body, sees_all
+from functions.routes import Query, Reply, Work, check_token, guarded, read_body, read_number, sees_all
 from stepguard.aws.environment import operators
 from stepguard.aws.evaluations import Evaluations, Watch, run_id
 from stepguard.aws.executions import Execution
 from stepguard.aws.objects import Address
+from stepguard.evaluation import browsing
 from stepguard.evaluation.runs import run_of
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import Conflict, InvalidRequest, UnknownExecution
@@ -33,6 +34,10 @@ QUESTIONS = 10
 """The weight of a start in a caller's quota of a minute: it reads a whole corpus."""
 
 LISTED = 50
+MOST_LISTED = 500
+MOST_ITEMS = 10_000_000
+
+Items = list[browsing.Item]
 
 
 class EvaluationsApi:
@@ -43,6 +48,7 @@ class EvaluationsApi:
     ) -> None:
         self._evaluations = evaluations or Evaluations()
         self._operators = operators
+        self._read: dict[tuple[str, str], Items] = {}
 
     def post(self, body: bytes, caller: Caller) -> Work:
         """A run: 202 with its id. With a client_token the same request is the same run.
@@ -126,6 +132,41 @@ class EvaluationsApi:
             return 200, body, {}
 
         return _guarded(reply)
+
+    def items(self, run: str, query: Query, caller: Caller) -> Reply:
+        """`{items, total, matching, cursor}`: the items of an ended run that match the filters of browsing.FILTERS.
+
+        With `compare=RUN` each has `other` and `change`, the items that changed first.
+        """
+
+        def reply() -> Reply:
+            if unknown := set(query) - {*browsing.FILTERS, "compare", "limit", "cursor"}:
+                raise InvalidRequest(f"Unknown filter {sorted(unknown)[0]}; known are {', '.join(browsing.FILTERS)}.")
+            limit = read_number(query, "limit", LISTED, MOST_LISTED, least=1)
+            start = read_number(query, "cursor", 0, MOST_ITEMS)
+            try:
+                wanted = browsing.wanted_of(query)
+            except ValueError as error:
+                raise InvalidRequest(str(error)) from None
+            found = self._items_of(run, caller)
+            if other := query.get("compare"):
+                found = browsing.compared(found, self._items_of(other, caller))
+            elif wanted.change:
+                raise InvalidRequest("'change' needs 'compare', another run.")
+            return 200, {"id": run, **browsing.page_of(found, wanted, start, limit)}, {}
+
+        return _guarded(reply)
+
+    def _items_of(self, run: str, caller: Caller) -> Items:
+        """The items of a run that has ended; those of the last two runs are kept, since pages are read one by one."""
+        execution = self._owned(run, caller)
+        if not execution.finished:
+            raise Conflict("The evaluation has not ended yet.")
+        key = (run, str(execution.stopped))
+        if key not in self._read:
+            items = [browsing.item_of(line) for line in self._evaluations.results(run)]
+            self._read = {**dict(list(self._read.items())[-1:]), key: items}
+        return self._read[key]
 
     def item(self, run: str, number: str, caller: Caller) -> Reply:
         """The trace of an item, from its line of the results: its EXPRESS execution has no history."""

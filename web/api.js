@@ -77,6 +77,12 @@ export function getEvaluation(run) {
   return ask(`../evaluations/${part(run)}`);
 }
 
+/** A page of a run's items. */
+export function getItems(run, filters) {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
+  return ask(`../evaluations/${part(run)}/items?${query}`);
+}
+
 /** The trace of an item with its graph, laid out. */
 export async function getItem(run, number) {
   const trace = await ask(`../evaluations/${part(run)}/items/${part(number)}`);

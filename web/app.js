@@ -1,12 +1,12 @@
 // The addresses of the page: #/, #/chat, #/chat/CONVERSATION, #/executions/NAME, #/executions/NAME/VISIT,
-// #/compare/NAME/NAME, #/evaluations,
-// #/evaluations/RUN, #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT.
+// #/compare/NAME/NAME, #/evaluations, #/evaluations/RUN, #/evaluations/RUN/compare/RUN,
+// #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT. Filters follow a question mark.
 
 import { isUnguarded, SAVED } from "./api.js";
 import { chatBox } from "./chat.js";
 import { comparePage } from "./compare.js";
 import { el, put, show } from "./dom.js";
-import { evaluationPage, evaluationsPage, itemPage } from "./evaluations.js";
+import { comparisonPage, evaluationPage, evaluationsPage, itemPage } from "./evaluations.js";
 import { executionPage } from "./execution.js";
 import { listPage } from "./list.js";
 
@@ -29,6 +29,7 @@ async function route() {
     here.open(number);
     return;
   }
+  const filters = Object.fromEntries(new URLSearchParams(query));
   const view = parts[0] ?? "executions";
   viewed(view);
   if (view === "chat" && chat) {
@@ -56,15 +57,19 @@ async function route() {
     show(main, el("h1", {}, "Item"), el("p", { class: "quiet" }, "Reading the results…"));
     const open = await itemPage(main, parts[1], item, number, alive);
     if (alive()) here = { name, open };
+  } else if (parts[0] === "evaluations" && parts[2] === "compare" && parts[3] && !SAVED) {
+    title("Compare two evaluations");
+    show(main, el("h1", {}, "Compare two evaluations"), el("p", { class: "quiet" }, "Reading both runs…"));
+    await comparisonPage(main, parts[1], parts[3], filters, alive);
   } else if (parts[0] === "evaluations" && parts[1] && !SAVED) {
     title(`Evaluation ${parts[1]}`);
-    evaluationPage(main, parts[1], alive);
+    evaluationPage(main, parts[1], filters, alive);
   } else if (parts[0] === "evaluations" && !SAVED) {
     title("Evaluations");
     evaluationsPage(main, alive);
   } else if (parts.length === 0) {
     title("Executions");
-    listPage(main, Object.fromEntries(new URLSearchParams(query)), alive);
+    listPage(main, filters, alive);
   } else {
     show(main, el("h1", {}, "There is no such page"), el("p", {}, el("a", { href: "#/" }, "All executions")));
   }

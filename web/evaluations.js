@@ -3,6 +3,7 @@
 import { getEvaluation, getItem, getReports, getResultFiles, listEvaluations } from "./api.js";
 import { announce, el, show } from "./dom.js";
 import { executionPage } from "./execution.js";
+import { itemsSection } from "./items.js";
 import { badge, facts, failure, head, scroller } from "./parts.js";
 import { pagedList } from "./paging.js";
 import { milliseconds, moment, plural, policyWords } from "./words.js";
@@ -14,6 +15,22 @@ const REASON_CHARACTERS = 300;
 /** The newest runs, refreshed. */
 export function evaluationsPage(main, alive) {
   const body = el("div", {}, el("p", { class: "quiet" }, "Reading the list…"));
+  const picked = new Set();
+  const compare = el(
+    "button",
+    {
+      type: "button",
+      disabled: true,
+      on: {
+        click: () => {
+          // The ids begin with their times: the newer run is shown first.
+          const [older, newer] = [...picked].sort().map(encodeURIComponent);
+          location.hash = `#/evaluations/${newer}/compare/${older}`;
+        },
+      },
+    },
+    "Compare the two chosen",
+  );
   const failed = (error) => alive() && show(body, failure(error));
   const list = pagedList(
     async (cursor) => {
@@ -23,12 +40,12 @@ export function evaluationsPage(main, alive) {
     (run) => run.id,
     (runs) => {
       if (!alive()) return;
-      show(body, runs.length ? runsTable(runs) : noRuns());
+      show(body, runs.length ? runsTable(runs, picked, compare) : noRuns());
       announce(plural(runs.length, "evaluation"));
     },
     failed,
   );
-  show(main, el("h1", {}, "Evaluations"), body, el("p", {}, list.button));
+  show(main, el("h1", {}, "Evaluations"), el("p", { class: "actions" }, compare), body, el("p", {}, list.button));
   keptUp(alive, RUNS_SECONDS, list.read, (page) => {
     list.put(page);
     return true;
@@ -36,7 +53,7 @@ export function evaluationsPage(main, alive) {
 }
 
 /** One run, followed until it has ended. */
-export function evaluationPage(main, id, alive) {
+export function evaluationPage(main, id, query, alive) {
   const body = el("div", {}, el("p", { class: "quiet" }, "Reading the evaluation…"));
   show(main, el("p", {}, el("a", { href: "#/evaluations" }, "All evaluations")), el("h1", {}, "Evaluation ", el("code", {}, id)), body);
   const read = async () => {
@@ -50,7 +67,8 @@ export function evaluationPage(main, id, alive) {
     return run;
   };
   keptUp(alive, RUN_SECONDS, read, (run) => {
-    show(body, runProgress(run), resultLinks(run), run.scorecard ? scorecardParts(run) : null);
+    show(body, runProgress(run), resultLinks(run), run.scorecard ? scorecardParts(run) : null,
+      hasEnded(run) && [el("h2", {}, "All items"), itemsSection(id, query, `#/evaluations/${encodeURIComponent(id)}`, alive)]);
     announce(`${run.status.toLowerCase()}, ${run.done} of ${run.total ?? "?"}`);
     return !hasEnded(run);
   }, (error) => show(body, failure(error)));
@@ -94,23 +112,88 @@ function noRuns() {
   return el("p", {}, "No evaluation yet. Start one with: ", el("code", {}, "stepguard evaluate corpora/healthcare.jsonl"));
 }
 
-function runsTable(runs) {
-  const rows = runs.map((run) =>
-    el(
+function runsTable(runs, picked, compare) {
+  const rows = runs.map((run) => {
+    const box = el("input", {
+      type: "checkbox",
+      "aria-label": `Choose ${run.id} to compare`,
+      checked: picked.has(run.id),
+      disabled: !hasEnded(run),
+      on: {
+        change: () => {
+          if (box.checked) picked.add(run.id);
+          else picked.delete(run.id);
+          compare.disabled = picked.size !== 2;
+        },
+      },
+    });
+    const score = el("td", { class: "small" }, "–");
+    if (hasEnded(run)) scored(run.id, score);
+    return el(
       "tr",
       {},
+      el("td", {}, box),
       el("td", {}, runBadge(run.status)),
-      el("td", { class: "wide" }, el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id)),
+      el(
+        "td",
+        { class: "wide" },
+        el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id),
+        el("div", { class: "quiet" }, run.corpus.split("/").filter(Boolean).pop()),
+        el("div", { class: "quiet" }, guardrailsOf(run)),
+      ),
       el("td", {}, run.items === null ? "–" : run.items.toLocaleString("en")),
       el("td", {}, run.failed === null ? (run.error ?? "–") : run.failed.toLocaleString("en")),
+      score,
       el("td", { class: "small" }, moment(run.started)),
       el("td", { class: "small" }, run.stopped ? milliseconds(new Date(run.stopped) - new Date(run.started)) : "…"),
-    ),
-  );
-  return scroller(
-    "Evaluations",
-    el("table", { class: "list" }, head("status", "run", "items", "failed", "started", "took"), el("tbody", {}, rows)),
-  );
+    );
+  });
+  const names = ["compare", "status", "run", "items", "failed", "as expected", "started", "took"];
+  return scroller("Evaluations", el("table", { class: "list" }, head(...names), el("tbody", {}, rows)));
+}
+
+function guardrailsOf(run) {
+  const given = Object.entries(run.guardrails ?? {});
+  return given.length ? given.map(([layer, ref]) => `${layer} ${ref.id} version ${ref.version}`).join(", ") : "deployed guardrails";
+}
+
+const scores = new Map();
+
+/** The share of items as expected: the scorecard of an ended run does not change. */
+async function scored(id, cell) {
+  if (!scores.has(id)) scores.set(id, getEvaluation(id).then((run) => run.scorecard?.correct ?? null, () => null));
+  const rate = await scores.get(id);
+  if (rate) cell.textContent = `${(rate.value * 100).toFixed(1)} %`;
+}
+
+/** Two runs side by side: their scores, then each item of the first with its namesake, changed ones first. */
+export async function comparisonPage(main, id, other, query, alive) {
+  const base = `#/evaluations/${encodeURIComponent(id)}/compare/${encodeURIComponent(other)}`;
+  try {
+    const runs = await Promise.all([getEvaluation(id), getEvaluation(other)]);
+    if (!alive()) return;
+    show(
+      main,
+      el("p", {}, el("a", { href: "#/evaluations" }, "All evaluations")),
+      el("h1", {}, "Compare two evaluations"),
+      el(
+        "div",
+        { class: "pair" },
+        runs.map((run, place) =>
+          el(
+            "section",
+            { "aria-label": place ? "The other run" : "This run" },
+            el("h2", {}, place ? "The other run: " : "This run: ", el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id)),
+            run.scorecard ? facts(scoreFacts(run.scorecard)) : el("p", { class: "quiet" }, "It has no scorecard."),
+          ),
+        ),
+      ),
+      el("h2", {}, "Items, changed ones first"),
+      itemsSection(id, query, base, alive, other),
+    );
+  } catch (error) {
+    if (alive()) show(main, el("h1", {}, "Compare two evaluations"), failure(error));
+  }
 }
 
 function runProgress(run) {
@@ -144,22 +227,25 @@ function resultLinks(run) {
 
 function scorecardParts(run) {
   const card = run.scorecard;
-  const found = card.intervention;
   return [
     el("h2", {}, "Items"),
-    facts([
-      ["items", card.items.toLocaleString("en")],
-      ...Object.entries(card.actions).map(([name, count]) => [name, count.toLocaleString("en")]),
-      ["bad rows", card.bad_rows || null],
-      ["as expected", card.correct && rateText(card.correct)],
-      ["precision of intervening", card.labelled ? rateText(found.precision) : null],
-      ["recall of intervening", card.labelled ? rateText(found.recall) : null],
-    ]),
+    facts(scoreFacts(card)),
     el("h2", {}, "Outcomes by stage"),
     funnelTable(card.funnel),
     el("h2", {}, "Policies and filters"),
     policiesTable(card.policies),
     card.look_first.length > 0 && [el("h2", {}, "Check these first"), lookTable(card.look_first, run.id)],
+  ];
+}
+
+function scoreFacts(card) {
+  return [
+    ["items", card.items.toLocaleString("en")],
+    ...Object.entries(card.actions).map(([name, count]) => [name, count.toLocaleString("en")]),
+    ["bad rows", card.bad_rows || null],
+    ["as expected", card.correct && rateText(card.correct)],
+    ["precision of intervening", card.labelled ? rateText(card.intervention.precision) : null],
+    ["recall of intervening", card.labelled ? rateText(card.intervention.recall) : null],
   ];
 }
 

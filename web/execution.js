@@ -77,6 +77,10 @@ function drawn(main, name, trace, base, recorded) {
     trace.item && el("p", {}, el("a", { href: base.split("/items/")[0] }, "The evaluation")),
     el("h1", {}, trace.item ? `Item ${trace.item.id} ` : "Execution ", badge(trace.outcome)),
     el("p", { class: "reason" }, headline(trace)),
+    trace.item && facts([
+      ["expected", trace.item.expected && badge(trace.item.expected)],
+      ["found", badge(trace.item.action)],
+    ]),
     answer(trace),
     totals(trace),
     recorded && actions(name, trace),

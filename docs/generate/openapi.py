@@ -12,6 +12,7 @@ import yaml
 from app import app
 from docs.generate import schemas
 from functions import conversations_api, evaluations_api, executions_api, paging
+from stepguard.evaluation.browsing import CHANGES
 from stepguard.guard.stages import JUDGING
 from stepguard.trace.listing import OUTCOMES
 
@@ -62,6 +63,19 @@ _LIST = [
     _query("limit", _count(conversations_api.MOST_LISTED, conversations_api.LISTED), "The most entries to return."),
     _query("cursor", {"type": "string"}, "`cursor` of the page before."),
 ]
+_ITEMS = [
+    _query("action", {"type": "string"}, "Items with this verdict: `passed`, `masked`, `blocked`, `failed`, …"),
+    _query("expected", {"type": "string"}, "Items with this expected verdict."),
+    _query(
+        "correct", {"type": "string", "enum": ["yes", "no", "unlabelled"]}, "Whether the verdict was the expected one."
+    ),
+    _query("policy", {"type": "string"}, "A policy that acted, or a filter of it: `content`, `content/HATE`."),
+    _query("text", {"type": "string"}, "Items whose id or text contains this."),
+    _query("compare", {"type": "string"}, "Another run: each item has `other` and `change`; changed items come first."),
+    _query("change", {"type": "string", "enum": ["any", *CHANGES]}, "With `compare`: what changed."),
+    _query("limit", _count(evaluations_api.MOST_LISTED, evaluations_api.LISTED), "The most items to return."),
+    _query("cursor", {"type": "string"}, "`cursor` of the page before."),
+]
 _COMPARE = _query("compare", {"type": "string"}, "Another execution, to add a comparison with it.")
 
 # Method and path -> query parameters, schema of the body, success replies (status -> schema), error statuses.
@@ -81,6 +95,7 @@ OPERATIONS: dict[str, tuple[list[Schema], str | None, dict[int, str], tuple[int,
     "POST /evaluations": ([], "Corpus", {202: "EvaluationStarted"}, (400, 403, 404, 409, 429, 500, 503)),
     "GET /evaluations/{run}": ([], None, {200: "Evaluation"}, (403, 404, 429, 500, 503)),
     "GET /evaluations/{run}/report": ([], None, {200: "Report"}, (403, 404, 409, 429, 500, 503)),
+    "GET /evaluations/{run}/items": (_ITEMS, None, {200: "EvaluationItems"}, (400, 403, 404, 409, 429, 500, 503)),
     "GET /evaluations/{run}/items/{number}": ([], None, {200: "Trace"}, (400, 403, 404, 429, 500, 503)),
     "GET /health": ([], None, {200: "Health"}, (500, 503)),
 }

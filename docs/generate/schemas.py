@@ -187,6 +187,16 @@ SCHEMAS: dict[str, Schema] = {
         },
         ("id", "status", "started"),
     ),
+    "EvaluationItems": _object(
+        {
+            "id": TEXT,
+            "items": {"type": "array", "items": {"type": "object"}},
+            "total": {"type": "integer", "description": "The items of the run."},
+            "matching": {"type": "integer", "description": "Those that match the filters."},
+            "cursor": {"type": ["string", "null"]},
+        },
+        ("id", "items", "total", "matching", "cursor"),
+    ),
     "Report": _object(
         {
             "id": TEXT,

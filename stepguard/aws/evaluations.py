@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -186,6 +186,15 @@ class Evaluations:
             raise UnknownExecution(f"The evaluation {run} has no result of item {number}.")
         return mapping(found)
 
+    def results(self, run: str) -> Iterator[Mapping[str, Any]]:
+        """The lines of results.jsonl. Raises UnknownExecution, StepguardError."""
+        try:
+            with self.objects.open(self.object(run, "results.jsonl")) as stream:
+                for line in stream:
+                    yield mapping(json.loads(line))
+        except (InvalidRequest, ValueError):
+            raise UnknownExecution(f"The evaluation {run} has no results that can be read.") from None
+
     def definition(self, execution: Execution) -> Mapping[str, Any]:
         """The states of an item in the run's own definition; empty if it has no Map. Raises StepguardError."""
         states = mapping(self.executions.definition(execution.arn).get("States"))
@@ -254,6 +263,7 @@ def _summary(execution: Execution) -> dict[str, Any]:
         "stopped": None if execution.stopped is None else execution.stopped.isoformat(),
         "retry_of": given.get("retry_of"),
         "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
+        "guardrails": given.get("guardrails"),
         "caller": given.get("caller"),
         "items": counts.get("items"),
         "failed": counts.get("failed"),

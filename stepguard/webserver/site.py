@@ -47,6 +47,7 @@ MODULES = (
     "execution",
     "compare",
     "list",
+    "items",
     "evaluations",
     "markdown",
     "reasons",

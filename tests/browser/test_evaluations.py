@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ITEMS = [
-    {"text": "Write to ann.lee@example.com.", "expected": "masked", "policies": ["sensitive_information/EMAIL"]},
+    {
+        "id": "0",
+        "text": "Write to ann.lee@example.com.",
+        "expected": "masked",
+        "policies": ["sensitive_information/EMAIL"],
+    },
     *({"id": text, "text": f"Letter {text}", "expected": "masked", "policies": ["word"]} for text in XSS),
 ]
 
@@ -30,21 +35,24 @@ def _evaluated(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     with serve(folder) as server:
         ran = run("stepguard", "evaluate", str(corpus), "--home", str(server.home), env=server.env)
         assert ran.code == 0, ran.err
+        corpus.write_text(json.dumps({**ITEMS[0], "id": "0", "expected": "blocked"}) + "\n", encoding="utf-8")
+        ran = run("stepguard", "evaluate", str(corpus), "--home", str(server.home), env=server.env)
+        assert ran.code == 0, ran.err
         yield server
 
 
 @pytest.fixture(name="run_id")
 def _run_id(evaluated: Server) -> str:
-    """The run's id."""
+    """The first run's id."""
     _, body = evaluated.request("/evaluations")
-    return str(body["evaluations"][0]["id"])
+    return str(body["evaluations"][1]["id"])
 
 
 def test_the_list_leads_to_a_run_and_its_report_by_keys(page: Page, evaluated: Server, run_id: str) -> None:
     """From the header with Tab and Enter alone; the report's own script runs, and Back returns."""
     show(page, evaluated)
     for name in ("Evaluations", run_id, "Open the report"):
-        link = page.get_by_role("link", name=name, exact=True)
+        link = page.get_by_role("link", name=name, exact=True).first
         link.wait_for()
         for _ in range(30):
             if link.evaluate("(node) => node === document.activeElement"):
@@ -94,10 +102,51 @@ def test_hostile_items_stay_text(page: Page, evaluated: Server, run_id: str) -> 
     assert "owned" not in page.title()
 
 
+def test_every_item_is_reached_filtered_and_searched(page: Page, evaluated: Server, run_id: str) -> None:
+    """The filters are in the address; an item is opened and left again."""
+    show(page, evaluated, f"evaluations/{run_id}")
+    rows = page.locator("table.items tbody tr")
+    page.locator("#items-count", has_text=f"{len(ITEMS)} of {len(ITEMS)} items").wait_for()
+    assert rows.count() == len(ITEMS)
+    page.locator("#item-policy").fill("sensitive_information/EMAIL")
+    page.keyboard.press("Enter")
+    page.locator("#items-count", has_text=f"1 of 1 item, out of {len(ITEMS)}").wait_for()
+    page.reload()
+    page.locator("#items-count", has_text=f"1 of 1 item, out of {len(ITEMS)}").wait_for()
+    rows.get_by_role("link").click()
+    page.get_by_role("heading", name="Item 0").wait_for()
+    assert " ".join(page.inner_text("main .facts >> nth=0").split()) == "expected ▒ masked found ▒ masked"
+    page.go_back()
+    page.locator("#item-text").fill("no such text")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_text("No item matches.").wait_for()
+
+
+def test_two_runs_are_compared_with_changed_items_first(page: Page, evaluated: Server, run_id: str) -> None:
+    """Chosen in the list: the newer run, next to the older one, with both verdicts."""
+    show(page, evaluated, "evaluations")
+    boxes = page.get_by_role("checkbox")
+    boxes.nth(1).wait_for()
+    for number in (0, 1):
+        boxes.nth(number).check()
+    page.get_by_role("button", name="Compare the two chosen").click()
+    page.get_by_role("heading", name=f"The other run: {run_id}").wait_for()
+    row = page.locator("table.items tbody tr").first
+    row.get_by_text("newly wrong").wait_for()
+    assert row.locator(".badge").all_inner_texts() == ["■ blocked", "▒ masked", "▒ masked"]
+    assert [words for words in row.inner_text().split("\n") if "as expected" in words] == [
+        "not as expected",
+        "as expected",
+    ]
+    page.locator("#item-change").select_option("same")
+    page.get_by_text("No item matches.").wait_for()
+    assert "change=same" in page.url
+
+
 def test_an_item_leads_to_its_stages(page: Page, evaluated: Server, run_id: str) -> None:
     """Its graph, path and verdicts, with an address for each stage; nothing is offered that needs a history."""
     show(page, evaluated, f"evaluations/{run_id}")
-    page.get_by_role("link", name=XSS[4]).click()
+    page.get_by_role("link", name=XSS[4]).first.click()
     page.wait_for_selector("svg.graph")
     assert page.get_by_role("heading", name=f"Item {XSS[4]}").count() == 1
     assert page.locator("summary", has_text="Raw events").count() == 0
@@ -122,7 +171,8 @@ def test_axe_finds_nothing(browser: Browser, evaluated: Server, run_id: str, the
     found: list[str] = []
     for address, there in (
         ("evaluations", "table.list"),
-        (f"evaluations/{run_id}", "table.policies"),
+        (f"evaluations/{run_id}", "table.items td"),
+        (f"evaluations/{run_id}/compare/{run_id}", "table.items td"),
         (f"evaluations/{run_id}/items/1", "svg.graph"),
     ):
         show(page, evaluated, address)

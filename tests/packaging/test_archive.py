@@ -79,6 +79,7 @@ FILES = [
     "stepguard/evaluation/answers/judging.py",
     "stepguard/evaluation/answers/scores.py",
     "stepguard/evaluation/aws_samples.py",
+    "stepguard/evaluation/browsing.py",
     "stepguard/evaluation/concurrency.py",
     "stepguard/evaluation/corpus.py",
     "stepguard/evaluation/csv_text.py",

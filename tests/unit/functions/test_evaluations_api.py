@@ -235,6 +235,28 @@ def test_an_item_is_reported_from_its_line_of_the_results() -> None:
     assert api(states).item(identifier, "1", ANN)[0] == 404
 
 
+def test_items_are_listed_compared_and_paged_to_who_may_read_both_runs() -> None:
+    """An ended run alone; unknown filters are errors; a run of another caller does not exist."""
+    states = FollowedStates(output=SUMMARY)
+    first, second = (post(api(states), {**BODY, "client_token": token})[1]["id"] for token in "ab")
+    folder = f"runs/{ANN.owner}"
+    lines = {run: json.dumps({"number": 0, "id": "i", "action": run[-1], "digest": "d"}) for run in (first, second)}
+    routes = api(states, S3(**{f"{folder}/{run}/results.jsonl": f"{text}\n".encode() for run, text in lines.items()}))
+
+    status, body, _ = routes.items(first, {"compare": second}, ANN)
+    assert (status, body["total"], body["items"][0]["change"]) == (
+        200,
+        1,
+        "other verdict" if first[-1] != second[-1] else "same",
+    )
+    assert routes.items(first, {"limit": "1"}, ANN)[1]["cursor"] is None
+    for query in ({"change": "any"}, {"limit": "0"}, {"cursor": "x"}, {"colour": "red"}, {"correct": "maybe"}):
+        assert routes.items(first, query, ANN)[0] == 400
+    assert routes.items(first, {}, Caller("eve"))[0] == 404
+    assert routes.items(first, {"compare": "nosuch"}, ANN)[0] == 404
+    assert api(states).items(first, {}, ANN)[0] == 404
+
+
 def test_on_the_embedded_cloud_everybody_sees_every_run() -> None:
     """Where nobody signs and anonymous callers are operators; a deployed API has no such operators."""
     states = FollowedStates(output=SUMMARY)
