@@ -117,6 +117,11 @@ export async function getState(execution, signal) {
   return trace && (trace.visits.at(-1)?.state ?? "");
 }
 
+/** Rate an answer: `{thumb, reason}`; the same again is the same. */
+export function sendFeedback(execution, feedback) {
+  return ask(`../chat/${part(nameOf(execution))}/feedback`, { method: "POST", body: JSON.stringify(feedback) });
+}
+
 /** A link to the document of an answer's citation, which works for some minutes. */
 export async function getSource(execution, number) {
   return ofThisOrigin((await ask(`../chat/${part(nameOf(execution))}/citations/${number}/link`)).link);

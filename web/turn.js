@@ -2,6 +2,7 @@
 
 import { getSource, readMarkdown } from "./api.js";
 import { announce, el, put, show } from "./dom.js";
+import { thumbs } from "./feedback.js";
 import { blocks } from "./markdown.js";
 import { badge } from "./parts.js";
 import { reasonsOf } from "./reasons.js";
@@ -56,7 +57,7 @@ export function turnItem(question, act) {
         answer.withheld && el("p", { class: "quiet" }, "The answer cites a document that you may not read now."),
         whyList(answer),
         sourcesList(sources, execution, id),
-        tools(badge(answer.outcome), why(execution)),
+        tools(badge(answer.outcome), why(execution), !answer.withheld && thumbs(execution)),
       );
       readMarkdown([answer.text]).then(([trees]) => {
         if (trees.length === 1 && typeof trees[0] === "string") return;

@@ -51,6 +51,7 @@ MODULES = (
     "evaluations",
     "markdown",
     "reasons",
+    "feedback",
     "turn",
     "asking",
     "conversations",

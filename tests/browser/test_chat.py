@@ -95,6 +95,21 @@ def test_a_question_is_stopped_edited_and_asked_again(page: Page, server: Server
     assert page.get_by_label("Ask a question").evaluate("(field) => field === document.activeElement")
 
 
+def test_an_answer_is_rated_with_a_reason(page: Page, server: Server) -> None:
+    """By keys; the reason passes the input layer, and the page says when it is not kept."""
+    show(page, server, "chat")
+    for question, reason, words in (
+        ("What is a plum?", "Too short.", "Thank you."),
+        ("What is a pear?", ATTACK, "The reason was not kept: a guard stopped it."),
+    ):
+        ask(page, question)
+        page.get_by_role("button", name="Bad answer").last.focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("What was wrong?").fill(reason)
+        page.keyboard.press("Enter")
+        page.locator(".thumbs", has_text=words).wait_for()
+
+
 def test_markdown_and_sources_are_elements_and_attacks_stay_text(page: Page, server: Server) -> None:
     """Lists, code and tables; a number of a source shows its passage; no image, script or strange link exists."""
     hostile = "\n\n".join([*XSS, "[x](javascript:alert(1)) ![p](https://evil.example/p.png) [y](https://example.org/)"])
