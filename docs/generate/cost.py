@@ -12,6 +12,7 @@ import yaml
 
 from docs.generate.settings import TEMPLATES, Loader
 from stepguard.evaluation.prices import AS_OF, PRICES, policies_of
+from stepguard.guard.answer import Source
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, REWRITE_QUESTION, STAGE_OF, STAGES
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.verdict import LAYERS, Layer
@@ -241,6 +242,17 @@ def _resources() -> dict[str, int]:
     }
 
 
+_ANSWERS = {
+    Source.LLM: ("answered", "masked", "dont_know"),
+    Source.KNOWLEDGE: ("answered", "masked", "dont_know"),
+    Source.CURATED: ("answered", "masked"),
+    Source.PREPROCESS: ("blocked",),
+    Source.BEDROCK: ("blocked",),
+    Source.POSTPROCESS: ("blocked",),
+}
+"""The outcomes that an answer of each source can have."""
+
+
 def _metrics(standard: Deployment) -> int:
     """The custom metrics of a stack in which every stage had every outcome and each policy acted once."""
     lines: list[Mapping[str, Any]] = []
@@ -250,6 +262,11 @@ def _metrics(standard: Deployment) -> int:
         for outcome in ("passed", "masked", "blocked"):
             lines += stage_lines(stage.state, "", {"outcome": outcome, "findings": findings}, None, 0.0, "", 0)
         lines += stage_lines(stage.state, "", None, OSError(), 0.0, "", 0)
+    for source, outcomes in _ANSWERS.items():
+        for outcome in outcomes:
+            lines += stage_lines(
+                "GuardAnswer", "", {"answer": {"source": source, "outcome": outcome}}, None, 0.0, "", 0
+            )
     lines += [route_line("POST /chat", "", (status, {}, {}), 0.0, "", 0) for status in (200, 202, 429, 503)]
     lines += [route_line("GET /chat/{execution}", "", (status, {}, {}), 0.0, "", 0) for status in (200, 202)]
     found = set()

@@ -29,11 +29,13 @@ def stage_lines(
     stack: str,
     timestamp: int,
 ) -> list[dict[str, Any]]:
-    """The lines of one run of a stage: one for the run, one per policy that acted, one if settings are not in use.
+    """The lines of one run of a stage: one for the run, one per policy that acted, one for the answer that it gave,
+    one if settings are not in use.
 
     `execution` is the ARN or name; `result` is what the stage writes into the execution document; `timestamp` is in
     milliseconds since 1970. Metrics: Runs and Milliseconds by stage and by outcome, TextUnits, InputTokens and
-    OutputTokens by stage, Interventions by stage, policy and action, SettingsProblems by problem.
+    OutputTokens by stage, Interventions by stage, policy and action, Answers by source and outcome, SettingsProblems by
+    problem.
     """
     result = result or {}
     name = execution.rpartition(":")[2]
@@ -64,6 +66,10 @@ def stage_lines(
         by = {"Stack": stack, "Stage": stage, "Policy": policy, "Action": action}
         emf = _emf(by, [["Stack", "Stage", "Policy", "Action"]], {"Interventions": (count, "Count")}, timestamp)
         lines.append({"level": "INFO", "message": "intervention", "execution": name, **emf})
+    if answer := result.get("answer"):
+        by = {"Stack": stack, "Source": str(answer["source"]), "Answer": str(answer["outcome"])}
+        emf = _emf(by, [["Stack", "Source"], ["Stack", "Source", "Answer"]], {"Answers": (1, "Count")}, timestamp)
+        lines.append({"level": "INFO", "message": "answer", "execution": name, **emf})
     if problem := str((result.get("settings") or {}).get("problem") or ""):
         emf = _emf(
             {"Stack": stack, "Problem": problem}, [["Stack", "Problem"]], {"SettingsProblems": (1, "Count")}, timestamp

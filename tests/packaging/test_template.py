@@ -152,8 +152,8 @@ def test_the_dashboard_is_json(built: Built) -> None:
     """And looks at the metrics that the Lambdas write."""
     body = built.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(body)["widgets"]
-    assert len(widgets) == 7
-    assert {"Runs", "Interventions", "Milliseconds", "TextUnits", "Feedback"} <= set(
+    assert len(widgets) == 10
+    assert {"Runs", "Interventions", "Milliseconds", "TextUnits", "Answers", "Feedback"} <= set(
         re.findall(r'MetricName=\\"(\w+)\\"', body)
     )
 

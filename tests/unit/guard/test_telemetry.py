@@ -19,7 +19,7 @@ RESULT: dict[str, Any] = {
     "text_units": {"contentPolicyUnits": 2, "topicPolicyUnits": 1},
     "tokens": {"input": 7, "output": 11},
     "text": CANARY,
-    "answer": {"text": CANARY},
+    "answer": {"text": CANARY, "outcome": "blocked", "source": "PREPROCESS GUARDRAIL", "got_hits": 0},
 }
 
 
@@ -61,10 +61,27 @@ def test_a_run_is_one_line_with_metrics_by_stage_and_outcome() -> None:
 
 def test_a_policy_that_acted_is_a_line() -> None:
     """Counted by policy and action; what was only seen is no intervention."""
-    _, intervention = lines(RESULT)
+    _, intervention, _ = lines(RESULT)
 
     assert (intervention["Policy"], intervention["Action"], intervention["Interventions"]) == ("content", "BLOCKED", 2)
     assert metrics(intervention) == [(("Stack", "Stage", "Policy", "Action"), "Interventions")]
+
+
+def test_the_answer_that_a_stage_gave_is_counted_by_source_and_outcome() -> None:
+    """A stage that hands the question on gave none."""
+    *_, given = lines(RESULT)
+    assert (given["Source"], given["Answer"]) == ("PREPROCESS GUARDRAIL", "blocked")
+    assert metrics(given) == [(("Stack", "Source"), "Answers"), (("Stack", "Source", "Answer"), "Answers")]
+    assert [line["message"] for line in lines(RESULT | {"answer": None})] == ["stage", "intervention"]
+
+
+def test_settings_that_are_not_in_use_are_counted_by_problem() -> None:
+    """The alarm that rolls settings back looks at this metric; without a problem there is no line."""
+    *_, line = lines({"outcome": "passed", "settings": {"version": "one", "values": {}, "problem": "refused"}})
+    assert (line["Problem"], line["level"]) == ("refused", "WARNING")
+    assert metrics(line) == [(("Stack", "Problem"), "SettingsProblems")]
+    for settings in (None, {"version": "one", "values": {}, "problem": ""}):
+        assert len(lines({"outcome": "passed", "settings": settings})) == 1
 
 
 def test_an_error_is_an_outcome() -> None:
