@@ -234,7 +234,7 @@ def _converter(name: str, header: list[str]) -> Callable[[Row], Row]:
         return optimizer_row
     if columns >= set(COLUMNS):
         return _table_row
-    if not columns & (KNOWN - {"id", "kind", "expected", "policies", "pii", "layers", "reference", "grade"}):
+    if not columns & (KNOWN - {"id", "kind", "expected", "policies", "pii", "layers", "reference", "grade", "sources"}):
         raise InvalidRequest(f"{name}, line 1: names no column with a text (such as text, prompt or completion).")
     return _own_row
 
@@ -246,7 +246,7 @@ def _table_row(row: Row) -> Row:
 
 def _own_row(row: Row) -> Row:
     """Our own columns; the cells of lists may contain JSON, and only `[]` is an empty list."""
-    for name in ("pii", "passages", "policies", "layers", "reference"):
+    for name in ("pii", "passages", "policies", "layers", "reference", "sources"):
         if (cell := row.get(name, "").strip()).startswith("["):
             try:
                 row[name] = json.loads(cell)

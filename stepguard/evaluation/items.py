@@ -110,7 +110,8 @@ class Labels:
     """The expected result of an item; None if the row has no label.
 
     `policies` are those that should act; `category` is the corpus's own group of the item. `reference` are answers that
-    are right, each of them; `grade` is the corpus's own of a given answer.
+    are right, each of them; `grade` is the corpus's own of a given answer. `sources` are the documents or the curated
+    answer that the answer should come from: none of them if empty.
     """
 
     expected: Expected | None = None
@@ -119,6 +120,7 @@ class Labels:
     category: str | None = None
     reference: tuple[str, ...] = ()
     grade: Grade | None = None
+    sources: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, only the known members; `from_dict` reads it."""
@@ -135,6 +137,8 @@ class Labels:
             known["reference"] = list(self.reference)
         if self.grade is not None:
             known["grade"] = str(self.grade)
+        if self.sources is not None:
+            known["sources"] = list(self.sources)
         return known
 
 
@@ -164,7 +168,7 @@ class Item:
 _TEXTS = {"text": None, "document": Kind.DOCUMENT, "prompt": Kind.PROMPT, "question": Kind.PROMPT, "input": None}
 KNOWN = {
     "id", "kind", "query", "completion", "passages", "expected", "policies", "pii", "layers", "category",
-    "reference", "grade", *_TEXTS,
+    "reference", "grade", "sources", *_TEXTS,
 }  # fmt: skip
 """The members of a row that are read."""
 
@@ -276,7 +280,8 @@ def _labels(row: Mapping[str, Any], characters: int) -> Labels:
         raise UnknownLabel("'policies' must be a list of names")
     names = None if policies is None else frozenset(policy_name(name) for name in policies)
     spans, category = _spans(row.get("pii"), characters), _category(row.get("category"))
-    return Labels(read, names, spans, category, references_of(row.get("reference")), _grade(row.get("grade")))
+    reference, sources = references_of(row.get("reference")), sources_of(row.get("sources"))
+    return Labels(read, names, spans, category, reference, _grade(row.get("grade")), sources)
 
 
 def references_of(value: Any) -> tuple[str, ...]:
@@ -288,6 +293,26 @@ def references_of(value: Any) -> tuple[str, ...]:
     for entry in entries:
         check_unicode(entry, "'reference'")
     return tuple(dict.fromkeys(entry for entry in entries if entry.strip()))
+
+
+_NAMES_OF_SOURCES = ("id", "uri", "file", "name", "source", "document", "title", "url")
+
+
+def sources_of(value: Any) -> tuple[str, ...] | None:
+    """The documents that an answer should cite: a name, several with `;` between them, or a list of names or of objects
+    with one. Raises InvalidRequest."""
+    if value is None or value == "":
+        return None
+    entries = value.split(";") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    names = []
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            entry = next((entry[name] for name in _NAMES_OF_SOURCES if entry.get(name) not in (None, "")), None)
+        if isinstance(entry, bool) or not isinstance(entry, str | int):
+            raise InvalidRequest("'sources' must be a list of names of documents")
+        check_unicode(str(entry), "'sources'")
+        names.append(str(entry).strip())
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _grade(value: Any) -> Grade | None:
@@ -353,4 +378,5 @@ def labels_of(value: Mapping[str, Any]) -> Labels:
         value.get("category"),
         tuple(value.get("reference") or ()),
         Grade(value["grade"]) if "grade" in value else None,
+        tuple(value["sources"]) if "sources" in value else None,
     )

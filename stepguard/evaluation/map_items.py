@@ -48,6 +48,8 @@ def map_lines(
         labels = item.labels.to_dict()
         if not is_answered(item, screen=screen):
             labels.pop("reference", None)
+        if screen or item.request.kind is not Kind.PROMPT:
+            labels.pop("sources", None)  # nothing is searched
         if index:
             labels.pop("pii", None)  # only once: their offsets are those of the whole document
         if labels:

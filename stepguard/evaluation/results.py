@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from stepguard.evaluation.answers.retrieval import retrieval_of
 from stepguard.evaluation.answers.scores import quality_of
 from stepguard.evaluation.detail import MOST_PARTS, masks_in, pieces_of
 from stepguard.evaluation.items import Expected, Labels, Span, labels_of
@@ -45,7 +46,8 @@ class Result:
     `found` are the spans that the input layer masked; None if unknown. `digest` is made from the item's kind and whole
     texts; None in the records of older releases. `chunks` are the judged text, one for each part; `masks` are what any
     layer masked there; `acting` are the parts of a long document that did not pass. `question` and `answer` are
-    known of items with a reference answer. Of an item that ran `repeats` times, `verdicts` has the action of each time.
+    known of items with a reference answer; `retrieval` is what a question found. Of an item that ran `repeats` times,
+    `verdicts` has the action of each time.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Result:
     answer: str | None = None
     repeats: int = 1
     verdicts: tuple[Mapping[str, Any], ...] = ()
+    retrieval: Mapping[str, Any] | None = None
 
     @property
     def correct(self) -> bool | None:
@@ -127,6 +130,8 @@ class Result:
             line["verdicts"] = [dict(verdict) for verdict in self.verdicts]
         if self.digest is not None:
             line["digest"] = self.digest
+        if self.retrieval is not None:
+            line["retrieval"] = dict(self.retrieval)
         line |= self._shown()
         if self.answer is not None:
             quality = quality_of(self.answer, self.labels.reference, self.outcome)
@@ -194,6 +199,7 @@ def result_of(record: Mapping[str, Any]) -> tuple[Result, int]:
         question=(request.get("query") or request["text"]) if labels.reference else None,
         answer=answer["text"] if answer and labels.reference else None,
         repeats=about.get("repeats", 1),
+        retrieval=retrieval_of(document, labels.sources) if answer else None,
     )
     return result, about.get("repeat", 0) * result.parts + about.get("part", 0)
 

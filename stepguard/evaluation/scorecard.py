@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepguard.evaluation.answers.retrieval import Retrieval
 from stepguard.evaluation.answers.scores import GROUNDING, Answers
 from stepguard.evaluation.items import Expected, Span
 from stepguard.evaluation.metrics import DIGITS, Agreement, Confusion, percentiles, rate
@@ -102,6 +103,7 @@ class Scorecard:
     children: int = 0
     latency: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     answers: Answers = field(default_factory=Answers)
+    retrieval: Retrieval = field(default_factory=Retrieval)
     agreement: Agreement = field(default_factory=Agreement)
     first: list[tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=list)
 
@@ -122,6 +124,8 @@ class Scorecard:
             entry["policy"] == GROUNDING for entry in (*result.findings, *result.scores)
         ):
             self.answers.add(result.to_dict())
+        if result.retrieval is not None:
+            self.retrieval.add(result.retrieval)
         if result.error is not None:
             self.errors[result.error.splitlines()[0][:200] if result.error else "?"] += 1
         for stage in result.stages:
@@ -214,7 +218,7 @@ class Scorecard:
 
     def to_dict(self, model: str = "") -> dict[str, Any]:
         """The scorecard as JSON. All but `timings` depends on the results alone; `model` is the model of the tokens."""
-        answers = self.answers.to_dict()
+        answers, retrieval = self.answers.to_dict(), self.retrieval.to_dict()
         return {
             "items": self.items,
             "kinds": _sorted(self.kinds),
@@ -240,6 +244,7 @@ class Scorecard:
             "pii_spans": {name: self.pii[name].to_dict() for name in sorted(self.pii)},
             "sweep": self.sweep.to_dict(),
             **({} if answers is None else {"answers": answers}),
+            **({} if retrieval is None else {"retrieval": retrieval}),
             "cost": {
                 "guardrails": guardrail_cost(self.units),
                 "model": model_cost(self.tokens, model),

@@ -23,6 +23,7 @@ TARGETS = (
     "kind",
     "reference",
     "grade",
+    "sources",
 )
 """What a column may be mapped to: members of our own rows."""
 

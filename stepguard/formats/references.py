@@ -1,4 +1,4 @@
-"""Reference answers and the corpus's own grades of given answers, in any format whose columns name them."""
+"""Reference answers, sources and the corpus's own grades of given answers, in any format whose columns name them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ REFERENCES = folded("""
 """)
 """The first of these that a row has is its reference answer."""
 
+_SOURCES = folded("sources expected_sources source_documents relevant_documents")
+"""The documents that an answer should cite, by name."""
+
 _VAGUE = frozenset(folded("gold target solution answers"))
 """Names that other columns have, too: only texts count."""
 
@@ -26,11 +29,13 @@ _GRADES = folded("grade human_grade human_label human_verdict correctness is_cor
 
 
 def with_references(plan: Plan, profile: Profile, mapped: Mapped) -> Plan:
-    """The plan with the reference answers and grades of the rows. Raises InvalidRequest for a missing column that the
-    user named."""
+    """The plan with the reference answers, sources and grades of the rows. Raises InvalidRequest for a missing column
+    that the user named."""
     shown = {name: column.name for name, column in profile.columns.items()}
     chosen = {
-        target: column_of(name, shown) for target, name in mapped.columns.items() if target in ("reference", "grade")
+        target: column_of(name, shown)
+        for target, name in mapped.columns.items()
+        if target in ("reference", "grade", "sources")
     }
     free = profile.names - plan.used
     names = [name for name in REFERENCES if name in free and _is_reference(name, profile.columns[name])]
@@ -38,7 +43,9 @@ def with_references(plan: Plan, profile: Profile, mapped: Mapped) -> Plan:
         names = [chosen["reference"]]
     graded = [name for name in _GRADES if name in free and _is_grade(profile.columns[name])]
     grade = chosen.get("grade") or next(iter(graded), None)
-    if not names and grade is None:
+    named = [name for name in _SOURCES if name in free and not profile.columns[name].objects]
+    sources = chosen.get("sources") or next(iter(named), None)
+    if not names and grade is None and sources is None:
         return plan
 
     def read(row: Row) -> Iterator[dict[str, Any]]:
@@ -47,9 +54,11 @@ def with_references(plan: Plan, profile: Profile, mapped: Mapped) -> Plan:
             more: dict[str, Any] = {} if found is None else {"reference": texts_of(found[1])}
             if grade is not None and row.get(grade) not in (None, ""):
                 more["grade"] = row[grade]
+            if sources is not None and row.get(sources) not in (None, ""):
+                more["sources"] = decoded(row[sources])
             yield more | {name: value for name, value in item.items() if value is not None}
 
-    return replace(plan, read=read, used=plan.used | set(names) | ({grade} if grade else set()))
+    return replace(plan, read=read, used=plan.used | set(names) | {name for name in (grade, sources) if name})
 
 
 def _is_reference(name: str, column: Column) -> bool:

@@ -31,12 +31,35 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
 }
 """Values of the scorecard's `answers` that must reach their limit."""
 
+RETRIEVAL: Mapping[str, tuple[str, ...]] = {
+    "hit-rate-at-1": ("hit_rate", "1", "value"),
+    "hit-rate-at-3": ("hit_rate", "3", "value"),
+    "hit-rate-at-5": ("hit_rate", "5", "value"),
+    "hit-rate-at-10": ("hit_rate", "10", "value"),
+    "reciprocal-rank": ("reciprocal_rank", "value"),
+    "citation-precision": ("citation_precision", "value"),
+    "citation-recall": ("citation_recall", "value"),
+    "groundedness": ("grounded", "value"),
+}
+"""Values of the scorecard's `retrieval` that must reach their limit."""
+
+WRONG_CURATED = "wrong-curated"
 ANSWER_COUNTS = ("wrong-answers", "refused-answers")
-COUNTS = ("bad-rows", "failed", *ANSWER_COUNTS)
+COUNTS = ("bad-rows", "failed", *ANSWER_COUNTS, WRONG_CURATED)
 """Numbers of rows, items or answers, or their share: `bad-rows=0`, `failed=2%`."""
 
 COST = "cost"
-RUN_METRICS = (*MINIMA, FALSE_POSITIVES, "bad-rows", "failed", COST, *ANSWERS, *ANSWER_COUNTS)
+RUN_METRICS = (
+    *MINIMA,
+    FALSE_POSITIVES,
+    "bad-rows",
+    "failed",
+    COST,
+    *ANSWERS,
+    *RETRIEVAL,
+    *ANSWER_COUNTS,
+    WRONG_CURATED,
+)
 CHANGES = ("newly-wrong", "newly-right", "newly-missed", "newly-needless", "changed", "missing")
 """Numbers of items of a comparison, or their share of the items that both runs have."""
 
@@ -91,10 +114,11 @@ class Gate:
             passed = value is not None and value <= self.limit
             about = "unknown, since a price is not known" if value is None else f"${value:.4f}"
             return self._checked(value, most, passed, about)
-        least = self.metric in MINIMA or self.metric in ANSWERS
+        least = self.metric in MINIMA or self.metric in ANSWERS or self.metric in RETRIEVAL
         limit = f"at {'least' if least else 'most'} {self.limit:g}"
         if value is None:
             what = "an answer" if self.metric in ANSWERS else "a label for it"
+            what = "a search with it" if self.metric in RETRIEVAL else what
             what = "verdicts to compare: add --repeat N" if self.metric == AGREEMENT else what
             return self._checked(None, limit, False, f"unknown, since no item has {what}")
         return self._checked(value, limit, value >= self.limit if least else value <= self.limit, f"{value:.4f}")
@@ -109,7 +133,9 @@ class Gate:
         if self.metric == COST:
             return cost_of(card)
         if self.metric in ANSWERS:
-            return _answer(card, *ANSWERS[self.metric])
+            return _value_at(card.get("answers"), ANSWERS[self.metric])
+        if self.metric in RETRIEVAL:
+            return _value_at(card.get("retrieval"), RETRIEVAL[self.metric])
         key = self.metric.replace("-", "_")
         if self.metric == AGREEMENT:
             found = card.get("agreement", {}).get("agreeing")
@@ -139,6 +165,7 @@ class Gate:
             limit = f"at most {100 * most:g}%" if self.share else f"at most {most:g}"
         if count is None or value is None:
             what = "answer has a reference" if self.metric in ANSWER_COUNTS else "item of both runs has a label"
+            what = "question has sources" if self.metric == WRONG_CURATED else what
             return self._checked(None, limit, False, f"unknown, since no {what}")
         passed = count <= most if self.default or not self.share else value <= most
         return self._checked(value, limit, passed, f"{count} of {total}")
@@ -188,12 +215,18 @@ def _count(metric: str, card: Mapping[str, Any]) -> tuple[int | None, int]:
         answers = card.get("answers") or {"references": 0}
         total = int(answers["references"])
         return (int(answers["grades"][metric.removesuffix("-answers")]) if total else None), total
+    if metric == WRONG_CURATED:
+        found = card.get("retrieval") or {"questions": 0}
+        total = int(found["questions"])
+        return (int(found["curated"]["wrong"]) if total else None), total
     return _bad_rows(card) if metric == "bad-rows" else _failed(card)
 
 
-def _answer(card: Mapping[str, Any], name: str, member: str) -> float | None:
-    found = (card.get("answers") or {}).get(name)
-    value: float | None = None if found is None else found[member]
+def _value_at(found: Any, path: Iterable[str]) -> float | None:
+    """The value at a path of members; None if one is missing."""
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    value: float | None = found
     return value
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from stepguard.report.gates import Checked, cost_of
 from stepguard.report.items import checkable
-from stepguard.report.summary import answers_of, format_rate
+from stepguard.report.summary import answers_of, format_rate, retrieval_of
 
 ITEMS = 25
 POLICIES = 25
@@ -55,6 +55,8 @@ def summary_of(about: Mapping[str, Any], card: Mapping[str, Any], checked: Seque
         lines += _table(("metric", "value"), rows)
     if answers := list(answers_of(card)):
         lines += ["### Answers", "", *(f"- {escape(line.strip())}" for line in answers), ""]
+    if retrieved := list(retrieval_of(card)):
+        lines += ["### Retrieval", "", *(f"- {escape(line.strip())}" for line in retrieved), ""]
     cost = cost_of(card)
     lines += [f"Cost on AWS at list prices: {'a price is unknown' if cost is None else f'about ${cost:.4f}'}.", ""]
     wrong = list(islice((item for item in checkable(results) if item.problem), ITEMS))

@@ -20,7 +20,7 @@ from stepguard.guard.automated_reasoning import is_listed
 from stepguard.guard.bedrock_names import STRENGTHS
 from stepguard.report.details import BLOCK, blocks, characters_for, detail_of
 from stepguard.report.plots import plots_of
-from stepguard.report.summary import answers_of, format_rate
+from stepguard.report.summary import answers_of, format_rate, retrieval_of
 from stepguard.report.text import printable
 
 MOST_ITEMS = 20_000
@@ -46,6 +46,7 @@ def write_report(file: Path, about: Mapping[str, Any], card: Mapping[str, Any], 
         *(f"<figure><figcaption>{text_of(title)}</figcaption>{svg}</figure>" for title, svg in plots_of(card)),
         _groups(card),
         _answers(card),
+        _retrieval(card),
         _policies(card),
         _sweep(card),
         _check_first(card),
@@ -171,6 +172,12 @@ def _answers(card: Mapping[str, Any]) -> str:
     rows: list[tuple[Any, ...]] = [(name, *found.values()) for name, found in matrix.items()]
     head = ("graded in the corpus", *(f"found {name}" for name in matrix))
     return f"<section><h2>Answers</h2><ul>{listed}</ul>{note}</section>" + table_of("Grades of answers", head, rows)
+
+
+def _retrieval(card: Mapping[str, Any]) -> str:
+    """What the questions found."""
+    listed = "".join(f"<li>{text_of(line.strip())}</li>" for line in retrieval_of(card))
+    return f"<section><h2>Retrieval</h2><ul>{listed}</ul></section>" if listed else ""
 
 
 def _policies(card: Mapping[str, Any]) -> str:

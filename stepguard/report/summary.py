@@ -37,6 +37,7 @@ def lines_of(card: Mapping[str, Any]) -> Iterator[str]:
     if len(rows) > MOST_FILTERS:
         yield f"  and {len(rows) - MOST_FILTERS} more filters, in the report"
     yield from answers_of(card)
+    yield from retrieval_of(card)
     spent = card["timings"].get("item") or {}
     if spent:
         yield f"an item takes {spent['p50']} ms at the median, {spent['p95']} ms at the 95th percentile"
@@ -80,6 +81,32 @@ def answers_of(card: Mapping[str, Any]) -> Iterator[str]:
         if scores := answers[name]:
             mean, tenth = f"mean {scores['mean']:.3f}", f"lowest tenth {scores['p10']:.3f}"
             yield f"{name} by the guardrail: {mean} of {scores['items']}, {tenth}"
+
+
+def retrieval_of(card: Mapping[str, Any]) -> Iterator[str]:
+    """What the questions found; nothing without any."""
+    found = card.get("retrieval")
+    if found is None:
+        return
+    if found["questions"]:
+        curated = found["curated"]
+        yield f"{found['questions']} questions with sources, {found['searched']} of them searched"
+        if found["searched"]:
+            hits = (f"at {depth} {format_rate(value)}" for depth, value in found["hit_rate"].items())
+            yield f"  hit rate: {'; '.join(hits)}"
+            yield f"  mean reciprocal rank {_interval(found['reciprocal_rank'])}"
+        precision, recall = found["citation_precision"], found["citation_recall"]
+        yield f"  citations: precision {format_rate(precision)}, recall {format_rate(recall)}"
+        yield (
+            f"  curated answers: {curated['right']} right, {curated['wrong']} wrong, wrong of all questions "
+            f"{format_rate(curated['wrong_rate'])}"
+        )
+    if found["grounded"]:
+        yield f"grounded by the guardrail: {format_rate(found['grounded'])} of the answers from passages"
+
+
+def _interval(value: Mapping[str, float]) -> str:
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
 def format_rate(value: Mapping[str, float] | None) -> str:

@@ -77,6 +77,7 @@ FILES = [
     "stepguard/evaluation/answers/agreement.py",
     "stepguard/evaluation/answers/grades.py",
     "stepguard/evaluation/answers/judging.py",
+    "stepguard/evaluation/answers/retrieval.py",
     "stepguard/evaluation/answers/scores.py",
     "stepguard/evaluation/aws_samples.py",
     "stepguard/evaluation/browsing.py",
