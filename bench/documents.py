@@ -110,7 +110,8 @@ def screen(session: Session, document: Document) -> Screened:
     outcomes, blocked_by = {Outcome.SKIPPED}, set()
     for part in cut(document.text):
         for layer, direction in LAYERS:
-            verdict = guardrails.check(session.layers[layer], part.text, layer, direction)
+            source = direction is Direction.INPUT
+            verdict = guardrails.check(session.layers[layer], part.text, layer, direction, source=source)
             outcomes.add(verdict.outcome)
             blocked_by |= {f"{layer} {f.policy}/{f.name}" for f in verdict.findings if f.action == BLOCKED}
     worst = max(outcomes, key=list(Outcome).index)

@@ -36,7 +36,7 @@ def guard_input(
     request = from_document(event.get("request"))
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(
-        ref, request.input_text, Layer.PREPROCESS, Direction.INPUT
+        ref, request.input_text, Layer.PREPROCESS, Direction.INPUT, source=request.kind is Kind.DOCUMENT
     )
     refusal = refused(refusal_of(settings, verdict), Source.PREPROCESS)
     return {

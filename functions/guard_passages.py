@@ -94,7 +94,7 @@ def _judge(
     key = (digest, ref.id, ref.version)
     if key in cache:
         return cache[key]
-    judged = guardrails.check(ref, passage.text, Layer.PASSAGES, Direction.INPUT)
+    judged = guardrails.check(ref, passage.text, Layer.PASSAGES, Direction.INPUT, source=True)
     verdict = Verdict(judged.outcome, "", None, judged.findings, judged.text_units, judged.scores)
     if ref.version != "DRAFT":  # a draft may change
         # The next use of the verdict costs nothing, so its text units are not counted again.

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from embedded_aws.bedrock.detectors import topics as topics_detector
 from embedded_aws.bedrock.detectors.content import heads
+from embedded_aws.bedrock.detectors.content import sources as sources_detector
 from embedded_aws.bedrock.detectors.grounding import scores as grounding_detector
 from embedded_aws.bedrock.encoder.model import encode_layers
-from training import fit, grounding, topics
+from training import fit, grounding, sources, topics
 from training.authored import authored, foreign
 from training.examples import Example
 from training.public import public
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--data", type=Path, default=data_folder(), help="folder of the public sets")
     parser.add_argument("--cache", type=Path, help="keep embeddings in this .npz file between runs")
-    parser.add_argument("--only", choices=("heads", "topics", "grounding"), help="train this part alone")
+    parser.add_argument("--only", choices=("heads", "topics", "grounding", "sources"), help="train this part alone")
     given = parser.parse_args(arguments)
     if not (given.data / "README.md").is_file():
         print(f"{given.data} does not hold the public data sets; set STEPGUARD_DATA or --data", file=sys.stderr)
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         topics.train(given.data, known, topics_detector.WEIGHTS, encode_layers)
     if given.only in (None, "grounding"):
         grounding.train(given.data, grounding_detector.WEIGHTS)
+    if given.only in (None, "sources"):
+        sources.train(given.data, sources_detector.WEIGHTS, given.cache)
     print(f"wrote {heads.WEIGHTS.parent}")
     return 0
 

@@ -29,8 +29,7 @@ def foreign() -> list[str]:
 
 def authored(seed: int = 7, names: Sequence[str] = TEMPLATES) -> list[Example]:
     """All filled templates, without repeats."""
-    slots = _slots()
-    generator = random.Random(seed)  # noqa: S311 - reproducible, no secret
+    fill = Filler(random.Random(seed))  # noqa: S311 - reproducible, no secret
     found: dict[str, Example] = {}
     positive: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
@@ -44,13 +43,23 @@ def authored(seed: int = 7, names: Sequence[str] = TEMPLATES) -> list[Example]:
             unknown = frozenset(word[1:] for word in words if word.startswith("?"))
             continue
         for number in range(FILLINGS if _SLOT.search(line) else 1):
-            text = line
-            while _SLOT.search(text):  # a slot's value may have slots itself
-                text = _SLOT.sub(lambda match: generator.choice(slots[match.group(1)]), text)
-            text = text[0].upper() + text[1:]
+            text = fill(line)
             encoded = number < ENCODED or name == HELP
             found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT, encoded))
     return list(found.values())
+
+
+class Filler:
+    """Fills a template's slots at random."""
+
+    def __init__(self, generator: random.Random) -> None:
+        self._generator, self._slots = generator, _slots()
+
+    def __call__(self, line: str) -> str:
+        """The template with values, its first letter a capital one."""
+        while _SLOT.search(line):  # a slot's value may have slots itself
+            line = _SLOT.sub(lambda match: self._generator.choice(self._slots[match.group(1)]), line)
+        return line[0].upper() + line[1:]
 
 
 def _slots() -> dict[str, list[str]]:

@@ -32,7 +32,9 @@ class Network:
     output_bias: Floats  # (heads,)
 
 
-def train(inputs: Floats, targets: Floats, weights: Floats, seed: int) -> Network:
+def train(
+    inputs: Floats, targets: Floats, weights: Floats, seed: int, units: int = UNITS, epochs: int = EPOCHS
+) -> Network:
     """Fit to inputs (n, features) and targets (n, heads) of 0, 1 or NaN (unknown), each with a weight.
 
     `weights` has the shape of the targets; weights of unknown targets are ignored.
@@ -44,13 +46,13 @@ def train(inputs: Floats, targets: Floats, weights: Floats, seed: int) -> Networ
     truth = np.nan_to_num(targets).astype(np.float32)
     loss_weights = np.where(known, weights, 0.0).astype(np.float32)
     parameters = [
-        generator.normal(0, np.sqrt(2 / features), (features, UNITS)).astype(np.float32),
-        np.zeros(UNITS, dtype=np.float32),
-        generator.normal(0, np.sqrt(1 / UNITS), (UNITS, heads)).astype(np.float32),
+        generator.normal(0, np.sqrt(2 / features), (features, units)).astype(np.float32),
+        np.zeros(units, dtype=np.float32),
+        generator.normal(0, np.sqrt(1 / units), (units, heads)).astype(np.float32),
         np.zeros(heads, dtype=np.float32),
     ]
-    optimiser = _Adam(parameters, EPOCHS * -(-count // BATCH))
-    for _ in range(EPOCHS):
+    optimiser = _Adam(parameters, epochs * -(-count // BATCH))
+    for _ in range(epochs):
         order = generator.permutation(count)
         for start in range(0, count, BATCH):
             rows = order[start : start + BATCH]

@@ -51,8 +51,9 @@ class Detection(Protocol):
     def content(self, text: str, types: Collection[str], tier: str) -> Mapping[str, Grade]:
         """Grades for SEXUAL, VIOLENCE, HATE, INSULTS, MISCONDUCT on a tier, CLASSIC or STANDARD."""
 
-    def prompt_attack(self, text: str, tier: str) -> Grade:
-        """Grade for an attempt to override the model's instructions, or on the STANDARD tier to read them."""
+    def prompt_attack(self, text: str, tier: str, *, source: bool = False) -> Grade:
+        """Grade for an attempt to override the model's instructions, or on the STANDARD tier to read them. A `source`
+        (passage, tool result, document) has no orders for the assistant at all."""
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
         """Names of the denied topics (topicsConfig entries) that the text is about."""
@@ -93,10 +94,10 @@ class LocalDetection:
 
         return grade(text, types, tier)
 
-    def prompt_attack(self, text: str, tier: str) -> Grade:
+    def prompt_attack(self, text: str, tier: str, *, source: bool = False) -> Grade:
         from embedded_aws.bedrock.detectors.content.prompt_attack import grade
 
-        return grade(text, tier)
+        return grade(text, tier, source=source)
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
         from embedded_aws.bedrock.detectors.likeness import Topic

@@ -38,6 +38,10 @@ class GuardrailClient(Protocol):
         ...
 
 
+_SOURCE = ("grounding_source", "guard_content")
+"""Without guard_content, only contextual grounding would look at a source."""
+
+
 class Guardrails:
     """Applies guardrails through `bedrock-runtime`; with `scores` a verdict also contains the scores below their
     limits."""
@@ -46,18 +50,21 @@ class Guardrails:
         self._runtime = runtime
         self._scope = {"outputScope": "FULL"} if scores else {}
 
-    def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction) -> Verdict:
+    def check(
+        self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction, *, source: bool = False
+    ) -> Verdict:
         """The verdict of a layer on a text; skipped if the layer is off or the text is empty.
 
         A text over a request's limit is sent in overlapping chunks, whose verdicts are merged: the worst wins, and
-        masked text keeps its white space. Raises StepguardError.
+        masked text keeps its white space. `source` marks a text that the model reads for the user, such as a passage.
+        Raises StepguardError.
         """
         if ref is None or not text.strip():
             return skipped(text)
         chunks = cut(text)
         verdicts: list[Verdict] = []
         for chunk in chunks:
-            verdict = self._judge_alone(ref, chunk.text, layer, direction)
+            verdict = self._judge_alone(ref, chunk.text, layer, direction, source=source)
             if verdict.blocked:
                 return merge([*verdicts, verdict], "")
             verdicts.append(verdict)
@@ -72,7 +79,7 @@ class Guardrails:
         """
         verdicts: list[Verdict] = []
         for passage in question.passages:
-            verdicts.append(self.check(ref, passage.text, layer, Direction.INPUT))
+            verdicts.append(self.check(ref, passage.text, layer, Direction.INPUT, source=True))
             if verdicts[-1].blocked:
                 return question, tuple(verdicts)
         pairs = zip(question.passages, verdicts, strict=True)
@@ -96,14 +103,16 @@ class Guardrails:
         ]
         return self._judge(ref, content, text, layer, Direction.OUTPUT)
 
-    def _judge_alone(self, ref: GuardrailRef, text: str, layer: Layer, direction: Direction) -> Verdict:
+    def _judge_alone(
+        self, ref: GuardrailRef, text: str, layer: Layer, direction: Direction, *, source: bool
+    ) -> Verdict:
         """The verdict on a text without passages.
 
         Bedrock refuses an answer without a source if the guardrail has contextual grounding, and then judges it by no
         policy at all. So the answer goes again as its own source and query, and what grounding says of it is left out.
         """
         try:
-            return self._judge(ref, [{"text": {"text": text}}], text, layer, direction)
+            return self._judge(ref, [_block(text, *(_SOURCE if source else ()))], text, layer, direction)
         except InvalidRequest as error:
             if direction is not Direction.OUTPUT or _NO_SOURCE not in str(error):
                 raise
@@ -137,8 +146,8 @@ class Guardrails:
         return block_reasoning(read_apply_guardrail(response, text, layer, source), ref.reasoning_blocks)
 
 
-def _block(text: str, qualifier: str) -> dict[str, Any]:
-    return {"text": {"text": text, "qualifiers": [qualifier]}}
+def _block(text: str, *qualifiers: str) -> dict[str, Any]:
+    return {"text": {"text": text} | ({"qualifiers": list(qualifiers)} if qualifiers else {})}
 
 
 def _merged(text: str, parts: Sequence[tuple[Chunk, Verdict]]) -> Verdict:

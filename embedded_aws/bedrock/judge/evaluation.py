@@ -150,6 +150,7 @@ def evaluate(
         detection,
         prompt_attack=scope.prompt_attack,
         images=images,
+        sources=[at for at, position in enumerate(positions) if GROUNDING_SOURCE in blocks[position].qualifiers],
     )
     images_seen = harmful.units.get(content.IMAGE_UNITS, 0) if harmful else 0
     if images and not images_seen and not any(text.strip() for text in texts):

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-mmfilter.html (i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_args
 
 from embedded_aws.bedrock.detection import IMAGE_TYPES, Detection, Grade
@@ -41,11 +41,13 @@ def assess(
     *,
     prompt_attack: bool = True,
     images: Sequence[bytes] = (),
+    sources: Collection[int] = (),
 ) -> Section | None:
     """The policy's section; None when no filter works in this direction on what the request has, texts or images.
 
-    `prompt_attack` is false if Bedrock cannot distinguish user input from the rest (InvokeModel without input tags). A
-    filter that works on both has one entry, with the highest confidence of any text or image.
+    `sources` are the positions of texts that the assistant reads for the user. `prompt_attack` is false if Bedrock
+    cannot distinguish user input from the rest (InvokeModel without input tags). A filter that works on both has one
+    entry, with the highest confidence of any text or image.
 
     Raises ServiceError for an image that a filter should check but cannot.
     """
@@ -58,7 +60,7 @@ def assess(
     if on_images:
         _grade_images([entry["type"] for entry in on_images], images, detection, confidences)
     if on_texts:
-        _grade_texts([entry["type"] for entry in on_texts], texts, tier(policy), detection, confidences)
+        _grade_texts([entry["type"] for entry in on_texts], texts, sources, tier(policy), detection, confidences)
     evaluated = [entry for entry in working if entry["type"] in confidences]
     units = {"contentPolicyUnits": text_units(sum(map(len, texts))) if on_texts else 0}
     if on_images:
@@ -87,14 +89,19 @@ def _strength(entry: Mapping[str, Any], direction: Direction) -> str:
 
 
 def _grade_texts(
-    types: Sequence[str], texts: Sequence[str], chosen: str, detection: Detection, highest: dict[str, Confidence]
+    types: Sequence[str],
+    texts: Sequence[str],
+    sources: Collection[int],
+    chosen: str,
+    detection: Detection,
+    highest: dict[str, Confidence],
 ) -> None:
     """Raise each type's confidence to the highest of any text."""
     harmful = [kind for kind in types if kind != PROMPT_ATTACK]
-    for text in texts:
+    for number, text in enumerate(texts):
         grades = dict(detection.content(text, harmful, chosen)) if harmful else {}
         if PROMPT_ATTACK in types:
-            grades[PROMPT_ATTACK] = detection.prompt_attack(text, chosen)
+            grades[PROMPT_ATTACK] = detection.prompt_attack(text, chosen, source=number in sources)
         _raise(grades, types, highest)
 
 

@@ -88,6 +88,15 @@ def test_a_grounded_check_marks_source_query_and_answer() -> None:
     assert verdict.outcome is Outcome.BLOCKED
 
 
+def test_a_source_is_marked_as_one_and_still_judged() -> None:
+    """Without guard_content only contextual grounding would read it."""
+    guardrails, runtime = guard(golden("apply_guardrail/blocked_grounding"))
+    guardrails.check(REF, "Genes.", Layer.PASSAGES, Direction.INPUT, source=True)
+
+    (body,) = runtime.bodies("apply_guardrail")
+    assert body["content"] == [{"text": {"text": "Genes.", "qualifiers": ["grounding_source", "guard_content"]}}]
+
+
 def test_an_empty_query_is_left_out() -> None:
     """Bedrock refuses an empty text; a guardrail that needs the query says so itself."""
     guardrails, runtime = guard(passed())

@@ -35,12 +35,14 @@ STAGE: dict[str, Any] = {"outcome": "passed", "findings": [], "text": "An answer
     ids=["prompt", "document", "response"],
 )
 def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], needs_model: bool, looked_at: str) -> None:
-    """The question, the document, or the query of a response; only a document needs no model layer."""
+    """The question, the document, or the query of a response; only a document needs no model layer, and is marked as a
+    source."""
     guardrails, runtime = guard(passed(units=2))
     result = guard_input({"name": "chat-1", "request": request_}, SETTINGS, guardrails, lambda: 1_000.7)
 
     (body,) = runtime.bodies("apply_guardrail")
-    assert (body["source"], body["content"]) == ("INPUT", [{"text": {"text": looked_at}}])
+    marks = {} if needs_model else {"qualifiers": ["grounding_source", "guard_content"]}
+    assert (body["source"], body["content"]) == ("INPUT", [{"text": {"text": looked_at, **marks}}])
     assert result == {
         "outcome": "passed",
         "findings": [],

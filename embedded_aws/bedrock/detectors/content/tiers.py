@@ -14,7 +14,7 @@ from embedded_aws.bedrock.detectors.content.grades import Confidence, Grade
 from embedded_aws.bedrock.detectors.text.languages import CLASSIC, STANDARD, covers
 
 _ATTACK = "PROMPT_ATTACK"
-_LEVELS: tuple[Confidence, ...] = ("NONE", "LOW", "MEDIUM", "HIGH")
+LEVELS: tuple[Confidence, ...] = ("NONE", "LOW", "MEDIUM", "HIGH")
 
 
 def grade(text: str, kind: str, tier: str) -> Grade:
@@ -26,8 +26,8 @@ def grade(text: str, kind: str, tier: str) -> Grade:
         found = loaded.grade(kind, float(value.scores[column]))
         leak = kind == _ATTACK and value.scores[loaded.names.index(heads.LEAKAGE)] > heads.LEAKS
         if not covers(tier, value.language) or (tier == CLASSIC and leak):
-            found = Grade(found.score, _LEVELS[max(0, _LEVELS.index(found.confidence) - 1)])
-        worst = max(worst, found, key=lambda one: (_LEVELS.index(one.confidence), one.score))
+            found = Grade(found.score, LEVELS[max(0, LEVELS.index(found.confidence) - 1)])
+        worst = max(worst, found, key=lambda one: (LEVELS.index(one.confidence), one.score))
     return worst
 
 

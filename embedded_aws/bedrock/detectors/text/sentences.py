@@ -7,7 +7,8 @@ import re
 WINDOW_CHARACTERS = 300  # about 70 tokens; longer sentences are cut
 WHOLE_CHARACTERS = 1000  # about 230 tokens; the topics of a longer text are found by its sentences alone
 MIN_CHARACTERS = 12  # shorter sentences ("Yes.") join their neighbour
-END = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+|(?<!\s)[^\S\n]*\n\s*")
+# Chinese and Japanese put no blank after a full stop.
+END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|(?<=[。！？])[\"')\]」』”）]*\s*(?=\S)|(?<!\s)[^\S\n]*\n\s*")
 
 
 def sentences(text: str) -> list[str]:

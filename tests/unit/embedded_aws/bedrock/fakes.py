@@ -66,7 +66,7 @@ class FakeDetection:
     def content(self, text: str, types: Collection[str], tier: str) -> Mapping[str, Grade]:
         return {kind: _grade(text, kind) for kind in types}
 
-    def prompt_attack(self, text: str, tier: str) -> Grade:
+    def prompt_attack(self, text: str, tier: str, *, source: bool = False) -> Grade:
         return _grade(text, "ATTACK")
 
     def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:

@@ -1,0 +1,1 @@
+"""The bench of indirect injection: `python -m bench.sources`."""
