@@ -39,11 +39,12 @@ from stepguard.guard.errors import (
     Throttled,
 )
 
-READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26, "appconfigdata": 1}
+READ_TIMEOUT_SECONDS = {"bedrock-runtime": 290, "sagemaker-runtime": 290, "stepfunctions": 26}
 """Reasoning models are slow: just under the InvokeModel state's TimeoutSeconds. StartSyncExecution must end before API
-Gateway's limit of 29 seconds. No question waits longer than a second for settings: there are older ones."""
+Gateway's limit of 29 seconds."""
 
-CONNECT_TIMEOUT_SECONDS = {"appconfigdata": 1}
+IMPATIENT = "appconfigdata"
+"""No question waits long for settings: there are older ones. An emulator of AWS on a busy machine gets its time."""
 
 
 @cache
@@ -52,9 +53,10 @@ def client(service: str, attempts: int = 1) -> Any:
 
     Raises ConfigurationError if the environment has no region, or an invalid profile or endpoint.
     """
+    impatient = service == IMPATIENT and not os.environ.get("AWS_ENDPOINT_URL")
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS.get(service, 5),
-        read_timeout=READ_TIMEOUT_SECONDS.get(service, 30),
+        connect_timeout=1 if impatient else 5,
+        read_timeout=1 if impatient else READ_TIMEOUT_SECONDS.get(service, 30),
         retries={"total_max_attempts": attempts, "mode": "standard"},
         tcp_keepalive=True,
         # boto3 would sign S3 links with version 2, which S3 refuses for objects under a KMS key.
