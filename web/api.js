@@ -139,6 +139,13 @@ export function deleteConversation(id) {
   return ask(`../conversations/${part(id)}`, { method: "DELETE" });
 }
 
+/** What the server of the page knows of guardrails and knowledge: `guardrails`, `judge`, `documents`, `search`. */
+export function getView(name, document = {}) {
+  return ask(name, { method: "POST", body: JSON.stringify(document) }).catch((error) => {
+    throw error.code === "UnknownPage" ? new Error("The server of this page does not show this.") : error;
+  });
+}
+
 /** The blocks of Markdown texts, read by the server of the page; each text as it is where there is none. */
 export async function readMarkdown(texts) {
   const made = await ask("markdown", { method: "POST", body: JSON.stringify({ texts }) }).catch(() => null);

@@ -1,6 +1,6 @@
 // The addresses of the page: #/, #/chat, #/chat/CONVERSATION, #/executions/NAME, #/executions/NAME/VISIT,
 // #/compare/NAME/NAME, #/evaluations, #/evaluations/RUN, #/evaluations/RUN/compare/RUN,
-// #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT. Filters follow a question mark.
+// #/evaluations/RUN/items/NUMBER, #/evaluations/RUN/items/NUMBER/VISIT, #/guardrails, #/knowledge. Filters follow a question mark.
 
 import { isUnguarded, SAVED } from "./api.js";
 import { chatBox } from "./chat.js";
@@ -8,6 +8,8 @@ import { comparePage } from "./compare.js";
 import { el, put, show } from "./dom.js";
 import { comparisonPage, evaluationPage, evaluationsPage, itemPage } from "./evaluations.js";
 import { executionPage } from "./execution.js";
+import { guardrailsPage } from "./guardrails.js";
+import { knowledgePage } from "./knowledge.js";
 import { listPage } from "./list.js";
 
 const main = document.getElementById("main");
@@ -67,6 +69,12 @@ async function route() {
   } else if (parts[0] === "evaluations" && !SAVED) {
     title("Evaluations");
     evaluationsPage(main, alive);
+  } else if (parts[0] === "guardrails" && !SAVED) {
+    title("Guardrails");
+    guardrailsPage(main, alive);
+  } else if (parts[0] === "knowledge" && !SAVED) {
+    title("Knowledge");
+    knowledgePage(main, alive);
   } else if (parts.length === 0) {
     title("Executions");
     listPage(main, filters, alive);
@@ -134,6 +142,8 @@ put(
   !SAVED && page("chat", "#/chat", "Chat"),
   page("executions", "#/", "Executions"),
   !SAVED && page("evaluations", "#/evaluations", "Evaluations"),
+  !SAVED && page("guardrails", "#/guardrails", "Guardrails"),
+  !SAVED && page("knowledge", "#/knowledge", "Knowledge"),
 );
 themed();
 if (SAVED) document.getElementById("chat").remove();

@@ -42,7 +42,7 @@ export function head(...names) {
 
 /** A region for wide content that scrolls separately, also with the keyboard. */
 export function scroller(label, ...children) {
-  return el("div", { class: "scroller", role: "region", "aria-label": label, tabindex: "0" }, children);
+  return el("div", { class: "scroller", role: "group", "aria-label": label, tabindex: "0" }, children);
 }
 
 /** The changes of a state, one line per change. */

@@ -39,6 +39,9 @@ export function busyWords(state) {
   return Object.hasOwn(BUSY, state) ? BUSY[state] : null;
 }
 
+/** The layers by their names in settings, as people call them. */
+export const LAYERS = { preprocess: "Input layer", model: "Model layer", postprocess: "Answer layer" };
+
 const POLICIES = {
   content: "content filter",
   topic: "denied topic",

@@ -19,6 +19,7 @@ from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.wire import Account
 from stepguard.admin.deployed import deployed_layers, functions_of
+from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID, KnowledgeBase
 from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError, StepguardError
@@ -28,6 +29,7 @@ from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
 from stepguard.session.model import Session
 from stepguard.webserver.site import Site
+from stepguard.webserver.views import Views
 
 
 @contextmanager
@@ -58,12 +60,18 @@ def served(host: str, port: int, endpoint_url: str | None, state_machine: str | 
     with tempfile.TemporaryDirectory(prefix="stepguard-") as temporary:
         functions = Functions(account, Path(temporary), workers=2)
         functions.register(_api(arn, _guards(executions)))
-        endpoint = Endpoint({}, HTTP_API, host=host, port=port, functions=functions, account=account, site=Site())
+        site = Site(views=Views(lambda: executions, _knowledge_base))
+        endpoint = Endpoint({}, HTTP_API, host=host, port=port, functions=functions, account=account, site=site)
         try:
             yield Session(executions, url=endpoint.start())
         finally:
             endpoint.stop()
             functions.close()
+
+
+def _knowledge_base() -> KnowledgeBase | None:
+    identifier = os.environ.get(KNOWLEDGE_BASE_ID, "")
+    return KnowledgeBase(identifier) if identifier else None
 
 
 def _guards(executions: Executions) -> dict[str, str]:

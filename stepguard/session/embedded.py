@@ -16,7 +16,7 @@ from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import apply_files
-from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID
+from stepguard.admin.knowledge_base import KNOWLEDGE_BASE_ID, named
 from stepguard.admin.state_machine import put_state_machine, put_version
 from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
@@ -45,10 +45,12 @@ from stepguard.session.answer_bank import ADDRESS as ANSWER_ADDRESS
 from stepguard.session.answer_bank import BUCKET as ANSWER_BUCKET
 from stepguard.session.answer_bank import has_answers
 from stepguard.session.knowledge import BUCKET as KNOWLEDGE_BUCKET
+from stepguard.session.knowledge import NAME as KNOWLEDGE_NAME
 from stepguard.session.knowledge import create_knowledge_base, has_documents
 from stepguard.session.model import Session
 from stepguard.session.runtime_settings import runtime_environment
 from stepguard.webserver.site import REPORTS, Site
+from stepguard.webserver.views import Views
 
 PREFIX = "stepguard-local"
 MACHINES = (f"{PREFIX}-chat", f"{PREFIX}-evaluate")
@@ -155,7 +157,8 @@ def _start(
 ) -> EmbeddedCloud:
     """The folder's embedded AWS in this process; waits for another command that uses the folder."""
 
-    site = Site(reports=home / REPORTS) if serve else None
+    views = Views(lambda: Executions(_machine_arn()), lambda: named(KNOWLEDGE_NAME))
+    site = Site(reports=home / REPORTS, views=views) if serve else None
 
     def start(patience: float) -> EmbeddedCloud:
         cloud = EmbeddedCloud(

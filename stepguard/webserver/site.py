@@ -17,10 +17,11 @@ from typing import Any
 
 from embedded_aws.wire import HttpRequest, HttpResponse
 from stepguard.evaluation.runs import RUN_ID
-from stepguard.guard.errors import InvalidRequest
+from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.project.folder import builtin_project
 from stepguard.webserver.layout import layout
 from stepguard.webserver.markdown import trees
+from stepguard.webserver.views import Views
 
 FOLDER = builtin_project().builtin / "web"
 PREFIX = "/ui"
@@ -49,6 +50,8 @@ MODULES = (
     "list",
     "items",
     "evaluations",
+    "guardrails",
+    "knowledge",
     "markdown",
     "reasons",
     "feedback",
@@ -76,11 +79,12 @@ _HEADERS = {
 class Site:
     """Serves `/ui/`. Every name is looked up in a list of existing files: no path of a request reaches the file system.
 
-    `reports` is the folder with the results of evaluations: `RUN/report.html`.
+    `reports` is the folder with the results of evaluations: `RUN/report.html`. `views` show guardrails and knowledge.
     """
 
-    def __init__(self, folder: Path = FOLDER, reports: Path | None = None) -> None:
+    def __init__(self, folder: Path = FOLDER, reports: Path | None = None, views: Views | None = None) -> None:
         self._reports = reports
+        self._makers = {**_MAKERS, **(views.by_name if views else {})}
         self._files = {file.name: file for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
 
     def owns(self, request: HttpRequest) -> bool:
@@ -92,8 +96,8 @@ class Site:
         name = request.path.removeprefix(PREFIX).removeprefix("/")
         if request.path == PREFIX:
             return HttpResponse(308, {"Location": f"{PREFIX}/"}, b"")
-        if name in _MAKERS:
-            return _made(request, *_MAKERS[name])
+        if name in self._makers:
+            return _made(request, *self._makers[name])
         if name == REPORTS or name.startswith(f"{REPORTS}/"):
             return self._report(request, name.removeprefix(REPORTS).removeprefix("/"))
         file = self._files.get(name or "index.html")
@@ -157,6 +161,8 @@ def _made(request: HttpRequest, what: str, make: Callable[[Mapping[str, Any]], M
         body = json.dumps(make(posted)).encode()
     except InvalidRequest as error:
         return _error(400, "InvalidRequest", str(error))
+    except StepguardError as error:
+        return _error(503, type(error).__name__, str(error))
     except (ValueError, RecursionError):
         return _error(400, "InvalidRequest", "The body is not valid JSON.")
     return HttpResponse(200, {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}, body)
