@@ -14,9 +14,10 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stepguard.cli.otlp import HEADERS, export
+from stepguard.aws.spans import HEADERS
+from stepguard.cli.otlp import export
 from stepguard.guard.errors import InvalidRequest, StepguardError
-from stepguard.report.otlp import to_otlp
+from stepguard.trace.otlp import to_otlp
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:stepguard-prod-chat:chat-1"
 FINDING = {"policy": "content", "name": "INSULTS", "action": "BLOCKED", "confidence": "HIGH", "layer": "preprocess"}
