@@ -43,10 +43,7 @@ class ExecutionOperations:
 
     def start_sync_execution(self, params: Params) -> Params:
         """EXPRESS only: wait for the end. A failed execution is a normal response with `status` FAILED."""
-        if resolve(self.core.store, params["stateMachineArn"].partition("#")[0]).machine["type"] != "EXPRESS":
-            raise ServiceError(
-                "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
-            )
+        _only("EXPRESS", resolve(self.core.store, params["stateMachineArn"].partition("#")[0]).machine["type"])
         arn, _ = self._start(params)
         execution = self.core.running.get(arn)
         if execution is not None:
@@ -86,21 +83,11 @@ class ExecutionOperations:
         row = self._row(arn)
         redrivable, reason = redrive_status(row, self.core.now())
         response: Params = {
-            "executionArn": arn,
-            "stateMachineArn": row["machine"],
-            "name": row["name"],
-            "status": row["status"],
-            "startDate": moment(row["started"]),
-            "stopDate": moment(row["stopped"]),
+            **_listed(row),
             "input": row["input"],
             "inputDetails": {"included": True},
-            "mapRunArn": row["map_run"],
-            "redriveCount": row["redrives"],
-            "redriveDate": moment(row["redriven"]),
             "redriveStatus": redrivable,
             "redriveStatusReason": reason,
-            "stateMachineVersionArn": row["version"],
-            "stateMachineAliasArn": row["alias"],
             **_outcome(row),
         }
         if params.get("includedData") == "METADATA_ONLY":
@@ -114,23 +101,16 @@ class ExecutionOperations:
         if (machine is None) == (run is None):
             raise ServiceError("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be provided")
         if machine is not None:
-            _standard_only(find_machine(self.core.store, machine)["type"])
+            _only("STANDARD", find_machine(self.core.store, machine)["type"])
         else:
             check_arn(str(run), "mapRun")
             if self.core.store.one("SELECT 1 FROM map_runs WHERE arn = ?", run) is None:
                 raise ServiceError("ResourceNotFound", f"Resource not found: '{run}'", resourceName=run)
         page = page_of(params)
         status, redriven = params.get("statusFilter"), params.get("redriveFilter")
-        rows = self.core.store.read(
-            _OF_MACHINE if machine is not None else _OF_MAP_RUN,
-            machine or run,
-            status,
-            status,
-            redriven,
-            redriven,
-            page.before,
-            page.limit,
-        )
+        query = _OF_MACHINE if machine is not None else _OF_MAP_RUN
+        values = (machine or run, status, status, redriven, redriven, page.before, page.limit)
+        rows = self.core.store.read(query, *values)
         return page.reply("executions", rows, _listed, "id")
 
     def get_execution_history(self, params: Params) -> Params:
@@ -198,8 +178,8 @@ def _listed(row: Any) -> Params:
     }
 
 
-def _standard_only(kind: str) -> None:
-    if kind != "STANDARD":
+def _only(wanted: str, kind: str) -> None:
+    if kind != wanted:
         raise ServiceError(
             "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
         )

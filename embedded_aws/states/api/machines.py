@@ -60,27 +60,16 @@ class MachineOperations:
             known = self.core.store.one("SELECT * FROM machines WHERE arn = ?", arn)
             if known is not None:
                 revision = find_revision(self.core.store, arn, known["revision"])
-                if (revision["definition"], known["type"], load(known["settings"])) != (
-                    params["definition"],
-                    kind,
-                    settings,
-                ):
+                wanted = (params["definition"], kind, settings)
+                if (revision["definition"], known["type"], load(known["settings"])) != wanted:
                     raise ServiceError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
                 made = {"stateMachineArn": arn, "creationDate": moment(known["created"])}
                 return self._published(params, arn, made)
             self.core.forget(arn)
             now, revision_id = self.core.now(), f"{INITIAL}/{new_id()}"
             self._add_revision(arn, revision_id, params["definition"], params["roleArn"], now)
-            self.core.store.write(
-                "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?)",
-                arn,
-                params["name"],
-                kind,
-                now,
-                now,
-                revision_id,
-                dump(settings),
-            )
+            row = (arn, params["name"], kind, now, now, revision_id, dump(settings))
+            self.core.store.write("INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
             replace_tags(self.core.store, arn, params.get("tags") or [])
             self.core.store.flush()
             return self._published(params, arn, {"stateMachineArn": arn, "creationDate": moment(now)})
@@ -106,13 +95,8 @@ class MachineOperations:
             if (definition, role, settings) != (old["definition"], old["role"], load(machine["settings"])):
                 revision_id = new_id()
                 self._add_revision(machine["arn"], revision_id, definition, role, now)
-            self.core.store.write(
-                "UPDATE machines SET updated = ?, revision = ?, settings = ? WHERE arn = ?",
-                now,
-                revision_id,
-                dump(settings),
-                machine["arn"],
-            )
+            values = (now, revision_id, dump(settings), machine["arn"])
+            self.core.store.write("UPDATE machines SET updated = ?, revision = ?, settings = ? WHERE arn = ?", *values)
             self.core.store.flush()
             return self._published(params, machine["arn"], {"updateDate": moment(now), **shown_revision(revision_id)})
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeMapRu
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from sqlite3 import Row
 from typing import Any
 
@@ -16,6 +17,11 @@ from embedded_aws.states.store.pages import page_of
 from embedded_aws.wire import ServiceError
 
 Params = dict[str, Any]
+_LIMITS = {
+    "maxConcurrency": "concurrency",
+    "toleratedFailureCount": "tolerated_count",
+    "toleratedFailurePercentage": "tolerated_percentage",
+}
 
 
 class MapRunOperations:
@@ -79,29 +85,13 @@ class MapRunOperations:
         """Change a running Map Run; the change takes effect at once."""
         row = self._map_run(params["mapRunArn"])
         live = self.core.map_runs.live(row["arn"])
-        names = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage")
-        if not any(params.get(name) is not None for name in names):
-            raise ServiceError("ValidationException", f"At least one of {', '.join(names)} is required")
+        changes = {field: params[name] for name, field in _LIMITS.items() if params.get(name) is not None}
+        if not changes:
+            raise ServiceError("ValidationException", f"At least one of {', '.join(_LIMITS)} is required")
         if live is None:
             raise ServiceError("ValidationException", "Map Run is not running and cannot be updated")
-        old = live.limits
-        count, percentage = params.get("toleratedFailureCount"), params.get("toleratedFailurePercentage")
-        limits = Limits(
-            old.concurrency if params.get("maxConcurrency") is None else params["maxConcurrency"],
-            old.tolerated_count if count is None else count,
-            old.tolerated_percentage if percentage is None else percentage,
-        )
-        self.core.store.write(
-            "UPDATE map_runs SET limits = ? WHERE arn = ?",
-            dump(
-                {
-                    "concurrency": limits.concurrency,
-                    "tolerated_count": limits.tolerated_count,
-                    "tolerated_percentage": limits.tolerated_percentage,
-                }
-            ),
-            row["arn"],
-        )
+        limits = replace(live.limits, **changes)
+        self.core.store.write("UPDATE map_runs SET limits = ? WHERE arn = ?", dump(asdict(limits)), row["arn"])
         self.core.store.flush()
         live.update(limits)
         return {}

@@ -19,6 +19,7 @@ from embedded_aws.states.interpret.item_reader import read_text
 from embedded_aws.states.interpret.map_items import concurrency, find_items, map_env, selected
 from embedded_aws.states.interpret.mock_check import check_context, check_result
 from embedded_aws.states.interpret.sdk_services import has_action
+from embedded_aws.states.interpret.task import error_details
 from embedded_aws.states.language.compiler import compile_machine
 from embedded_aws.states.language.errors import TIMEOUT, TOLERANCE, DefinitionError, FaultError, StateError
 from embedded_aws.states.language.findings import Finding, parse_definition
@@ -225,11 +226,7 @@ class _Run:
 
     def _failed(self, failure: StateError) -> Params:
         state, frame = self._state, self._frame
-        answer: Params = {"status": "FAILED"}
-        if failure.error is not None:
-            answer["error"] = failure.error
-        if failure.cause is not None:
-            answer["cause"] = failure.cause
+        answer: Params = {"status": "FAILED", **error_details(failure)}
         if not isinstance(state, Working):
             return answer
         is_task = isinstance(state, Task)

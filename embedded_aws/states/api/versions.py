@@ -62,19 +62,12 @@ def publish(store: Store, machine: Row, description: str, now: float) -> Row:
         if description:  # measured on AWS by moto's test_create_state_machine_with_version_description
             store.write("UPDATE versions SET description = ? WHERE arn = ?", description, latest["arn"])
         return latest
-    row = store.one("SELECT last FROM version_numbers WHERE machine = ?", machine["arn"])
-    number = (row["last"] if row else 0) + 1
+    numbered = store.one("SELECT last FROM version_numbers WHERE machine = ?", machine["arn"])
+    number = (numbered["last"] if numbered else 0) + 1
     store.write("INSERT OR REPLACE INTO version_numbers VALUES (?, ?)", machine["arn"], number)
     arn = f"{machine['arn']}:{number}"
-    store.write(
-        "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)",
-        arn,
-        machine["arn"],
-        number,
-        machine["revision"],
-        description,
-        now,
-    )
+    row = (arn, machine["arn"], number, machine["revision"], description, now)
+    store.write("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", *row)
     made = store.one("SELECT * FROM versions WHERE arn = ?", arn)
     assert made is not None
     return made
@@ -226,9 +219,7 @@ class VersionOperations:
         check_arn(arn, "stateMachine")
         row = self.core.store.one("SELECT * FROM aliases WHERE arn = ?", arn)
         if row is None:
-            raise ServiceError(
-                "ResourceNotFound", "Request references a resource that does not exist.", resourceName=arn
-            )
+            raise _missing(arn)
         return row
 
     def _check_routing(self, routes: list[Params]) -> str:

@@ -17,7 +17,13 @@ from botocore.exceptions import BotoCoreError, ParamValidationError
 
 from embedded_aws.states.interpret.effects import Call
 from embedded_aws.states.interpret.ports import AwsClients
-from embedded_aws.states.interpret.sdk_services import client_name, error_cause, error_prefix, parameter_faults
+from embedded_aws.states.interpret.sdk_services import (
+    client_name,
+    error_cause,
+    error_prefix,
+    parameter_faults,
+    sdk_metadata,
+)
 from embedded_aws.states.language.errors import RUNTIME, TASK_FAILED, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump
 
@@ -80,11 +86,16 @@ def _prepared(service: str, action: str, arguments: Mapping[str, Json]) -> dict[
 
 def _cased(client: Any, action: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
     """Convert PascalCase parameters to the case that the service's model uses."""
-    model = getattr(getattr(client, "meta", None), "service_model", None)
-    if model is None:
+    operation = _operation(client, action)
+    if operation is None:
         return dict(parameters)
-    shape = model.operation_model(action[:1].upper() + action[1:]).input_shape
-    return _fitted(shape, parameters) if shape is not None else {}
+    return _fitted(operation.input_shape, parameters) if operation.input_shape is not None else {}
+
+
+def _operation(client: Any, action: str) -> Any:
+    """The model of an action; None for a client that has no model."""
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    return None if model is None else model.operation_model(action[:1].upper() + action[1:])
 
 
 def _fitted(shape: Any, value: Json) -> Json:
@@ -107,11 +118,14 @@ def _fitted(shape: Any, value: Json) -> Json:
 
 
 def _answer(client: Any, action: str, response: Mapping[str, Any]) -> Json:
-    model = getattr(getattr(client, "meta", None), "service_model", None)
-    shape = None if model is None else model.operation_model(action[:1].upper() + action[1:]).output_shape
+    operation = _operation(client, action)
     members = {key: item for key, item in response.items() if key != "ResponseMetadata"}
-    result = _plain(members, shape)
-    return result | _metadata(response["ResponseMetadata"]) if "ResponseMetadata" in response else result
+    result = _plain(members, None if operation is None else operation.output_shape)
+    if "ResponseMetadata" not in response:
+        return result
+    about = response["ResponseMetadata"]
+    headers = {str(key): str(item) for key, item in about.get("HTTPHeaders", {}).items()}
+    return result | sdk_metadata(headers, about.get("RequestId", ""), about.get("HTTPStatusCode", 200))
 
 
 def _plain(value: Any, shape: Any = None) -> Json:
@@ -130,18 +144,6 @@ def _plain(value: Any, shape: Any = None) -> Json:
     if hasattr(value, "read"):
         return _text(value.read())
     return value
-
-
-def _metadata(value: Mapping[str, Any]) -> dict[str, Json]:
-    headers = {str(key): str(item) for key, item in value.get("HTTPHeaders", {}).items()}
-    return {
-        "SdkHttpMetadata": {
-            "AllHttpHeaders": {key: [item] for key, item in headers.items()},
-            "HttpHeaders": headers,
-            "HttpStatusCode": value.get("HTTPStatusCode", 200),
-        },
-        "SdkResponseMetadata": {"RequestId": value.get("RequestId", "")},
-    }
 
 
 def _text(value: bytes) -> str:

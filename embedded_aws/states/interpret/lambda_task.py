@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from embedded_aws.states.interpret.effects import Call, TaskTimeoutError
 from embedded_aws.states.interpret.ports import InvokeLambda, LambdaInvokeError, LambdaResult
-from embedded_aws.states.interpret.sdk_services import error_cause
+from embedded_aws.states.interpret.sdk_services import error_cause, sdk_metadata
 from embedded_aws.states.language.errors import DATA_LIMIT, MISSING, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump, load
 
@@ -80,12 +80,7 @@ def _response(result: LambdaResult, payload: Json, *, log: bool) -> Json:
     response: dict[str, Json] = {
         "ExecutedVersion": result.executed_version,
         "Payload": payload,
-        "SdkHttpMetadata": {
-            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
-            "HttpHeaders": headers,
-            "HttpStatusCode": result.status,
-        },
-        "SdkResponseMetadata": {"RequestId": request},
+        **sdk_metadata(headers, request, result.status),
         "StatusCode": result.status,
     }
     if log and result.log is not None:

@@ -15,20 +15,13 @@ from embedded_aws.states.language.json_text import Json, load
 from embedded_aws.states.language.model import Map, Parallel, State, Task
 from embedded_aws.wire import ServiceError, service_model
 
-_CONTEXT: dict[str, dict[str, tuple[type, ...]]] = {
-    "Execution": {
-        "Id": (str,),
-        "Input": (object,),
-        "Name": (str,),
-        "RoleArn": (str,),
-        "StartTime": (str,),
-        "RedriveCount": (int,),
-        "RedriveTime": (str,),
-    },
-    "State": {"EnteredTime": (str,), "Name": (str,), "RetryCount": (int,)},
-    "StateMachine": {"Id": (str,), "Name": (str,)},
-    "Task": {"Token": (str,)},
+_CONTEXT = {
+    "Execution": ("Id", "Input", "Name", "RoleArn", "StartTime", "RedriveCount", "RedriveTime"),
+    "State": ("EnteredTime", "Name", "RetryCount"),
+    "StateMachine": ("Id", "Name"),
+    "Task": ("Token",),
 }
+_COUNTS = ("RedriveCount", "RetryCount")
 
 
 def _refused(message: str) -> ServiceError:
@@ -53,12 +46,11 @@ def check_context(state: State, context: Json) -> None:
         if not isinstance(members, dict):
             raise _refused(prefix + f"{name} must be an object")
         for member, value in members.items():
-            kinds = _CONTEXT[name].get(member)
-            if kinds is None:
+            if member not in _CONTEXT[name]:
                 raise _refused(prefix + f"Field '{member}' is not allowed")
-            if not isinstance(value, kinds):
-                word = "a number" if kinds == (int,) else "a string"
-                raise _refused(prefix + f"{name}.{member} must be {word}")
+            kind, words = (int, "a number") if member in _COUNTS else (str, "a string")
+            if member != "Input" and not isinstance(value, kind):
+                raise _refused(prefix + f"{name}.{member} must be {words}")
 
 
 def check_result(state: State, text: str, mode: str) -> None:
@@ -73,9 +65,8 @@ def check_result(state: State, text: str, mode: str) -> None:
         if len(result) != len(state.branches):
             raise _refused("Mocked result must contain the same number of items as number of Parallel branches.")
     elif isinstance(state, Map):
-        exported = state.distributed is not None and state.distributed.writer is not None
-        if exported and state.distributed is not None and state.distributed.writer is not None:
-            exported = state.distributed.writer.parameters is not None
+        writer = None if state.distributed is None else state.distributed.writer
+        exported = writer is not None and writer.parameters is not None
         if exported and not isinstance(result, dict):
             raise _refused("Mocked result must be a JSON object.")
         if not exported and not isinstance(result, list):

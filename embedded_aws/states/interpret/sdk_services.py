@@ -8,11 +8,13 @@ https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.h
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from botocore.exceptions import ParamValidationError, UnknownServiceError
 from botocore.loaders import Loader
 
+from embedded_aws.states.language.json_text import Json
 from embedded_aws.wire import service_model
 
 _OTHERS = {
@@ -108,3 +110,15 @@ def parameter_faults(error: ParamValidationError) -> str:
         else f"The field '{name}' {'is required but was missing' if missing else 'is not supported by Step Functions'}"
         for missing, name, wrong in _PARAMETER.findall(str(error.kwargs["report"]))
     )
+
+
+def sdk_metadata(headers: Mapping[str, str], request: str, status: int = 200) -> dict[str, Json]:
+    """What the SDK of an integration adds to each response."""
+    return {
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+            "HttpHeaders": dict(headers),
+            "HttpStatusCode": status,
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+    }

@@ -16,6 +16,7 @@ from embedded_aws.states.language.errors import DefinitionError, FaultError
 from embedded_aws.states.language.fields import Env, Field, TemplateError, constant, expression, path_field, template
 from embedded_aws.states.language.intrinsics import IntrinsicSyntaxError
 from embedded_aws.states.language.json_text import Json, dump
+from embedded_aws.states.language.jsonata import condition, jsonata_field, typed
 from embedded_aws.states.language.model import (
     Batcher,
     Choice,
@@ -101,7 +102,8 @@ class _Compiler:
 
     def compile(self) -> State:
         try:
-            return _KINDS[self.body["Type"]](self)
+            state: State = getattr(self, f"{self.body['Type'].lower()}_state")()
+            return state
         except TemplateError as error:
             raise DefinitionError(str(error), f"{self.where}/{error.pointer}") from None
         except (PathSyntaxError, IntrinsicSyntaxError) as error:
@@ -122,10 +124,6 @@ class _Compiler:
         if name not in body or (body[name] is None and name in ("Assign", "Credentials")):
             return None
         if self.jsonata:
-            from embedded_aws.states.language.jsonata import (
-                jsonata_field,  # loaded only by definitions that use the language
-            )
-
             return jsonata_field(body[name], inside + name)
         return template(body[name], name)
 
@@ -134,8 +132,6 @@ class _Compiler:
         body = self.body if source is None else source
         if not self.jsonata or name not in body:
             return self.template(name, body)
-        from embedded_aws.states.language.jsonata import typed  # loaded only by definitions that use the language
-
         return typed(body[name], name, wanted)
 
     def path(self, name: str) -> Field | None:
@@ -219,8 +215,6 @@ class _Compiler:
     def condition(self, body: Mapping[str, Json], location: str) -> Callable[[Env], bool]:
         if "Condition" not in body:
             return compile_rule(body)
-        from embedded_aws.states.language.jsonata import condition  # loaded only by definitions that use the language
-
         return condition(body["Condition"], location)
 
     def wait_state(self) -> State:
@@ -325,8 +319,6 @@ class _Compiler:
             return path_field(self.body["ItemsPath"]) if "ItemsPath" in self.body else None
         if "Items" not in self.body:
             return None
-        from embedded_aws.states.language.jsonata import typed  # loaded only by definitions that use the language
-
         return typed(self.body["Items"], "Items", "array", *(("object",) if distributed else ()))
 
     def text(self, name: str) -> Field | None:
@@ -334,18 +326,6 @@ class _Compiler:
         if path is None:
             return self.typed(name, "string")
         return expression(path, f"{name}Path") if path.startswith("States.") else path_field(path)
-
-
-_KINDS: dict[str, Callable[[_Compiler], State]] = {
-    "Pass": _Compiler.pass_state,
-    "Task": _Compiler.task_state,
-    "Choice": _Compiler.choice_state,
-    "Wait": _Compiler.wait_state,
-    "Succeed": _Compiler.succeed_state,
-    "Fail": _Compiler.fail_state,
-    "Parallel": _Compiler.parallel_state,
-    "Map": _Compiler.map_state,
-}
 
 
 def _retrier(body: Mapping[str, Json]) -> Retrier:

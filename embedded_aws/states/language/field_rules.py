@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from embedded_aws.states.language.choice import BOOLEAN_OPERATORS, COMPARISONS, TYPE_TESTS, operator_known
 from embedded_aws.states.language.errors import ALL
@@ -128,13 +127,6 @@ def _operand(operator: str, value: Json, where: str) -> Iterator[Finding]:
         yield from path(operator, value, where, reference=False)
     elif COMPARISONS[operator][0](value) is None:
         yield bad(where, f"The value of {operator} has the wrong type")
-
-
-def listed(value: Json, where: str) -> Iterator[tuple[Any, str, bool]]:
-    """The elements of Retry or Catch: each with its location and whether it is the last."""
-    items = value if isinstance(value, list) else []
-    for number, item in enumerate(items):
-        yield item, f"{where}[{number}]", number == len(items) - 1
 
 
 def error_equals(item: Mapping[str, Json], where: str, *, last: bool) -> Iterator[Finding]:

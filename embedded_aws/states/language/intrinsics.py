@@ -106,10 +106,8 @@ def _call(text: str, start: int, depth: int) -> tuple[Call, int]:
                 raise IntrinsicSyntaxError(f"{text!r}: an argument is missing")
         elif not text.startswith(")", at):
             raise IntrinsicSyntaxError(f"{text!r}: , or ) is missing at {at}")
-    if head.group(1) != "Format":
-        arguments = [_unescaped(argument) for argument in arguments]
-    else:
-        arguments[1:] = [_unescaped(argument) for argument in arguments[1:]]
+    plain = int(head.group(1) == "Format")  # its template, which keeps its escapes
+    arguments[plain:] = map(_unescaped, arguments[plain:])
     function = FUNCTIONS[head.group(1)]
     if not function.least <= len(arguments) <= function.most:
         raise IntrinsicSyntaxError(f"{text!r}: wrong number of arguments")

@@ -10,6 +10,7 @@ wrong one "Expected value of type Integer".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TypeAlias
 
 from embedded_aws.states.language.findings import Finding, bad
@@ -18,132 +19,80 @@ from embedded_aws.states.language.json_text import Json, is_number
 Form: TypeAlias = str | tuple[str, ...]
 ANY = ""
 
-_COMMON: dict[str, Form] = {
-    "Type": "string",
-    "Comment": "string",
-    "QueryLanguage": ("JSONPath", "JSONata"),
-    "InputPath": "string|null",
-    "OutputPath": "string|null",
-    "Assign": "object|null",
-    "Output": ANY,
-}
-_FLOW: dict[str, Form] = {"Next": "string", "End": "boolean"}
-_CATCH: dict[str, Form] = {"Retry": "array|null", "Catch": "array|null"}
-_RESULT: dict[str, Form] = {"ResultSelector": "object", "ResultPath": "string|null"}
-_WORK = {"Parameters": ANY, "Arguments": ANY} | _RESULT | _CATCH
+_LANGUAGES = ("JSONPath", "JSONata")
+_WHOLE = "integer|expression"
 
+
+def _fields(form: Form, names: str) -> dict[str, Form]:
+    """Fields of one form."""
+    return dict.fromkeys(names.split(), form)
+
+
+_ANY_STATE = _fields("string", "Type Comment") | {"QueryLanguage": _LANGUAGES}
+_COMMON = _ANY_STATE | _fields("string|null", "InputPath OutputPath") | {"Assign": "object|null", "Output": ANY}
+_FLOW: dict[str, Form] = {"Next": "string", "End": "boolean"}
+_WORK = (
+    _fields(ANY, "Parameters Arguments")
+    | {"ResultSelector": "object", "ResultPath": "string|null"}
+    | _fields("array|null", "Retry Catch")
+)
 STATES: dict[str, Mapping[str, Form]] = {
-    "Pass": _COMMON | _FLOW | {"Parameters": ANY, "Result": ANY, "ResultPath": "string|null"},
+    "Pass": _COMMON | _FLOW | _fields(ANY, "Parameters Result") | {"ResultPath": "string|null"},
     "Task": _COMMON
     | _FLOW
     | _WORK
-    | {
-        "Resource": "string",
-        "TimeoutSeconds": "integer|expression",
-        "TimeoutSecondsPath": "string",
-        "HeartbeatSeconds": "integer|expression",
-        "HeartbeatSecondsPath": "string",
-        "Credentials": "object|null",
-    },
+    | _fields("string", "Resource TimeoutSecondsPath HeartbeatSecondsPath")
+    | _fields(_WHOLE, "TimeoutSeconds HeartbeatSeconds")
+    | {"Credentials": "object|null"},
     "Choice": _COMMON | {"Choices": "array", "Default": "string"},
-    "Wait": _COMMON
-    | _FLOW
-    | {
-        "Seconds": "integer|expression",
-        "SecondsPath": "string",
-        "Timestamp": "string",
-        "TimestampPath": "string",
-    },
+    "Wait": _COMMON | _FLOW | {"Seconds": _WHOLE} | _fields("string", "SecondsPath Timestamp TimestampPath"),
     "Succeed": _COMMON,
     "Parallel": _COMMON | _FLOW | _WORK | {"Branches": "array"},
     "Map": _COMMON
     | _FLOW
     | _WORK
-    | {
-        "ItemProcessor": "object",
-        "Iterator": "object",
-        "ItemSelector": ANY,
-        "Items": "array|object|expression",
-        "ItemsPath": "string",
-        "MaxConcurrency": "integer|expression",
-        "MaxConcurrencyPath": "string",
-        "ItemReader": "object|null",
-        "ItemBatcher": "object|null",
-        "ResultWriter": "object|null",
-        "Label": "string",
-        "ToleratedFailureCount": "integer|expression",
-        "ToleratedFailureCountPath": "string",
-        "ToleratedFailurePercentage": "number|expression",
-        "ToleratedFailurePercentagePath": "string",
-    },
-    "Fail": {
-        "Type": "string",
-        "Comment": "string",
-        "QueryLanguage": ("JSONPath", "JSONata"),
-        "Error": "string",
-        "ErrorPath": "string",
-        "Cause": "string",
-        "CausePath": "string",
-    },
+    | _fields("object", "ItemProcessor Iterator")
+    | _fields("object|null", "ItemReader ItemBatcher ResultWriter")
+    | _fields("string", "ItemsPath MaxConcurrencyPath ToleratedFailureCountPath ToleratedFailurePercentagePath Label")
+    | _fields(_WHOLE, "MaxConcurrency ToleratedFailureCount")
+    | {"ToleratedFailurePercentage": "number|expression", "Items": "array|object|expression", "ItemSelector": ANY},
+    "Fail": _ANY_STATE | _fields("string", "Error ErrorPath Cause CausePath"),
 }
 
-MACHINE: Mapping[str, Form] = {
-    "Comment": "string",
-    "QueryLanguage": ("JSONPath", "JSONata"),
-    "StartAt": "string",
-    "States": "object",
-    "TimeoutSeconds": "integer",
-    "Version": "string",
-    "ProcessorConfig": "object",
-}
-RETRIER: Mapping[str, Form] = {
-    "Comment": "string",
+MACHINE = (
+    _fields("string", "Comment StartAt Version")
+    | _fields("object", "States ProcessorConfig")
+    | {"QueryLanguage": _LANGUAGES, "TimeoutSeconds": "integer"}
+)
+RETRIER = (
+    _fields("integer", "IntervalSeconds MaxAttempts MaxDelaySeconds")
+    | {"Comment": "string", "ErrorEquals": "array", "BackoffRate": "number"}
+    | {"JitterStrategy": ("FULL", "NONE")}
+)
+CATCHER = _fields("string", "Comment Next") | {
     "ErrorEquals": "array",
-    "IntervalSeconds": "integer",
-    "MaxAttempts": "integer",
-    "BackoffRate": "number",
-    "MaxDelaySeconds": "integer",
-    "JitterStrategy": ("FULL", "NONE"),
-}
-CATCHER: Mapping[str, Form] = {
-    "Comment": "string",
-    "ErrorEquals": "array",
-    "Next": "string",
     "ResultPath": "string|null",
     "Assign": "object|null",
     "Output": ANY,
 }
 PROCESSOR: Mapping[str, Form] = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
-READER: Mapping[str, Form] = {
-    "Resource": "string",
-    "Parameters": "object",
-    "Arguments": "object|expression",
-    "ReaderConfig": "object",
-}
-READER_CONFIG: Mapping[str, Form] = {
+_CALL: dict[str, Form] = {"Resource": "string", "Parameters": "object", "Arguments": "object|expression"}
+READER = _CALL | {"ReaderConfig": "object"}
+READER_CONFIG = _fields("string", "ItemsPointer MaxItemsPath") | {
     "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
     "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
     "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
     "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
     "CSVHeaders": "array",
-    "ItemsPointer": "string",
-    "MaxItems": "integer|expression",
-    "MaxItemsPath": "string",
+    "MaxItems": _WHOLE,
 }
-BATCHER: Mapping[str, Form] = {
-    "MaxItemsPerBatch": "integer|expression",
-    "MaxItemsPerBatchPath": "string",
-    "MaxInputBytesPerBatch": "integer|expression",
-    "MaxInputBytesPerBatchPath": "string",
-    "BatchInput": ANY,
-}
-WRITER: Mapping[str, Form] = {
-    "Resource": "string",
-    "Parameters": "object",
-    "Arguments": "object|expression",
-    "WriterConfig": "object",
-}
+BATCHER = (
+    _fields(_WHOLE, "MaxItemsPerBatch MaxInputBytesPerBatch")
+    | _fields("string", "MaxItemsPerBatchPath MaxInputBytesPerBatchPath")
+    | {"BatchInput": ANY}
+)
+WRITER = _CALL | {"WriterConfig": "object"}
 WRITER_CONFIG: Mapping[str, Form] = {
     "Transformation": ("NONE", "COMPACT", "FLATTEN"),
     "OutputType": ("JSON", "JSONL"),
@@ -158,17 +107,21 @@ def misshapen(body: Mapping[str, Json], part: Mapping[str, Form], where: str, *,
 
 
 def _misshapen(body: Mapping[str, Json], part: Mapping[str, Form], where: str, jsonata: bool) -> Iterator[Finding]:
-    for name, form in part.items():
-        if name not in body or form == ANY:
+    for name, value in body.items():
+        form = part.get(name, ANY)
+        if form == ANY:
             continue
-        value = body[name]
         if isinstance(form, tuple):
             if not isinstance(value, str) or value not in form:
                 yield bad(f"{where}/{name}", f"The field '{name}' should have one of these values: [{', '.join(form)}]")
             continue
-        kinds = form.split("|")
-        if not any(_is(value, kind, jsonata) for kind in kinds):
-            yield bad(f"{where}/{name}", f"Expected value of type {kinds[0].capitalize()}")
+        if not any(_is(value, kind, jsonata) for kind in _kinds(form)):
+            yield bad(f"{where}/{name}", f"Expected value of type {_kinds(form)[0].capitalize()}")
+
+
+@cache
+def _kinds(form: str) -> list[str]:
+    return form.split("|")
 
 
 def is_expression(value: Json) -> bool:

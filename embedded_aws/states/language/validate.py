@@ -18,7 +18,6 @@ from embedded_aws.states.language.field_rules import (
     error_equals,
     exclusive,
     known_resource,
-    listed,
     path,
     payload_template,
     variables,
@@ -32,11 +31,13 @@ from embedded_aws.states.language.shapes import (
     PROCESSOR,
     RETRIER,
     STATES,
+    Form,
     is_expression,
     misshapen,
 )
 
 HasAction = Callable[[str, str], bool]
+Rules = Callable[[Mapping[str, Json], str], Iterator[Finding]]
 
 
 def validate(
@@ -125,28 +126,17 @@ def _targets(state: Mapping[str, Json]) -> Iterator[str]:
             yield from (part[key] for key in ("Next", "Default") if isinstance(part.get(key), str))
 
 
-_JSONPATH_ONLY = {"InputPath", "OutputPath", "Parameters", "Result", "ResultSelector", "ResultPath", "ItemsPath"} | {
-    "SecondsPath",
-    "TimestampPath",
-    "TimeoutSecondsPath",
-    "HeartbeatSecondsPath",
-    "MaxConcurrencyPath",
-    "ToleratedFailureCountPath",
-    "ToleratedFailurePercentagePath",
-    "ErrorPath",
-    "CausePath",
-}
 _JSONATA_ONLY = {"Arguments", "Output", "Items"}
 _DISTRIBUTED_ONLY = {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
-_EXCLUSIVE = (
-    "TimeoutSeconds",
-    "HeartbeatSeconds",
-    "Error",
-    "Cause",
-    "MaxConcurrency",
+_OR_PATH = {"Error", "Cause", "TimeoutSeconds", "HeartbeatSeconds", "MaxConcurrency"} | {
     "ToleratedFailureCount",
     "ToleratedFailurePercentage",
-)
+}
+"""Fields that are either given or read at a path."""
+
+
+def _jsonpath_only(name: str) -> bool:
+    return name.endswith("Path") or name in ("Parameters", "Result", "ResultSelector")
 
 
 class _State:
@@ -183,14 +173,14 @@ class _State:
             return  # the rules below rely on the types
         if kind not in ("Choice", "Succeed", "Fail"):
             yield from self.transition()
-        for name in _EXCLUSIVE:
+        for name in sorted(_OR_PATH & self.body.keys()):
             yield from exclusive(self.body, self.where, name, f"{name}Path")
         yield from variables(self.body.get("Assign"), self.where)
         if not self.jsonata:
             yield from self.paths()
         yield from getattr(self, f"_{kind.lower()}", lambda: ())()
-        yield from self.retry()
-        yield from self.catch()
+        yield from self.handlers("Retry", RETRIER, self.retrier)
+        yield from self.handlers("Catch", CATCHER, self.catcher)
 
     def language(self) -> Iterator[Finding]:
         if self.body.get("QueryLanguage") == "JSONPath" and self.scope.jsonata:
@@ -198,8 +188,9 @@ class _State:
                 self.where,
                 "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
             )
-        for key in sorted((_JSONPATH_ONLY if self.jsonata else _JSONATA_ONLY) & self.body.keys()):
-            yield wrong_language(key, self.where, jsonata=self.jsonata)
+        for key in sorted(self.body):
+            if _jsonpath_only(key) if self.jsonata else key in _JSONATA_ONLY:
+                yield wrong_language(key, self.where, jsonata=self.jsonata)
 
     def transition(self) -> Iterator[Finding]:
         follows, ends = "Next" in self.body, self.body.get("End") is True
@@ -334,33 +325,28 @@ class _State:
         yield from _machine(processor, here, replace(self.scope, express=express, top=False))
         yield from bounded(self.body, "MaxConcurrency", self.where, least=0, most=None)
 
-    def retry(self) -> Iterator[Finding]:
-        for item, here, last in listed(self.body.get("Retry"), f"{self.where}/Retry"):
-            wrong = (
-                misshapen(item, RETRIER, here, jsonata=self.jsonata) if isinstance(item, dict) else [not_object(here)]
-            )
+    def handlers(self, field: str, form: Mapping[str, Form], rules: Rules) -> Iterator[Finding]:
+        """The elements of Retry or Catch: their types, ErrorEquals, and `rules` for the other fields."""
+        items = self.body.get(field) or []
+        for number, item in enumerate(items):
+            here = f"{self.where}/{field}[{number}]"
+            wrong = misshapen(item, form, here, jsonata=self.jsonata) if isinstance(item, dict) else [not_object(here)]
             yield from wrong
-            if wrong:
-                continue
-            yield from error_equals(item, here, last=last)
-            yield from bounded(item, "IntervalSeconds", here, least=1)
-            yield from bounded(item, "MaxAttempts", here, least=0)
-            yield from bounded(item, "MaxDelaySeconds", here, least=1)
-            yield from bounded(item, "BackoffRate", here, least=1.0, most=None)
+            if not wrong:
+                yield from error_equals(item, here, last=number == len(items) - 1)
+                yield from rules(item, here)
 
-    def catch(self) -> Iterator[Finding]:
-        for item, here, last in listed(self.body.get("Catch"), f"{self.where}/Catch"):
-            wrong = (
-                misshapen(item, CATCHER, here, jsonata=self.jsonata) if isinstance(item, dict) else [not_object(here)]
-            )
-            yield from wrong
-            if wrong:
-                continue
-            yield from error_equals(item, here, last=last)
-            yield from self.required_target(item, here)
-            yield from variables(item.get("Assign"), here)
-            name = "ResultPath" if self.jsonata else "Output"
-            if name in item:
-                yield wrong_language(name, here, jsonata=self.jsonata)
-            if item.get("ResultPath") is not None:
-                yield from path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)
+    def retrier(self, item: Mapping[str, Json], here: str) -> Iterator[Finding]:
+        yield from bounded(item, "IntervalSeconds", here, least=1)
+        yield from bounded(item, "MaxAttempts", here, least=0)
+        yield from bounded(item, "MaxDelaySeconds", here, least=1)
+        yield from bounded(item, "BackoffRate", here, least=1.0, most=None)
+
+    def catcher(self, item: Mapping[str, Json], here: str) -> Iterator[Finding]:
+        yield from self.required_target(item, here)
+        yield from variables(item.get("Assign"), here)
+        name = "ResultPath" if self.jsonata else "Output"
+        if name in item:
+            yield wrong_language(name, here, jsonata=self.jsonata)
+        if item.get("ResultPath") is not None:
+            yield from path("ResultPath", item["ResultPath"], f"{here}/ResultPath", reference=True)

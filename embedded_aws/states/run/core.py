@@ -238,21 +238,12 @@ class Core:
         ending = Ending("FAILED", error=INTERRUPTED, cause=cause)
         kind, details = ending.event()
         number = (last["last"] or 0) if last else 0
-        self.store.write(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-            row["id"],
-            number + 1,
-            number,
-            self.now(),
-            kind,
-            dump(details),
-        )
+        event = (row["id"], number + 1, number, self.now(), kind, dump(details))
+        self.store.write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", *event)
+        values = (self.now(), INTERRUPTED, cause, row["id"])
         self.store.write(
             "UPDATE executions SET status = 'FAILED', stopped = ?, error = ?, cause = ? WHERE id = ?",
-            self.now(),
-            INTERRUPTED,
-            cause,
-            row["id"],
+            *values,
         )
 
     def _compile(self, arn: str, revision: str) -> Machine:

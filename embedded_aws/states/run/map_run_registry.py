@@ -154,12 +154,8 @@ class MapRuns:
         self._store.write(
             "INSERT INTO map_runs (arn, execution, entered, machine, status, started, limits) "
             "VALUES (?, ?, ?, ?, 'RUNNING', ?, ?)",
-            arn,
-            parent.who.number,
-            effect.entered,
-            f"{parent.who.machine}/{plan.distributed.label}",
-            round(self._clock.now(), 3),
-            dump(limits),
+            *(arn, parent.who.number, effect.entered, f"{parent.who.machine}/{plan.distributed.label}"),
+            *(round(self._clock.now(), 3), dump(limits)),
         )
         return arn
 
@@ -217,10 +213,7 @@ class MapRuns:
     def _ended(self, arn: str, status: str, counts: Counts) -> None:
         self._store.write(
             "UPDATE map_runs SET status = ?, stopped = ?, counts = ? WHERE arn = ?",
-            status,
-            round(self._clock.now(), 3),
-            dump(counts.as_json()),
-            arn,
+            *(status, round(self._clock.now(), 3), dump(counts.as_json()), arn),
         )
         with self._lock:
             self._live.pop(arn, None)

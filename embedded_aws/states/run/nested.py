@@ -11,6 +11,7 @@ from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
 
+from embedded_aws.states.interpret.sdk_services import sdk_metadata
 from embedded_aws.states.language.errors import MISSING, StateError, unusable
 from embedded_aws.states.language.json_text import Json, dump
 from embedded_aws.states.run.execution import Execution
@@ -89,11 +90,4 @@ def _metadata() -> dict[str, Json]:
         "Date": formatdate(usegmt=True),
         "x-amzn-RequestId": request,
     }
-    return {
-        "SdkHttpMetadata": {
-            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
-            "HttpHeaders": headers,
-            "HttpStatusCode": 200,
-        },
-        "SdkResponseMetadata": {"RequestId": request},
-    }
+    return sdk_metadata(headers, request)

@@ -71,6 +71,8 @@ _log = logging.getLogger(__name__)
 
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_THREAD = "INSERT INTO threads VALUES (?, ?, ?)"
+_INSERTS = (_INSERT_EVENT, _INSERT_THREAD)
+"""They come in turn, and their order does not matter: each table's rows are inserted together."""
 _PERIOD = 0.005
 
 
@@ -100,22 +102,12 @@ class Store:
 
         The branch or iteration of an event is in a separate table: most executions have only a main line.
         """
-        events = list(events)
-        rows: list[tuple[str, Sequence[Any]]] = [
-            (
-                _INSERT_EVENT,
-                (
-                    execution,
-                    event.id,
-                    event.previous,
-                    event.timestamp,
-                    event.type,
-                    None if event.details is None else dump(event.details),
-                ),
-            )
-            for event in events
-        ]
-        rows += [(_INSERT_THREAD, (execution, event.id, event.thread)) for event in events if event.thread]
+        rows: list[tuple[str, Sequence[Any]]] = []
+        for event in events:
+            text = None if event.details is None else dump(event.details)
+            rows.append((_INSERT_EVENT, (execution, event.id, event.previous, event.timestamp, event.type, text)))
+            if event.thread:
+                rows.append((_INSERT_THREAD, (execution, event.id, event.thread)))
         with self._pending_lock:
             self._pending += rows
         self._wake.set()
@@ -164,8 +156,12 @@ class Store:
     def _commit(self, pending: list[tuple[str, Sequence[Any]]]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for sql, group in groupby(pending, key=lambda item: item[0]):
-                self._db.executemany(sql, _values(group))
+            for _, group in groupby(pending, key=lambda item: item[0] in _INSERTS or item[0]):
+                rows: dict[str, list[Sequence[Any]]] = {}
+                for sql, values in group:
+                    rows.setdefault(sql, []).append(values)
+                for sql, several in rows.items():
+                    self._db.executemany(sql, several)
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
@@ -184,10 +180,6 @@ class Store:
                 _log.error(
                     "The state could not be written, it is tried again with the next change: %s", place_of(error)
                 )
-
-
-def _values(group: Iterable[tuple[str, Sequence[Any]]]) -> Iterable[Sequence[Any]]:
-    return (values for _, values in group)
 
 
 def _storable(value: Any) -> Any:
