@@ -6,12 +6,14 @@ English texts get the mean of both logits. For texts in other languages the netw
 head that is set on harmless texts in other languages. Both read the text without its disguises (disguises.py).
 
 A text is scored as a whole and per window (sentences.py), and the worst score wins, so that one bad sentence in a long
-harmless text is found. Sentences are encoded only if the text, or its stretch of a long text, is not clearly harmless.
+harmless text is found. Sentences are encoded only if the text, or its stretch of a long text, is not clearly harmless,
+or if the n-grams of one of them are harmful.
 A sentence out of its context is a weaker signal than a separate text, so a window must stand out: from its logit are
 taken a share of the other windows' mean and ln n for the n chances of a false alarm (the Bonferroni correction), at
 least MIN_DISCOUNT. Weights come from `python -m training` and are plain arrays in an .npz file, never pickles.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +26,7 @@ from embedded_aws.bedrock.detectors.content.grades import Grade
 from embedded_aws.bedrock.detectors.content.ngrams import Indices, Values, ngrams, weighted
 from embedded_aws.bedrock.detectors.text.disguises import undisguised
 from embedded_aws.bedrock.detectors.text.languages import Language, language
+from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.sentences import WINDOW_CHARACTERS, joined, sentences
 from embedded_aws.bedrock.detectors.wrappers import unwrap
 from embedded_aws.bedrock.encoder.model import encode_layers
@@ -39,6 +42,13 @@ MARGINS = {"SEXUAL": 3.0, "VIOLENCE": 3.5, "HATE": 3.3, "INSULTS": 4.2, "MISCOND
 DILUTED = 400
 SCALE = 9.0  # of the centred vectors: they differ little from one another
 LAYERS = 2
+ATTACK = "PROMPT_ATTACK"
+ORDERLESS = -9.0
+"""The logit of an attack for a text of one word, besides those that wrappers are made of: it orders nothing."""
+_WRAPPER = listed("user assistant system developer tool function model text message role type json id")
+_WORDS = re.compile(r"[^\W_]+")
+_LONGEST_WORD = 20
+_WITHOUT_BLANKS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]")
 LEAKAGE = "PROMPT_LEAKAGE"
 """The head that separates, among prompt attacks, attempts to read the system prompt from the others."""
 LEAKS = 0.5
@@ -112,6 +122,15 @@ class Heads:
         margins = np.array([MARGINS.get(name, 0.0) for name in self.names]) * min(1.0, length / DILUTED)
         return bool((logits > np.log(self.thresholds[:, 0] / (1 - self.thresholds[:, 0])) - margins).any())
 
+    def suspicious(self, inside: Sequence[str]) -> bool:
+        """Whether the n-grams of a sentence alone are harmful: beside many bland ones the whole hides it."""
+        return bool(
+            (
+                self.words([ngrams(part) for part in inside])
+                > np.log(self.thresholds[:, 0] / (1 - self.thresholds[:, 0]))
+            ).any()
+        )
+
     def worst(self, windows: Array) -> Array:
         """The logits of a text's worst window, discounted, shape (k,)."""
         count = len(windows)
@@ -147,14 +166,24 @@ def text_logits(heads: Heads, text: str) -> Array | None:
     windows: list[Array] = []
     for stretch, logits in zip(stretches, whole, strict=True):
         inside = sentences(stretch)
-        if len(inside) > 1 and heads.doubtful(logits, len(stretch)):
+        if len(inside) > 1 and (heads.doubtful(logits, len(stretch)) or heads.suspicious(inside)):
             windows.extend(heads.logits(features(inside)))
         elif len(stretches) > 1:
             windows.extend([logits] * len(inside))
     best: Array = whole.mean(axis=0)
     if windows:
         best = np.maximum(best, heads.worst(np.stack(windows)))
+    if orderless(text):
+        best[heads.names.index(ATTACK)] = ORDERLESS
     return best
+
+
+def orderless(text: str) -> bool:
+    """Whether a text is too short for an order: "user, text" is what is left of a wrapper."""
+    if len(text) > _LONGEST_WORD * 4 or _WITHOUT_BLANKS.search(text):
+        return False
+    words = [word for word in _WORDS.findall(text) if word.lower() not in _WRAPPER and not word.isdigit()]
+    return len(words) < 2 and all(len(word) < _LONGEST_WORD for word in words)
 
 
 @lru_cache(maxsize=256)

@@ -147,14 +147,35 @@ THINGS = listed(
 )
 
 
+_ARTICLES = listed("a an the to my your")
+_IN_THE_CALENDAR = re.compile(
+    r"(?:(?:Year['’]s|Christmas|Halloween) Eve|(?:in|since|until|till|before|during|of|next|last|this|early|late|mid|"
+    r"end of|(?<!ed )(?<!en )by) (?:April|May|June|August))\Z"
+)
+
+
+def _ordinary(lower: str) -> bool:
+    """Whether a word is one that is no name first of all."""
+    return lower in lexicon.words("small_words") or lower in lexicon.words("common_words") or lower in THINGS
+
+
+def _no_person(words: list[str], *, casual: bool) -> bool:
+    """Whether words in small letters are no name: "brew beer" and "nail an" are in the lists of names, too."""
+    if casual:
+        return not _ARTICLES.isdisjoint(words)
+    return not lexicon.names().issuperset(words) or _ordinary(words[0]) or not _given(words[0])
+
+
 def doubtful(text: str, start: int, end: int) -> bool:
     """Whether an English finding of one word is more likely an ordinary word, a brand or a field's value."""
     word = text[start:end]
+    if _IN_THE_CALENDAR.search(text, max(0, start - 12), end):
+        return True
     if " " in word or "\n" in word:
-        return word.islower() and not text.islower() and not lexicon.names().issuperset(word.split())
-    listed_names, small = lexicon.names(), lexicon.words("small_words")
+        return word.islower() and _no_person(word.split(), casual=text.islower())
+    listed_names = lexicon.names()
     lower = word.lower()
-    ordinary = lower in small or lower in lexicon.words("common_words") or lower in THINGS
+    ordinary = _ordinary(lower)
     if word.islower() and not text.islower():
         return ordinary or not _given(word)
     if lower in ("sirs", "madams"):

@@ -7,6 +7,7 @@ word is only changed if it is not in BERT's vocabulary and its reading is, so th
 
 import itertools
 import re
+import unicodedata
 from functools import lru_cache
 
 from embedded_aws.bedrock.detectors.text import lexicon
@@ -26,6 +27,10 @@ _SPELT = re.compile(r"(?<![^\W_])(?:[^\W\d_](?:  +|[ .\-_*/|])){3,400}[^\W\d_](?
 _GAP = re.compile(r" {2,}")
 _ESCAPED = re.compile(r"\\x([2-7][0-9A-Fa-f])|%([2-7][0-9A-Fa-f])|&#([0-9]{2,3});")
 _STRETCHED = re.compile(r"([^\W\d_])\1{3,}")
+_ACCENTED = re.compile(r"(?=[^\W\d_]*[\u00c0-\u024f\u1e00-\u1eff])[^\W\d_]+")
+_SHORT = 3
+_FEWEST = 9
+"""Letters of a word, and of all words, that show whether accents are a disguise: fewer look like many languages."""
 _MIN_ESCAPES = 3
 _LONGEST_WORD = 20
 
@@ -33,6 +38,8 @@ _LONGEST_WORD = 20
 def undisguised(text: str) -> str:
     """The text as it is meant, the same string if nothing is disguised. Linear in the text's length."""
     found = legible(text).text
+    if not found.isascii():
+        found = _unaccented(found)
     if len(_ESCAPED.findall(found)) >= _MIN_ESCAPES:
         found = _ESCAPED.sub(_unescaped, found)
     for inside in reversed(hidden(found)):
@@ -46,6 +53,23 @@ def undisguised(text: str) -> str:
     if _MIXED.search(found):
         found = _MIXED.sub(_unleeted, found)
     return deciphered(found, _words)
+
+
+def _unaccented(text: str) -> str:
+    """The text without accents if they disguise it: most words in which half of the letters have one are English."""
+    english = other = 0
+    for word in _ACCENTED.findall(text):
+        if len(word) < _SHORT or 2 * sum(not char.isascii() for char in word) < len(word):
+            continue
+        if _bare(word).lower() in _words():
+            english += len(word)
+        else:
+            other += len(word)
+    return _bare(text) if english >= max(_FEWEST, 2 * other) else text
+
+
+def _bare(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
 
 
 def _unescaped(match: re.Match[str]) -> str:

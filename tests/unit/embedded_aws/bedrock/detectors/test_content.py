@@ -140,3 +140,11 @@ def test_ngrams_ignore_case_width_and_invisible_characters() -> None:
     assert np.array_equal(plain[0], disguised[0])
     assert np.array_equal(plain[1], disguised[1])
     assert len(ngrams(" \n ")[0]) == 0
+
+
+def test_a_threat_among_bland_sentences_is_found() -> None:
+    """The whole stretch looks harmless, so the n-grams of its sentences are asked."""
+    bland = "The library opens at nine and closes at six on weekdays. " * 12
+    text = f"{bland}I will find you and stab you until you stop breathing. {bland}"
+    assert filters.grade(text, ["VIOLENCE"])["VIOLENCE"].confidence != "NONE"
+    assert filters.grade(bland, ["VIOLENCE"])["VIOLENCE"].confidence == "NONE"

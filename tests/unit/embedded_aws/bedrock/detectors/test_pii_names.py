@@ -139,3 +139,33 @@ def test_long_texts_take_linear_time(unit: str) -> None:
     start = time.process_time()
     pii.find(text, PII_TYPES)
     assert time.process_time() - start < 1.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tell me how to brew beer at home.",
+        "Tell me how to grill corn outside.",
+        "how to nail an interview",
+        "We open the shop on New Year's Eve and on Christmas Eve.",
+        "Members who do not pay by May lose their plot.",
+        "It opened in June and closed before August.",
+    ],
+)
+def test_words_that_are_also_names_stay(text: str) -> None:
+    """Verbs with their objects, and the calendar."""
+    assert [text[span.start : span.end] for span in pii.find(text, ("NAME",))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Please call john smith today.", "john smith"),
+        ("My name is kayla brown and I need help.", "kayla brown"),
+        ("The letter was written by May in 1990, and June read it.", "June"),
+        ("Call Eve on Monday.", "Eve"),
+    ],
+)
+def test_names_that_are_also_words_go(text: str, name: str) -> None:
+    """In small letters, and months that are persons."""
+    assert name in [text[span.start : span.end] for span in pii.find(text, ("NAME",))]
