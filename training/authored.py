@@ -13,7 +13,7 @@ FOLDER = Path(__file__).with_name("authored")
 HELP = "help.txt"
 TEMPLATES = (
     "templates.txt", "answers.txt", "requests.txt", "narrative.txt", "misconduct.txt", "attacks.txt", "languages.txt",
-    "safe.txt", "professional.txt", HELP,
+    "safe.txt", "professional.txt", "instructions.txt", "manners.txt", HELP,
 )  # fmt: skip
 FOREIGN = ("foreign.txt",)
 FILLINGS = 30  # examples drawn from each template that has slots
