@@ -49,12 +49,12 @@ class ChatAnswers:
         """The API's table."""
         return self._table
 
-    def begin(self, name: str, caller: str, hours: int, *, express: bool = False) -> bool:
+    def begin(self, name: str, caller: str, hours: int, *, express: bool = False, language: str = "") -> bool:
         """Write the row of an execution that is about to start; False if the table does not take it."""
         if not self._table.deployed:
             return False
         try:
-            self._table.begin(name, caller, hours, express=express)
+            self._table.begin(name, caller, hours, express=express, language=language)
         except StepguardError as error:
             _failed(error)
             return False

@@ -20,7 +20,7 @@ from uuid import uuid4
 from functions.chat_answers import EXPRESS_SECONDS, ChatAnswers, Found
 from functions.routes import Reply, Work, check_token, guarded, read_body
 from stepguard.aws.answer_table import RUNNING, AnswerTable, Row
-from stepguard.aws.environment import operators, with_texts_of_now
+from stepguard.aws.environment import language_kept, operators, with_texts_of_now
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
@@ -195,11 +195,13 @@ class ChatApi:
 
     def _run(self, name: str, request: Request, caller: Caller) -> Reply:
         """Answer at once; the row is for a later GET."""
-        self._answers.begin(name, request.caller, self._settings().answer_hours, express=True)
+        hours, language = self._settings().answer_hours, language_kept(self._settings(), request.text)
+        self._answers.begin(name, request.caller, hours, express=True, language=language)
         return self._reply(self._express.run(name, {"request": request.to_document()}), name, caller)
 
     def _ask(self, name: str, request: Request, wait_seconds: float, caller: Caller) -> Reply:
-        begun = self._answers.begin(name, request.caller, self._settings().answer_hours)
+        hours, language = self._settings().answer_hours, language_kept(self._settings(), request.text)
+        begun = self._answers.begin(name, request.caller, hours, language=language)
         return self._wait(name, request, wait_seconds, caller, begun=begun)
 
     def _wait(self, name: str, request: Request, wait_seconds: float, caller: Caller, *, begun: bool) -> Reply:
@@ -224,9 +226,9 @@ class ChatApi:
         if not ended:
             return self._accepted(arn, found.status, conversation)
         if answer is not None:
-            shown = self._shown(answer, caller)
+            shown = self._shown(answer, caller, found)
             return 200, {"execution": arn, **conversation, "status": found.status, "answer": shown}, {}
-        gone = answers.unavailable(with_texts_of_now(self._settings()).error_message, arn)
+        gone = answers.unavailable(self._messages(found).error_message, arn)
         status = found.status if found.status != RUNNING else "TIMED_OUT"
         return 503, {"execution": arn, **conversation, "status": status, "answer": gone.to_dict()}, {}
 
@@ -235,11 +237,22 @@ class ChatApi:
             return found.answer
         return answers.from_document(found.output or {}, found.arn or arn) if found.answered else None
 
-    def _shown(self, answer: Answer, caller: Caller) -> dict[str, Any]:
+    def _messages(self, found: Found) -> Settings:
+        """The settings with the messages of the question's language."""
+        settings = with_texts_of_now(self._settings())
+        if not settings.messages:
+            return settings
+        from stepguard.guard.runtime.language import for_question, in_language
+
+        if isinstance(found, Row):
+            return in_language(settings, found.language)
+        return for_question(settings, str((found.input.get("request") or {}).get("text", "")))
+
+    def _shown(self, answer: Answer, caller: Caller, found: Found) -> dict[str, Any]:
         """The answer; without its text if it cites a document that the caller may not read now."""
         if all(may_read(caller.groups, citation.groups) for citation in answer.citations):
             return answer.to_dict()
-        message = with_texts_of_now(self._settings()).empty_message
+        message = self._messages(found).empty_message
         return replace(answer, text=message, citations=()).to_dict() | {"withheld": True}
 
     def _accepted(self, arn: str, status: str, conversation: Mapping[str, str]) -> Reply:

@@ -12,6 +12,7 @@ from stepguard.guard.answer import SOURCES, Answer, Source, delivered, refused
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.passages import cited_in, found_in, sources_in
 from stepguard.guard.request import Request, from_document
+from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
@@ -28,8 +29,8 @@ def guard_answer(
 ) -> dict[str, Any]:
     """`{document}` -> the document's `answer_guard`, which holds the final answer. Raises StepguardError."""
     document = event["document"]
-    settings = apply_settings(settings or environment(), settings_of(document))
     request = from_document(document.get("request"))
+    settings = for_question(apply_settings(settings or environment(), settings_of(document)), request.input_text)
     before = [document[key] for key in (GUARD_INPUT.key, INVOKE_MODEL.key) if key in document]
     if not before:
         raise InvalidRequest("The document holds no result of a stage before GuardAnswer.")

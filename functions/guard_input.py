@@ -12,9 +12,11 @@ from stepguard.aws.runtime.settings import current_settings
 from stepguard.guard.answer import Source, expiry, refused
 from stepguard.guard.conversation import ALONE
 from stepguard.guard.request import Kind, Request, from_document
+from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import Held, apply_settings
 from stepguard.guard.settings import Settings
+from stepguard.guard.texts.language import language_of
 from stepguard.guard.verdict import Direction, Layer
 
 
@@ -32,8 +34,8 @@ def guard_input(
     """
     held = current()
     runtime = None if held is None else held.to_document()
-    settings = apply_settings(settings or environment(), runtime)
     request = from_document(event.get("request"))
+    settings = for_question(apply_settings(settings or environment(), runtime), request.input_text)
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(
         ref, request.input_text, Layer.PREPROCESS, Direction.INPUT, source=request.kind is Kind.DOCUMENT
@@ -47,6 +49,7 @@ def guard_input(
         "needs_context": request.kind is Kind.PROMPT,
         "has_turns": request.conversation is not None and not request.conversation.first,
         "text": verdict.text,
+        "language": language_of(request.input_text),
         "answer": refusal.to_document() if verdict.blocked else None,
         "settings": runtime,
         "record": _record(request, str(event.get("name", "")), settings, now()),

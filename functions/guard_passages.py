@@ -17,6 +17,7 @@ from stepguard.guard.bank.matching import dont_know_of
 from stepguard.guard.passages import found_in
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import GuardrailRef, ModelApi, Settings
 from stepguard.guard.stages import FIND_ANSWER
@@ -40,8 +41,8 @@ def guard_passages(
     from the knowledge only and nothing is left of it.
     """
     document = event["document"]
-    settings = apply_settings(settings or environment(), settings_of(document))
     request = from_document(document.get("request"))
+    settings = for_question(apply_settings(settings or environment(), settings_of(document)), request.input_text)
     passages = request.passages or found_in(document)
     ref = settings.passage_guardrail
     guards = guardrails or Guardrails(scores=request.for_study)

@@ -9,6 +9,7 @@ from stepguard.aws.environment import settings as environment
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.answer import Source, refused
 from stepguard.guard.request import from_document
+from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import Settings
@@ -22,8 +23,8 @@ def guard_rewrite(
     event: Mapping[str, Any], settings: Settings | None = None, guardrails: Guardrails | None = None
 ) -> dict[str, Any]:
     """`{request, text, rewrite, settings}` -> the context's `rewrite_guard`. Raises StepguardError."""
-    settings = apply_settings(settings or environment(), event.get("settings"))
     request = from_document(event.get("request"))
+    settings = for_question(apply_settings(settings or environment(), event.get("settings")), request.input_text)
     text = str(event["text"])
     ref = settings.guardrail(Layer.PREPROCESS, request.guardrails) if event.get("rewrite") == REWRITTEN else None
     if ref is None:

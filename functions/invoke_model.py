@@ -18,6 +18,7 @@ from stepguard.guard.no_answer import no_answer, says_unknown
 from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
 from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
+from stepguard.guard.runtime.language import answering, for_question
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, question_of
@@ -37,8 +38,8 @@ def invoke_model(
     The question is the text that the input layer returned. A definition of an older release sends `{request, text}`.
     """
     document = event.get("document") or {**event, GUARD_INPUT.key: {"text": event["text"]}}
-    settings = apply_settings(settings or environment(), settings_of(document))
     request = from_document(document.get("request"))
+    settings = for_question(apply_settings(settings or environment(), settings_of(document)), request.input_text)
     question = Question(question_of(document), passages_in(document, request), turns=turns_in(document))
     ref = settings.guardrail(Layer.MODEL, request.guardrails)
     if request.kind is Kind.RESPONSE:
@@ -47,7 +48,10 @@ def invoke_model(
         completion = Completion(verdict, "given")
     else:
         completion = (models or Models()).ask(
-            question, settings.model, ref, Reader(settings.knowledge, request.groups, request.tenant)
+            question,
+            answering(settings.model, request.text),
+            ref,
+            Reader(settings.knowledge, request.groups, request.tenant),
         )
         if (size := json_bytes(completion.verdict.text)) > ANSWER_BYTES:
             raise InvalidRequest(

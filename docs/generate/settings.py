@@ -50,6 +50,8 @@ MEANINGS = {
     "CALLER_GROUPS": "the groups of IAM callers, as JSON: ARN of a user or a role, list of groups",
     "LLM_QA_NO_HITS_REGEX": 'matches an answer that means "I don\'t know"',
     "EMPTYMESSAGE": "the don't-know answer",
+    "MESSAGES": "the same two and BLOCKEDMESSAGE for questions in other languages, as JSON: "
+    '`{"de": {"EMPTYMESSAGE": "…"}}`',
     "ERRORMESSAGE": "the message when no answer is available",
     "STATE_MACHINE_ARN": "the chat state machine, for the API and `--aws`",
     "EXPRESS_STATE_MACHINE_ARN": "its EXPRESS twin: `POST /chat` then answers synchronously",

@@ -43,6 +43,7 @@ class Row:
     place: Place | None = None
     deleted: bool = False
     started: float = 0.0
+    language: str = ""
 
     @property
     def ended(self) -> bool:
@@ -72,10 +73,19 @@ class AnswerTable:
         """Whether there is a table."""
         return self._rows.deployed
 
-    def begin(self, name: str, caller: str, hours: int, *, express: bool = False, place: Place | None = None) -> bool:
+    def begin(
+        self,
+        name: str,
+        caller: str,
+        hours: int,
+        *,
+        express: bool = False,
+        place: Place | None = None,
+        language: str = "",
+    ) -> bool:
         """Write the row of an execution that is about to start; a row that is there stays, which is False.
 
-        Raises StepguardError.
+        `language` is the question's, for the message if it fails. Raises StepguardError.
         """
         now = self._now()
         item: dict[str, Any] = {
@@ -85,6 +95,8 @@ class AnswerTable:
             "expires": {"N": str(answers.expiry(now, hours))},
             "express": {"BOOL": express},
         }
+        if language:
+            item["language"] = {"S": language}
         if place is not None:
             item |= {"conversation": {"S": place.conversation}, "place": {"S": place.turn}}
         absent = "attribute_not_exists(id) OR expires < :now"
@@ -98,7 +110,7 @@ class AnswerTable:
         turn = self._read(name, row.place.id, row.place.turn)
         if turn is None or turn.deleted:
             return replace(row, deleted=True)
-        return replace(turn, place=row.place, age=row.age, looks=row.looks, started=row.started)
+        return replace(turn, place=row.place, age=row.age, looks=row.looks, started=row.started, language=row.language)
 
     def _read(self, name: str, key: str, turn: str) -> Row | None:
         item = self._rows.get(key, turn)
@@ -151,6 +163,7 @@ def _row(name: str, values: Mapping[str, Any], now: float) -> Row:
         place=_place(values),
         deleted=bool(values.get("deleted", False)),
         started=float(values.get("started", now)),
+        language=str(values.get("language", "")),
     )
     if row.status != SUCCEEDED:
         return row

@@ -26,6 +26,15 @@ def with_texts_of_now(deployed: Settings) -> Settings:
     return deployed if held is None else apply_settings(deployed, held.to_document())
 
 
+def language_kept(deployed: Settings, text: str) -> str:
+    """The language of a question, for the message if no answer comes; empty where there are no such messages."""
+    if not deployed.messages and not os.environ.get("RUNTIME_SETTINGS"):
+        return ""
+    from stepguard.guard.texts.language import language_of  # no cold start waits for its words
+
+    return language_of(text)
+
+
 @cache
 def operators() -> frozenset[str]:
     """The callers who may read all executions: CHAT_OPERATORS, Cognito groups and IAM ARNs, separated by commas."""

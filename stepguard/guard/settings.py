@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepguard.guard.bedrock_names import REASONING_FINDINGS
 from stepguard.guard.conversation import (
@@ -26,6 +26,9 @@ from stepguard.guard.conversation import (
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
 from stepguard.guard.verdict import Layer
+
+if TYPE_CHECKING:
+    from stepguard.guard.texts.messages import Messages
 
 EMPTYMESSAGE = (
     "I could not find an answer to your question. Please ask it in other words, or contact your clinic. "
@@ -144,7 +147,7 @@ class Settings:
 
     `blocked_messages` are the team's texts after a block, by policy or `default`; without one for the policy that
     blocked, the text is the guardrail's. `rewrite_prompt` replaces the instruction to the model that rewrites a
-    follow-up.
+    follow-up. `messages` are those in other languages, by code.
     """
 
     guardrails: Mapping[Layer, GuardrailRef]
@@ -160,6 +163,7 @@ class Settings:
     passage_guardrail: GuardrailRef | None = None
     blocked_messages: Mapping[str, str] = field(default_factory=dict)
     rewrite_prompt: str = ""
+    messages: Mapping[str, Messages] = field(default_factory=dict)
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -213,12 +217,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         no_hits=compile_no_hits(_text(environment, "LLM_QA_NO_HITS_REGEX", LLM_QA_NO_HITS_REGEX)),
         empty_message=_text(environment, "EMPTYMESSAGE", EMPTYMESSAGE),
         error_message=_text(environment, "ERRORMESSAGE", ERRORMESSAGE),
+        messages=_messages(environment),
         conversation=_conversation(environment),
         answer_hours=_number(environment, "ANSWER_HOURS", ANSWER_HOURS, MOST_ANSWER_HOURS),
         reasoning_blocks=_reasoning_blocks(environment),
         knowledge=_knowledge(environment),
         passage_guardrail=read_pair(environment, PASSAGE_VARIABLES, "guard of passages"),
     )
+
+
+def _messages(environment: Mapping[str, str]) -> dict[str, Messages]:
+    given = _text(environment, "MESSAGES", "")
+    if not given:
+        return {}
+    from stepguard.guard.texts.messages import read_messages
+
+    return read_messages(given)
 
 
 def _conversation(environment: Mapping[str, str]) -> ConversationSettings:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, UNGUARDED
+from stepguard.guard.texts.messages import MESSAGES, read_messages
 from stepguard.project.files import read_yaml
 from stepguard.project.folder import Project, find_project
 
@@ -24,8 +26,12 @@ DEFAULTS: Mapping[str, str] = {
     ),
     UNGUARDED: "no",
 }
-PARAMETERS: Mapping[str, str] = {"EMPTYMESSAGE": "EmptyMessage", "ERRORMESSAGE": "ErrorMessage"}
-"""The template's parameters of the messages that Lambdas read; the guardrails hold the third."""
+PARAMETERS: Mapping[str, str] = {
+    "EMPTYMESSAGE": "EmptyMessage",
+    "ERRORMESSAGE": "ErrorMessage",
+    MESSAGES: "Messages",
+}
+"""The template's parameters of the messages that Lambdas read; the guardrails hold BLOCKEDMESSAGE."""
 
 
 def read_settings_file(project: Project) -> dict[str, str]:
@@ -34,8 +40,9 @@ def read_settings_file(project: Project) -> dict[str, str]:
     if not file.exists():
         return {}
     content = read_yaml(file) or {}
-    if not isinstance(content, dict) or not set(content) <= set(DEFAULTS):
-        raise ConfigurationError(f"{file}: must map one or more of {', '.join(DEFAULTS)}, and nothing else.")
+    if not isinstance(content, dict) or not set(content) <= {*DEFAULTS, MESSAGES}:
+        names = ", ".join((*DEFAULTS, MESSAGES))
+        raise ConfigurationError(f"{file}: must map one or more of {names}, and nothing else.")
     return {name: _text(file, name, value) for name, value in content.items()}
 
 
@@ -59,6 +66,12 @@ def message_parameters(project: Project) -> dict[str, str]:
 def _text(file: Path, name: str, value: object) -> str:
     if name == UNGUARDED and isinstance(value, bool):  # YAML reads a bare yes or no as a truth value
         return "yes" if value else "no"
+    if name == MESSAGES:
+        try:
+            read_messages(value)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{file}: {error}") from None
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{file}: {name} must be a text that is not empty.")
     if name == BLOCKED and len(value) > BLOCKED_CHARACTERS:

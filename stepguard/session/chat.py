@@ -16,6 +16,17 @@ from stepguard.guard.answer import Answer
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable, StepguardError, UnknownExecution
 from stepguard.guard.prompts import Passage
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, check_unicode
+from stepguard.guard.runtime.language import for_question
+from stepguard.guard.stages import (
+    FIND_ANSWER,
+    GUARD_ANSWER,
+    GUARD_INPUT,
+    GUARD_PASSAGES,
+    GUARD_REWRITE,
+    INVOKE_MODEL,
+    RETRIEVE_PASSAGES,
+    REWRITE_QUESTION,
+)
 from stepguard.trace import Trace, read_history
 from stepguard.trace.reason import guardrails_of, reason
 
@@ -23,15 +34,15 @@ CALLER = "cli"
 """The caller of the command line's questions."""
 
 STEPS = {
-    "GuardInput": "Checking the question",
+    GUARD_INPUT.state: "Checking the question",
     "LoadConversation": "Reading the conversation",
-    "RewriteQuestion": "Reading the conversation",
-    "GuardRewrite": "Checking the question in its context",
-    "FindAnswer": "Looking for a prepared answer",
-    "RetrievePassages": "Searching the documents",
-    "GuardPassages": "Checking the documents",
-    "InvokeModel": "The model is writing",
-    "GuardAnswer": "Checking the answer",
+    REWRITE_QUESTION.state: "Reading the conversation",
+    GUARD_REWRITE.state: "Checking the question in its context",
+    FIND_ANSWER.state: "Looking for a prepared answer",
+    RETRIEVE_PASSAGES.state: "Searching the documents",
+    GUARD_PASSAGES.state: "Checking the documents",
+    INVOKE_MODEL.state: "The model is writing",
+    GUARD_ANSWER.state: "Checking the answer",
 }
 """What a person reads while a state runs; the page has the same words."""
 
@@ -120,7 +131,8 @@ def wait(executions: Executions, arn: str, timeout: float, shown: Shown | None =
     if execution.status == "SUCCEEDED" and execution.output and "answer" in execution.output:
         answer = answers.from_document(execution.output, arn)
     else:
-        answer = answers.unavailable(settings().error_message, arn)
+        asked = str((execution.input.get("request") or {}).get("text", ""))
+        answer = answers.unavailable(for_question(settings(), asked).error_message, arn)
     trace = read_history(executions.history(arn))
     return Result(arn, answer, trace, {} if trace.status == "SUCCEEDED" else NAMES.find(guardrails_of(trace)))
 

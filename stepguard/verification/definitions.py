@@ -22,6 +22,7 @@ _SAMPLES: Mapping[str, Any] = {
     "needs_model": True,
     "needs_context": True,
     "has_turns": False,
+    "language": "en",
     "has_answer": True,
     "text": "What is insulin?",
     "findings": [],

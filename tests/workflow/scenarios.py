@@ -134,6 +134,7 @@ INPUT = {
     "needs_model": True,
     "needs_context": True,
     "has_turns": False,
+    "language": "en",
     "settings": None,
     "turn": {"NULL": True},
     "blocked": False,

@@ -43,6 +43,7 @@ def guard(event: dict[str, Any], answers: bool) -> dict[str, Any]:
         "needs_model": False,
         "needs_context": False,
         "has_turns": False,
+        "language": "en",
         "settings": None,
         "text": text,
         "findings": [],

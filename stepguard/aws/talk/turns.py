@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepguard.aws.answer_table import AnswerTable
+from stepguard.aws.environment import language_kept
 from stepguard.aws.talk.conversations import Conversations
 from stepguard.guard.conversation import NEW, new_id, place_of
 from stepguard.guard.errors import Throttled
@@ -38,7 +39,8 @@ class Turns:
         assert place is not None
         days = settings.conversation.days
         self._conversations.begin(request.caller, place.conversation, days, new=place.first)
-        if not self._table.begin(execution, request.caller, settings.answer_hours, place=place):
+        hours, language = settings.answer_hours, language_kept(settings, request.text)
+        if not self._table.begin(execution, request.caller, hours, place=place, language=language):
             row = self._table.read(execution)
             if row is not None and row.place is not None and row.place.conversation == place.conversation:
                 place = replace(row.place, first=place.first)

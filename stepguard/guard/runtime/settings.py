@@ -22,6 +22,7 @@ from stepguard.guard.settings import (
     compile_no_hits,
     read_parameters,
 )
+from stepguard.guard.texts.messages import MESSAGES, message_problems, message_schema, read_messages
 
 RUNTIME_SETTINGS = "RUNTIME_SETTINGS"
 """The variable with the configuration's place in AWS AppConfig: APPLICATION/ENVIRONMENT/PROFILE."""
@@ -40,7 +41,7 @@ _PROMPTS: Mapping[str, int] = {"LLM_QA_SYSTEM_PROMPT": 4_000, "LLM_GENERATE_QUER
 _CHARACTERS: Mapping[str, int] = {**_TEXTS, **_PROMPTS}
 _BLOCKED_CHARACTERS = 500
 _PATTERN_CHARACTERS = 2_000
-NAMES = ("EMPTYMESSAGE", "ERRORMESSAGE", BLOCKED, *_PROMPTS, "LLM_QA_NO_HITS_REGEX", "LLM_QA_MODEL_PARAMS")
+NAMES = ("EMPTYMESSAGE", "ERRORMESSAGE", BLOCKED, MESSAGES, *_PROMPTS, "LLM_QA_NO_HITS_REGEX", "LLM_QA_MODEL_PARAMS")
 """All of them."""
 
 _BY_DEPLOYMENT = frozenset(name for pair in (*VARIABLES.values(), PASSAGE_VARIABLES) for name in pair) | {
@@ -81,6 +82,7 @@ def apply_settings(settings: Settings, held: Mapping[str, Any] | None) -> Settin
         empty_message=str(values.get("EMPTYMESSAGE", settings.empty_message)),
         error_message=str(values.get("ERRORMESSAGE", settings.error_message)),
         blocked_messages=_by_policy(values.get(BLOCKED, {})),
+        messages=read_messages(values[MESSAGES]) if MESSAGES in values else settings.messages,
         no_hits=_pattern(str(values["LLM_QA_NO_HITS_REGEX"])) if "LLM_QA_NO_HITS_REGEX" in values else settings.no_hits,
         rewrite_prompt=str(values.get("LLM_GENERATE_QUERY_SYSTEM_PROMPT", settings.rewrite_prompt)),
         model=replace(
@@ -121,6 +123,7 @@ def schema() -> dict[str, Any]:
                 },
             ]
         },
+        MESSAGES: message_schema(),
         "LLM_QA_NO_HITS_REGEX": {"type": "string", "maxLength": _PATTERN_CHARACTERS},
         "LLM_QA_MODEL_PARAMS": {
             "type": "object",
@@ -147,6 +150,8 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
             yield _unknown(name)
         elif name == BLOCKED:
             yield from _blocked_problems(value)
+        elif name == MESSAGES:
+            yield from message_problems(value)
         elif name == "LLM_QA_MODEL_PARAMS":
             yield from _raised(lambda value=value: read_parameters("LLM_QA_MODEL_PARAMS", _as_json(value)))
         elif name == "LLM_QA_NO_HITS_REGEX":

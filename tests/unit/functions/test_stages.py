@@ -55,6 +55,7 @@ def test_the_input_layer_looks_at_what_was_written(request_: dict[str, Any], nee
         "text": looked_at,
         "answer": None,
         "has_turns": False,
+        "language": "" if looked_at == "A document." else "en",
         "settings": None,
         "record": {
             "caller": request_["caller"],

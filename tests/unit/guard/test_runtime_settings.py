@@ -29,6 +29,7 @@ VALUES: dict[str, Any] = {
     "EMPTYMESSAGE": "Nothing found.",
     "ERRORMESSAGE": "Try later.",
     "BLOCKEDMESSAGE": {"topic": "Not this subject.", "default": "Not this."},
+    "MESSAGES": {"de": {"EMPTYMESSAGE": "Nichts gefunden."}},
     "LLM_QA_SYSTEM_PROMPT": "Be brief.",
     "LLM_GENERATE_QUERY_SYSTEM_PROMPT": "Rewrite.",
     "LLM_QA_NO_HITS_REGEX": "no idea",
@@ -51,6 +52,7 @@ def test_every_setting_changes_what_its_name_says() -> None:
     applied = _applied(read_values(json.dumps(VALUES)))
     assert (applied.empty_message, applied.error_message) == ("Nothing found.", "Try later.")
     assert applied.rewrite_prompt == "Rewrite."
+    assert applied.messages["de"].empty == "Nichts gefunden."
     assert applied.no_hits.search("I have NO IDEA about it")
     model = applied.model
     assert (model.system_prompt, model.temperature, model.max_tokens, model.top_p) == ("Be brief.", 0.5, 99, 0.9)
