@@ -36,6 +36,8 @@ QUESTIONS = 10
 LISTED = 50
 MOST_LISTED = 500
 MOST_ITEMS = 10_000_000
+LISTS = 3
+"""So many lists of items are kept: of two runs, and of their comparison."""
 
 Items = list[browsing.Item]
 
@@ -48,7 +50,7 @@ class EvaluationsApi:
     ) -> None:
         self._evaluations = evaluations or Evaluations()
         self._operators = operators
-        self._read: dict[tuple[str, str], Items] = {}
+        self._lists: dict[tuple[str, ...], Items] = {}
 
     def post(self, body: bytes, caller: Caller) -> Work:
         """A run: 202 with its id. With a client_token the same request is the same run.
@@ -148,25 +150,36 @@ class EvaluationsApi:
                 wanted = browsing.wanted_of(query)
             except ValueError as error:
                 raise InvalidRequest(str(error)) from None
-            found = self._items_of(run, caller)
-            if other := query.get("compare"):
-                found = browsing.compared(found, self._items_of(other, caller))
-            elif wanted.change:
+            other = query.get("compare")
+            if wanted.change and not other:
                 raise InvalidRequest("'change' needs 'compare', another run.")
+            found = self._compared(run, other, caller) if other else self._items_of(run, caller)
             return 200, {"id": run, **browsing.page_of(found, wanted, start, limit)}, {}
 
         return _guarded(reply)
 
     def _items_of(self, run: str, caller: Caller) -> Items:
-        """The items of a run that has ended; those of the last two runs are kept, since pages are read one by one."""
+        key = self._ended(run, caller)
+        return self._kept((key,), lambda: [browsing.item_of(line) for line in self._evaluations.results(run)])
+
+    def _compared(self, run: str, other: str, caller: Caller) -> Items:
+        key = (self._ended(run, caller), self._ended(other, caller))
+        return self._kept(key, lambda: browsing.compared(self._items_of(run, caller), self._items_of(other, caller)))
+
+    def _ended(self, run: str, caller: Caller) -> str:
+        """What changes when a run's results do. Raises StepguardError for a run that the caller may not read, and one
+        that has not ended."""
         execution = self._owned(run, caller)
         if not execution.finished:
             raise Conflict("The evaluation has not ended yet.")
-        key = (run, str(execution.stopped))
-        if key not in self._read:
-            items = [browsing.item_of(line) for line in self._evaluations.results(run)]
-            self._read = {**dict(list(self._read.items())[-1:]), key: items}
-        return self._read[key]
+        return f"{run} {execution.stopped}"
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], Items]) -> Items:
+        """The last lists of items are kept: pages and filters of one list are requested one after the other."""
+        if key not in self._lists:
+            made = make()
+            self._lists = {**dict(list(self._lists.items())[1 - LISTS :]), key: made}
+        return self._lists[key]
 
     def item(self, run: str, number: str, caller: Caller) -> Reply:
         """The trace of an item, from its line of the results: its EXPRESS execution has no history."""
