@@ -57,26 +57,20 @@ export function matter(finding) {
   return plain;
 }
 
-/** Sentences about what acted: each `{text, action, side}`. Empty when nothing did. */
+/** What acted: `{action, text, matters}` for the question and for the answer. Empty when nothing did. */
 export function reasonsOf(outcome, verdicts) {
   const found = (verdicts ?? []).flatMap((verdict) => verdict.findings ?? []).filter(isListed);
   const blocked = found.filter((finding) => finding.action === "BLOCKED");
   const masked = found.filter((finding) => finding.action === "ANONYMIZED");
-  if (outcome === "blocked") return sentences(blocked, "stopped", (side, list) => `${side} was stopped: it contains ${list}.`);
-  return sentences(masked, "masked", (side, list) => `Hidden in ${side.replace(/^[YT]/, (letter) => letter.toLowerCase())}: ${list}.`);
+  if (outcome === "blocked") {
+    return bySide(blocked, "stopped", { INPUT: "Your question was stopped: it contains", OUTPUT: "The answer was stopped: it contains" });
+  }
+  return bySide(masked, "masked", { INPUT: "Hidden in your question:", OUTPUT: "Hidden in the answer:" });
 }
 
-function sentences(findings, action, words) {
-  return ["INPUT", "OUTPUT"]
-    .map((direction) => [direction, [...new Set(findings.filter((one) => side(one) === direction).map(matter))]])
-    .filter(([, matters]) => matters.length)
-    .map(([direction, matters]) => ({ action, text: words(direction === "INPUT" ? "Your question" : "The answer", listed(matters)) }));
-}
-
-function side(finding) {
-  return finding.direction === "OUTPUT" ? "OUTPUT" : "INPUT";
-}
-
-function listed(parts) {
-  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
+function bySide(findings, action, words) {
+  const side = (finding) => (finding.direction === "OUTPUT" ? "OUTPUT" : "INPUT");
+  return Object.entries(words)
+    .map(([direction, text]) => ({ action, text, matters: [...new Set(findings.filter((one) => side(one) === direction).map(matter))] }))
+    .filter(({ matters }) => matters.length);
 }

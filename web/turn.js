@@ -88,9 +88,21 @@ function marked(text, sources, execution, id) {
 }
 
 function whyList(answer) {
-  const reasons = reasonsOf(answer.outcome, answer.verdicts);
-  if (!reasons.length) return null;
-  return el("ul", { class: "reasons" }, reasons.map((reason) => el("li", { class: `tone-${reason.action === "stopped" ? "blocked" : "masked"}` }, reason.text)));
+  const reasons = reasonsOf(answer.outcome, answer.verdicts).map(({ action, text, matters }) =>
+    el(
+      "li",
+      { class: `tone-${action === "stopped" ? "blocked" : "masked"}` },
+      matters.some((one) => one.includes(","))
+        ? [text, el("ul", {}, matters.map((one) => el("li", {}, one)))]
+        : `${text} ${listed(matters)}.`,
+    ),
+  );
+  return reasons.length > 0 && el("ul", { class: "reasons" }, reasons);
+}
+
+/** "a, b and c" */
+function listed(parts) {
+  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 }
 
 /** The number of a source: hovered or focused it shows the passage, clicked it opens the document. */
