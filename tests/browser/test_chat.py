@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser.test_page import XSS, show, violations
-from tests.e2e.product import Server
+from tests.e2e.product import Server, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -25,6 +26,13 @@ CITATION = {
     "excerpt": f"Two lemons. {XSS[0]}",
     "score": 0.9,
 }
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for this file: other tests count the executions of theirs."""
+    with serve(tmp_path_factory.mktemp("chat")) as server:
+        yield server
 
 
 def ask(page: Page, question: str) -> None:
