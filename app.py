@@ -24,11 +24,13 @@ from stepguard.guard.stages import (
     RETRIEVE_PASSAGES,
     REWRITE_QUESTION,
 )
+from stepguard.guard.stream.listeners import listener_of
 
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
     from functions.executions_api import ExecutionsApi
     from functions.routes import Reply, Work
+    from functions.stream import StreamApi
 
 Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
 Lambda = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -56,18 +58,35 @@ def evaluations() -> EvaluationsApi:
     return EvaluationsApi()
 
 
+@cache
+def streams() -> StreamApi:
+    """The same for streaming."""
+    from functions.stream import StreamApi
+
+    return StreamApi(chat, quota)
+
+
 def _state(name: str) -> Callable[[Stage], Lambda]:
     """Register `NAME_lambda` as the Lambda NAME of a state; its runs are logged under the state's name."""
 
     def register(stage: Stage) -> Lambda:
         @wraps(stage)
         def run(event: dict[str, Any], context: object) -> dict[str, Any]:
+            if (listener := listener_of(event)) is not None:
+                _announce(name, listener, event)
             return observed_stage(name, stage, event)
 
         registered: Lambda = app.lambda_function(name=stage.__name__.removesuffix("_lambda"))(run)
         return registered
 
     return register
+
+
+def _announce(state: str, listener: str, event: Mapping[str, Any]) -> None:
+    """Tell who listens to the execution that the stage begins."""
+    from stepguard.aws.stream.progress import announce
+
+    announce(state, listener, event)
 
 
 def _reads(path: str, name: str | None = None, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
@@ -82,6 +101,11 @@ def _reads(path: str, name: str | None = None, *, everyone: bool = False) -> Cal
 def _deletes(path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
     """Register `DELETE PATH`, which starts nothing."""
     return _route("DELETE", path, None, answered, everyone=everyone)
+
+
+def _posts(path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
+    """Register `POST PATH`, which starts nothing."""
+    return _route("POST", path, None, answered, everyone=everyone)
 
 
 def _starts(path: str, *, everyone: bool = False, denied: str = "") -> Callable[[Callable[..., Work]], View]:
@@ -210,6 +234,28 @@ def summarize_corpus_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     from functions.summarize_corpus import summarize_corpus
 
     return summarize_corpus(event)
+
+
+@_state("NotifyListener")
+def notify_listener_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state NotifyListener of after.asl.json."""
+    from functions.notify_listener import notify_listener
+
+    return notify_listener(event)
+
+
+@app.lambda_function(name="stream")
+def stream_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """The routes of the WebSocket API: $connect, $disconnect, chat and $default."""
+    from functions.stream import stream
+
+    return stream(event)
+
+
+@_posts("/stream", everyone=True)
+def post_stream(caller: Caller) -> Reply:
+    """A ticket that opens a connection for streamed answers."""
+    return streams().ticket(_request().raw_body, caller, _request().headers.get("host", ""))
 
 
 @_starts("/chat", everyone=True)

@@ -25,8 +25,9 @@ from botocore.session import Session
 from embedded_aws.appconfig import AppConfig
 from embedded_aws.bedrock.api.service import Bedrock
 from embedded_aws.dynamodb import Table, Tables, TableService
-from embedded_aws.endpoint import Endpoint, HttpApi
+from embedded_aws.endpoint import Endpoint, HttpApi, WebSocketApi
 from embedded_aws.endpoint.site import Site
+from embedded_aws.events.rules import EventRules, Rule
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.lambda_.functions import Functions
 from embedded_aws.lambda_.service import LambdaBackend
@@ -76,19 +77,23 @@ class EmbeddedCloud:
         recover: bool = True,
         moto_api: bool = False,
         rates: Mapping[str, Rate] | None = None,
+        rules: tuple[Rule, ...] = (),
+        websocket_api: WebSocketApi | None = None,
     ) -> None:
-        """`http_api` is the application's API, if it has one; `buckets` and `tables` are stored in the folder, not in
-        memory.
+        """`http_api` and `websocket_api` are the application's APIs, if it has them; `buckets` and `tables` are stored
+        in the folder, not in memory.
 
         `announce` writes endpoint.json for other processes; `patience` is the time to wait for the folder, in seconds.
         Without `recover`, executions that a killed process left behind are not resumed: for a process that only reads.
         `moto_api` serves moto's control interface.
         `rates` are request quotas (embedded_aws/wire/quotas.py); without them nothing is throttled.
+        `rules` are those of the deployment, for status changes of executions.
         """
         self.account = account or Account()
         self.home = home
         self.url = ""
         self._http_api = http_api
+        self._websocket_api = websocket_api
         self._site = site
         self._address = (host, port)
         self._workers = workers
@@ -99,6 +104,7 @@ class EmbeddedCloud:
         self._recover = recover
         self._moto_api = moto_api
         self._quotas = Quotas(rates, self.account)
+        self._rules = EventRules(self.account, rules, self._start_execution, self._invoke_for_event)
         self.watch: Callable[[str, bytes], None] | None = None
         """Called with the name of each function that a state machine has called, and with its answer."""
         self._registered = threading.Event()
@@ -144,6 +150,7 @@ class EmbeddedCloud:
             clients=self._client,
             mock_config=Path(mocks) if mocks else None,
             recover=self._recover,
+            status_changed=self._rules.deliver,
         )
         opened.callback(self.states.close)
         self.appconfig = AppConfig(self.home / "appconfig.sqlite3", self._validate, self._alarmed)
@@ -173,6 +180,7 @@ class EmbeddedCloud:
             account=self.account,
             site=self._site,
             moto_api=self._moto_api,
+            websocket_api=self._websocket_api,
         )
         self.url = self.endpoint.start()
         opened.callback(self.endpoint.stop)
@@ -236,6 +244,13 @@ class EmbeddedCloud:
         names = [arn.rpartition(":")[2] for arn in alarms]
         found = self._made_client("cloudwatch").describe_alarms(AlarmNames=names)
         return any(alarm["StateValue"] == "ALARM" for alarm in (*found["MetricAlarms"], *found["CompositeAlarms"]))
+
+    def _start_execution(self, machine: str, text: str) -> None:
+        self.states.start_execution({"stateMachineArn": machine, "input": text})
+
+    def _invoke_for_event(self, function: str, text: str) -> None:
+        self._registered.wait(REGISTRATION_SECONDS)
+        self.functions.invoke(function, text.encode())
 
     def _invoke(self, function: str, payload: bytes, timeout: float | None) -> LambdaResult:
         self._registered.wait(REGISTRATION_SECONDS)

@@ -49,12 +49,21 @@ class ChatAnswers:
         """The API's table."""
         return self._table
 
-    def begin(self, name: str, caller: str, hours: int, *, express: bool = False, language: str = "") -> bool:
+    def begin(
+        self,
+        name: str,
+        caller: str,
+        hours: int,
+        *,
+        express: bool = False,
+        language: str = "",
+        listener: str | None = None,
+    ) -> bool:
         """Write the row of an execution that is about to start; False if the table does not take it."""
         if not self._table.deployed:
             return False
         try:
-            self._table.begin(name, caller, hours, express=express, language=language)
+            self._table.begin(name, caller, hours, express=express, language=language, listener=listener)
         except StepguardError as error:
             _failed(error)
             return False
@@ -81,6 +90,10 @@ class ChatAnswers:
         """The execution of a row without an end, if a look is due and finds that it has ended."""
         due = row.looks < len(LOOKS) and (row.deleted or row.age >= LOOKS[row.looks])
         return self._look(row, arn) if due else None
+
+    def settled(self, row: Row, arn: str) -> Found:
+        """The execution of a row without an end, which has ended: it timed out, was aborted, or the table failed."""
+        return self._look(row, arn) or self._executions.describe(arn)
 
     def _wait_for_row(self, name: str, arn: str, seconds: float, begun: bool) -> Found | None:
         start = self._clock()

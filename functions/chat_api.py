@@ -24,7 +24,6 @@ from stepguard.aws.environment import language_kept, operators, with_texts_of_no
 from stepguard.aws.environment import settings as environment
 from stepguard.aws.executions import Execution, Executions
 from stepguard.aws.express import ExpressExecutions
-from stepguard.aws.grounding import grounding_of
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
 from stepguard.guard.callers import Caller
@@ -46,6 +45,12 @@ WAIT_SECONDS = 25.0
 """The longest wait for an answer: API Gateway's limit is 29 seconds."""
 
 
+def _grounding_of(ref: GuardrailRef | None) -> bool | None:
+    from stepguard.aws.grounding import grounding_of  # no cold start waits for it
+
+    return grounding_of(ref)
+
+
 class ChatApi:
     """The routes, on the executions of one state machine. `clock` and `sleep` are in seconds.
 
@@ -61,7 +66,7 @@ class ChatApi:
         sleep: Callable[[float], None] = time.sleep,
         operators: Callable[[], frozenset[str]] = operators,
         express: ExpressExecutions | None = None,
-        grounding: Callable[[GuardrailRef | None], bool | None] = grounding_of,
+        grounding: Callable[[GuardrailRef | None], bool | None] = _grounding_of,
         table: AnswerTable | None = None,
     ) -> None:
         self._executions = executions or Executions()
@@ -90,24 +95,34 @@ class ChatApi:
 
         Raises StepguardError.
         """
-        question = _parse(body)
+        return self.ask(_parse(body), caller)
+
+    def ask(self, question: Mapping[str, Any], caller: Caller, listener: str | None = None) -> Work:
+        """The same for a question that was read. A `listener`'s connection gets the answer: nothing waits for it here.
+
+        Raises StepguardError.
+        """
+        text = question.get("question")
+        _check_question(text)
         request = Request(
-            text=question["question"],
+            text=str(text),
             caller=caller.id,
             passages=passages_of(question.get("passages")),
             groups=tuple(sorted(caller.groups)),
             tenant=caller.tenant,
+            listener=listener,
         )
         check_size(request)
         token = question.get("client_token")
         name = execution_name(caller.id, token)
-        wait_seconds = question.get("wait_seconds", WAIT_SECONDS)
+        wait_seconds = question.get("wait_seconds", WAIT_SECONDS) if listener is None else 0.0
         wanted = check_id(question.get("conversation"))
         if wanted is not None:
             turn = self.conversations.check(request, wanted, name)
             return Work(lambda: self._ask_in(turn, name, wait_seconds, caller), None if token is None else name)
-        if token is None and self._express.deployed:
-            # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD.
+        if token is None and listener is None and self._express.deployed:
+            # EXPRESS may run the same name twice; a token requires exactly one run, so it uses STANDARD. EXPRESS has no
+            # events of its end, so a listener's question uses STANDARD, too.
             return Work(lambda: self._run(name, request, caller))
         return Work(lambda: self._ask(name, request, wait_seconds, caller), None if token is None else name)
 
@@ -118,6 +133,13 @@ class ChatApi:
         """
 
         return guarded(lambda: self._reply(*self._found(execution, caller), caller))
+
+    def ended(self, execution: str, caller: Caller) -> Reply:
+        """The same for an execution that has just ended, also if it could not write how. Raises StepguardError."""
+        found, arn = self._found(execution, caller)
+        if isinstance(found, Row) and not found.ended:
+            found = self._answers.settled(found, arn)
+        return self._reply(found, arn, caller)
 
     def get_source(self, execution: str, number: str, caller: Caller) -> Reply:
         """A link to the document of an answer's citation, for SOURCE_SECONDS.
@@ -201,7 +223,7 @@ class ChatApi:
 
     def _ask(self, name: str, request: Request, wait_seconds: float, caller: Caller) -> Reply:
         hours, language = self._settings().answer_hours, language_kept(self._settings(), request.text)
-        begun = self._answers.begin(name, request.caller, hours, language=language)
+        begun = self._answers.begin(name, request.caller, hours, language=language, listener=request.listener)
         return self._wait(name, request, wait_seconds, caller, begun=begun)
 
     def _wait(self, name: str, request: Request, wait_seconds: float, caller: Caller, *, begun: bool) -> Reply:
@@ -283,13 +305,16 @@ _MEMBERS = frozenset({"question", "passages", "client_token", "conversation", "w
 
 def _parse(body: bytes) -> dict[str, Any]:
     question = read_body(body, '{"question": "..."}', _MEMBERS)
-    text = question.get("question")
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidRequest("'question' must be a non-empty string.")
-    if len(text) > QUESTION_CHARACTERS:
-        raise InvalidRequest(f"'question' has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
+    _check_question(question.get("question"))
     check_token(question)
     seconds = question.get("wait_seconds", WAIT_SECONDS)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= WAIT_SECONDS:
         raise InvalidRequest(f"'wait_seconds' must be a number from 0 to {WAIT_SECONDS:g}.")
     return question
+
+
+def _check_question(text: object) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidRequest("'question' must be a non-empty string.")
+    if len(text) > QUESTION_CHARACTERS:
+        raise InvalidRequest(f"'question' has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")

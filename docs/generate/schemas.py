@@ -115,6 +115,10 @@ SCHEMAS: dict[str, Schema] = {
     "Feedback": _object(
         {"execution": TEXT, "thumb": TEXT, "reason_kept": {"type": "boolean"}}, ("execution", "thumb", "reason_kept")
     ),
+    "Nothing": _object({}, (), closed=True),
+    "Ticket": _object(
+        {"url": TEXT, "ticket": TEXT, "expires_in": {"type": "integer"}}, ("url", "ticket", "expires_in")
+    ),
     "Running": _object({"execution": TEXT, "conversation": TEXT, "status": TEXT}, ("execution", "status")),
     "Conversations": _object(
         {

@@ -60,6 +60,10 @@ MEANINGS = {
     "CONVERSATIONS": "`yes` where the definition has the box that loads the turns of a conversation",
     "CONVERSATION_DAYS": "days that `ANSWER_TABLE` keeps a conversation after its last turn",
     "LLM_CHAT_HISTORY_MAX_MESSAGES": "earlier turns of a conversation that a question can refer to, 1 to 12",
+    "LLM_STREAMING_ENABLED": "what a WebSocket connection gets before the whole answer: `off`, `final` or `pieces` "
+    "([streaming](../use/streaming.md))",
+    "STREAM_ENDPOINT": "the WebSocket API's address, as https; without it there are no tickets",
+    "STREAM_ORIGINS": "origins of web pages that may connect, separated by commas",
     "LLM_GENERATE_QUERY_ENABLE": "`yes`: a follow-up in a conversation is rewritten, so that it stands alone",
     "ANSWER_BANK": "folder in S3 of the curated answers, `s3://BUCKET/answers/`; without it no question has one",
     "LLM_GENERATE_QUERY_MODEL_ID": "the model that rewrites; empty: `LLM_MODEL_ID`",
@@ -125,6 +129,7 @@ def defaults() -> dict[str, str]:
         "KNOWLEDGE_BASE_SEARCH_TYPE": str(read.knowledge.search),
         "KNOWLEDGE_BASE_MAX_NUMBER_OF_RETRIEVED_RESULTS": str(read.knowledge.results),
         "KNOWLEDGE_ONLY": "yes" if read.knowledge.only else "no",
+        "LLM_STREAMING_ENABLED": str(read.streaming),
         "CONVERSATION_DAYS": str(read.conversation.days),
         "LLM_CHAT_HISTORY_MAX_MESSAGES": str(read.conversation.turns),
         **{variable: f"{getattr(Limits(), name):g}" for name, variable in VARIABLES.items() if name == "cost"},

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 MOST_CONNECTIONS = 1000
@@ -204,7 +205,7 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """Close the connection when its response is sent, or now if no request has arrived."""
-        if self.silent_since == _BUSY and isinstance(self.inner, HttpToolsProtocol):
+        if self.silent_since == _BUSY and isinstance(self.inner, HttpToolsProtocol | WebSocketsSansIOProtocol):
             self.inner.shutdown()
         else:
             self._transport.close()

@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from embedded_aws.endpoint.connections import Connection, Limits
 from embedded_aws.endpoint.router import Answer, Router
+from embedded_aws.endpoint.sockets import Sockets
 from embedded_aws.endpoint.threads import Threads
 from embedded_aws.wire import place_of
 
@@ -33,15 +34,19 @@ Send = Callable[[Message], Awaitable[None]]
 class Exchange:
     """The ASGI application. It raises no exception, and the log contains no text of a request."""
 
-    def __init__(self, router: Router, threads: Threads, limits: Limits) -> None:
+    def __init__(self, router: Router, threads: Threads, limits: Limits, sockets: Sockets) -> None:
         self._router = router
+        self._sockets = sockets
         self._threads = threads
         self._limits = limits
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or serve one WebSocket."""
         connection: Connection = scope["state"]["connection"]
         with connection.busy():
+            if scope["type"] == "websocket":
+                await self._sockets.serve(scope, receive, send)
+                return
             try:
                 body = await self._body(receive)
             except TimeoutError:

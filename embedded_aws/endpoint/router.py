@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from embedded_aws.apigateway.http_api import Gateway
+from embedded_aws.apigateway.websocket_api import WebSocketGateway
 from embedded_aws.endpoint.browser_guard import refusal, sandboxed
 from embedded_aws.endpoint.moto_app import MotoApp
 from embedded_aws.endpoint.operations import read_operation
@@ -56,8 +57,10 @@ class Router:
         other_services: MotoApp,
         listens_on: str,
         site: Site | None = None,
+        messages: WebSocketGateway | None = None,
     ) -> None:
         self._site = site
+        self._messages = messages
         self._services = services
         self._gateway = gateway
         self._other_services = other_services
@@ -93,6 +96,8 @@ class Router:
 
     def _serve(self, environ: dict[str, Any], bare: HttpRequest, caller: Caller) -> HttpResponse:
         """The response of the HTTP API or of a service."""
+        if self._messages is not None and self._messages.owns(bare.path) and caller.service in ("", "execute-api"):
+            return self._manage(self._messages, environ, bare, caller)
         if self._gateway is not None and self._is_for_api(self._gateway, bare, caller):
             request = _request(environ, bare.path, bare.query, bare.headers)
             return _too_large() if request is None else self._gateway.handle(request, caller, environ["REMOTE_ADDR"])
@@ -112,6 +117,15 @@ class Router:
             environ["wsgi.input"] = io.BytesIO(request.body)  # moto reads the body again
             return self._other_services.handle(environ, bare, caller)
         return response
+
+    def _manage(
+        self, messages: WebSocketGateway, environ: dict[str, Any], bare: HttpRequest, caller: Caller
+    ) -> HttpResponse:
+        """The management of the WebSocket API's connections, which needs a signature."""
+        if not caller.service or bare.path.rstrip("/") == messages.path:
+            return _error("ForbiddenException", "Forbidden", 403)
+        request = _request(environ, bare.path, bare.query, bare.headers)
+        return _too_large() if request is None else messages.manage(request)
 
     def _is_for_api(self, gateway: Gateway, request: HttpRequest, caller: Caller) -> bool:
         if caller.service not in ("", "execute-api"):

@@ -15,11 +15,13 @@ from email.utils import formatdate
 from uvicorn.config import Config
 
 from embedded_aws.apigateway.http_api import Gateway, HttpApi, Invoker
+from embedded_aws.apigateway.websocket_api import FRAME_BYTES, MESSAGE_BYTES, WebSocketApi, WebSocketGateway
 from embedded_aws.endpoint.connections import Connections, Limits
 from embedded_aws.endpoint.exchange import Exchange
 from embedded_aws.endpoint.moto_app import MotoApp
 from embedded_aws.endpoint.router import Router, Service
 from embedded_aws.endpoint.site import Site
+from embedded_aws.endpoint.sockets import Sockets
 from embedded_aws.endpoint.threads import Threads
 from embedded_aws.wire import Account
 
@@ -32,9 +34,9 @@ class Endpoint:
     """One address for all services.
 
     `site` has web pages; `services` maps a signing name to the services that share it (`bedrock` to bedrock and
-    bedrock-runtime); `http_api` is served by `functions`, the embedded Lambda; port 0 takes any free one; `moto_api`
-    serves moto's control interface, too. Requests that wait (a chat, a synchronous execution) each hold one of
-    `threads` threads; connections that wait hold none, and `limits` bounds them.
+    bedrock-runtime); `http_api` and `websocket_api` are served by `functions`, the embedded Lambda; port 0 takes any
+    free one; `moto_api` serves moto's control interface, too. Requests that wait (a chat, a synchronous execution) each
+    hold one of `threads` threads; connections that wait hold none, and `limits` bounds them.
     """
 
     def __init__(
@@ -50,16 +52,22 @@ class Endpoint:
         site: Site | None = None,
         moto_api: bool = False,
         limits: Limits | None = None,
+        websocket_api: WebSocketApi | None = None,
     ) -> None:
-        if http_api is not None and functions is None:
-            raise ValueError("An HTTP API needs the functions that it invokes: pass functions=.")
+        if (http_api is not None or websocket_api is not None) and functions is None:
+            raise ValueError("An API needs the functions that it invokes: pass functions=.")
         account = account or Account()
         gateway = Gateway(http_api, functions, account) if http_api is not None and functions is not None else None
+        messages = None
+        if websocket_api is not None and functions is not None:
+            messages = WebSocketGateway(websocket_api, functions, account)
         self.host = host
         self.port = port
         self._limits = limits or Limits()
         self._threads = Threads(threads)
-        self._router = Router(services, gateway, MotoApp(account.account_id, own_pages=moto_api), host, site)
+        moto = MotoApp(account.account_id, own_pages=moto_api)
+        self._router = Router(services, gateway, moto, host, site, messages)
+        self._sockets = Sockets(messages, self._threads, host, self._limits.connections // 2)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -110,10 +118,12 @@ class Endpoint:
         """Serve until the endpoint is stopped. uvicorn's own server would need a third of a second to stop."""
         # uvicorn's messages are about requests; the exchange logs what is a fault of ours.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-        exchange = Exchange(self._router, self._threads, self._limits)
+        exchange = Exchange(self._router, self._threads, self._limits, self._sockets)
         config = Config(
-            exchange, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-            interface="asgi3", timeout_keep_alive=math.ceil(self._limits.idle),
+            exchange, ws="websockets-sansio", ws_per_message_deflate=False, ws_ping_interval=None, lifespan="off",
+            ws_max_size=(MESSAGE_BYTES, FRAME_BYTES),  # type: ignore[arg-type]  # websockets takes both
+            log_config=None, access_log=False, proxy_headers=False, interface="asgi3",
+            timeout_keep_alive=math.ceil(self._limits.idle),
         )  # fmt: skip
         connections = Connections(config, self._limits)
         loop = asyncio.get_running_loop()

@@ -82,10 +82,12 @@ class AnswerTable:
         express: bool = False,
         place: Place | None = None,
         language: str = "",
+        listener: str | None = None,
     ) -> bool:
         """Write the row of an execution that is about to start; a row that is there stays, which is False.
 
-        `language` is the question's, for the message if it fails. Raises StepguardError.
+        `language` is the question's, for the message if it fails. `listener` is the connection that waits for the
+        answer; a row that is there gets the newest one. Raises StepguardError.
         """
         now = self._now()
         item: dict[str, Any] = {
@@ -99,8 +101,14 @@ class AnswerTable:
             item["language"] = {"S": language}
         if place is not None:
             item |= {"conversation": {"S": place.conversation}, "place": {"S": place.turn}}
+        if listener is not None:
+            item["listener"] = {"S": listener}
         absent = "attribute_not_exists(id) OR expires < :now"
-        return self._rows.put(name, ALONE, item, absent, now={"N": str(int(now))})
+        begun = self._rows.put(name, ALONE, item, absent, now={"N": str(int(now))})
+        if not begun and listener is not None:
+            given = {":listener": {"S": listener}, ":caller": {"S": caller}}
+            self._rows.update(name, "SET listener = :listener", "caller = :caller", given)
+        return begun
 
     def read(self, name: str) -> Row | None:
         """The row of an execution, as last written; None if there is none or it has expired. Raises StepguardError."""

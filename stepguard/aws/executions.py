@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from stepguard.aws.clients import aws_errors, client
 from stepguard.guard.errors import ConfigurationError, Conflict, InvalidRequest, UnknownExecution
+from stepguard.guard.stream.listeners import without_listener
 
 DESCRIBED_AT_ONCE = 8
 """Below the pool of connections of a boto3 client (10) and far below DescribeExecution's quota."""
@@ -164,7 +165,7 @@ class Executions:
                 if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                     raise
         existing = self.describe(self.arn_of(name))
-        if existing.input != document:
+        if without_listener(existing.input) != without_listener(document):
             raise Conflict("This client_token was used for another request.")
         return existing
 

@@ -103,6 +103,23 @@ class Rows:
         """Delete an item; a missing one is no error."""
         self._write("delete_item", Key=_key(key, turn))
 
+    def take(self, key: str, turn: str = ALONE) -> Item | None:
+        """Delete an item and return it, which only one of several callers can; None if there is none."""
+        with aws_errors("DeleteItem"):
+            try:
+                deleted = self._dynamodb.delete_item(
+                    TableName=self._name,
+                    Key=_key(key, turn),
+                    ConditionExpression="attribute_exists(id)",
+                    ReturnValues="ALL_OLD",
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                return None
+        found: Item | None = deleted.get("Attributes")
+        return found
+
     def _write(self, operation: str, **request: Any) -> bool:
         with aws_errors(_OPERATIONS[operation]):
             try:

@@ -24,6 +24,7 @@ from stepguard.deploy import archive, guardrails
 from stepguard.deploy.lambda_part import PACKAGE, InstallationChanged, LambdaPart, find_lambda_part
 from stepguard.deploy.resources import ResourcesError, load_resources
 from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.stages import ALL
 from stepguard.project.definitions import DefinitionError, check_composed
 from stepguard.project.folder import Project, answers_recorded
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -135,6 +136,7 @@ def _finish_template(template: Path, layers: Mapping[str, Mapping[str, Any]], pr
         raise PackagingError(str(error)) from None
     _embed_definitions(document["Resources"], project.path("statemachine"))
     _allow_network_interfaces(document["Resources"])
+    _allow_frames(document["Resources"])
     _close_api(document["Resources"])
     template.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True, width=120), encoding="utf-8")
 
@@ -166,7 +168,8 @@ def _embedded(name: str, definition: Any, folder: Path) -> Any:
 
 def _ask_step_functions(resources: Mapping[str, Any]) -> None:
     """An ejected definition of an older version writes no answer: the API asks Step Functions for it, as before."""
-    del resources["APIHandler"]["Properties"]["Environment"]["Variables"]["ANSWER_TABLE"]
+    for name in ("APIHandler", "Stream", "NotifyListener"):
+        del resources[name]["Properties"]["Environment"]["Variables"]["ANSWER_TABLE"]
     for name in ("ChatStateMachine", "ChatExpressStateMachine"):
         del resources[name]["Properties"]["DefinitionSubstitutions"]["AnswerTableName"]
 
@@ -199,6 +202,28 @@ _NETWORK_INTERFACES = {
     "Effect": "Allow",
     "Action": ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"],
     "Resource": "*",
+}
+
+
+def _allow_frames(resources: Mapping[str, Any]) -> None:
+    """The Lambdas that send frames may post to the connections of the stack's WebSocket API, and to no other."""
+    for name in (*(stage.state for stage in ALL), "Stream", "NotifyListener"):
+        role = resources[resources[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
+        role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(
+            {"Fn::If": ["StreamingOn", dict(_FRAMES), {"Ref": "AWS::NoValue"}]}
+        )
+
+
+_FRAMES = {
+    "Sid": "PostFrames",
+    "Effect": "Allow",
+    "Action": ["execute-api:ManageConnections"],
+    "Resource": [
+        {
+            "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${StreamApi}/live/POST"
+            "/@connections/*"
+        }
+    ],
 }
 
 

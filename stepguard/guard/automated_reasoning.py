@@ -24,8 +24,9 @@ MOST_RULES = 20
 
 _UNKNOWN_TO_BOTOCORE = "SDK_UNKNOWN_MEMBER"
 _RULES = ("supportingRules", "contradictingRules")
-_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_RULE = re.compile(r"[A-Za-z0-9_]{1,12}")
+# Patterns, not compiled here: most requests need none.
+_KIND = r"[A-Za-z][A-Za-z0-9_]{0,63}"
+_RULE = r"[A-Za-z0-9_]{1,12}"
 
 
 def entries_of(section: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -50,7 +51,7 @@ def _read(found: Any) -> tuple[str, Mapping[str, Any]]:
     content = value if isinstance(value, Mapping) else {}
     if kind == _UNKNOWN_TO_BOTOCORE:
         kind = content.get("name")
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+    if not isinstance(kind, str) or not re.fullmatch(_KIND, kind):
         return UNREADABLE, {}
     return kind, {"confidence": _confidence(content), "rules": _rules(content), "warning": _warning(content)}
 
@@ -65,7 +66,7 @@ def _rules(content: Mapping[str, Any]) -> tuple[str, ...]:
     lists = [content.get(name) for name in _RULES]
     rules = [rule for items in lists if isinstance(items, list) for rule in items if isinstance(rule, Mapping)]
     names = [str(rule.get("identifier", "")) for rule in rules]
-    distinct = tuple(dict.fromkeys(name if _RULE.fullmatch(name) else UNREADABLE for name in names))
+    distinct = tuple(dict.fromkeys(name if re.fullmatch(_RULE, name) else UNREADABLE for name in names))
     more = len(distinct) - MOST_RULES
     return distinct if more <= 0 else (*distinct[:MOST_RULES], f"{more} more")
 

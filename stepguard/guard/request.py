@@ -1,7 +1,8 @@
 """The execution document's `request`: the input of the workflow, and its limits.
 
-`{kind, text, passages?, query?, completion?, conversation?, guardrails?, caller}`. `prompt` is answered by the model; a
-`document` is only screened; a `response` is a given `completion` to a `query`, checked with its `passages`.
+`{kind, text, passages?, query?, completion?, conversation?, listener?, guardrails?, caller}`. `prompt` is answered by
+the model; a `document` is only screened; a `response` is a given `completion` to a `query`, checked with its
+`passages`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from stepguard.guard.conversation import Place, read_place
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stream.listeners import listener_of
 from stepguard.guard.verdict import LAYERS
 
 QUESTION_CHARACTERS = 20_000
@@ -52,7 +54,8 @@ class Kind(StrEnum):
 class Request:
     """One guarded question, document or response.
 
-    `caller` is the id of who asks; `groups` and `tenant` say what this caller may read.
+    `caller` is the id of who asks; `groups` and `tenant` say what this caller may read. `listener` is the connection
+    that the frames of the answer go to.
     """
 
     text: str
@@ -65,6 +68,7 @@ class Request:
     groups: tuple[str, ...] = ()
     tenant: str | None = None
     conversation: Place | None = None
+    listener: str | None = None
 
     @property
     def question(self) -> Question:
@@ -91,6 +95,7 @@ class Request:
             "query": self.query,
             "completion": self.completion,
             "conversation": place,
+            "listener": None if self.listener is None else {"connection": self.listener},
             "guardrails": self.guardrails,
         }
         return document | {name: value for name, value in optional.items() if value is not None}
@@ -128,6 +133,7 @@ def from_document(document: object) -> Request:
         groups=tuple(sorted(caller.groups)),
         tenant=caller.tenant,
         conversation=read_place(caller.id, document.get("conversation")),
+        listener=listener_of({"request": document}),
     )
     check_size(request)
     return request

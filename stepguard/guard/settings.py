@@ -25,6 +25,7 @@ from stepguard.guard.conversation import (
 )
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
+from stepguard.guard.stream.listeners import Mode, read_mode
 from stepguard.guard.verdict import Layer
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class Settings:
     blocked_messages: Mapping[str, str] = field(default_factory=dict)
     rewrite_prompt: str = ""
     messages: Mapping[str, Messages] = field(default_factory=dict)
+    streaming: Mode = Mode.FINAL
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -223,6 +225,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         reasoning_blocks=_reasoning_blocks(environment),
         knowledge=_knowledge(environment),
         passage_guardrail=read_pair(environment, PASSAGE_VARIABLES, "guard of passages"),
+        streaming=read_mode(_text(environment, "LLM_STREAMING_ENABLED", "")),
     )
 
 

@@ -120,6 +120,10 @@ class Project:
         ConfigurationError."""
         return self._definition("evaluate_assistant" if assistant else "evaluate", function_arns)
 
+    def after_definition(self, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
+        """statemachine/after.asl.json, with the Lambdas' ARNs. Raises ConfigurationError."""
+        return self._definition("after", function_arns, table)
+
     def _definition(self, name: str, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
         text = self._text(name)
         substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()} | {_TABLE: table}

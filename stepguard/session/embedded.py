@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from embedded_aws.cloud import EmbeddedCloud, FolderInUseError, announced
 from embedded_aws.dynamodb import Table
-from embedded_aws.endpoint import HttpApi
+from embedded_aws.endpoint import HttpApi, WebSocketApi
+from embedded_aws.events.rules import Rule
 from embedded_aws.lambda_.config import FunctionConfig
 from embedded_aws.wire import Rate
 from stepguard.admin.deployed import deployed_layers
@@ -21,6 +22,7 @@ from stepguard.admin.state_machine import put_state_machine, put_version
 from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import CONVERSATION_MACHINE, Executions
+from stepguard.aws.stream.connections import ENDPOINT
 from stepguard.evaluation.limits import UNLIMITED
 from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
@@ -36,6 +38,8 @@ from stepguard.guard.settings import (
     read_pair,
     read_settings,
 )
+from stepguard.guard.stream.frames import ROUTES
+from stepguard.guard.stream.listeners import Mode
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import ANSWERS, Project, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
@@ -90,6 +94,15 @@ PATIENCE_SECONDS = 300.0
 
 HTTP_API = HttpApi(f"{PREFIX}-api_handler")
 """The API in front of app.py, with the routes that app.py declares."""
+
+WEBSOCKET_API = WebSocketApi(f"{PREFIX}-stream", ROUTES)
+"""The API of streamed answers."""
+
+AFTER_INPUT = {"execution": "detail.executionArn", "name": "detail.name", "redrives": "detail.redriveCount"}
+"""The input of after.asl.json, from the event that starts it; it has no text of the chat."""
+
+ENDINGS = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+"""The ends of a chat's execution, after each of which after.asl.json runs."""
 
 
 @contextmanager
@@ -160,6 +173,8 @@ def _start(
 
     views = Views(lambda: Executions(_machine_arn()), lambda: named(KNOWLEDGE_NAME))
     site = Site(reports=home / REPORTS, views=views) if serve else None
+    streams = find_project().records_answers and read_settings(os.environ).streaming is not Mode.OFF
+    rules = (Rule(_machine_arn(), ENDINGS, _machine_arn("after"), AFTER_INPUT),) if streams else ()
 
     def start(patience: float) -> EmbeddedCloud:
         cloud = EmbeddedCloud(
@@ -175,6 +190,8 @@ def _start(
             recover=recover,
             moto_api=moto_api,
             rates=rates,
+            rules=rules,
+            websocket_api=WEBSOCKET_API,
         )
         return opened.enter_context(cloud)
 
@@ -242,6 +259,7 @@ def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
         put_version(CONVERSATION_ARN, project.chat_definition(arns, assistant=True), role)
     put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=gathers), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=gathers), role)
+    put_state_machine(_machine_arn("after"), project.after_definition(arns), role)
 
 
 def _assistant() -> bool | None:
@@ -278,6 +296,7 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
         environment |= {id_variable: ref.id, version_variable: ref.version}
     places = {
         "AWS_ENDPOINT_URL": url,
+        ENDPOINT: f"{url}/{WEBSOCKET_API.stage}",
         "STATE_MACHINE_ARN": _machine_arn(),
         CONVERSATION_MACHINE: CONVERSATION_ARN,
         "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),

@@ -22,5 +22,5 @@ def replayed(
     if not isinstance(request, Mapping):
         raise InvalidRequest("This execution's input has no request to replay.")
     chosen = {"guardrails": {str(layer): ref.to_dict() for layer, ref in guardrails.items()}} if guardrails else {}
-    kept = {key: value for key, value in request.items() if key not in ("guardrails", "conversation")}
+    kept = {key: value for key, value in request.items() if key not in ("guardrails", "conversation", "listener")}
     return {"request": kept | {"caller": caller} | chosen}

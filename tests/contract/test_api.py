@@ -162,7 +162,7 @@ def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.Cap
             client.lambda_.invoke(name, {})
     names = [
         "GuardInput", "RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages",
-        "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus",
+        "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus", "NotifyListener",
     ]  # fmt: skip
     assert logged(capfd.readouterr().out, "Stage") == names
 

@@ -19,7 +19,7 @@ from stepguard.guard.settings import VARIABLES
 ROOT = Path(__file__).parents[2]
 MACHINES = [
     json.loads((ROOT / "statemachine" / f"{machine}.asl.json").read_text("utf-8"))["States"]
-    for machine in ("chat", "evaluate", "assistant")
+    for machine in ("chat", "evaluate", "after", "assistant")
 ]
 MACHINES += [branch["States"] for branch in MACHINES[-1]["GatherContext"]["Branches"]]
 STATES = {name: state for machine in MACHINES for name, state in machine.items()}
@@ -39,8 +39,14 @@ LATE = {
     "invoke_model",
     "prepare_corpus",
     "summarize_corpus",
+    "notify_listener",
+    "stream",
 }
 """Imported at their first event: neither the API nor the guards wait for them."""
+
+
+WEBSOCKETS = "stream"
+"""The Lambda of the WebSocket API, which no state calls."""
 
 
 def snake(name: str) -> str:
@@ -52,7 +58,7 @@ def test_every_task_has_its_lambda_and_every_lambda_its_task() -> None:
     """The definition, Chalice's configuration and app.py have the same Lambdas."""
     registered = {item.name: item.handler_string for item in app.app.pure_lambda_functions}
 
-    assert {snake(name) for name in TASKS} == LAMBDAS == set(registered)
+    assert {snake(name) for name in TASKS} | {WEBSOCKETS} == LAMBDAS == set(registered)
     assert registered == {name: f"app.{name}_lambda" for name in LAMBDAS}
 
 

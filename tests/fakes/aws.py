@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
@@ -32,6 +33,7 @@ class FakeClient:
 
     def __init__(self, service: str, **replies: Reply | Sequence[Reply]) -> None:
         self._model = service_model(service)
+        self.meta = SimpleNamespace(service_model=self._model)
         self._operations = {xform_name(name): name for name in self._model.operation_names}
         self._replies: dict[str, Any] = {
             name: list(reply) if isinstance(reply, Sequence) else reply for name, reply in replies.items()

@@ -29,6 +29,10 @@ STORES = {
 """Types of resources in which a text or an identifier can rest."""
 
 NO_STORES = {
+    "AWS::ApiGatewayV2::Api",  # keeps no message
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::ApiGatewayV2::Stage",  # no log of messages: tests/packaging/test_streaming.py
     "AWS::Bedrock::GuardrailVersion",  # in its guardrail's row
     "AWS::Bedrock::DataSource",  # names the bucket and the knowledge base
     "AWS::Bedrock::KnowledgeBase",  # its passages are in the vector bucket

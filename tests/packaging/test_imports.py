@@ -92,6 +92,8 @@ def test_every_handler_of_the_template_is_in_the_zip(built: Built, ran: dict[str
         "GuardAnswer": "app.guard_answer_lambda",
         "PrepareCorpus": "app.prepare_corpus_lambda",
         "SummarizeCorpus": "app.summarize_corpus_lambda",
+        "Stream": "app.stream_lambda",
+        "NotifyListener": "app.notify_listener_lambda",
     }
     assert ran["files"]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from stepguard.aws.evaluations import WORK
+from stepguard.guard.stream.frames import ROUTES
+from stepguard.guard.stream.listeners import Mode
+from stepguard.session.embedded import WEBSOCKET_API
 from tests.packaging.conftest import Built
 from tests.packaging.expected.actions import ACTIONS
 
@@ -13,24 +17,28 @@ from tests.packaging.expected.actions import ACTIONS
 
 PARTS = ("RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages")
 CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
-LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus")
+LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus", "Stream", "NotifyListener")
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
 _SETTINGS = _STATES.replace("states", "appconfig") + (
     "application/${SettingsApplication}/environment/*/configuration/${SettingsProfile}"
 )
 _PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail-profile/*"
+_CONNECTIONS = (
+    "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${StreamApi}/live/POST/@connections/*"
+)
 _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/"
 
 STAGES_OF = {
     "ChatStateMachineRole": CALLED,
     "EvaluateStateMachineRole": (*CALLED, "PrepareCorpus", "SummarizeCorpus"),
+    "AfterStateMachineRole": ("NotifyListener",),
 }
 """The Lambdas that each state machine calls."""
 EXPLAINED = {
     **{
         (f"{name}Role", sid, "*"): reason
-        for name in ("ChatStateMachine", "EvaluateStateMachine")
+        for name in ("ChatStateMachine", "EvaluateStateMachine", "AfterStateMachine")
         for sid, reason in (
             ("DeliverLogs", "AWS: these actions know no resource (Step Functions guide, cw-logs)"),
             ("WriteTraces", "AWS: X-Ray knows no resource for these actions"),
@@ -49,6 +57,16 @@ EXPLAINED = {
     ("ApiHandlerRole", "GuardReasons", _PROFILES): (
         "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
     ),
+    **{
+        (f"{name}Role", "PostFrames", _CONNECTIONS): "the connections of one WebSocket API; API Gateway makes their ids"
+        for name in (*CALLED, "Stream", "NotifyListener")
+    },
+    **{
+        (f"{name}Role", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
+            "the executions of this one state machine; their names are made at run time"
+        )
+        for name in ("Stream", "NotifyListener")
+    },
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),
@@ -61,6 +79,8 @@ EXPLAINED = {
     ("RetrievePassagesRole", "RankPassages", "*"): "AWS: Rerank knows no resource; only with a reranking model",
     ("GuardInputRole", "ReadSettings", _SETTINGS): "this stack's application, which has one environment",
     ("ApiHandlerRole", "ReadSettings", _SETTINGS): "as above",
+    ("StreamRole", "ReadSettings", _SETTINGS): "as above",
+    ("NotifyListenerRole", "ReadSettings", _SETTINGS): "as above",
     ("SettingsAlarmRole", "WatchAlarms", _STATES.replace("states", "cloudwatch") + "alarm:*"): "reads states of alarms",
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
@@ -253,6 +273,22 @@ def test_a_bedrock_model_is_called_only_with_our_guardrail(built: Built) -> None
     assert parts["Others"]["Fn::If"][0] == "OtherGuardrailsAllowed"
 
 
+def test_each_lambda_has_its_own_role_and_log_group(built: Built) -> None:
+    """No two Lambdas share a role, no role has a managed policy, and each writes only its own log."""
+    lambdas = built.resources("AWS::Serverless::Function")
+    roles = {name: item["Role"]["Fn::GetAtt"][0] for name, item in lambdas.items()}
+    assert len(set(roles.values())) == len(lambdas)
+    assert not [role for role in built.resources("AWS::IAM::Role").values() if "ManagedPolicyArns" in role]
+    written = {
+        role: list(resources(statement["Resource"]))
+        for role, statement in statements(built)
+        if "logs:PutLogEvents" in statement["Action"]
+    }
+    assert written == {
+        roles[name]: [f"{item['LoggingConfig']['LogGroup']['Ref']}.Arn"] for name, item in lambdas.items()
+    }
+
+
 def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
     """RecordAnswer and its siblings update rows of the table of answers; nobody may read the table but the API."""
     allowed = {
@@ -265,6 +301,9 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
         ("ApiHandlerRole", f"dynamodb:{action}")
         for action in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
     }
+    writes |= {("StreamRole", action) for _, action in writes}
+    writes |= {("NotifyListenerRole", f"dynamodb:{action}") for action in ("DeleteItem", "GetItem", "UpdateItem")}
+    writes |= {("AfterStateMachineRole", "dynamodb:GetItem")}
     assert allowed == writes | {("ChatStateMachineRole", f"dynamodb:{action}") for action in ("Query", "UpdateItem")}
     assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
         "AnswerTable.Arn",
@@ -296,17 +335,29 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     }
 
 
-def test_each_lambda_has_its_own_role_and_log_group(built: Built) -> None:
-    """No two Lambdas share a role, no role has a managed policy, and each writes only its own log."""
-    lambdas = built.resources("AWS::Serverless::Function")
-    roles = {name: item["Role"]["Fn::GetAtt"][0] for name, item in lambdas.items()}
-    assert len(set(roles.values())) == len(lambdas)
-    assert not [role for role in built.resources("AWS::IAM::Role").values() if "ManagedPolicyArns" in role]
-    written = {
-        role: list(resources(statement["Resource"]))
-        for role, statement in statements(built)
-        if "logs:PutLogEvents" in statement["Action"]
+def test_the_websocket_api_has_the_routes_of_the_embedded_one(built: Built) -> None:
+    """All go to one Lambda; only $connect lets a client in, by its ticket; nothing logs a message or a query string."""
+    routes = built.resources("AWS::ApiGatewayV2::Route").values()
+    assert {route["RouteKey"] for route in routes} == set(ROUTES) == set(WEBSOCKET_API.routes)
+    assert {json.dumps(route["Target"]) for route in routes} == {'{"Fn::Sub": "integrations/${StreamIntegration}"}'}
+    (stage,) = built.resources("AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"]["DataTraceEnabled"] is False
+    assert stage["StageName"] == WEBSOCKET_API.stage
+    logged = stage["AccessLogSettings"]["Fn::If"][1]["Format"]
+    assert "ticket" not in logged
+    assert "query" not in logged.lower()
+    (permission,) = built.resources("AWS::Lambda::Permission")["StreamPermission"]["SourceArn"].values()
+    assert permission.endswith(":${StreamApi}/live/*")
+
+
+def test_streaming_is_made_only_where_it_is_on(built: Built) -> None:
+    """Streaming=no makes no WebSocket API and no state machine after the chat: it costs nothing."""
+    assert built.template["Parameters"]["Streaming"]["Default"] == "no"
+    assert built.template["Parameters"]["StreamingMode"]["AllowedValues"] == [str(mode) for mode in Mode]
+    made = {
+        name: item.get("Condition")
+        for name, item in built.template["Resources"].items()
+        if item["Type"].startswith("AWS::ApiGatewayV2::") or name.startswith("After")
     }
-    assert written == {
-        roles[name]: [f"{item['LoggingConfig']['LogGroup']['Ref']}.Arn"] for name, item in lambdas.items()
-    }
+    assert len(made) >= 11
+    assert set(made.values()) == {"StreamingOn", "AfterOn"}

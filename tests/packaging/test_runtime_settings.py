@@ -7,7 +7,7 @@ import json
 from stepguard.guard.runtime.settings import RUNTIME_SETTINGS, schema
 from tests.packaging.conftest import Built
 
-READERS = {"GuardInput", "APIHandler"}
+READERS = {"GuardInput", "APIHandler", "Stream", "NotifyListener"}
 """GuardInput reads for an execution; the API for what it says when there is no answer."""
 
 

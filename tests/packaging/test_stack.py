@@ -50,7 +50,7 @@ class FakeAws:
         self.s3 = FakeClient(
             "s3", head_bucket=self._head_bucket, put_object={}, list_object_versions=self._objects, delete_objects={}
         )
-        self.s3.meta = SimpleNamespace(region_name="eu-west-1")  # type: ignore[attr-defined]
+        self.s3.meta = SimpleNamespace(region_name="eu-west-1")
         identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:iam::123456789012:user/a"}
         self._services = {
             "cloudformation": self.cloudformation,
@@ -168,7 +168,7 @@ def test_the_zip_is_named_by_its_content(built: Built) -> None:
         for item in aws.template()["Resources"].values()
         if item["Type"] == "AWS::Serverless::Function"
     ]
-    assert len(functions) == 11
+    assert len(functions) == 13
     assert set(functions) == {f"s3://{archive['Bucket']}/{archive['Key']}"}
     assert "./deployment.zip" not in json.dumps(aws.template())
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stepguard.aws.stream.connections import ENDPOINT
 from stepguard.evaluation.limits import VARIABLES, Limits
 from stepguard.guard.settings import ImportedBody, ModelApi, read_settings
 from tests.packaging.conftest import ROOT, Built
@@ -58,6 +59,7 @@ def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> Non
         expected = {f"{name}FunctionArn": {"Fn::GetAtt": [name, "Arn"]} for name in lambdas_called}
         assert machine["DefinitionSubstitutions"] == expected | tables
         called |= lambdas_called
+    called.add("Stream")  # API Gateway calls it
     assert called == set(lambdas) - {"APIHandler"}
 
 
@@ -219,6 +221,8 @@ def test_the_lambdas_get_every_setting_and_no_other(built: Built) -> None:
     assert variables.pop("STEPGUARD_STACK") == {"Ref": "AWS::StackName"}
     elsewhere = variables.pop("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")  # botocore reads it, not the settings
     assert elsewhere == {"Fn::If": ["BedrockElsewhere", {"Ref": "BedrockEndpointUrl"}, {"Ref": "AWS::NoValue"}]}
+    endpoint = variables.pop(ENDPOINT)["Fn::If"]  # the adapter of frames reads it, not the settings
+    assert (endpoint[0], endpoint[2]) == ("StreamingOn", {"Ref": "AWS::NoValue"})
     environment = Recorder({name: given(value, parameters) for name, value in variables.items()})
     assert read_settings(environment) == read_settings({})
     assert environment.asked == set(variables)
@@ -257,6 +261,22 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
         },
         "FindAnswer": {
             "ANSWER_BANK": {"Fn::If": ["AssistantOn", {"Fn::Sub": "s3://${AnswerBankBucket}/answers/"}, nothing]}
+        },
+        "Stream": runtime
+        | {
+            "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
+            "ANSWER_TABLE": {"Ref": "AnswerTable"},
+            "CALLER_TABLE": table,
+            "CALLER_QUESTIONS_PER_MINUTE": {
+                "Fn::If": ["QuestionsAreLimited", {"Ref": "CallerQuestionsPerMinute"}, nothing]
+            },
+            "CALLER_ITEMS_PER_DAY": items,
+            "STREAM_ORIGINS": {"Ref": "StreamOrigins"},
+        },
+        "NotifyListener": runtime
+        | {
+            "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
+            "ANSWER_TABLE": {"Ref": "AnswerTable"},
         },
         "PrepareCorpus": {
             "CALLER_TABLE": table,

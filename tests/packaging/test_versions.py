@@ -15,7 +15,7 @@ from tests.packaging.conftest import Built
 STAGES = {
     "GuardInput", "RewriteQuestion", "GuardRewrite",
     "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
-    "SummarizeCorpus",
+    "SummarizeCorpus", "NotifyListener",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_every_state_machine_calls_versions(built: Built) -> None:
     resources = frozen(built)
     published = versions(resources)
     assert set(published) == STAGES
-    for name in ("ChatStateMachine", "ChatExpressStateMachine", "EvaluateStateMachine"):
+    for name in ("ChatStateMachine", "ChatExpressStateMachine", "EvaluateStateMachine", "AfterStateMachine"):
         called = resources[name]["Properties"]["DefinitionSubstitutions"]
         for key, value in called.items():
             if (function := key.removesuffix("FunctionArn")) in STAGES:
@@ -56,7 +56,7 @@ def test_every_state_machine_calls_versions(built: Built) -> None:
 
 def test_a_role_may_invoke_the_versions(built: Built) -> None:
     """A version's ARN is the function's with a number behind it."""
-    for role in ("ChatStateMachineRole", "EvaluateStateMachineRole"):
+    for role in ("ChatStateMachineRole", "EvaluateStateMachineRole", "AfterStateMachineRole"):
         statements = built.template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         (invoke,) = (item for item in statements if item.get("Sid") == "InvokeStages")
         functions = [item["Fn::GetAtt"][0] for item in invoke["Resource"] if "Fn::GetAtt" in item]

@@ -36,6 +36,7 @@ from embedded_aws.states.api.versions import VersionOperations
 from embedded_aws.states.interpret.ports import AwsClients, Clock, InvokeLambda, SystemClock, TaskMocks
 from embedded_aws.states.run.core import Core
 from embedded_aws.states.run.nested import NestedExecutions
+from embedded_aws.states.run.status_change import StatusChanged
 from embedded_aws.wire import Account
 
 
@@ -54,7 +55,8 @@ class StepFunctions(
     `workers` bounds how many tasks block at the same time. `clients` gives boto3-like clients for tasks that call
     other AWS services, for S3 in a Distributed Map, and for logs. `mocks` may answer tasks instead of what they call;
     `mock_config` is a MockConfigFile.json of Step Functions Local (its variable is SFN_MOCK_CONFIG). Without `recover`,
-    executions that a killed process left behind are not resumed: for a process that only reads.
+    executions that a killed process left behind are not resumed: for a process that only reads. `status_changed` gets
+    the event of EventBridge at each start and end of a STANDARD execution.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class StepFunctions(
         mocks: TaskMocks | None = None,
         mock_config: Path | None = None,
         recover: bool = True,
+        status_changed: StatusChanged | None = None,
     ) -> None:
-        self.core = Core(database, invoke, account, clock or SystemClock(), workers, clients, mocks, mock_config)
+        clock = clock or SystemClock()
+        self.core = Core(database, invoke, account, clock, workers, clients, mocks, mock_config, status_changed)
         self.core.nested = NestedExecutions(self.start_execution, self.describe_execution, self.core.running.get)
         if recover:
             self.core.recover()

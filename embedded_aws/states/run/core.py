@@ -29,6 +29,7 @@ from embedded_aws.states.run.map_run_registry import MapRuns
 from embedded_aws.states.run.nested import NestedExecutions
 from embedded_aws.states.run.queues import ActivityQueues
 from embedded_aws.states.run.scheduler import Scheduler
+from embedded_aws.states.run.status_change import StatusChanged, status_change
 from embedded_aws.states.store.execution_log import ExecutionLog, log_target
 from embedded_aws.states.store.store import Store
 from embedded_aws.wire import Account, ServiceError
@@ -51,8 +52,10 @@ class Core:
         clients: AwsClients | None,
         mocks: TaskMocks | None,
         mock_config: Path | None,
+        status_changed: StatusChanged | None = None,
     ) -> None:
         self.account = account
+        self._status_changed = status_changed
         self.clock = clock
         self.store = Store(database)
         self.scheduler = Scheduler(clock, workers)
@@ -157,6 +160,7 @@ class Core:
         execution = self.ledger.execution(who, compiled, data, target=target)
         self.running[arn] = execution
         self.ledger.record_start(who)
+        self.emit(who, Ending("RUNNING"))
         self.engine.start(execution)
         return execution
 
@@ -225,6 +229,8 @@ class Core:
             execution.frame.last = past.last
             execution.input = here.data
         self.running[who.arn] = execution
+        if redrives is not None:
+            self.emit(who, Ending("RUNNING"))
         if past.last == 0:
             self.engine.start(execution)
         else:
@@ -255,6 +261,14 @@ class Core:
     def _ended(self, execution: Execution, ending: Ending) -> None:
         self.ledger.record_end(execution.who, ending)
         self.running.pop(execution.arn, None)
+        self.emit(execution.who, ending)
+
+    def emit(self, who: Identity, ending: Ending) -> None:
+        """Pass the event of a STANDARD execution's new status on, without waiting for who gets it."""
+        passed_on = self._status_changed
+        if passed_on is not None and not who.express:
+            event = status_change(who, ending, self.now(), self.account)
+            self.scheduler.submit(lambda: passed_on(event))
 
 
 # --- helpers of the operations --------------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ class Turns:
         assert place is not None
         days = settings.conversation.days
         self._conversations.begin(request.caller, place.conversation, days, new=place.first)
-        hours, language = settings.answer_hours, language_kept(settings, request.text)
-        if not self._table.begin(execution, request.caller, hours, place=place, language=language):
+        hours, language, listener = settings.answer_hours, language_kept(settings, request.text), request.listener
+        if not self._table.begin(execution, request.caller, hours, place=place, language=language, listener=listener):
             row = self._table.read(execution)
             if row is not None and row.place is not None and row.place.conversation == place.conversation:
                 place = replace(row.place, first=place.first)

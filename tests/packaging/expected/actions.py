@@ -6,6 +6,9 @@ NETWORK = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:Desc
 LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"} | NETWORK
 """What every Lambda may do: write its own log and, in a VPC, have network interfaces."""
 
+POSTS = {"execute-api:ManageConnections"}
+"""Frames for who listens to an execution, only with Streaming=yes."""
+
 KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 _DELIVERS = (
     "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies "
@@ -43,13 +46,16 @@ ACTIONS = {
         "states:StartExecution",
         "states:StartSyncExecution",
     },
-    "GuardInputRole": LAMBDA | SETTINGS | {"bedrock:ApplyGuardrail"},
-    "RewriteQuestionRole": LAMBDA | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
-    "GuardRewriteRole": LAMBDA | {"bedrock:ApplyGuardrail"},
-    "FindAnswerRole": LAMBDA | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
-    "RetrievePassagesRole": LAMBDA | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
-    "GuardPassagesRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "GuardInputRole": LAMBDA | SETTINGS | POSTS | {"bedrock:ApplyGuardrail"},
+    "RewriteQuestionRole": LAMBDA
+    | POSTS
+    | {"bedrock:ApplyGuardrail", "bedrock:InvokeModel", "sagemaker:InvokeEndpoint"},
+    "GuardRewriteRole": LAMBDA | POSTS | {"bedrock:ApplyGuardrail"},
+    "FindAnswerRole": LAMBDA | POSTS | {"bedrock:InvokeModel", "kms:Decrypt", "s3:GetObject", "s3:ListBucket"},
+    "RetrievePassagesRole": LAMBDA | POSTS | {"bedrock:InvokeModel", "bedrock:Rerank", "bedrock:Retrieve"},
+    "GuardPassagesRole": LAMBDA | POSTS | {"bedrock:ApplyGuardrail"},
     "InvokeModelRole": LAMBDA
+    | POSTS
     | {
         "bedrock:ApplyGuardrail",
         "bedrock:InvokeModel",
@@ -57,7 +63,27 @@ ACTIONS = {
         "bedrock:RetrieveAndGenerate",
         "sagemaker:InvokeEndpoint",
     },
-    "GuardAnswerRole": LAMBDA | {"bedrock:ApplyGuardrail"},
+    "GuardAnswerRole": LAMBDA | POSTS | {"bedrock:ApplyGuardrail"},
+    "StreamRole": LAMBDA
+    | SETTINGS
+    | KEY
+    | POSTS
+    | {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "states:DescribeExecution",
+        "states:StartExecution",
+    },
+    "NotifyListenerRole": LAMBDA
+    | SETTINGS
+    | KEY
+    | POSTS
+    | {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "states:DescribeExecution"},
+    "AfterStateMachineRole": MACHINE | {"dynamodb:GetItem"},
+    "AfterRuleRole": {"states:StartExecution"},
     "PrepareCorpusRole": LAMBDA
     | KEY
     | {

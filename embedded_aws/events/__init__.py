@@ -1,0 +1,1 @@
+"""EventBridge's rules for the events that the embedded services emit."""

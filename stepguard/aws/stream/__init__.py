@@ -1,0 +1,1 @@
+"""Connections of callers, and the frames that they get."""

@@ -1,0 +1,1 @@
+"""Frames of streamed answers, and the pieces of an answer."""
