@@ -1,4 +1,4 @@
-"""Wrappers (JSON, markup, transcripts, quotes) and ciphers that a language model reads hide nothing from the guardrail."""
+"""Wrappers (JSON, markup, transcripts, quotes) and ciphers that models read hide nothing from the guardrail."""
 
 from __future__ import annotations
 
