@@ -152,3 +152,19 @@ def test_a_threat_among_bland_sentences_is_found() -> None:
     text = f"{bland}I will find you and stab you until you stop breathing. {bland}"
     assert filters.grade(text, ["VIOLENCE"])["VIOLENCE"].confidence != "NONE"
     assert filters.grade(bland, ["VIOLENCE"])["VIOLENCE"].confidence == "NONE"
+
+
+def test_a_document_is_judged_by_its_sentences_and_a_sample_of_its_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sentence once, and at most SAMPLE stretches, however long it is."""
+    bland = [f"The library of district {number} opens at nine and closes at six on weekdays." for number in range(120)]
+    seen: list[str] = []
+    whole = heads.features
+
+    def counted(texts: Sequence[str]) -> heads.Features:
+        seen.extend(texts)
+        return whole(texts)
+
+    monkeypatch.setattr(heads, "features", counted)
+    heads.text_logits(heads.load(), " ".join(bland))
+    assert set(bland) < set(seen)
+    assert len(seen) <= len(bland) + heads.SAMPLE
