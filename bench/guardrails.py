@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from embedded_aws.bedrock.encoder.model import encode_layers
 from training.__main__ import benign_held_out, data_folder, examples
 from training.examples import HEADS
 
+Text = TypeVar("Text")
 LEVELS = STRENGTHS[1:]
 VALIDATION = OWN / "validation.json"
 DENIED = OWN / "validation_topics.json"
@@ -46,28 +48,38 @@ def head_scores(texts: Sequence[str]) -> Floats:
     return np.array([[heads.worst_scores(text)[name] for name in HEADS] for text in texts]).reshape(-1, len(HEADS))
 
 
-def graded(data: Path) -> list[Result]:
-    """Content filters and prompt attack."""
+def some(texts: Sequence[Text], sample: int | None) -> list[Text]:
+    """At most so many of the texts, always the same ones."""
+    chosen = list(texts)
+    if sample is None or len(chosen) <= sample:
+        return chosen
+    return random.Random(0).sample(chosen, sample)
+
+
+def graded(data: Path, sample: int | None = None) -> list[Result]:
+    """Content filters and prompt attack; of each set at most `sample` texts."""
     known = examples(data)
     loaded = heads.load()
     limits = {
         name: dict(zip(LEVELS, map(float, loaded.thresholds[loaded.names.index(name)]), strict=True)) for name in HEADS
     }
-    held = [example for example in known if example.held_out and example.positive]
+    positive = [example for example in known if example.held_out and example.positive]
+    chosen = [one for name in HEADS for one in some([e for e in positive if name in e.positive], sample)]
+    held = list(dict.fromkeys(chosen))
     scores, benign, general = (
         head_scores([e.text for e in held]),
-        head_scores(benign_held_out(known)),
-        head_scores(questions(data)),
+        head_scores(some(benign_held_out(known), sample)),
+        head_scores(some(questions(data), sample)),
     )
     found = []
     for column, name in enumerate(HEADS):
         mine = scores[[name in example.positive for example in held], column]
         found.append(measure(name, "held out / benign held out", mine, benign[:, column], limits[name]))
         found.append(measure(name, "held out / unseen questions", mine, general[:, column], limits[name]))
-    for name, label, positive, negative in unseen(data):
+    for name, label, harmful, harmless in unseen(data):
         column = HEADS.index(name)
-        other = head_scores(negative)[:, column] if negative else general[:, column]
-        found.append(measure(name, label, head_scores(positive)[:, column], other, limits[name]))
+        other = head_scores(some(harmless, sample))[:, column] if harmless else general[:, column]
+        found.append(measure(name, label, head_scores(some(harmful, sample))[:, column], other, limits[name]))
     return found
 
 
@@ -171,7 +183,7 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
+def answer_alarms(data: Path, sample: int | None = None) -> dict[str, dict[str, object]]:
     """False alarms on harmless answers of several sentences: share that each policy finds at strengths HIGH and MEDIUM,
     with the notebook's topics.
 
@@ -183,7 +195,8 @@ def answer_alarms(data: Path) -> dict[str, dict[str, object]]:
         for topic in guardrail["topicPolicyConfig"]["topicsConfig"]
     ]
     found: dict[str, dict[str, object]] = {}
-    for label, texts in answers(data).items():
+    for label, every in answers(data).items():
+        texts = some(every, sample)
         hits: dict[str, list[int]] = {}
         for text in texts:
             grades = {**filters.grade(text, filters.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
@@ -262,6 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--data", type=Path, default=data_folder())
+    parser.add_argument("--sample", type=int, help="at most so many texts of each set for filters and answers")
     given = parser.parse_args(arguments)
     if not (given.data / "README.md").is_file():
         print(
@@ -270,9 +284,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     encode_layers(["warm up"])
     times = speed(given.data)
-    results = [*graded(given.data), *denied_topics(given.data), *grounded(given.data)]
+    results = [*graded(given.data, given.sample), *denied_topics(given.data), *grounded(given.data)]
     paraphrased = paraphrases(given.data)
-    alarms = answer_alarms(given.data)
+    alarms = answer_alarms(given.data, given.sample)
     inside = planted(given.data)
     safe = safe_texts()
     swearing = profanity(given.data)
