@@ -16,12 +16,9 @@ from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of
+from stepguard.guard.stages import CURATED, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of, judged_answer
 from stepguard.guard.turns import NOTHING_KEPT, turn_of
 from stepguard.guard.verdict import Direction, Layer, Outcome
-
-CURATED = "answer"
-"""The `result` of the box when the team's own answer matches the question."""
 
 
 def guard_answer(
@@ -32,11 +29,10 @@ def guard_answer(
     request = from_document(document.get("request"))
     settings = for_question(apply_settings(settings or environment(), settings_of(document)), request.input_text)
     before = [document[key] for key in (GUARD_INPUT.key, INVOKE_MODEL.key) if key in document]
-    if not before:
+    text = judged_answer(document)
+    if text is None:
         raise InvalidRequest("The document holds no result of a stage before GuardAnswer.")
-    curated = FIND_ANSWER.result(document) if context_of(document).get("result") == CURATED else None
-    text = str((curated or before[-1])["text"])
-    source = _source(request, document, curated=curated is not None)
+    source = _source(request, document)
     ref = settings.guardrail(Layer.POSTPROCESS, request.guardrails)
     verdict = (guardrails or Guardrails(scores=request.for_study)).check(ref, text, Layer.POSTPROCESS, Direction.OUTPUT)
     if verdict.blocked:
@@ -63,7 +59,7 @@ def _citations(answer: Answer) -> dict[str, Any]:
     return {"citations": [citation.to_document() for citation in answer.citations]}
 
 
-def _source(request: Request, document: Mapping[str, Any], *, curated: bool) -> Source:
-    if curated:
+def _source(request: Request, document: Mapping[str, Any]) -> Source:
+    if context_of(document).get("result") == CURATED:
         return Source.CURATED
     return Source.KNOWLEDGE if found_in(document) or sources_in(document) else SOURCES[request.kind]

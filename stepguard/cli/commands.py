@@ -30,6 +30,7 @@ COMMANDS = {
     "report": ("report", "report on recorded chats: questions that got no answer, feedback on answers"),
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),
     "answers": ("answers.command", "publish, list, compare and test curated answers, which need no model"),
+    "shadow": ("shadow.command", "let a candidate guardrail judge a share of the answered questions, and compare"),
     "settings": ("settings.command", "change texts, prompts and sampling without a deployment, and back"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),
     "doctor": ("doctor.command", "check the installation, the deployment and each guard layer, by trying them"),

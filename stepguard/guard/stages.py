@@ -85,6 +85,21 @@ def question_of(document: Mapping[str, Any]) -> str:
     return str((GUARD_REWRITE.result(document) or document[GUARD_INPUT.key])["text"])
 
 
+CURATED = "answer"
+"""The `result` of the box when the team's own answer matches the question."""
+
+
+def judged_answer(document: Mapping[str, Any]) -> str | None:
+    """The text that GuardAnswer judges: the team's own answer, the model's, or the text of a document.
+
+    None if no stage before it has written a text.
+    """
+    if context_of(document).get("result") == CURATED and (curated := FIND_ANSWER.result(document)):
+        return str(curated["text"])
+    before = INVOKE_MODEL.result(document) or GUARD_INPUT.result(document)
+    return None if before is None else str(before["text"])
+
+
 def _member(document: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     held = document.get(key)
     return held if isinstance(held, Mapping) else None

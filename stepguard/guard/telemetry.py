@@ -34,8 +34,8 @@ def stage_lines(
 
     `execution` is the ARN or name; `result` is what the stage writes into the execution document; `timestamp` is in
     milliseconds since 1970. Metrics: Runs and Milliseconds by stage and by outcome, TextUnits, InputTokens and
-    OutputTokens by stage, Interventions by stage, policy and action, Answers by source and outcome, SettingsProblems by
-    problem.
+    OutputTokens by stage, Interventions by stage, policy and action, Answers by source and outcome, ShadowVerdicts by
+    layer and change, SettingsProblems by problem.
     """
     result = result or {}
     name = execution.rpartition(":")[2]
@@ -70,6 +70,11 @@ def stage_lines(
         by = {"Stack": stack, "Source": str(answer["source"]), "Answer": str(answer["outcome"])}
         emf = _emf(by, [["Stack", "Source"], ["Stack", "Source", "Answer"]], {"Answers": (1, "Count")}, timestamp)
         lines.append({"level": "INFO", "message": "answer", "execution": name, **emf})
+    changes = Counter((pair["layer"], pair["change"]) for pair in result.get("shadow") or ())
+    for (layer, change), count in sorted(changes.items()):
+        by = {"Stack": stack, "Layer": layer, "Change": change}
+        emf = _emf(by, [["Stack", "Layer", "Change"]], {"ShadowVerdicts": (count, "Count")}, timestamp)
+        lines.append({"level": "INFO", "message": "shadow", "execution": name, **emf})
     if problem := str((result.get("settings") or {}).get("problem") or ""):
         emf = _emf(
             {"Stack": stack, "Problem": problem}, [["Stack", "Problem"]], {"SettingsProblems": (1, "Count")}, timestamp

@@ -1,0 +1,1 @@
+"""`stepguard shadow`: a candidate guardrail beside the deployed one."""
