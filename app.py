@@ -220,22 +220,6 @@ def guard_answer_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     return guard_answer(event)
 
 
-@_state("JudgeShadow")
-def judge_shadow_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The state JudgeShadow, after a chat has ended."""
-    from functions.judge_shadow import judge_shadow
-
-    return judge_shadow(event)
-
-
-@_state("ExportTrace")
-def export_trace_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The state ExportTrace, after a chat has ended."""
-    from functions.export_trace import export_trace
-
-    return export_trace(event)
-
-
 @_state("PrepareCorpus")
 def prepare_corpus_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state PrepareCorpus of an evaluation."""
@@ -258,6 +242,22 @@ def notify_listener_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     from functions.notify_listener import notify_listener
 
     return notify_listener(event)
+
+
+@_state("JudgeShadow")
+def judge_shadow_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state JudgeShadow, after a chat has ended."""
+    from functions.after.judge_shadow import judge_shadow
+
+    return judge_shadow(event)
+
+
+@_state("ExportTrace")
+def export_trace_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state ExportTrace, after a chat has ended."""
+    from functions.after.export_trace import export_trace
+
+    return export_trace(event)
 
 
 @app.lambda_function(name="stream")

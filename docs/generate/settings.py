@@ -80,6 +80,8 @@ MEANINGS = {
     "EVALUATION_MAX_TEXT_UNITS": "text units of an evaluation, of 1,000 characters each",
     "RUNTIME_SETTINGS": "APPLICATION/ENVIRONMENT/PROFILE of AWS AppConfig, which has the settings at run time; empty: "
     "there are none",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "OpenTelemetry's: the collector that gets every chat as spans, without texts",
+    "OTEL_EXPORTER_OTLP_HEADERS": "headers for the collector, `name=value`, separated by commas",
     "STEPGUARD_STACK": "the stack's name, a dimension of every metric",
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "botocore's variable: another endpoint for Bedrock's runtime",
 }

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embedded_aws.wire import Account, ServiceError, place_of
@@ -27,13 +27,15 @@ _MOTO = "moto.events.models"
 class Rule:
     """A rule of the deployment: status changes of one state machine's executions start or invoke `target`.
 
-    `members` are the target's input: the name of each member, and its place in the event, e.g. `detail.status`.
+    `members` are the target's input: the name of each member, and its place in the event, e.g. `detail.status`;
+    `constants` are members that are the same in every input.
     """
 
     state_machine: str
     statuses: frozenset[str]
     target: str
     members: Mapping[str, str]
+    constants: Mapping[str, str] = field(default_factory=dict)
 
     def matches(self, event: Event) -> bool:
         """Whether the event is one of the rule's."""
@@ -42,7 +44,7 @@ class Rule:
 
     def input(self, event: Event) -> dict[str, Any]:
         """What the target gets."""
-        return {name: _member(event, place) for name, place in self.members.items()}
+        return {name: _member(event, place) for name, place in self.members.items()} | dict(self.constants)
 
 
 class EventRules:

@@ -22,6 +22,7 @@ from stepguard.admin.state_machine import put_state_machine, put_version
 from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import CONVERSATION_MACHINE, Executions
+from stepguard.aws.spans import ENDPOINT as COLLECTOR
 from stepguard.aws.stream.connections import ENDPOINT
 from stepguard.evaluation.limits import UNLIMITED
 from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
@@ -72,6 +73,7 @@ SETTINGS = (
     "MESSAGES",
     "ANSWER_HOURS",
     "CONVERSATION_DAYS",
+    "OTEL_EXPORTER_OTLP_",
     "EVALUATION_MAX_",
     UNGUARDED,
     REASONING_BLOCKS,
@@ -174,7 +176,10 @@ def _start(
     views = Views(lambda: Executions(_machine_arn()), lambda: named(KNOWLEDGE_NAME))
     site = Site(reports=home / REPORTS, views=views) if serve else None
     streams = find_project().records_answers and read_settings(os.environ).streaming is not Mode.OFF
-    rules = (Rule(_machine_arn(), ENDINGS, _machine_arn("after"), AFTER_INPUT),) if streams else ()
+    traces = bool(os.environ.get(COLLECTOR, "").strip())
+    constants = {"traces": "yes" if traces else "no"}
+    after = Rule(_machine_arn(), ENDINGS, _machine_arn("after"), AFTER_INPUT, constants)
+    rules = (after,) if streams or traces else ()
 
     def start(patience: float) -> EmbeddedCloud:
         cloud = EmbeddedCloud(

@@ -40,10 +40,15 @@ LATE = {
     "prepare_corpus",
     "summarize_corpus",
     "notify_listener",
+    "judge_shadow",
+    "export_trace",
     "stream",
 }
 """Imported at their first event: neither the API nor the guards wait for them."""
 
+
+AFTER = {"judge_shadow", "export_trace"}
+"""Lambdas of after.asl.json that are in functions/after."""
 
 WEBSOCKETS = "stream"
 """The Lambda of the WebSocket API, which no state calls."""
@@ -71,7 +76,8 @@ def test_a_state_calls_the_lambda_of_its_name(state: str) -> None:
 @pytest.mark.parametrize("name", sorted(LAMBDAS))
 def test_a_lambda_runs_the_handler_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """app.guard_input_lambda hands on to functions.guard_input.guard_input."""
-    module = importlib.import_module(f"functions.{name}")
+    folder = "after." if name in AFTER else ""
+    module = importlib.import_module(f"functions.{folder}{name}")
     if name not in LATE:
         assert getattr(app, name) is getattr(module, name)
     monkeypatch.setattr(module if name in LATE else app, name, lambda event: {"outcome": f"ran {event['name']}"})
@@ -81,7 +87,8 @@ def test_a_lambda_runs_the_handler_of_its_name(name: str, monkeypatch: pytest.Mo
 
 def test_every_stages_module_is_a_lambda() -> None:
     """No handler lies idle; the others serve the API."""
-    modules = {file.stem for file in (ROOT / "functions").glob("*.py")} - {
+    files = [*(ROOT / "functions").glob("*.py"), *(ROOT / "functions" / "after").glob("*.py")]
+    modules = {file.stem for file in files} - {
         "__init__",
         "chat_answers",
         "chat_api",

@@ -17,7 +17,16 @@ from tests.packaging.expected.actions import ACTIONS
 
 PARTS = ("RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages")
 CALLED = ("GuardInput", *PARTS, "InvokeModel", "GuardAnswer")
-LAMBDAS = ("ApiHandler", *CALLED, "PrepareCorpus", "SummarizeCorpus", "Stream", "NotifyListener")
+LAMBDAS = (
+    "ApiHandler",
+    *CALLED,
+    "PrepareCorpus",
+    "SummarizeCorpus",
+    "Stream",
+    "NotifyListener",
+    "JudgeShadow",
+    "ExportTrace",
+)
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
 _EXECUTIONS = f"{_STATES}execution:"
 _SETTINGS = _STATES.replace("states", "appconfig") + (
@@ -32,7 +41,7 @@ _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:gu
 STAGES_OF = {
     "ChatStateMachineRole": CALLED,
     "EvaluateStateMachineRole": (*CALLED, "PrepareCorpus", "SummarizeCorpus"),
-    "AfterStateMachineRole": ("NotifyListener",),
+    "AfterStateMachineRole": ("NotifyListener", "JudgeShadow", "ExportTrace"),
 }
 """The Lambdas that each state machine calls."""
 EXPLAINED = {
@@ -67,6 +76,12 @@ EXPLAINED = {
         )
         for name in ("Stream", "NotifyListener")
     },
+    **{
+        (f"{name}Role", "ReadEndedChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): "as above"
+        for name in ("JudgeShadow", "ExportTrace")
+    },
+    ("ExportTraceRole", "NameGuardrails", _GUARDRAILS + "*"): "reads the names of guardrails",
+    ("JudgeShadowRole", "ApplyOwnGuardrails", _PROFILES): "the profiles of guardrails that judge in several Regions",
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),
@@ -303,7 +318,7 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
     }
     writes |= {("StreamRole", action) for _, action in writes}
     writes |= {("NotifyListenerRole", f"dynamodb:{action}") for action in ("DeleteItem", "GetItem", "UpdateItem")}
-    writes |= {("AfterStateMachineRole", "dynamodb:GetItem")}
+    writes |= {("AfterStateMachineRole", f"dynamodb:{name}") for name in ("GetItem", "PutItem")}
     assert allowed == writes | {("ChatStateMachineRole", f"dynamodb:{action}") for action in ("Query", "UpdateItem")}
     assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
         "AnswerTable.Arn",
@@ -313,7 +328,7 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
 
 def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
     """A layer's role names that layer's guardrail, made or given, and those that the operator allows to evaluate; the
-    API's role that of the input layer."""
+    API's role that of the input layer. A candidate is a version of an outer layer's guardrail, or an allowed one."""
     used = {
         role: [text for _, statement in group for text in resources(statement["Resource"])]
         for role in built.resources("AWS::IAM::Role")
@@ -324,7 +339,9 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
         )
     }
     arn = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:guardrail/${%sGuardrailIdentifier}"
+    outer = ["GuardrailPreprocess.GuardrailArn", "GuardrailPostprocess.GuardrailArn"]
     assert used == {
+        "JudgeShadowRole": [*outer, _PROFILES, "OtherGuardrailArns"],
         "ApiHandlerRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES],
         "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
         "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],

@@ -82,7 +82,9 @@ ACTIONS = {
     | KEY
     | POSTS
     | {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "states:DescribeExecution"},
-    "AfterStateMachineRole": MACHINE | {"dynamodb:GetItem"},
+    "AfterStateMachineRole": MACHINE | {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "JudgeShadowRole": LAMBDA | {"bedrock:ApplyGuardrail", "kms:Decrypt", "states:DescribeExecution"},
+    "ExportTraceRole": LAMBDA | {"bedrock:GetGuardrail", "kms:Decrypt", "states:GetExecutionHistory"},
     "AfterRuleRole": {"states:StartExecution"},
     "PrepareCorpusRole": LAMBDA
     | KEY

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from functions.judge_shadow import judge_shadow
+from functions.after.judge_shadow import judge_shadow
 from stepguard.aws.executions import Execution
 from stepguard.aws.rows import Rows
 from stepguard.aws.runtime.shadow import Shadow
