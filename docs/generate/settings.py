@@ -64,6 +64,8 @@ MEANINGS = {
     "([streaming](../use/streaming.md))",
     "STREAM_ENDPOINT": "the WebSocket API's address, as https; without it there are no tickets",
     "STREAM_ORIGINS": "origins of web pages that may connect, separated by commas",
+    "CONVERSATION_GUARD_TURNS": "earlier questions that the input layer judges together with a follow-up, as one text, "
+    "0 to 12",
     "LLM_GENERATE_QUERY_ENABLE": "`yes`: a follow-up in a conversation is rewritten, so that it stands alone",
     "ANSWER_BANK": "folder in S3 of the curated answers, `s3://BUCKET/answers/`; without it no question has one",
     "LLM_GENERATE_QUERY_MODEL_ID": "the model that rewrites; empty: `LLM_MODEL_ID`",
@@ -134,6 +136,7 @@ def defaults() -> dict[str, str]:
         "LLM_STREAMING_ENABLED": str(read.streaming),
         "CONVERSATION_DAYS": str(read.conversation.days),
         "LLM_CHAT_HISTORY_MAX_MESSAGES": str(read.conversation.turns),
+        "CONVERSATION_GUARD_TURNS": str(read.conversation.judged),
         **{variable: f"{getattr(Limits(), name):g}" for name, variable in VARIABLES.items() if name == "cost"},
         **{variable: f"{getattr(Limits(), name)}" for name, variable in VARIABLES.items() if name != "cost"},
     }

@@ -34,13 +34,15 @@ MOST_DAYS = 365
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
     """Whether there are conversations, the days that they are kept after their last turn, the turns that a question can
-    refer to, and whether a follow-up is rewritten, by which model; empty is the one that answers."""
+    refer to, whether a follow-up is rewritten, by which model (empty is the one that answers), and how many earlier
+    questions are judged together with it."""
 
     on: bool = False
     days: int = DAYS
     turns: int = MOST_TURNS
     rewriting: bool = False
     rewriter: str = ""
+    judged: int = 0
 
 
 NO_CONVERSATION = ConversationSettings()

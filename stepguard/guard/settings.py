@@ -245,6 +245,7 @@ def _conversation(environment: Mapping[str, str]) -> ConversationSettings:
         turns=_number(environment, "LLM_CHAT_HISTORY_MAX_MESSAGES", MOST_TURNS, MOST_TURNS),
         rewriting=_yes(environment, "LLM_GENERATE_QUERY_ENABLE", "no", _QNABOT_WORDS),
         rewriter=_text(environment, "LLM_GENERATE_QUERY_MODEL_ID", ""),
+        judged=_number(environment, "CONVERSATION_GUARD_TURNS", 0, MOST_TURNS, least=0),
     )
 
 
@@ -337,10 +338,10 @@ def _text(environment: Mapping[str, str], name: str, default: str) -> str:
     return environment.get(name, "").strip() or default
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, most: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, most: int, least: int = 1) -> int:
     text = _text(environment, name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= most):
-        raise ConfigurationError(f"{name} must be a whole number from 1 to {most}.")
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and least <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}.")
     return int(text)
 
 

@@ -91,6 +91,11 @@ def turns_in(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((str(question), str(answer)) for question, answer in held)
 
 
+def joined(turns: Sequence[Sequence[str]], question: str, most: int) -> str:
+    """The last questions of a conversation and the newest one as one text, as the input layer judges them together."""
+    return "\n".join([*(str(turn[0]) for turn in turns[-most:]), question])
+
+
 def _repeats(question: str, before: str, after: str) -> bool:
     """Whether the question has a word that a layer masked in another text.
 

@@ -53,7 +53,9 @@ class World:
         self.acted: set[str] = set()
         self.prompts: list[Question] = []
 
-    def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction) -> Verdict:
+    def check(
+        self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction, **_: object
+    ) -> Verdict:
         """ApplyGuardrail."""
         assert ref is not None
         findings: list[Finding] = []
