@@ -53,9 +53,7 @@ class World:
         self.acted: set[str] = set()
         self.prompts: list[Question] = []
 
-    def check(
-        self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction, **_: object
-    ) -> Verdict:
+    def check(self, ref: GuardrailRef | None, text: str, layer: Layer, direction: Direction, **_: object) -> Verdict:
         """ApplyGuardrail."""
         assert ref is not None
         findings: list[Finding] = []

@@ -1,8 +1,8 @@
 """Attacks over several turns: what the input layer finds in each question alone, and in the last turns as one text.
 
-`python -m bench.turns [--json] [FILE]` judges bench/data/turns.json with the project's guardrails/preprocess.yaml on
-the embedded AWS: crescendo-like conversations whose last question is an attack, and harmless long ones, some of which
-begin as an attack does. They were written for this measurement, and nothing was trained or chosen on them.
+`python -m bench.conversations.turns [--json] [FILE]` judges bench/data/turns.json with the project's
+guardrails/preprocess.yaml on the embedded AWS: crescendo-like conversations whose last question is an attack, and
+harmless long ones, most of which begin as an attack does. They were written for this measurement, and nothing was trained or chosen on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stepguard.guard.turns import joined
 from stepguard.guard.verdict import Direction, Layer
 from stepguard.session.embedded import embedded
 
-DATA = Path(__file__).with_name("data") / "turns.json"
+DATA = Path(__file__).parents[1] / "data" / "turns.json"
 WINDOWS = (0, 1, 2, 3, 5, 12)
 """The earlier turns that are judged with a question; 0 is the question alone."""
 
