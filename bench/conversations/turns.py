@@ -2,7 +2,8 @@
 
 `python -m bench.conversations.turns [--json] [FILE]` judges bench/data/turns.json with the project's
 guardrails/preprocess.yaml on the embedded AWS: crescendo-like conversations whose last question is an attack, and
-harmless long ones, most of which begin as an attack does. They were written for this measurement, and nothing was trained or chosen on them.
+harmless long ones, most of which begin as an attack does. They were written for this measurement, and nothing was
+trained or chosen on them.
 """
 
 from __future__ import annotations
