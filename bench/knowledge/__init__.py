@@ -6,9 +6,11 @@ import importlib
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +177,7 @@ def speed(data: Path, home: Path, count: int, requests: int, *, synthetic: bool)
         index = cloud.bedrock.knowledge.index(base)
         if not index.jobs():
             index.start_job(Job("bench", "bench", "STARTING", now(), now()), None)
-            _fill(index, _synthetic(count) if synthetic else _real(data, count))
+            _fill(index, _synthetic(data, count) if synthetic else _real(data, count))
         chunks_kept = len(index.snapshot(0).owners)
         groups = {"listContains": {"key": "groups", "value": "everyone"}}
         result: dict[str, Any] = {"chunks": chunks_kept, "megabytes": round(_size(home) / 1e6)}
@@ -257,13 +259,12 @@ def _texts(data: Path) -> Iterator[tuple[str, str]]:
                 yield str(file), file.read_text(encoding="utf-8", errors="replace")
 
 
-_FREQUENT = "the of in to and a is was for what which how are with by on from that be virus"
-
-
-def _synthetic(count: int) -> Iterator[tuple[str, list[Piece]]]:
-    """Documents of five chunks, each of 180 words of which the most frequent are those of the questions."""
+def _synthetic(data: Path, count: int) -> Iterator[tuple[str, list[Piece]]]:
+    """Documents of five chunks, each of 180 words of the articles, so that the questions' words are frequent and rare
+    as they are there."""
     generator = np.random.default_rng(0)
-    words = [*_FREQUENT.split(), *(f"w{number}x" for number in range(30_000))]
+    counted = Counter(re.findall(r"[^\W_]+", " ".join(articles(data)[0].values()).lower()))
+    words = [word for word, _ in counted.most_common()]
     shares = 1 / np.arange(1, len(words) + 1)
     shares /= shares.sum()
     for number in range(count // 5):

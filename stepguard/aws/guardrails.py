@@ -73,18 +73,22 @@ class Guardrails:
     def screen(
         self, ref: GuardrailRef | None, question: Question, layer: Layer
     ) -> tuple[Question, tuple[Verdict, ...]]:
-        """The question with its passages as the guardrail returns them, each checked alone, and the verdicts.
+        """The question with its passages as the guardrail returns them, each checked alone, and the verdicts. Those
+        that were screened before they were stored are not checked again.
 
         Raises StepguardError.
         """
         verdicts: list[Verdict] = []
+        passages = []
         for passage in question.passages:
+            if passage.screened:
+                passages.append(passage)
+                continue
             verdicts.append(self.check(ref, passage.text, layer, Direction.INPUT, source=True))
             if verdicts[-1].blocked:
                 return question, tuple(verdicts)
-        pairs = zip(question.passages, verdicts, strict=True)
-        passages = tuple(replace(passage, text=verdict.text) for passage, verdict in pairs)
-        return replace(question, passages=passages, screened=True), tuple(verdicts)
+            passages.append(replace(passage, text=verdicts[-1].text))
+        return replace(question, passages=tuple(passages), screened=True), tuple(verdicts)
 
     def check_grounded(self, ref: GuardrailRef | None, text: str, question: Question, layer: Layer) -> Verdict:
         """The verdict of a layer on a model's answer, with the passages and the question it must be grounded in.

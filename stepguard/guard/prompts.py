@@ -63,7 +63,8 @@ class Passage:
 class Question:
     """The prompt: the question (possibly masked) and the passages to answer from.
 
-    `screened` passages were checked in separate requests, so that the one around the model call leaves them out.
+    With `screened` all passages were checked in separate requests, so that the one around the model call leaves them
+    out, as it does those that were screened before they were stored.
     `turns` are the questions and answers before, which their own layers judged: they are not judged again.
     """
 

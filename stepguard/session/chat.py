@@ -64,8 +64,9 @@ class Result:
     """The names of the guardrails that a failed execution used."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """The object that `--json` prints; `answer.citations` is there without citations, too."""
         answer = {key: value for key, value in self.answer.to_dict().items() if key not in ("execution", "verdicts")}
+        answer.setdefault("citations", [])
         return {
             "execution": self.execution,
             "answer": answer,

@@ -28,7 +28,13 @@ def test_chat_prints_one_json_object(server: Server) -> None:
     ran = stepguard(server, "chat", QUESTION, "--json")
     assert (ran.code, ran.err) == (0, "")
     document = ran.document
-    assert document["answer"] == {"text": QUESTION, "outcome": "answered", "source": "LLM", "got_hits": 1}
+    assert document["answer"] == {
+        "text": QUESTION,
+        "outcome": "answered",
+        "source": "LLM",
+        "got_hits": 1,
+        "citations": [],
+    }
     assert [stage["state"] for stage in document["stages"]] == GUARDED
     for stage in document["stages"]:
         assert stage["outcome"] == "passed"

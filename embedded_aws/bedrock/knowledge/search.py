@@ -18,7 +18,7 @@ from embedded_aws.bedrock.knowledge.filters import Columns, Mask
 from embedded_aws.bedrock.knowledge.index_file import Found, IndexFile, service_keys
 
 Mode = Literal["SEMANTIC", "HYBRID"]
-MOST_MATCHES = 12_000
+MOST_MATCHES = 8_000
 """BM25 costs time for each chunk that has a word. The most frequent words of a question are left out once its rarer
 words have this many matches in all, and a word with more matches alone; a knowledge base with few chunks keeps every
 word."""
@@ -95,8 +95,10 @@ class Searcher:
         matches = self._index.matching(" OR ".join(f'"{word}"' for word in words))
         if allowed is None:
             return dict(matches)
-        permitted = set(self._numbers[allowed].tolist())
-        return {number: score for number, score in matches if number in permitted}
+        numbers = np.fromiter((number for number, _ in matches), np.int64, len(matches))
+        places = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
+        kept = allowed[places] & (self._numbers[places] == numbers)  # another process may have added chunks
+        return dict(pair for pair, keep in zip(matches, kept, strict=True) if keep)
 
     def _words(self, text: str) -> list[str]:
         """The words of a question to search for, the rarest first."""
@@ -139,10 +141,10 @@ class Searcher:
 
 def _top(values: Vector, limit: int, allowed: Mask | None) -> Numbers:
     """The positions of the highest values, highest first."""
-    places: Numbers = np.arange(len(values), dtype=np.int64) if allowed is None else np.flatnonzero(allowed)
-    chosen = values[places]
-    if len(places) > limit:
-        best = np.argpartition(chosen, -limit)[-limit:]
-        places, chosen = places[best], chosen[best]
-    order: Numbers = places[np.argsort(-chosen, kind="stable")]
-    return order
+    chosen = values if allowed is None else values[allowed]
+    if len(chosen) > limit:
+        best = np.sort(np.argpartition(chosen, -limit)[-limit:])
+    else:
+        best = np.arange(len(chosen))
+    order: Numbers = best[np.argsort(-chosen[best], kind="stable")]
+    return order if allowed is None else np.flatnonzero(allowed)[order]

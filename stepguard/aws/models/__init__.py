@@ -101,9 +101,14 @@ def _is_converse(model: ModelSettings) -> bool:
 
 
 def _fits(question: Question, model: ModelSettings) -> bool:
-    """Whether one guarded request takes it all. In input tags a text is a query or guarded content, not both, so that a
-    question longer than a query has its passages checked apart.
+    """Whether one guarded request takes it all.
+
+    In input tags a text is a query or guarded content, not both: with a question longer than a query, or with screened
+    passages, which must not be judged again, the passages are left untagged and the answer is compared apart.
     """
-    if question.characters > REQUEST_CHARACTERS:
+    judged = len(question.text) + sum(len(passage.text) for passage in question.passages if not passage.screened)
+    if judged > REQUEST_CHARACTERS:
         return False
-    return _is_converse(model) or not question.passages or len(question.text) <= QUERY_CHARACTERS
+    if _is_converse(model) or not question.passages:
+        return True
+    return len(question.text) <= QUERY_CHARACTERS and not any(passage.screened for passage in question.passages)

@@ -82,7 +82,8 @@ def _content(question: Question, *, guarded: bool) -> list[dict[str, Any]]:
     if question.passages:
         content.append({"text": question.instruction})
     for passage in question.passages:
-        marks = ["grounding_source"] if question.screened else ["grounding_source", "guard_content"]
+        judged = question.screened or passage.screened  # before this call, so that only grounding looks at it
+        marks = ["grounding_source"] if judged else ["grounding_source", "guard_content"]
         content.append(_block(passage.numbered, marks, guarded=guarded))
     query, rest = query_of(question.text) if question.passages and guarded else (question.text, "")
     content.append(_block(query, ["query", "guard_content"] if question.passages else [], guarded=guarded))

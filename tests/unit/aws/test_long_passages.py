@@ -145,3 +145,35 @@ def test_a_question_over_the_context_is_an_error() -> None:
 
 def _guarded(request: Request) -> list[Any]:
     return [block["guardContent"] for block in request["messages"][0]["content"] if "guardContent" in block]
+
+
+STORED = Question("Why?", (Passage("1", "It is so.", screened=True), Passage("2", "It was so.")))
+
+
+def test_screened_passages_are_sources_and_are_not_judged_again() -> None:
+    """A false alarm in a document that people released must not block each question that finds it."""
+    fake = FakeClient("bedrock-runtime", converse=golden("converse/answered"))
+    ask(fake, STORED)
+
+    assert marks(fake) == [["grounding_source"], ["grounding_source", "guard_content"], ["query", "guard_content"]]
+
+
+def test_imported_models_get_screened_passages_unjudged() -> None:
+    """In tags each text would be judged: the other passage is judged apart, and the answer is compared with both."""
+    fake = FakeClient(
+        "bedrock-runtime",
+        apply_guardrail=[PASSED, PASSED],
+        invoke_model={
+            "body": json.dumps(golden("invoke_model/completion_answered")).encode(),
+            "contentType": "application/json",
+        },
+    )
+    completion = ask(fake, STORED, ModelSettings(ModelApi.IMPORTED_MODEL, "imported-model-x"))
+    before, after = fake.bodies("apply_guardrail")
+
+    assert [block["text"]["text"] for block in before["content"]] == ["It was so."]
+    assert [block["text"]["qualifiers"] for block in after["content"]] == [
+        ["grounding_source"], ["grounding_source"], ["query"], ["guard_content"],
+    ]  # fmt: skip
+    assert "groundingSource" not in fake.bodies("invoke_model")[0]["body"]
+    assert completion.verdict.outcome is Outcome.PASSED
