@@ -11,6 +11,7 @@ from typing import Any
 
 from stepguard.guard.answer import Citation
 from stepguard.guard.bedrock_names import BLOCKED, NONE
+from stepguard.guard.texts.language import ENGLISH
 from stepguard.report.text import printable
 from stepguard.trace import Trace, Visit
 from stepguard.trace.failure import failure_of
@@ -102,6 +103,8 @@ def _what(visit: Visit) -> str:
     if visit.result is not None:
         parts.append(str(visit.result.get("outcome", "")))
         parts.append(findings(visit.result.get("findings", [])))
+        language = visit.result.get("language") or ENGLISH
+        parts.append("" if language == ENGLISH else f"language {plain(str(language))}")
     if visit.attempts > 1:
         parts.append(f"{visit.attempts} attempts")
     if visit.error:

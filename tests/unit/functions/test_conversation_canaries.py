@@ -29,6 +29,7 @@ from stepguard.guard.errors import ServiceUnavailable, StepguardError
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings
 from stepguard.guard.stages import question_of
+from stepguard.guard.stream.frames import last_frame
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.turns import read_turn
 from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, merge
@@ -164,7 +165,11 @@ class Chat:
         reply = {"execution": "chat", "status": "SUCCEEDED", "answer": answer}
         written = json.dumps([*lines, route_line("POST /chat", "me", (200, reply, {}), 1, "s", 1)])
         assert not WORD.search(written), "a log line"
-        left = {"turn": json.dumps(kept.to_dict()), "final frame": json.dumps(answer), "notification": kept.outcome}
+        left = {
+            "turn": json.dumps(kept.to_dict()),
+            "frame": last_frame("chat", reply, answered=True).decode(),
+            "notification": kept.outcome,
+        }
         if "rewrite_guard" in document.get("context", {}) and not document["context"]["rewrite_guard"]["blocked"]:
             input_layer = {word for word in world.acted if "pre" in word}
             assert not _held(question_of(document), input_layer), "the rewritten prompt"

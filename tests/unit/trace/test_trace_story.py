@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stepguard.cli.render import story
 from stepguard.guard.errors import InvalidRequest
 from stepguard.recording.placeholders import Replacements
 from stepguard.recording.testcase import differences, expectation, mock_config
@@ -304,3 +305,11 @@ def test_differences_name_what_is_not_as_recorded() -> None:
 
     assert differences(first, first) == []
     assert [line.partition(":")[0] for line in differences(first, second)] == ["path", "outcome", "answer", "findings"]
+
+
+@pytest.mark.parametrize(("language", "words"), [("de", "passed  language de"), ("en", "passed"), ("", "passed")])
+def test_the_story_names_another_language_than_english(language: str, words: str) -> None:
+    """Behind the verdict of the stage that found it."""
+    history = History().stage("GuardInput", "input_guard", outcome="passed", language=language)
+    (line, *_) = story(read_history(history.events))
+    assert line.endswith(words)
