@@ -10,11 +10,17 @@ import pytest
 
 from functions.chat_api import ChatApi
 from functions.guard_answer import guard_answer
+from functions.retrieve_passages import retrieve_passages
 from functions.rewrite_question import rewrite_question
 from functions.routes import Reply
 from stepguard.aws.executions import Executions
+from stepguard.evaluation.answers.retrieval import retrieval_of
+from stepguard.evaluation.items import item_of
+from stepguard.evaluation.map_items import map_lines
 from stepguard.guard.callers import Caller, groups_of, read_caller, with_groups
 from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.knowledge import Access, KnowledgeSettings
+from stepguard.guard.request import from_document
 from stepguard.guard.turns import kept, read_turn
 from tests.fakes.aws import FakeClient
 from tests.fakes.chat import DEFAULTS
@@ -135,6 +141,42 @@ def test_the_kept_turn_of_an_answer_names_the_readers_of_what_it_cites() -> None
     turn = read_turn({"turn": {"S": "1#chat"}, "texts": {"L": [texts]}})
     assert (turn.answer, turn.readers) == ("So [1].", (("staff",),))
     assert (turn.readable(["staff"]), turn.readable(["ward"])) == (True, False)
+
+
+@pytest.mark.parametrize("claimed", [{"caller": {"id": "me", "groups": ["staff"]}}, {"groups": ["staff"]},
+                                     {"kind": "prompt", "caller": "staff", "tenant": "north"}])  # fmt: skip
+def test_a_corpus_gets_no_words_of_a_groups_document(claimed: dict[str, Any]) -> None:
+    """A row cannot name a caller: its question searches as one without groups, and its result holds names only of what
+    that search found."""
+    (line,) = map_lines(item_of({"prompt": "Which code?", "sources": [f"{SECRET}.md"], **claimed}, 1), 1, {}, "run")
+    request = from_document(line["request"])
+    assert (request.groups, request.tenant) == ((), None)
+    client = FakeClient("bedrock-agent-runtime", retrieve={"retrievalResults": []})
+    knowledge = KnowledgeSettings("KB12345678", Access.GROUPS)
+    document = {"request": line["request"], "input_guard": {"text": "Which code?"}}
+    found = retrieve_passages({"document": document}, replace(DEFAULTS, knowledge=knowledge), client.client)
+    asked = json.dumps(client.bodies("retrieve"))
+    assert "everyone" in asked
+    assert "staff" not in asked
+    result = retrieval_of({**document, "context": {"passages": found}}, ["other.md"])
+    assert SECRET not in json.dumps(result)
+
+
+def test_a_service_that_ignores_the_filter_gives_an_evaluation_nothing() -> None:
+    """Each passage is checked again."""
+    leaked = {
+        "content": {"type": "TEXT", "text": PASSAGE["text"]},
+        "location": {"type": "S3", "s3Location": {"uri": PASSAGE["uri"]}},
+        "metadata": {"groups": ["staff"], "stepguard_screening": "passed"},
+    }
+    client = FakeClient("bedrock-agent-runtime", retrieve={"retrievalResults": [leaked]})
+    knowledge = KnowledgeSettings("KB12345678", Access.GROUPS)
+    document = {"request": {"kind": "prompt", "text": "?", "caller": "evaluation/run"}, "input_guard": {"text": "?"}}
+    found = retrieve_passages({"document": document}, replace(DEFAULTS, knowledge=knowledge), client.client)
+    assert SECRET not in json.dumps(found)
+    line = retrieval_of({**document, "context": {"passages": found}}, [])
+    assert line is not None
+    assert line["found"] == []
 
 
 def test_groups_come_from_the_token_or_the_deployment_only() -> None:

@@ -142,9 +142,6 @@ class Searcher:
 def _top(values: Vector, limit: int, allowed: Mask | None) -> Numbers:
     """The positions of the highest values, highest first."""
     chosen = values if allowed is None else values[allowed]
-    if len(chosen) > limit:
-        best = np.sort(np.argpartition(chosen, -limit)[-limit:])
-    else:
-        best = np.arange(len(chosen))
+    best = np.sort(np.argpartition(chosen, -limit)[-limit:]) if len(chosen) > limit else np.arange(len(chosen))
     order: Numbers = best[np.argsort(-chosen[best], kind="stable")]
     return order if allowed is None else np.flatnonzero(allowed)[order]
