@@ -143,12 +143,15 @@ def test_the_kept_turn_of_an_answer_names_the_readers_of_what_it_cites() -> None
     assert (turn.readable(["staff"]), turn.readable(["ward"])) == (True, False)
 
 
+LAYERS = {"preprocess": {"id": "abc123abc123", "version": "1"}}
+
+
 @pytest.mark.parametrize("claimed", [{"caller": {"id": "me", "groups": ["staff"]}}, {"groups": ["staff"]},
                                      {"kind": "prompt", "caller": "staff", "tenant": "north"}])  # fmt: skip
 def test_a_corpus_gets_no_words_of_a_groups_document(claimed: dict[str, Any]) -> None:
     """A row cannot name a caller: its question searches as one without groups, and its result holds names only of what
     that search found."""
-    (line,) = map_lines(item_of({"prompt": "Which code?", "sources": [f"{SECRET}.md"], **claimed}, 1), 1, {}, "run")
+    (line,) = map_lines(item_of({"prompt": "Which code?", "sources": [f"{SECRET}.md"], **claimed}, 1), 1, LAYERS, "run")
     request = from_document(line["request"])
     assert (request.groups, request.tenant) == ((), None)
     client = FakeClient("bedrock-agent-runtime", retrieve={"retrievalResults": []})
