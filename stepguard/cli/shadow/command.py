@@ -36,7 +36,7 @@ def add_parser(commands: Commands) -> None:
         "--percent", type=read_percentage, default=10.0, metavar="P", help="share of the answers to judge; default 10"
     )
     parser = _add(actions, "report", "compare the candidate's verdicts with the deployed guardrails'", report)
-    parser.add_argument("--run", metavar="RUN", help="a run that `start` named; default the one that judges now")
+    parser.add_argument("--run", metavar="RUN", dest="of_run", help="a run that `start` named; default the one that judges now")
     _add(actions, "stop", "let no candidate judge any more, and report", stop)
 
 
@@ -79,7 +79,7 @@ def start(arguments: argparse.Namespace, shadow: Shadow) -> int:
 def report(arguments: argparse.Namespace, shadow: Shadow) -> int:
     """Compare the verdicts of a run."""
     candidate = shadow.current()
-    run = arguments.run or (candidate.run if candidate else None)
+    run = arguments.of_run or (candidate.run if candidate else None)
     if run is None:
         raise InvalidRequest("No candidate judges now: name a run with --run, or start one (stepguard shadow start).")
     return _print(arguments, shadow, run, candidate if candidate and candidate.run == run else None)
