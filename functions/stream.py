@@ -16,6 +16,7 @@ from functions.chat_api import ChatApi
 from functions.routes import Reply, check_token, guarded, read_body, started
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.environment import settings as environment
+from stepguard.aws.environment import with_texts_of_now
 from stepguard.aws.stream.connections import ENDPOINT, Connections, Delivery, post
 from stepguard.aws.telemetry import observed_route
 from stepguard.guard.callers import Caller
@@ -61,7 +62,8 @@ class StreamApi:
         def reply() -> Reply:
             read_body(body or b"{}", "{}", frozenset())
             endpoint = os.environ.get(ENDPOINT, "")
-            if self._settings().streaming is Mode.OFF or not endpoint or not self._connections.deployed:
+            streaming = with_texts_of_now(self._settings()).streaming
+            if streaming is Mode.OFF or not endpoint or not self._connections.deployed:
                 raise InvalidRequest(
                     "This deployment does not stream: deploy it with Streaming=yes, and LLM_STREAMING_ENABLED "
                     "not off; or use POST /chat."

@@ -36,6 +36,7 @@ def send(request: Mapping[str, Any], target: str, seconds: float = SECONDS) -> s
         with urllib.request.urlopen(wanted, timeout=seconds) as response:  # noqa: S310
             reply = response.read(10_000)
     except urllib.error.HTTPError as error:
+        error.close()
         kind = ServiceUnavailable if error.code in _LATER else StepguardError
         raise kind(f"{url} refused the spans with status {error.code}.") from None
     except (OSError, ValueError) as error:

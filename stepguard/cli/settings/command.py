@@ -15,12 +15,13 @@ from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, whole_number
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
 from stepguard.guard.runtime.settings import BLOCKED, NAMES, read_values
+from stepguard.guard.texts.messages import MESSAGES
 from stepguard.project.files import read_text
 from stepguard.session.model import Session
 from stepguard.session.runtime_settings import PLACE, prepare_settings
 
 _FILE = "settings as YAML or JSON, by QnABot's names: EMPTYMESSAGE: …"
-_OBJECTS = ("LLM_QA_MODEL_PARAMS", BLOCKED)
+_OBJECTS = ("LLM_QA_MODEL_PARAMS", BLOCKED, MESSAGES)
 
 
 def add_parser(commands: Commands) -> None:

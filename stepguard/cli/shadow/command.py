@@ -36,7 +36,9 @@ def add_parser(commands: Commands) -> None:
         "--percent", type=read_percentage, default=10.0, metavar="P", help="share of the answers to judge; default 10"
     )
     parser = _add(actions, "report", "compare the candidate's verdicts with the deployed guardrails'", report)
-    parser.add_argument("--run", metavar="RUN", dest="of_run", help="a run that `start` named; default the one that judges now")
+    parser.add_argument(
+        "--run", metavar="RUN", dest="of_run", help="a run that `start` named; default the one that judges now"
+    )
     _add(actions, "stop", "let no candidate judge any more, and report", stop)
 
 
@@ -100,6 +102,8 @@ def stop(arguments: argparse.Namespace, shadow: Shadow) -> int:
 
 def _print(arguments: argparse.Namespace, shadow: Shadow, run: str, candidate: Candidate | None) -> int:
     found = shadow_report(shadow.verdicts(run))
+    if candidate is None and not found["executions"]:
+        raise InvalidRequest(f"There is no verdict of a run '{run[:80]}'.")
     if arguments.json:
         print(render.as_json({"run": run, "candidate": candidate.to_dict() if candidate else None, **found}))
         return 0

@@ -22,6 +22,7 @@ from stepguard.guard.settings import (
     compile_no_hits,
     read_parameters,
 )
+from stepguard.guard.stream.listeners import Mode, read_mode
 from stepguard.guard.texts.messages import MESSAGES, message_problems, message_schema, read_messages
 
 RUNTIME_SETTINGS = "RUNTIME_SETTINGS"
@@ -41,7 +42,11 @@ _PROMPTS: Mapping[str, int] = {"LLM_QA_SYSTEM_PROMPT": 4_000, "LLM_GENERATE_QUER
 _CHARACTERS: Mapping[str, int] = {**_TEXTS, **_PROMPTS}
 _BLOCKED_CHARACTERS = 500
 _PATTERN_CHARACTERS = 2_000
-NAMES = ("EMPTYMESSAGE", "ERRORMESSAGE", BLOCKED, MESSAGES, *_PROMPTS, "LLM_QA_NO_HITS_REGEX", "LLM_QA_MODEL_PARAMS")
+STREAMING = "LLM_STREAMING_ENABLED"
+NAMES = (
+    "EMPTYMESSAGE", "ERRORMESSAGE", BLOCKED, MESSAGES, *_PROMPTS, "LLM_QA_NO_HITS_REGEX", "LLM_QA_MODEL_PARAMS",
+    STREAMING,
+)  # fmt: skip
 """All of them."""
 
 _BY_DEPLOYMENT = frozenset(name for pair in (*VARIABLES.values(), PASSAGE_VARIABLES) for name in pair) | {
@@ -75,6 +80,7 @@ def apply_settings(settings: Settings, held: Mapping[str, Any] | None) -> Settin
     values = {name: value for name, value in ((held or {}).get("values") or {}).items() if value not in ("", {})}
     if not values:
         return settings
+    off = settings.streaming is Mode.OFF  # then there is nothing that could send
     sampling = read_parameters("LLM_QA_MODEL_PARAMS", _as_json(values.get("LLM_QA_MODEL_PARAMS", {})))
     model = settings.model
     return replace(
@@ -84,6 +90,7 @@ def apply_settings(settings: Settings, held: Mapping[str, Any] | None) -> Settin
         blocked_messages=_by_policy(values.get(BLOCKED, {})),
         messages=read_messages(values[MESSAGES]) if MESSAGES in values else settings.messages,
         no_hits=_pattern(str(values["LLM_QA_NO_HITS_REGEX"])) if "LLM_QA_NO_HITS_REGEX" in values else settings.no_hits,
+        streaming=settings.streaming if off else read_mode(str(values.get(STREAMING, settings.streaming))),
         rewrite_prompt=str(values.get("LLM_GENERATE_QUERY_SYSTEM_PROMPT", settings.rewrite_prompt)),
         model=replace(
             model,
@@ -124,6 +131,7 @@ def schema() -> dict[str, Any]:
             ]
         },
         MESSAGES: message_schema(),
+        STREAMING: {"enum": ["", *Mode]},
         "LLM_QA_NO_HITS_REGEX": {"type": "string", "maxLength": _PATTERN_CHARACTERS},
         "LLM_QA_MODEL_PARAMS": {
             "type": "object",
@@ -152,6 +160,9 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
             yield from _blocked_problems(value)
         elif name == MESSAGES:
             yield from message_problems(value)
+        elif name == STREAMING:
+            if value not in ("", *Mode):
+                yield f"{STREAMING} must be {', '.join(Mode)}, or empty."
         elif name == "LLM_QA_MODEL_PARAMS":
             yield from _raised(lambda value=value: read_parameters("LLM_QA_MODEL_PARAMS", _as_json(value)))
         elif name == "LLM_QA_NO_HITS_REGEX":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from stepguard.guard.runtime.settings import (
     schema,
 )
 from stepguard.guard.settings import read_settings
+from stepguard.guard.stream.listeners import Mode
 from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, findings_of
 
 DEPLOYED = read_settings({"UNGUARDED": "yes", "LLM_QA_SYSTEM_PROMPT": "Deployed.", "EMPTYMESSAGE": "Deployed."})
@@ -33,6 +35,7 @@ VALUES: dict[str, Any] = {
     "LLM_QA_SYSTEM_PROMPT": "Be brief.",
     "LLM_GENERATE_QUERY_SYSTEM_PROMPT": "Rewrite.",
     "LLM_QA_NO_HITS_REGEX": "no idea",
+    "LLM_STREAMING_ENABLED": "off",
     "LLM_QA_MODEL_PARAMS": {"temperature": 0.5, "maxTokens": 99, "topP": 0.9},
 }
 
@@ -52,6 +55,7 @@ def test_every_setting_changes_what_its_name_says() -> None:
     applied = _applied(read_values(json.dumps(VALUES)))
     assert (applied.empty_message, applied.error_message) == ("Nothing found.", "Try later.")
     assert applied.rewrite_prompt == "Rewrite."
+    assert applied.streaming is Mode.OFF
     assert applied.messages["de"].empty == "Nichts gefunden."
     assert applied.no_hits.search("I have NO IDEA about it")
     model = applied.model
@@ -66,6 +70,12 @@ def test_every_setting_changes_what_its_name_says() -> None:
 def test_without_values_the_deployed_settings_stay(held: Any) -> None:
     """Also where a value is empty, as in QnABot."""
     assert apply_settings(DEPLOYED, held) is DEPLOYED
+
+
+def test_streaming_that_was_deployed_off_stays_off() -> None:
+    """Nothing could send; a deployment switches it on."""
+    off = replace(DEPLOYED, streaming=Mode.OFF)
+    assert apply_settings(off, Held("one", {"LLM_STREAMING_ENABLED": "final"}).to_document()).streaming is Mode.OFF
 
 
 def test_the_message_after_a_block_is_that_of_the_policy() -> None:
@@ -113,6 +123,8 @@ BROKEN: list[tuple[Any, str]] = [
     ({"LLM_QA_MODEL_PARAMS": {"temperature": 2}}, "'temperature' must be a number from 0 to 1"),
     ({"LLM_QA_MODEL_PARAMS": {"maxTokens": 1.5}}, "'maxTokens' must be a whole number"),
     ({"LLM_QA_MODEL_PARAMS": "hot"}, "must be a JSON object"),
+    ({"LLM_STREAMING_ENABLED": "on"}, "LLM_STREAMING_ENABLED must be off, final, pieces"),
+    ({"LLM_STREAMING_ENABLED": []}, "LLM_STREAMING_ENABLED must be off, final, pieces"),
     ({"LLM_PROMPT": "x"}, "LLM_PROMPT is no setting at run time"),
     ({"PREPROCESS_GUARDRAIL_VERSION": "2"}, "a deployment changes guardrails and models"),
     ({"PASSAGE_GUARDRAIL_IDENTIFIER": "a"}, "a deployment changes guardrails and models"),
