@@ -6,19 +6,21 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-cd-aliasing-versio
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from sqlite3 import Row
 from typing import Any
 
 from embedded_aws.states.language.json_text import dump, load
 from embedded_aws.states.run.core import Core, moment
-from embedded_aws.states.store.arns import check_arn, check_name
+from embedded_aws.states.store.arns import check_arn
 from embedded_aws.states.store.lookup import find_machine
 from embedded_aws.states.store.pages import page_of
 from embedded_aws.states.store.store import Store
 from embedded_aws.wire import ServiceError
 
 Params = dict[str, Any]
+_VERSION = re.compile(r":stateMachine:[^:]+:[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,6 @@ class VersionOperations:
     def create_state_machine_alias(self, params: Params) -> Params:
         """Idempotent: the same name, routing and description give the existing alias."""
         name, description = params["name"], params.get("description") or ""
-        check_name(name)
-        if name.isdigit():
-            raise ServiceError("ValidationException", "Alias names cannot be numbers")
         machine = self._check_routing(params["routingConfiguration"])
         arn = f"{machine}:{name}"
         routing = dump(params["routingConfiguration"])
@@ -225,13 +224,16 @@ class VersionOperations:
     def _check_routing(self, routes: list[Params]) -> str:
         """The state machine whose versions the routes name."""
         arns = [route["stateMachineVersionArn"] for route in routes]
-        if sum(route["weight"] for route in routes) != 100:
-            raise ServiceError("ValidationException", "Sum of routing configuration weights must equal 100")
+        weights = [route["weight"] for route in routes]
         machines = {arn.rpartition(":")[0] for arn in arns}
-        if len(machines) != 1 or len(set(arns)) != len(arns):
-            raise ServiceError(
-                "ValidationException", "Routing configuration must name different versions of one state machine"
-            )
+        for kept, rule, received in (
+            (all(map(_VERSION.search, arns)), "Routing configuration must contain state machine version ARNs", arns),
+            (len({*arns}) == len(arns), "Routing configuration must contain distinct state machine version ARNs", arns),
+            (len(machines) == 1, "Routing configuration must contain versions of one state machine", arns),
+            (sum(weights) == 100, "Sum of routing configuration weights must equal 100", weights),
+        ):
+            if not kept:
+                raise ServiceError("ValidationException", f"{rule}. Received: [{', '.join(map(str, received))}]")
         for arn in arns:
             check_arn(arn, "stateMachine")
             if self.core.store.one("SELECT 1 FROM versions WHERE arn = ?", arn) is None:

@@ -267,3 +267,32 @@ def test_parameters_that_a_service_cannot_take_fail_the_state(
     done = cloud.finish(cloud.machine({"S": state}))
     assert done["error"] == "States.Runtime"
     assert done["cause"].endswith(f"could not be used to start the Task: [{fault}]")
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
+    [
+        ([(":1", 70), (":2", 29)], "Sum of routing configuration weights must equal 100. Received: [70, 29]"),
+        ([(":1", 50), (":1", 50)], "Routing configuration must contain distinct state machine version ARNs. Received:"),
+        ([("", 100)], "Routing configuration must contain state machine version ARNs. Received: [{arn}]"),
+        ([("", 50), (":2", 50)], "must contain state machine version ARNs. Received: [{arn}, {arn}:2]"),
+    ],
+)
+def test_a_routing_that_aws_refuses_is_refused_in_its_words(
+    cloud: Cloud, routes: list[tuple[str, int]], message: str
+) -> None:
+    """Recorded on AWS: localstack/localstack, test_sfn_api_aliasing.snapshot.json."""
+    arn = cloud.machine({"S": {"Type": "Succeed"}})
+    routing = [{"stateMachineVersionArn": f"{arn}{end}", "weight": weight} for end, weight in routes]
+    with pytest.raises(ServiceError) as refused:
+        cloud.call("CreateStateMachineAlias", name="a", routingConfiguration=routing)
+    assert refused.value.code == "ValidationException"
+    assert message.format(arn=arn) in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["123", "a b", "!a", "a@", "A" * 81])
+def test_a_name_that_no_alias_may_have_is_refused(cloud: Cloud, name: str) -> None:
+    """Before its routing is looked at."""
+    routing = [{"stateMachineVersionArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m:1", "weight": 100}]
+    with pytest.raises(ServiceError, match=r"1 validation error detected: Value '.*' at 'name' failed to satisfy"):
+        cloud.call("CreateStateMachineAlias", name=name, routingConfiguration=routing)
