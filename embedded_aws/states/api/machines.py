@@ -181,11 +181,7 @@ class MachineOperations:
                 diagnostic["location"] = finding.location
             diagnostics.append(diagnostic)
         failed = any(finding.severity == "ERROR" for finding in findings)
-        return {
-            "result": "FAIL" if failed else "OK",
-            "diagnostics": diagnostics,
-            "truncated": len(findings) > most,
-        }
+        return {"result": "FAIL" if failed else "OK", "diagnostics": diagnostics, "truncated": len(findings) > most}
 
     def _published(self, params: Params, arn: str, response: Params) -> Params:
         """The response, with a new version if `publish` is set."""

@@ -141,8 +141,7 @@ class Frame:
         """XStateEntered, and $$.State."""
         self._stand(state, self.run.clock.now())
         self.entered = self.event(
-            f"{state.type}StateEntered",
-            {"name": state.name, "input": self.text(data), "inputDetails": NOT_TRUNCATED},
+            f"{state.type}StateEntered", {"name": state.name, "input": self.text(data), "inputDetails": NOT_TRUNCATED}
         )
 
     def stand_in(self, state: State, entered: int, entered_at: float, last: int) -> None:

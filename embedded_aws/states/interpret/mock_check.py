@@ -109,10 +109,7 @@ _FORMS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "list": (list, "an array"),
     "map": (dict, "an object"),
     "boolean": (bool, "a boolean"),
-    "integer": ((int, float), "a number"),
-    "long": ((int, float), "a number"),
-    "float": ((int, float), "a number"),
-    "double": ((int, float), "a number"),
+    **dict.fromkeys(("integer", "long", "float", "double"), ((int, float), "a number")),
 }
 
 

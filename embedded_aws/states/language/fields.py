@@ -45,42 +45,32 @@ def constant(value: Json) -> Field:
 
 def path_field(text: str) -> Field:
     """InputPath, OutputPath, SecondsPath and the like: the value at a path, or States.Runtime."""
-    path = parse(text)
-
-    def evaluate(env: Env) -> Json:
-        try:
-            return path.find(env.data, env.context, env.variables)
-        except PathError as error:
-            raise FaultError(f"Invalid path '{text}' : {error}") from None
-
-    return evaluate
+    return _reading(parse(text).find, lambda env, error: f"Invalid path '{text}' : {error}")
 
 
 def expression(text: str, name: str) -> Field:
     """The value of a template's `name.$` member: a path or an intrinsic function. ValueError when it is neither."""
     if text.startswith("$"):
         return _template_path(parse(text), name)
-    call = parse_call(text)
-
-    def evaluate(env: Env) -> Json:
-        try:
-            return call.value_in(env.data, env.context, env.variables)
-        except PathError as error:
-            raise FaultError(f"The function '{text}' had the following error: {error}") from None
-
-    return evaluate
+    return _reading(
+        parse_call(text).value_in, lambda env, error: f"The function '{text}' had the following error: {error}"
+    )
 
 
 def _template_path(path: Path, name: str) -> Field:
+    def explain(env: Env, error: PathError) -> str:
+        source = dump(env.context if path.variable == "$" else env.data)
+        return f"The JSONPath '{path.text}' specified for the field '{name}' could not be found in the input '{source}'"
+
+    return _reading(path.find, explain)
+
+
+def _reading(find: Callable[[Json, Json, Mapping[str, Json]], Json], explain: Callable[[Env, PathError], str]) -> Field:
     def evaluate(env: Env) -> Json:
         try:
-            return path.find(env.data, env.context, env.variables)
-        except PathError:
-            source = env.context if path.variable == "$" else env.data
-            raise FaultError(
-                f"The JSONPath '{path.text}' specified for the field '{name}' could not be found in the input "
-                f"'{dump(source)}'"
-            ) from None
+            return find(env.data, env.context, env.variables)
+        except PathError as error:
+            raise FaultError(explain(env, error)) from None
 
     return evaluate
 

@@ -19,10 +19,7 @@ def refused_name(tree: Any, *, in_catch: bool) -> tuple[str, str] | None:
     """The code and message of a diagnostic for the first such name in a parsed expression, or None."""
     for node in _outside_of_paths(tree):
         if node.type == "name":
-            return (
-                "UNSUPPORTED_JSONATA_EXPRESSION",
-                f"Reference to '{node.value}' at the top level is not supported.",
-            )
+            return ("UNSUPPORTED_JSONATA_EXPRESSION", f"Reference to '{node.value}' at the top level is not supported.")
         if node.type == "variable" and node.value == "$":
             return "INVALID_JSONATA_EXPRESSION", "Reference to '$$' is not supported."
         if node.type == "path" and not in_catch and _names(node)[:2] == ["states", "errorOutput"]:

@@ -44,10 +44,7 @@ def _reader(body: Mapping[str, Json], where: str, jsonata: bool) -> Iterator[Fin
     if "Resource" not in body:
         yield bad(where, "These fields are required: [Resource]")
     elif isinstance(body["Resource"], str) and not _ends_with(body["Resource"], _READERS):
-        yield bad(
-            f"{where}/Resource",
-            f"The field 'Resource' should have one of these values: [{', '.join(_READERS)}]",
-        )
+        yield bad(f"{where}/Resource", f"The field 'Resource' should have one of these values: [{', '.join(_READERS)}]")
     if wrong:
         return
     where = f"{where}/ReaderConfig"

@@ -93,10 +93,7 @@ BATCHER = (
     | {"BatchInput": ANY}
 )
 WRITER = _CALL | {"WriterConfig": "object"}
-WRITER_CONFIG: Mapping[str, Form] = {
-    "Transformation": ("NONE", "COMPACT", "FLATTEN"),
-    "OutputType": ("JSON", "JSONL"),
-}
+WRITER_CONFIG: Mapping[str, Form] = {"Transformation": ("NONE", "COMPACT", "FLATTEN"), "OutputType": ("JSON", "JSONL")}
 
 _TYPES = {"string": str, "boolean": bool, "array": list, "object": dict}
 

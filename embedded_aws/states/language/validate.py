@@ -184,10 +184,7 @@ class _State:
 
     def language(self) -> Iterator[Finding]:
         if self.body.get("QueryLanguage") == "JSONPath" and self.scope.jsonata:
-            yield bad(
-                self.where,
-                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
-            )
+            yield bad(self.where, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
         for key in sorted(self.body):
             if _jsonpath_only(key) if self.jsonata else key in _JSONATA_ONLY:
                 yield wrong_language(key, self.where, jsonata=self.jsonata)

@@ -248,8 +248,7 @@ class Core:
         self.store.write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", *event)
         values = (self.now(), INTERRUPTED, cause, row["id"])
         self.store.write(
-            "UPDATE executions SET status = 'FAILED', stopped = ?, error = ?, cause = ? WHERE id = ?",
-            *values,
+            "UPDATE executions SET status = 'FAILED', stopped = ?, error = ?, cause = ? WHERE id = ?", *values
         )
 
     def _compile(self, arn: str, revision: str) -> Machine:

@@ -91,9 +91,7 @@ class Execution:
         """Record ExecutionStarted. The first state names 0 as its predecessor, so the frame's last event stays 0."""
         self.frame.remember(self.input, self.who.text)
         self.frame.run.history.record(
-            "ExecutionStarted",
-            {"input": self.who.text, "inputDetails": NOT_TRUNCATED, "roleArn": self.who.role},
-            0,
+            "ExecutionStarted", {"input": self.who.text, "inputDetails": NOT_TRUNCATED, "roleArn": self.who.role}, 0
         )
 
     def when_ended(self, listener: Callable[[], object]) -> bool:

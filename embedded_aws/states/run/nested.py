@@ -51,11 +51,7 @@ class NestedExecutions:
                 f"StepFunctions.{error.code}Exception",
                 f"{error.message} (Service: AWSStepFunctions; Status Code: {error.status}; Error Code: {error.code})",
             ) from None
-        return {
-            "ExecutionArn": answer["executionArn"],
-            **_metadata(),
-            "StartDate": _text(answer["startDate"]),
-        }
+        return {"ExecutionArn": answer["executionArn"], **_metadata(), "StartDate": _text(answer["startDate"])}
 
     def describe_when_ended(self, arn: str, callback: Callable[[dict[str, Json]], None]) -> None:
         """Call `callback` with the child's description as soon as it has ended."""
