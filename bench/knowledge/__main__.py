@@ -14,8 +14,8 @@ chosen on those. Intervals are Wilson's, at 95 %.
 
 `speed`: Retrieve by boto3 at the endpoint, with questions of COVID-QA: embedding, search and HTTP. Real chunks are
 articles and the texts of installed packages, with random vectors; synthetic ones have the articles' words in their
-frequencies, too. Run it on one core: `taskset -c 0 python -m bench.knowledge speed`. Client and server are one process, so its processor time is
-the time of a request on an idle core; on a busy machine the time is longer.
+frequencies, too. Run it on one core: `taskset -c 0 python -m bench.knowledge speed`. Client and server are one process,
+so its processor time is the time of a request on an idle core; on a busy machine the time is longer.
 
 `grounding`: contextual grounding on the demo's pages, see bench/knowledge/grounding.py.
 
