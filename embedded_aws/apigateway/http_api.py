@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+from embedded_aws.apigateway import user_pool
 from embedded_aws.apigateway.routes import Route, RouteTable
 from embedded_aws.lambda_.config import InvokeResult
 from embedded_aws.wire import Account, HttpRequest, HttpResponse, ServiceError
@@ -101,7 +102,13 @@ class Gateway:
             return _gateway(413, "Request Too Long", request_id, "RequestTooLargeException")
         pattern, parameters = found
         try:
+            claims = user_pool.claims_of(request.headers.get("authorization", ""), self._account.account_id)
+        except user_pool.Unauthorized:
+            return _gateway(401, "Unauthorized", request_id, "UnauthorizedException")
+        try:
             event = self._event(request, pattern, parameters, caller, source_ip, request_id)
+            if claims is not None:
+                event["requestContext"]["authorizer"] = {"claims": claims}
         except UnicodeDecodeError as error:
             # AWS inserts replacement characters, which changes the caller's text; this API refuses the request.
             message = f"Invalid request body: not UTF-8 at byte {error.start}"
