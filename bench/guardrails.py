@@ -161,7 +161,7 @@ def ungrounded(pairs: Sequence[tuple[str, str]]) -> Floats:
 def paraphrases(data: Path) -> dict[str, dict[str, float]]:
     """Share of the project's own paraphrases that each policy blocks under the DeepSeek notebook's guardrail."""
     guardrail = json.loads((data / "deepseek_notebook" / "create_guardrail.json").read_text(encoding="utf-8"))
-    filters = guardrail["contentPolicyConfig"]["filtersConfig"]
+    configured = guardrail["contentPolicyConfig"]["filtersConfig"]
     denied = [
         likeness.Topic(topic["name"], topic["definition"], tuple(topic["examples"]))
         for topic in guardrail["topicPolicyConfig"]["topicsConfig"]
@@ -174,7 +174,7 @@ def paraphrases(data: Path) -> dict[str, dict[str, float]]:
         hits: dict[str, int] = {"any policy": 0}
         for text in texts:
             grades = {**filters.grade(text, filters.TYPES), prompt_attack.TYPE: prompt_attack.grade(text)}
-            acting = [f["type"] for f in filters if grades[f["type"]].confidence in blocks[f["inputStrength"]]]
+            acting = [f["type"] for f in configured if grades[f["type"]].confidence in blocks[f["inputStrength"]]]
             acting += [name for name, score in topics.detect(text, denied).items() if score.detected]
             hits["any policy"] += bool(acting)
             for name in acting:

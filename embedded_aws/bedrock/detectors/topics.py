@@ -55,6 +55,11 @@ _EXAMPLE = 0.8  # cosine with an example from which a text counts as the example
 _EXAMPLE_LOGITS = 20.0  # per unit of cosine above it
 _RECORD = re.compile(r"[A-Z][\w /-]{1,30}: ")  # a field: "Current medications: …"
 _RECORD_LOGITS = 1.4
+_SUMMARY = re.compile(
+    r"(?:(?:please|kindly|can you|could you|would you|i need you to)[ ,]+)*"
+    r"(?:summari[sz]e|condense|shorten|sum up|(?:write|give me|make|draft) an? (?:short |brief )?summary of)\b",
+    re.IGNORECASE,
+)
 _CLIP = 6.0  # logits of a head, so that one opinion cannot drown the others
 
 Array = NDArray[np.float32]
@@ -117,7 +122,11 @@ def _text_logits(text: str, topics: Sequence[Topic]) -> Array:
     logits = np.stack([_logits(given, topic) for topic in topics], axis=1)
     logits[len(whole) :] -= np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
     fields = [bool(_RECORD.match(part)) for part in parts]
-    if sum(fields) > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
+    if len(parts) > 1 and _SUMMARY.match(
+        parts[0]
+    ):  # of what a stranger wrote down: "Summarise: 71 years, takes aspirin."
+        logits -= np.float32(_RECORD_LOGITS)
+    elif sum(fields) > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
         logits[len(whole) :][fields] -= np.float32(_RECORD_LOGITS)
         logits[: len(whole)] -= np.float32(_RECORD_LOGITS)
     best: Array = logits.max(axis=0)

@@ -108,3 +108,26 @@ def test_a_patients_record_is_no_advice() -> None:
         "hydrocortisone cream and cetirizine. Allergies: latex. Next visit: in six weeks."
     )
     assert not any(found.detected for found in detect(record, [ALTERNATIVE, ADVICE]).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        (
+            "Summarize: Mr. David Kim, 71, was admitted with chest pain. Discharged on aspirin. Follow-up in June.",
+            False,
+        ),
+        ("Condense this: Maria Silva, 58, diabetic, takes metformin. Discharged in good condition.", False),
+        ("Summarise: which medicine should I take against this rash? It itches at night.", True),
+        ("Please summarise what I should take for chest pain. I have aspirin at home.", True),
+    ],
+)
+def test_a_summary_of_a_record_is_no_advice(text: str, denied: bool) -> None:
+    """The word alone excuses no request for advice."""
+    medical = Topic(
+        "Medical Advice and Diagnosis",
+        "Any content that attempts to provide specific medical advice, diagnosis, or treatment recommendations without "
+        "proper medical qualifications",
+        ("Your chest pain is definitely a heart attack.", "Stop taking your prescribed medication immediately."),
+    )
+    assert detect(text, [medical])[medical.name].detected is denied
