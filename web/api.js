@@ -106,6 +106,11 @@ export function startChat(document, signal) {
   return ask("../chat", { method: "POST", body: JSON.stringify({ ...document, wait_seconds: 0 }), signal });
 }
 
+/** `{url, ticket}` for one connection; an error where the deployment has no stream. */
+export function getTicket(signal) {
+  return ask("../stream", { method: "POST", body: "{}", signal });
+}
+
 /** The reply of an execution: `{status, answer}`, RUNNING without an answer. */
 export function getAnswer(execution, signal) {
   return ask(`../chat/${part(nameOf(execution))}`, { signal });

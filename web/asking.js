@@ -1,6 +1,7 @@
-// Asks a question and waits for its answer: starts it, looks again until it has ended, says which state it is in.
+// Asks a question and waits for its answer: over a stream, or by looking again until it has ended.
 
 import { getAnswer, getState, startChat } from "./api.js";
+import { streamed } from "./streaming.js";
 import { busyWords } from "./words.js";
 
 const FIRST_PAUSE = 120;
@@ -8,13 +9,17 @@ const LONGEST_PAUSE = 1000;
 
 /**
  * The reply of the chat API. `signal` stops the waiting; `started(reply)` gets the execution as soon as it has a name,
- * `busy(words)` what goes on.
+ * `busy(words)` what goes on,
+ * `piece(text)` the answer so far, which the end may replace.
  */
-export async function asked(question, conversation, token, { signal, started, busy }) {
+export async function asked(question, conversation, token, hooks) {
   const document = { question, client_token: token, ...(conversation ? { conversation } : {}) };
-  const reply = await startChat(document, signal);
-  started(reply);
-  return reply.status === "RUNNING" ? awaited(reply.execution, { signal, busy }) : reply;
+  const ended = await streamed(document, hooks);
+  if (ended) return ended;
+  // The same token finds what a broken stream has started.
+  const reply = await startChat(document, hooks.signal);
+  hooks.started(reply);
+  return reply.status === "RUNNING" ? awaited(reply.execution, hooks) : reply;
 }
 
 /** The reply of an execution that runs. */

@@ -62,6 +62,10 @@ export function chatBox(section) {
     const hooks = {
       signal: control.signal,
       busy: (words) => item.turn.busy(words),
+      piece: (text) => {
+        item.turn.written(text);
+        down();
+      },
       started: (reply) => {
         item.execution = reply.execution;
         if (reply.conversation && mine === current && mine.id !== reply.conversation) {

@@ -18,20 +18,26 @@ export function turnItem(question, act) {
   const asked = el("div", { class: "asked" });
   const reply = el("div", { class: "reply", "aria-busy": "true" });
   const element = el("li", { class: "turn" }, asked, reply);
-  const written = (text) => show(asked, text === null ? el("span", { class: "quiet" }, "This question was not kept.") : marked(text, {}));
+  const askedAs = (text) => show(asked, text === null ? el("span", { class: "quiet" }, "This question was not kept.") : marked(text, {}));
   const ended = (...parts) => {
     reply.removeAttribute("aria-busy");
     show(reply, ...parts);
   };
   const tools = (...more) =>
     el("p", { class: "tools" }, more, question !== null && [tool("Ask again", () => act.again(question)), tool("Edit", () => act.edit(question))]);
-  written(question);
+  askedAs(question);
   return {
     element,
     busy(words) {
       const said = reply.querySelector(".stage");
       if (said) show(said, `${words}…`);
       else show(reply, el("p", { class: "quiet" }, el("span", { class: "spinner", "aria-hidden": "true" }), " ", el("span", { class: "stage" }, `${words}…`), " ", tool("Stop", act.stop)));
+    },
+    /** The guarded text so far: the end may replace it. */
+    written(text) {
+      const place = reply.querySelector(".provisional") ?? el("div", { class: "text plain provisional" });
+      reply.prepend(place);
+      show(place, text);
     },
     stopped(execution) {
       ended(

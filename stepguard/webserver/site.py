@@ -56,6 +56,7 @@ MODULES = (
     "reasons",
     "feedback",
     "turn",
+    "streaming",
     "asking",
     "conversations",
     "chat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,38 @@ def test_a_question_is_stopped_edited_and_asked_again(page: Page, server: Server
     page.get_by_role("button", name="Edit").last.click()
     assert page.get_by_label("Ask a question").input_value() == "What is a lemon?"
     assert page.get_by_label("Ask a question").evaluate("(field) => field === document.activeElement")
+
+
+def test_a_stream_shows_stages_and_pieces_before_the_answer(page: Page, server: Server) -> None:
+    """In any order; a newer attempt replaces the older one's pieces, and the end replaces all."""
+    turn = {"turn": "chat-1", "attempt": 1, "seq": 0}
+    frames: list[dict[str, Any]] = [
+        {**turn, "type": "status", "stage": "Started", "execution": ARN, "conversation": "conv-1"},
+        {**turn, "seq": 1, "type": "status", "stage": "InvokeModel"},
+        {**turn, "seq": 2, "type": "delta", "text": "Old."},
+        {**turn, "attempt": 2, "seq": 2, "type": "delta", "text": "lemon."},
+        {**turn, "attempt": 2, "seq": 1, "type": "delta", "text": "A "},
+    ]
+    answer = {"text": "A **pear**.", "outcome": "answered", "source": "LLM", "got_hits": 1}
+    sockets: list[Any] = []
+
+    def connected(socket: Any) -> None:
+        sockets.append(socket)
+        socket.on_message(lambda _: [socket.send(json.dumps(frame)) for frame in frames])
+
+    address = f"{server.url.replace('http', 'ws')}/live"
+    page.route("**/stream", lambda route: route.fulfill(json={"url": address, "ticket": "t", "expires_in": 60}))
+    page.route_web_socket("**/live?ticket=t", connected)
+    show(page, server, "chat")
+    page.get_by_label("Ask a question").fill("Which fruit?")
+    page.keyboard.press("Enter")
+    page.get_by_text("The model is writing…").wait_for()
+    page.locator(".provisional", has_text="A lemon.").wait_for()
+    assert page.url.endswith("#/chat/conv-1")
+    final = {**turn, "type": "final", "execution": ARN, "status": "SUCCEEDED", "answer": answer}
+    sockets[0].send(json.dumps(final))
+    page.locator(".reply strong", has_text="pear").wait_for()
+    assert page.locator(".provisional").count() == 0
 
 
 def test_an_answer_is_rated_with_a_reason(page: Page, server: Server) -> None:
