@@ -32,13 +32,19 @@ function lastFrame(address, document, { signal, started, busy, piece }) {
     const socket = new WebSocket(address);
     const text = provisional();
     let timer = null;
+    let over = false;
     const end = (frame) => {
       clearTimeout(timer);
-      socket.close();
+      over = true;
+      // Browsers report a connection that is closed before it is there as an error: it closes when it opens.
+      if (socket.readyState !== WebSocket.CONNECTING) socket.close();
       resolve(frame);
     };
     signal.addEventListener("abort", () => end(null), { once: true });
-    socket.addEventListener("open", () => socket.send(JSON.stringify({ action: "chat", ...document })));
+    socket.addEventListener("open", () => {
+      if (over) socket.close();
+      else socket.send(JSON.stringify({ action: "chat", ...document }));
+    });
     socket.addEventListener("close", () => end(null));
     socket.addEventListener("message", ({ data }) => {
       const frame = JSON.parse(data);
