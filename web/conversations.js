@@ -14,6 +14,7 @@ export function conversationList(deleted) {
   const more = el("button", { type: "button", hidden: true }, "Older");
   const note = el("div");
   let chosen = null;
+  let shown = null;
   const entries = new Map();
   const mark = (id) => {
     entries.get(chosen)?.removeAttribute("aria-current");
@@ -36,6 +37,7 @@ export function conversationList(deleted) {
       try {
         await deleteConversation(talk.id);
         item.remove();
+        shown = null;
         announce("Conversation deleted");
         deleted(talk.id);
       } catch (error) {
@@ -52,8 +54,13 @@ export function conversationList(deleted) {
   const read = async (cursor = null) => {
     try {
       const page = await listConversations(cursor);
-      if (!cursor) list.replaceChildren();
-      put(list, page.conversations.map(row));
+      const ids = page.conversations.map((talk) => talk.id).join(" ");
+      // The same list stays: a person may be about to press one of its buttons.
+      if (cursor || ids !== shown) {
+        if (!cursor) list.replaceChildren();
+        put(list, page.conversations.map(row));
+      }
+      if (!cursor) shown = ids;
       show(note, !list.children.length && el("p", { class: "quiet" }, "No conversation yet."));
       more.hidden = !page.more;
       more.onclick = () => read(page.cursor);

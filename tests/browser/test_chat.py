@@ -43,8 +43,14 @@ def ask(page: Page, question: str) -> None:
     page.locator(".turn").filter(has_text=question[:40]).last.locator("[aria-busy]").wait_for(state="detached")
 
 
+def without_stream(page: Page) -> None:
+    """A deployment without streams."""
+    page.route("**/stream", lambda route: route.fulfill(status=400, json={"error": {"code": "x", "message": "none"}}))
+
+
 def answered(page: Page, **answer: Any) -> None:
     """Every question gets this answer."""
+    without_stream(page)
     full = {"text": "", "outcome": "answered", "source": "LLM", "got_hits": 1, "execution": ARN, **answer}
     page.route("**/chat", lambda route: route.fulfill(json={"execution": ARN, "status": "SUCCEEDED", "answer": full}))
 
@@ -87,6 +93,7 @@ def test_a_conversation_outlives_a_reload_and_is_deleted(page: Page, server: Ser
 
 def test_a_question_is_stopped_edited_and_asked_again(page: Page, server: Server) -> None:
     """Stopping ends the waiting; the answer can be looked for; the question comes back into the box."""
+    without_stream(page)
     show(page, server, "chat")
     page.route("**/chat/chat-*", lambda route: route.fulfill(json={"execution": ARN, "status": "RUNNING"}))
     page.get_by_label("Ask a question").fill("What is a lemon?")

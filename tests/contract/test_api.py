@@ -152,7 +152,7 @@ def test_each_request_is_logged_under_its_route(
     declared.remove("GET /health")
     declared[declared.index("GET /chat/{execution}")] = "GET /chat"
     assert logged(capfd.readouterr().out, "Route") == declared
-    assert len(declared) == 17
+    assert len(declared) == 18
 
 
 def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
