@@ -124,7 +124,8 @@ class _Compiler:
         if name not in body or (body[name] is None and name in ("Assign", "Credentials")):
             return None
         if self.jsonata:
-            return jsonata_field(body[name], inside + name)
+            works = self.body["Type"] in ("Task", "Parallel", "Map")
+            return jsonata_field(body[name], inside + name, result=works and inside + name in ("Output", "Assign"))
         return template(body[name], name)
 
     def typed(self, name: str, wanted: str, source: Mapping[str, Json] | None = None) -> Field | None:

@@ -33,12 +33,13 @@ clock: Callable[[], float] = time.thread_time
 """The seconds that count towards the limit: processor time of this thread."""
 
 
-def jsonata_field(value: Json, location: str) -> Field:
+def jsonata_field(value: Json, location: str, *, result: bool = False) -> Field:
     """Compile a value with expressions anywhere in it; DefinitionError when one does not parse.
 
-    `location` is the field's name, e.g. "Arguments": faults name it with the way down to the expression.
+    `location` is the field's name, e.g. "Arguments": faults name it with the way down to the expression. `result`: the
+    field may read `$states.result`.
     """
-    compiled = _compile(value, location)
+    compiled = _compile(value, location, result)
     return constant(value) if compiled is None else compiled
 
 
@@ -87,17 +88,20 @@ def type_name(value: Json) -> str:
     return names.get(type(value), "object")
 
 
-def _compile(value: Json, location: str) -> Field | None:
+def _compile(value: Json, location: str, result: bool) -> Field | None:
     if is_expression(value):
-        return _expression(value[2:-2].strip(), location)
+        return _expression(value[2:-2].strip(), location, result)
+    if isinstance(value, str) and (value.startswith("{%") or value.endswith("%}")):
+        message = "An expression must begin with '{%' and end with '%}', without blanks around them."
+        raise DefinitionError(message, location, "INVALID_JSONATA_EXPRESSION")
     if isinstance(value, list):
-        items = [_compile(item, f"{location}[{number}]") for number, item in enumerate(value)]
+        items = [_compile(item, f"{location}[{number}]", result) for number, item in enumerate(value)]
         if not any(items):
             return None
         fields = [field or constant(item) for field, item in zip(items, value, strict=True)]
         return lambda env: [field(env) for field in fields]
     if isinstance(value, dict):
-        members = {key: _compile(item, f"{location}/{key}") for key, item in value.items()}
+        members = {key: _compile(item, f"{location}/{key}", result) for key, item in value.items()}
         if not any(members.values()):
             return None
         complete = {key: field or constant(value[key]) for key, field in members.items()}
@@ -105,8 +109,8 @@ def _compile(value: Json, location: str) -> Field | None:
     return None
 
 
-def _expression(text: str, location: str) -> Field:
-    evaluate = _evaluator(text, location)
+def _expression(text: str, location: str, result: bool) -> Field:
+    evaluate = _evaluator(text, location, result)
     about = f"The JSONata expression '{text}' specified for the field '{location}'"
 
     def field(env: Env) -> Json:
@@ -124,14 +128,14 @@ def _expression(text: str, location: str) -> Field:
     return field
 
 
-def _evaluator(text: str, location: str) -> Callable[[Env], Any]:
+def _evaluator(text: str, location: str, result: bool) -> Callable[[Env], Any]:
     from jsonata.utils import Utils  # slow to load
 
     try:
         compiled = _bounded()(text + "\n", jsonata_engine)  # the library cannot read a comment at the very end
     except Exception as error:  # noqa: BLE001  the library raises its own errors and Python's alike
         raise DefinitionError(_syntax_fault(error), location, "INVALID_JSONATA_EXPRESSION") from None
-    refused = refused_name(compiled.ast, in_catch=location.startswith("Catch["))
+    refused = refused_name(compiled.ast, in_catch=location.startswith("Catch["), has_result=result)
     if refused is not None:
         code, message = refused
         raise DefinitionError(message, location, code)

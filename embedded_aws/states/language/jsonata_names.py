@@ -15,18 +15,24 @@ _SEVERAL = ("expressions", "arguments")
 _WITH_CONTEXT = ("lambda", "transform", "sort")
 
 
-def refused_name(tree: Any, *, in_catch: bool) -> tuple[str, str] | None:
-    """The code and message of a diagnostic for the first such name in a parsed expression, or None."""
+def refused_name(tree: Any, *, in_catch: bool, has_result: bool) -> tuple[str, str] | None:
+    """The code and message of a diagnostic for the first such name in a parsed expression, or None.
+
+    Only a Catch has `$states.errorOutput`, and only Output and Assign of a state that works have `$states.result`.
+    """
     for node in _outside_of_paths(tree):
         if node.type == "name":
             return ("UNSUPPORTED_JSONATA_EXPRESSION", f"Reference to '{node.value}' at the top level is not supported.")
         if node.type == "variable" and node.value == "$":
             return "INVALID_JSONATA_EXPRESSION", "Reference to '$$' is not supported."
-        if node.type == "path" and not in_catch and _names(node)[:2] == ["states", "errorOutput"]:
-            return (
-                "UNSUPPORTED_JSONATA_EXPRESSION",
-                "Reference to '$states.errorOutput' is supported only in a Catch.",
-            )
+        names = _names(node)[:2] if node.type == "path" else []
+        for absent, name, where in (
+            (not in_catch, "errorOutput", "a Catch"),
+            (not has_result, "result", "Output and Assign of Task, Parallel and Map states"),
+        ):
+            if absent and names == ["states", name]:
+                message = f"Reference to '$states.{name}' is supported only in {where}."
+                return "UNSUPPORTED_JSONATA_EXPRESSION", message
     return None
 
 

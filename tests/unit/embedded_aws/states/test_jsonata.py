@@ -85,6 +85,11 @@ def test_a_malformed_regular_expression_is_found_in_the_definition() -> None:
             "UNSUPPORTED_JSONATA_EXPRESSION",
             "Reference to '$states.errorOutput' is supported only in a Catch.",
         ),
+        (
+            "$states.result.a",
+            "UNSUPPORTED_JSONATA_EXPRESSION",
+            "Reference to '$states.result' is supported only in Output and Assign of Task, Parallel and Map states.",
+        ),
     ],
 )
 def test_an_expression_that_aws_refuses_is_refused_in_the_definition(expression: str, code: str, message: str) -> None:
@@ -92,6 +97,13 @@ def test_an_expression_that_aws_refuses_is_refused_in_the_definition(expression:
     with pytest.raises(DefinitionError) as raised:
         jsonata_field(f"{{% {expression} %}}", "Output/v")
     assert (raised.value.code, raised.value.message) == (code, message)
+
+
+@pytest.mark.parametrize("text", ["{% 1", "1 %}", " {% 1 %}", "{% 1 %} "])
+def test_an_expression_is_opened_and_closed_without_blanks(text: str) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html"""
+    with pytest.raises(DefinitionError, match=r"must begin with '\{%' and end with '%\}'"):
+        jsonata_field({"a": [text]}, "Output")
 
 
 @pytest.mark.parametrize(
