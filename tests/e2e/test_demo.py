@@ -19,7 +19,7 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
     """All questions of both parts end as expected; what identifies a person is in no answer and no finding."""
     env = environment(tmp_path)
     del env["LLM_MODEL_ID"]
-    ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=240)
+    ran = run("stepguard", "demo", "--json", "--home", str(tmp_path / "state"), env=env, seconds=480)
     printed = ran.document
     assert {row["question"]: row["unexpected"] for row in printed["demo"] if row["unexpected"]} == {}
     assert (ran.code, printed["as_expected"], len(printed["demo"])) == (0, 8, 8)

@@ -94,7 +94,7 @@ def test_a_new_project_runs_and_is_packaged(bin: Path, wheel: Path, tmp_path: Pa
         result = run(bin / "stepguard", *command, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
     project = tmp_path / "clinic"
-    demo = run(bin / "stepguard", "demo", cwd=project)
+    demo = run(bin / "stepguard", "demo", "--only", "questions", cwd=project)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "8 of 8 answers are as expected" in demo.stdout
     package = run(bin / "stepguard", "package", cwd=project)
