@@ -96,7 +96,7 @@ def test_the_graph_is_zoomed_moved_and_fitted(page: Page, server: Server, asked:
         page.keyboard.press("+")
     box = frame.bounding_box()
     assert box is not None
-    before = frame.evaluate("(pane) => pane.scrollTop")
+    before = frame.evaluate("(pane) => { pane.scrollTop = 50; return pane.scrollTop; }")
     page.mouse.move(box["x"] + 20, box["y"] + 200)
     page.mouse.down()
     page.mouse.move(box["x"] + 20, box["y"] + 100)
