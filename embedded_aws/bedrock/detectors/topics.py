@@ -122,9 +122,8 @@ def _text_logits(text: str, topics: Sequence[Topic]) -> Array:
     logits = np.stack([_logits(given, topic) for topic in topics], axis=1)
     logits[len(whole) :] -= np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
     fields = [bool(_RECORD.match(part)) for part in parts]
-    if len(parts) > 1 and _SUMMARY.match(
-        parts[0]
-    ):  # of what a stranger wrote down: "Summarise: 71 years, takes aspirin."
+    # A summary of a record, and not "Summarise which tablets I should take."
+    if len(parts) > 1 and _SUMMARY.match(parts[0]):
         logits -= np.float32(_RECORD_LOGITS)
     elif sum(fields) > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
         logits[len(whole) :][fields] -= np.float32(_RECORD_LOGITS)
