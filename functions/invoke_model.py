@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,12 @@ from stepguard.guard.knowledge import Reader
 from stepguard.guard.no_answer import no_answer, says_unknown
 from stepguard.guard.passages import citations_of, passages_in, supporting
 from stepguard.guard.prompts import Question
-from stepguard.guard.request import ANSWER_BYTES, Kind, from_document, json_bytes
+from stepguard.guard.request import ANSWER_BYTES, Kind, Request, from_document, json_bytes
 from stepguard.guard.runtime.language import answering, for_question
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
 from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, question_of
+from stepguard.guard.stream.listeners import Mode
 from stepguard.guard.texts.citations import Cited, check_citations
 from stepguard.guard.turns import NOTHING_KEPT, turn_of, turns_in
 from stepguard.guard.verdict import Layer
@@ -52,6 +53,7 @@ def invoke_model(
             answering(settings.model, request.text),
             ref,
             Reader(settings.knowledge, request.groups, request.tenant),
+            _heard(event, request, settings, guardrails),
         )
         if (size := json_bytes(completion.verdict.text)) > ANSWER_BYTES:
             raise InvalidRequest(
@@ -83,6 +85,17 @@ def invoke_model(
         "answer": None if ending is None else ending.answer.to_document(),
         "no_answer": None if ending is None else ending.to_dict(),
     }
+
+
+def _heard(
+    event: Mapping[str, Any], request: Request, settings: Settings, guardrails: Guardrails | None
+) -> Callable[[str], None] | None:
+    """What hears the model's text as it comes; None if nobody listens to pieces."""
+    if request.listener is None or settings.streaming is not Mode.PIECES:
+        return None
+    from stepguard.aws.stream.answer import pieces_for  # only for streamed answers
+
+    return pieces_for(event, request.listener, settings.guardrail(Layer.POSTPROCESS), guardrails or Guardrails())
 
 
 def _cited(completion: Completion, question: Question) -> Cited:

@@ -82,6 +82,9 @@ EXPLAINED = {
     },
     ("ExportTraceRole", "NameGuardrails", _GUARDRAILS + "*"): "reads the names of guardrails",
     ("JudgeShadowRole", "ApplyOwnGuardrails", _PROFILES): "the profiles of guardrails that judge in several Regions",
+    ("InvokeModelRole", "JudgePieces", _PROFILES): (
+        "a guardrail with a profile is applied in any Region of the profile; alone it applies no guardrail"
+    ),
     ("InvokeModelRole", "AnswerFromKnowledgeBase", "*"): (
         "AWS: RetrieveAndGenerate knows no resource; only with LLM_API=RETRIEVE_AND_GENERATE"
     ),
@@ -344,7 +347,10 @@ def test_each_guard_may_use_only_its_own_guardrail(built: Built) -> None:
         "JudgeShadowRole": [*outer, _PROFILES, "OtherGuardrailArns"],
         "ApiHandlerRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES],
         "GuardInputRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
-        "InvokeModelRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
+        "InvokeModelRole": [  # that of the answer judges pieces
+            *("GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"),
+            *("GuardrailPostprocess.GuardrailArn", arn % "Postprocess", _PROFILES),
+        ],
         "GuardRewriteRole": ["GuardrailPreprocess.GuardrailArn", arn % "Preprocess", _PROFILES, "OtherGuardrailArns"],
         "RewriteQuestionRole": ["GuardrailModel.GuardrailArn", arn % "Bedrock", _PROFILES, "OtherGuardrailArns"],
         "GuardPassagesRole": ["GuardrailPassages.GuardrailArn", arn % "Passage", _PROFILES],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,12 @@ class Models:
         model: ModelSettings,
         guardrail: GuardrailRef | None,
         reader: Reader | None = None,
+        hear: Callable[[str], None] | None = None,
     ) -> Completion:
         """One answer. Raises StepguardError; Throttled, ServiceUnavailable and ModelNotReady can be retried.
+
+        `hear` gets the text as the model writes it, by Converse and without passages only: with passages the answer is
+        judged as a whole.
 
         Passages that do not fit into one guarded request, or into the model's context, still give an answer: they are
         checked in separate requests, and shortened for the model.
@@ -60,6 +65,10 @@ class Models:
             from stepguard.aws.models import endpoint
 
             return endpoint.ask(question, model, guardrail, self._guardrails, self._sagemaker)
+        if hear is not None and model.api is ModelApi.CONVERSE and not question.passages:
+            from stepguard.aws.models import converse
+
+            return converse.ask(question, model, guardrail, self._runtime, hear)
         if guardrail is None or _fits(question, model):
             return self._shortening(question, model, guardrail)
         screened, before = self._guardrails.screen(guardrail, question, Layer.MODEL)
@@ -76,10 +85,15 @@ class Models:
 
     def _shortening(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
         """One answer from as much of the passages as the model takes."""
+        ask: Callable[..., Completion]
         if _is_converse(model):
-            from stepguard.aws.models.converse import ask
+            from stepguard.aws.models import converse
+
+            ask = converse.ask
         else:
-            from stepguard.aws.models.invoke import ask
+            from stepguard.aws.models import invoke
+
+            ask = invoke.ask
         shorter = question
         while True:
             try:

@@ -7,7 +7,7 @@ is in separate blocks, is never assessed inline, and is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +22,13 @@ from stepguard.guard.vocabularies import converse_text, read_converse
 
 
 def ask(
-    question: Question, model: ModelSettings, guardrail: GuardrailRef | None, runtime: RuntimeClient | None = None
+    question: Question,
+    model: ModelSettings,
+    guardrail: GuardrailRef | None,
+    runtime: RuntimeClient | None = None,
+    hear: Callable[[str], None] | None = None,
 ) -> Completion:
-    """One Converse call. Raises StepguardError."""
+    """One Converse call; one of ConverseStream if somebody hears the text as it comes. Raises StepguardError."""
     asked = question.neutralised()
     request: dict[str, Any] = {
         "modelId": model.id,
@@ -46,8 +50,14 @@ def ask(
             "guardrailVersion": guardrail.version,
             "trace": "enabled",
         }
-    with aws_errors("Converse", about_model(model, guardrail)):
-        response = (runtime or client("bedrock-runtime")).converse(**request)
+    caller, about = runtime or client("bedrock-runtime"), about_model(model, guardrail)
+    if hear is not None:
+        from stepguard.aws.models.converse_stream import read_stream
+
+        response: Mapping[str, Any] = read_stream(caller, request, about, hear)
+    else:
+        with aws_errors("Converse", about):
+            response = caller.converse(**request)
     stop_reason = str(response.get("stopReason", ""))
     if guardrail is None:
         verdict = skipped(converse_text(response))

@@ -59,6 +59,7 @@ ACTIONS = {
     | {
         "bedrock:ApplyGuardrail",
         "bedrock:InvokeModel",
+        "bedrock:InvokeModelWithResponseStream",  # pieces of an answer
         "bedrock:Retrieve",
         "bedrock:RetrieveAndGenerate",
         "sagemaker:InvokeEndpoint",
