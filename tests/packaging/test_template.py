@@ -273,6 +273,10 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
             "CALLER_ITEMS_PER_DAY": items,
             "STREAM_ORIGINS": {"Ref": "StreamOrigins"},
         },
+        "ExportTrace": {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": {"Ref": "OtlpEndpoint"},
+            "OTEL_EXPORTER_OTLP_HEADERS": {"Ref": "OtlpHeaders"},
+        },
         "NotifyListener": runtime
         | {
             "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
