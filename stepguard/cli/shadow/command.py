@@ -109,6 +109,10 @@ def _print(arguments: argparse.Namespace, shadow: Shadow, run: str, candidate: C
         return 0
     print(f"{run}: {_described(candidate)}" if candidate else run)
     print(f"{found['executions']} executions, {found['without_a_text']} of them without a text to judge")
+    if not found["executions"]:
+        print(
+            "nothing was judged yet: on AWS the stack needs Shadow=yes, here a `stepguard serve` that streams must run"
+        )
     for layer, counts in found["layers"].items():
         _print_layer(layer, counts)
     for item in found["disagreements"][:LISTED]:
