@@ -242,10 +242,6 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
         "RUNTIME_SETTINGS": {"Fn::If": ["RuntimeSettingsOn", {"Fn::Sub": "${AWS::StackName}/live/settings"}, nothing]}
     }
     assert variables == {
-        "ExportTrace": {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": {"Ref": "OtlpEndpoint"},
-            "OTEL_EXPORTER_OTLP_HEADERS": {"Ref": "OtlpHeaders"},
-        },
         "GuardInput": runtime,
         "APIHandler": runtime
         | {
