@@ -193,6 +193,8 @@ def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
         print(f"{arguments.html}: {document['reason']}")
         return 0
     if arguments.json:
+        if answer := document.get("answer"):  # as `chat --json` prints it, with its citations or none
+            document = {**document, "answer": {**answer, "citations": answer.get("citations", [])}}
         print(render.as_json(document))
         return 0
     for line in lines_of(document) if "item" in document else ():
