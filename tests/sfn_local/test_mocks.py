@@ -275,7 +275,7 @@ def check_state(test_state: Callable[..., Mapping[str, Any]], name: str) -> None
         input=json.dumps(document),
         mock=mock,
         inspectionLevel="DEBUG",
-        context=json.dumps({"Execution": {"Id": f"{EXECUTIONS}:test", "Name": "test"}}),
+        context=json.dumps({"Execution": {"Id": f"{EXECUTIONS}:test", "Name": "test"}, "State": {"RetryCount": 0}}),
     )
     definition = json.loads(DEFINITION)["States"][state]
     if error is None:
