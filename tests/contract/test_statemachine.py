@@ -185,7 +185,8 @@ LAMBDA_TASKS = [
 def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
     """One canonical block, so that a reader learns it once.
 
-    A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less.
+    A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less; a throttled
+    shadow is left out, since chats need the quota.
     """
     without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
     of_an_item = [
@@ -193,7 +194,9 @@ def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
         for retrier in CANONICAL
     ]
 
-    assert task["Retry"] in (CANONICAL, without_model, of_an_item)
+    shadow = [retrier for retrier in without_model if THROTTLED not in retrier["ErrorEquals"]]
+
+    assert task["Retry"] in (CANONICAL, without_model, of_an_item, *([shadow] if "JudgeShadow" in str(task) else []))
 
 
 RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in CANONICAL]
