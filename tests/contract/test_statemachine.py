@@ -81,7 +81,6 @@ def test_statelint_is_not_idle() -> None:
     """A target that does not exist is found."""
     spoilt = json.loads(TEXT)
     spoilt["States"]["GuardInput"]["Next"] = "Nowhere"
-
     assert Linter.validate(spoilt, Config({ProblemType.URI}))
 
 
@@ -195,7 +194,6 @@ def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
     ]
 
     shadow = [retrier for retrier in without_model if THROTTLED not in retrier["ErrorEquals"]]
-
     assert task["Retry"] in (CANONICAL, without_model, of_an_item, *([shadow] if "JudgeShadow" in str(task) else []))
 
 
@@ -231,7 +229,6 @@ def _retried() -> list[str]:
 def test_exactly_the_curable_errors_are_retried() -> None:
     """Of our errors those of guard.errors.RETRIED; of AWS's the Lambda service's own failures and killed workers."""
     retried = set(_retried())
-
     assert retried & OUR_ERRORS == {kind.__name__ for kind in errors.RETRIED}
     assert retried >= CRASHES
     assert all(name.startswith("Lambda.") for name in retried - OUR_ERRORS - CRASHES)
