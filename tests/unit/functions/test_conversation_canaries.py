@@ -76,7 +76,12 @@ class World:
         return Verdict(Outcome.MASKED if findings else Outcome.PASSED, masked, None, tuple(findings))
 
     def ask(
-        self, question: Question, model: ModelSettings, ref: GuardrailRef | None, reader: object = None
+        self,
+        question: Question,
+        model: ModelSettings,
+        ref: GuardrailRef | None,
+        reader: object = None,
+        hear: object = None,
     ) -> Completion:
         """Converse under the model layer's guardrail, which judges the newest question and the answer."""
         self.prompts.append(question)
