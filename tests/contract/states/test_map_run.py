@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from embedded_aws.wire import ServiceError
+from tests.fakes.waiting import until
 from tests.unit.embedded_aws.states.cloud import Cloud, task
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
@@ -255,7 +256,7 @@ def test_a_run_can_be_widened_while_it_goes_on(cloud: Cloud) -> None:
     arn = cloud.start(cloud.machine(distributed("STANDARD", processor, MaxConcurrency=1)), [1, 2])
     first = cloud.call("GetActivityTask", activityArn=activity)
     run = cloud.call("ListMapRuns", executionArn=arn)["mapRuns"][0]["mapRunArn"]
-    assert cloud.call("DescribeMapRun", mapRunArn=run)["executionCounts"]["running"] == 1
+    assert until(lambda: cloud.call("DescribeMapRun", mapRunArn=run)["executionCounts"]["running"] == 1)
     cloud.call("UpdateMapRun", mapRunArn=run, maxConcurrency=2)
     second = cloud.call("GetActivityTask", activityArn=activity)
     for given in (first, second):
