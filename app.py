@@ -83,7 +83,7 @@ def _state(name: str) -> Callable[[Stage], Lambda]:
 
 
 def _announce(state: str, listener: str, event: Mapping[str, Any]) -> None:
-    """Tell who listens to the execution that the stage begins."""
+    """Post the stage's status frame to the connection that waits for the answer."""
     from stepguard.aws.stream.progress import announce
 
     announce(state, listener, event)

@@ -185,13 +185,13 @@ def fields(states: JsonService, wait: Callable[[str], None]) -> Iterator[Case]:
     )
     for number, (state, language) in enumerate(machines):
         more = {"Default": "E"} if state["Type"] == "Choice" else {} if state["Type"] == "Fail" else {"Next": "E"}
-        definition = {
+        definition: dict[str, Any] = {
             "QueryLanguage": language,
             "StartAt": "S",
             "States": {"S": {**state, **more}, "E": {"Type": "Succeed"}},
         }
         if state["Type"] == "Fail":
-            del definition["States"]["E"]  # type: ignore[attr-defined]
+            del definition["States"]["E"]
         made = states.call(
             "CreateStateMachine", {"name": f"m{number}", "definition": json.dumps(definition), "roleArn": ROLE}
         )
