@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from embedded_aws.bedrock.api.inline import guard
 from embedded_aws.bedrock.api.retrieve import check_implemented, describe, find_base, retrieve
-from embedded_aws.bedrock.api.retrieve_and_generate import generate, judge_question
-from embedded_aws.bedrock.api.streams import generated_events
+from embedded_aws.bedrock.api.retrieve_and_generate import (
+    Generating,
+    answer_stream,
+    generate,
+    generate_stream,
+    judge_question,
+    prepare,
+)
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.judge import Judge
 from embedded_aws.bedrock.knowledge.registry import Registry
-from embedded_aws.bedrock.models.base import Message
+from embedded_aws.bedrock.models.base import Message, Model
 from embedded_aws.bedrock.models.catalogue import Catalogue
 from embedded_aws.wire import Account, ServiceError, not_implemented, refuse_members
 
@@ -56,10 +63,26 @@ class AgentRuntime:
         return {"retrievalResults": [describe(passage) | {"score": score} for passage, score in found]}
 
     def retrieve_and_generate(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        operation = "RetrieveAndGenerate"
+        asked = self._ask(request, "RetrieveAndGenerate")
+        answer = asked.refused or generate(asked.model, asked.generating)
+        self._remember(asked, answer)
+        return {**answer, "sessionId": asked.session}
+
+    def retrieve_and_generate_stream(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        asked = self._ask(request, "RetrieveAndGenerateStream")
+
+        def remember(answer: Mapping[str, Any]) -> None:
+            self._remember(asked, answer)
+
+        if asked.refused is not None:
+            return {"sessionId": asked.session, "stream": answer_stream(asked.refused, remember)}
+        return {"sessionId": asked.session, "stream": generate_stream(asked.model, asked.generating, remember)}
+
+    def _ask(self, request: Mapping[str, Any], operation: str) -> _Asked:
+        """Read the request, judge its question and find its passages. The two operations have the same members."""
         refuse_members(request, ("sessionConfiguration", "userContext"), operation)
-        asked, configuration = request["input"]["text"], request.get("retrieveAndGenerateConfiguration")
-        if not asked.strip() or configuration is None:
+        text, configuration = request["input"]["text"], request.get("retrieveAndGenerateConfiguration")
+        if not text.strip() or configuration is None:
             raise ServiceError("ValidationException", "The input text and the configuration must not be empty.")
         if configuration["type"] != "KNOWLEDGE_BASE":
             raise not_implemented(f"the type {configuration['type']} of {operation}")
@@ -76,18 +99,11 @@ class AgentRuntime:
         history = self._history(session)
         named = generation.get("guardrailConfiguration") or {}
         judging = guard(self._find, self._judge, named.get("guardrailId"), named.get("guardrailVersion"), full=False)
-        asked, answer = judge_question(judging, asked)
-        if answer is None:
-            found = retrieve(self._registry, base, asked, retrieval)
-            model, passages = self._models.model(wanted["modelArn"]), [passage for passage, _ in found]
-            answer = generate(model, judging, asked, passages, history, generation)
-        turn = (Message("user", asked), Message("assistant", answer["output"]["text"]))
-        return {**answer, "sessionId": self._remember(session, (*history, *turn))}
-
-    def retrieve_and_generate_stream(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        # The two operations have the same members.
-        answer = self.retrieve_and_generate(request)
-        return {"sessionId": answer["sessionId"], "stream": generated_events(answer)}
+        text, refused = judge_question(judging, text)
+        found = [] if refused else [passage for passage, _ in retrieve(self._registry, base, text, retrieval)]
+        generating = prepare(judging, text, found, history, generation)
+        model = self._models.model(wanted["modelArn"])
+        return _Asked(session or str(uuid4()), history, model, generating, refused)
 
     def _history(self, session: str | None) -> tuple[Message, ...]:
         with self._lock:
@@ -99,11 +115,21 @@ class AgentRuntime:
                 )
             return self._sessions[session]
 
-    def _remember(self, session: str | None, turns: tuple[Message, ...]) -> str:
+    def _remember(self, asked: _Asked, answer: Mapping[str, Any]) -> None:
+        turn = (Message("user", asked.generating.question), Message("assistant", answer["output"]["text"]))
         with self._lock:
-            identifier = session or str(uuid4())
-            self._sessions.pop(identifier, None)
-            self._sessions[identifier] = turns[-2 * _TURNS :]
+            self._sessions.pop(asked.session, None)
+            self._sessions[asked.session] = (*asked.history, *turn)[-2 * _TURNS :]
             while len(self._sessions) > SESSIONS:
                 del self._sessions[next(iter(self._sessions))]
-        return identifier
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question in its session; `refused` is the answer if the guardrail blocked it."""
+
+    session: str
+    history: tuple[Message, ...]
+    model: Model
+    generating: Generating
+    refused: dict[str, Any] | None

@@ -1,45 +1,52 @@
 """The request and response bodies that models take through InvokeModel and SageMaker endpoints.
 
 An imported model takes any of three formats and answers in the one it was asked in; DeepSeek-R1 hosted by Bedrock,
-models behind a SageMaker endpoint (Text Generation Inference) and Anthropic's models have one each. Sources: the
-Bedrock user guide's pages "Invoke your imported model" and "DeepSeek models", AWS's Marketplace notebook.
+models behind a SageMaker endpoint (Text Generation Inference), Anthropic's and Amazon Nova's models have one each,
+Mistral's two. Sources: the Bedrock user guide's pages "Invoke your imported model", "DeepSeek models", "Mistral AI text
+completion" and "chat completion", Nova's "Using the Invoke API", AWS's Marketplace notebook.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from embedded_aws.bedrock.models.base import Completion, Message, Role, Sampling
+from embedded_aws.bedrock.models.base import Completion, Message, Role, Sampling, Writing
 from embedded_aws.bedrock.models.prompts import END_THINK, conversation
-from embedded_aws.wire import ServiceError, not_implemented
+from embedded_aws.wire import ServiceError
 
 Body = dict[str, Any]
 GUARDRAIL_CONFIG = "amazon-bedrock-guardrailConfig"
+GUARDRAIL_ACTION = "amazon-bedrock-guardrailAction"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One body format: how generation is limited in it, and how an answer is written in it."""
+    """One body format: how generation is limited in it, and how an answer is written in it.
+
+    `prompt` are its other members; in some formats the limits are in the object `parameters`, with `also`.
+    """
 
     max_tokens: str
     stop: str
     answer: Callable[[Completion, Mapping[str, Any]], Body]
     prompt: frozenset[str]
     parameters: str | None = None
+    also: frozenset[str] = frozenset()
+    top_p: str = "top_p"
 
     def sampling(self, body: Mapping[str, Any]) -> Sampling:
         """How to generate. Raises ServiceError for values of the wrong type or out of range."""
         given = body.get(self.parameters, {}) if self.parameters else body
         if not isinstance(given, dict):
             raise malformed(f"{self.parameters} must be an object.")
-        known = self.prompt | {self.max_tokens, self.stop, "temperature", "top_p"}
-        for name in sorted({*body, *given} - known):
+        limits = self.also | {self.max_tokens, self.stop, "temperature", self.top_p}
+        outside = self.prompt | ({self.parameters} if self.parameters else limits)
+        for name in sorted({*(set(body) - outside), *(set(given) - limits if self.parameters else ())}):
             raise malformed(f"the embedded Bedrock does not implement the field {name} of this body.")
         stop = given.get(self.stop) or []
         stop = [stop] if isinstance(stop, str) else stop
@@ -48,7 +55,7 @@ class Format:
         return Sampling(
             max_tokens=_number(given, self.max_tokens, int, 1, 1_000_000),
             temperature=_number(given, "temperature", float, 0, 2) or 0.0,
-            top_p=_number(given, "top_p", float, 0, 1) or 1.0,
+            top_p=_number(given, self.top_p, float, 0, 1) or 1.0,
             stop=tuple(stop),
         )
 
@@ -82,58 +89,6 @@ def parse(raw: bytes) -> Body:
     if not isinstance(body, dict):
         raise malformed("the body must be a JSON object.")
     return body
-
-
-_PROFILE = re.compile(r"(us|eu|apac|ap|jp|au|ca|us-gov|global)\.(?=[a-z0-9-]+\.)")
-_ELSEWHERE = ("imported-model/", "custom-model", "application-inference-profile/")
-"""In ARNs of models whose family the name does not say."""
-
-
-def family(model_id: str) -> str:
-    """The family that a model id's prefix names, such as `anthropic`; empty if it names none."""
-    if any(kind in model_id for kind in _ELSEWHERE):
-        return ""
-    name, dot, _ = _PROFILE.sub("", model_id.rpartition("/")[2]).partition(".")
-    return name.lower() if dot else ""
-
-
-def choose(body: Mapping[str, Any], model_id: str) -> Format:
-    """The format of a body: its family's, or else what its fields are of. Raises ServiceError for no known one."""
-    named = family(model_id)
-    formats = _FAMILIES.get(named)
-    if formats is None:
-        return _of_fields(body)
-    if not formats:
-        raise not_implemented(f"the bodies of {named} models in InvokeModel; use Converse")
-    if DEEPSEEK in formats and "prompt" in body:
-        return DEEPSEEK
-    found = _of_fields(body)
-    if found not in formats:
-        raise malformed(f"this is not a body of {named} models.")
-    return found
-
-
-_REVISION = re.compile(r"-v\d+(:\w+)*$")
-
-
-def name_model(body: Body, model_id: str) -> None:
-    """Put the name that answers in Anthropic's format give a model into the body, which has none on Bedrock.
-
-    It is the id without Bedrock's additions, such as `claude-sonnet-4-20250514`. Raises ServiceError.
-    """
-    if "model" in body:
-        raise malformed("the field model is for Anthropic's own API; here modelId names the model.")
-    body["model"] = _REVISION.sub("", model_id.rpartition("/")[2].rpartition("anthropic.")[2])
-
-
-def _of_fields(body: Mapping[str, Any]) -> Format:
-    if "inputs" in body:
-        return TGI
-    if "messages" in body:
-        return ANTHROPIC if "anthropic_version" in body else OPENAI_CHAT
-    if "prompt" in body:
-        return OPENAI_COMPLETION if "max_tokens" in body else BEDROCK_COMPLETION
-    raise malformed("one of prompt, messages and inputs is required.")
 
 
 # --- texts of a request ---------------------------------------------------------------------------------------------
@@ -207,8 +162,14 @@ def closed(completion: Completion, in_thought: bool) -> Completion:
     """The answer of a model without reasoning to a prompt that opened a thought: a closed, empty thought."""
     if not in_thought or END_THINK in completion.text:
         return completion
-    text = f"\n{END_THINK}\n\n{completion.text}"
-    return Completion(text, completion.stop, completion.input_tokens, completion.output_tokens)
+    return replace(completion, text=f"\n{END_THINK}\n\n{completion.text}")
+
+
+def in_thought(writing: Writing) -> Writing:
+    """The same for an answer in parts: the thought is closed before the first one."""
+    yield (before := f"\n{END_THINK}\n\n")
+    completion = yield from writing
+    return replace(completion, text=before + completion.text)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -292,24 +253,37 @@ def _anthropic(completion: Completion, body: Mapping[str, Any]) -> Body:
     }
 
 
+def _nova(completion: Completion, _: Mapping[str, Any]) -> Body:
+    usage = {"inputTokens": completion.input_tokens, "outputTokens": completion.output_tokens}
+    return {
+        "output": {"message": {"content": [{"text": completion.text}], "role": "assistant"}},
+        "stopReason": completion.stop,
+        "usage": usage | {"totalTokens": completion.input_tokens + completion.output_tokens},
+    }
+
+
+def _mistral_text(completion: Completion, _: Mapping[str, Any]) -> Body:
+    return {"outputs": [{"text": completion.text, "stop_reason": _finish(completion)}]}
+
+
+def _mistral_chat(completion: Completion, _: Mapping[str, Any]) -> Body:
+    message = {"role": "assistant", "content": completion.text}
+    return {"choices": [{"index": 0, "message": message, "stop_reason": _finish(completion)}]}
+
+
 _PROMPT = frozenset({"prompt"})
 _CHAT = frozenset({"messages", "model"})
 BEDROCK_COMPLETION = Format("max_gen_len", "stop", _bedrock_completion, _PROMPT)
 OPENAI_COMPLETION = Format("max_tokens", "stop", _openai_completion, _PROMPT | {"model"})
 OPENAI_CHAT = Format("max_tokens", "stop", _openai_chat, _CHAT)
 DEEPSEEK = Format("max_tokens", "stop", _deepseek, _PROMPT)
-TGI = Format("max_new_tokens", "stop", _tgi, frozenset({"inputs", "parameters", "details", "do_sample"}), "parameters")
+TGI = Format("max_new_tokens", "stop", _tgi, frozenset({"inputs"}), "parameters", frozenset({"details", "do_sample"}))
+NOVA = Format(
+    "maxTokens", "stopSequences", _nova, frozenset({"messages", "system", "schemaVersion"}), "inferenceConfig",
+    top_p="topP",
+)  # fmt: skip
+MISTRAL_TEXT = Format("max_tokens", "stop", _mistral_text, _PROMPT)
+MISTRAL_CHAT = Format("max_tokens", "stop", _mistral_chat, frozenset({"messages"}))
 ANTHROPIC = Format(
     "max_tokens", "stop_sequences", _anthropic, _CHAT | {"anthropic_version", "anthropic_beta", "system", "metadata"}
 )
-
-_FAMILIES: Mapping[str, tuple[Format, ...]] = {
-    "anthropic": (ANTHROPIC,),
-    "deepseek": (DEEPSEEK, OPENAI_CHAT),
-    "meta": (BEDROCK_COMPLETION,),
-    "openai": (OPENAI_CHAT,),
-} | dict.fromkeys(
-    ("ai21", "amazon", "cohere", "google", "luma", "minimax", "mistral", "moonshot", "moonshotai", "nvidia", "qwen",
-     "stability", "twelvelabs", "writer", "zai"), (),
-)  # fmt: skip
-"""The formats of Bedrock's families; those without any are refused. Every other name is free, such as `any`."""

@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
-from embedded_aws.bedrock.api.streams import FREE, JUDGED, converse_events, cut
+from embedded_aws.bedrock.api.streams import alone, begun, converse_events, release, whole
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, QUERY, Block, Evaluation
 from embedded_aws.bedrock.knowledge.answering import answer_from, numbered
-from embedded_aws.bedrock.models.base import Completion, Message, Model, Role, Sampling
+from embedded_aws.bedrock.models.base import Completion, Message, Model, Role, Sampling, write
 from embedded_aws.bedrock.models.prompts import split_thought
 from embedded_aws.wire import ServiceError
 from embedded_aws.wire.event_stream import Event
@@ -42,91 +42,121 @@ class _Part:
         return Block(self.text, self.qualifiers, self.image)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose prompt is judged; `refused` is the answer if that was blocked."""
+
+    request: Mapping[str, Any]
+    parts: Sequence[_Part]
+    guard: Guard | None
+    blocks: Sequence[Block]
+    checked: Evaluation | None
+    started: float
+    traced: bool
+    reasoning: bool
+    refused: dict[str, Any] | None = None
+
+    def judge(self, text: str) -> Evaluation:
+        assert self.guard is not None
+        return self.guard.output(text, self.blocks)
+
+    def answer(self, completion: Completion, judged: Evaluation | None, thought: str = "") -> dict[str, Any]:
+        """The answer to the request, from the text that the model wrote and the verdict on it."""
+        text, stop = completion.text, str(completion.stop)
+        content: list[dict[str, Any]] = [{"text": judged.outputs[0] if judged and judged.outputs else text}]
+        if thought and not (judged and judged.blocked):
+            content.append({"reasoningContent": {"reasoningText": {"text": thought}}})
+        if any(one is not None and one.intervened for one in (self.checked, judged)):
+            stop = "guardrail_intervened"
+        trace = _trace(self.guard, self.checked, judged, text) if self.guard and self.traced else None
+        return _answer(content, stop, (completion.input_tokens, completion.output_tokens), self.started, trace)
+
+
 def converse(
     request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool
 ) -> dict[str, Any]:
-    """Answer a Converse request. Raises ServiceError."""
-    return _converse(request, model, guard, reasoning=reasoning, traced=traced).answer
-
-
-def converse_stream(
-    request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool, behind: bool
-) -> Iterator[Event]:
-    """The events of a ConverseStream request. Raises ServiceError before the first one.
-
-    `behind` is the asynchronous mode: the guardrail judges what is already sent, so it masks nothing, and after a
-    block its message follows.
-    """
-    made = _converse(request, model, guard, reasoning=reasoning, traced=traced)
-    text = next(block["text"] for block in made.answer["output"]["message"]["content"] if "text" in block)
-    if behind and made.said is not None:
-        pieces = cut(made.said, FREE) + ([text] if made.blocked else [])
-    elif guard is None:
-        pieces = cut(text, FREE)
-    else:
-        pieces = [text] if made.answer["stopReason"] == "guardrail_intervened" else cut(text, JUDGED)
-    return converse_events(made.answer, pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """An answer; `said` is what the model wrote, if it was called, and `blocked` whether that was blocked."""
-
-    answer: dict[str, Any]
-    said: str | None = None
-    blocked: bool = False
-
-
-def _converse(request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool) -> _Made:
-    """The answer to a request.
+    """Answer a Converse request.
 
     Images are taken for the guardrail's sake: the local models cannot see, they read `[image]` in an image's place.
     `reasoning` splits a `<think>` part of the answer off into a reasoningContent block, which guardrails do not
     see. Raises ServiceError.
     """
+    asked = _ask(request, guard, reasoning=reasoning, traced=traced)
+    if asked.refused is not None:
+        return asked.refused
+    completion, thought = _complete(asked, model)
+    judged = asked.judge(completion.text) if guard and completion.text.strip() else None
+    return asked.answer(completion, judged, thought)
+
+
+def converse_stream(
+    request: Mapping[str, Any], model: Model, guard: Guard | None, *, reasoning: bool, traced: bool, behind: bool
+) -> Iterator[Event]:
+    """The events of a ConverseStream request, while the model writes. Raises ServiceError before the first one.
+
+    `behind` is the asynchronous mode of the guardrail. Where a thought must be split off, the answer comes whole.
+    """
+    asked = _ask(request, guard, reasoning=reasoning, traced=traced)
+    if asked.refused is not None:
+        refused = asked.refused
+        return converse_events(alone(refused["output"]["message"]["content"][0]["text"]), lambda _: refused)
+    thought = ""
+    if reasoning or _sources(asked):
+        completion, thought = _complete(asked, model)
+        writing = whole(completion)
+    else:
+        writing = begun(write(model, tuple(_messages(asked.parts)), _sampling(request.get("inferenceConfig") or {})))
+    grounded = guard is not None and guard.compares(asked.blocks)
+    pieces = release(writing, asked.judge if guard else None, behind=behind, at_once=grounded)
+    return converse_events(pieces, lambda released: asked.answer(released.said, released.judged, thought))
+
+
+def _ask(request: Mapping[str, Any], guard: Guard | None, *, reasoning: bool, traced: bool) -> _Asked:
+    """Read the request and judge its prompt; masked texts replace the original ones. Raises ServiceError."""
     started = time.perf_counter()
     parts = _parts(request, images=guard is not None)
-    checked: Evaluation | None = None
-    blocks: list[Block] = []
-    if guard is not None:
-        positions = _guarded(parts)
-        blocks = [parts[position].block for position in positions]
-        newest = newest_turn((part.role, part.turn) for part in parts)
-        checked = guard.input(
-            blocks,
-            {number for number, position in enumerate(positions) if parts[position].turn in newest},
-            prompt_characters=sum(len(part.text) for part in parts),
-            prompt_images=sum(part.image is not None for part in parts),
-        )
-        if checked.blocked:
-            trace = _trace(guard, checked, None, None) if traced else None
-            return _Made(_answer([{"text": checked.outputs[0]}], "guardrail_intervened", (0, 0), started, trace))
+    if guard is None:
+        return _Asked(request, parts, None, (), None, started, traced, reasoning)
+    positions = _guarded(parts)
+    blocks = [parts[position].block for position in positions]
+    newest = newest_turn((part.role, part.turn) for part in parts)
+    checked = guard.input(
+        blocks,
+        {number for number, position in enumerate(positions) if parts[position].turn in newest},
+        prompt_characters=sum(len(part.text) for part in parts),
+        prompt_images=sum(part.image is not None for part in parts),
+    )
+    refused = None
+    if checked.blocked:
+        trace = _trace(guard, checked, None, None) if traced else None
+        refused = _answer([{"text": checked.outputs[0]}], "guardrail_intervened", (0, 0), started, trace)
+    else:
         for number, text in zip(checked.guarded, checked.outputs, strict=bool(checked.outputs)):
             position = positions[number]
             parts[position] = replace(parts[position], text=text)
-    completion = _complete(request, model, parts)
-    thought, text = split_thought(completion.text) if reasoning else ("", completion.text)
-    stop: str = completion.stop
-    judged = guard.output(text, blocks) if guard and text.strip() else None
-    content: list[dict[str, Any]] = [{"text": judged.outputs[0] if judged and judged.outputs else text}]
-    if thought and not (judged and judged.blocked):
-        content.append({"reasoningContent": {"reasoningText": {"text": thought}}})
-    if any(one is not None and one.intervened for one in (checked, judged)):
-        stop = "guardrail_intervened"
-    trace = _trace(guard, checked, judged, text) if guard and traced else None
-    answer = _answer(content, stop, (completion.input_tokens, completion.output_tokens), started, trace)
-    return _Made(answer, text, blocked=judged is not None and judged.blocked)
+    return _Asked(request, parts, guard, blocks, checked, started, traced, reasoning, refused)
 
 
-def _complete(request: Mapping[str, Any], model: Model, parts: Sequence[_Part]) -> Completion:
-    """The model's answer, or one from the sentences of numbered sources."""
-    sources = [part.text for part in parts if GROUNDING_SOURCE in part.qualifiers and numbered(part.text)]
-    questions = [part.text for part in parts if QUERY in part.qualifiers]
-    if sources and questions:
+def _complete(asked: _Asked, model: Model) -> tuple[Completion, str]:
+    """The model's answer, or one from the sentences of numbered sources; its thought apart."""
+    sources, parts = _sources(asked), asked.parts
+    if sources:
+        questions = [part.text for part in parts if QUERY in part.qualifiers]
         text = answer_from(sources, questions[-1])
         read = sum(len(part.text.split()) for part in parts)
-        return Completion(text, "end_turn", read, len(text.split()))
-    return model.complete(tuple(_messages(parts)), _sampling(request.get("inferenceConfig") or {}))
+        completion = Completion(text, "end_turn", read, len(text.split()))
+    else:
+        sampling = _sampling(asked.request.get("inferenceConfig") or {})
+        completion = model.complete(tuple(_messages(parts)), sampling)
+    thought, text = split_thought(completion.text) if asked.reasoning else ("", completion.text)
+    return replace(completion, text=text), thought
+
+
+def _sources(asked: _Asked) -> list[str]:
+    """The numbered sources of a request that has a question to them."""
+    if not any(QUERY in part.qualifiers for part in asked.parts):
+        return []
+    return [part.text for part in asked.parts if GROUNDING_SOURCE in part.qualifiers and numbered(part.text)]
 
 
 def _answer(

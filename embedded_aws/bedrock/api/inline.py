@@ -44,7 +44,7 @@ class Guard:
         """
         if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", "Guardrail was enabled but input is in incorrect format.")
-        if _grounds(blocks) and grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig")):
+        if self.compares(blocks):
             # Checked first, so that an invalid request costs no model call.
             grounding.check(
                 grounding.Grounding(joined(blocks, GROUNDING_SOURCE), joined(blocks, QUERY), answer="(to come)")
@@ -61,6 +61,11 @@ class Guard:
             return checked
         masked = [n for n, text in zip(checked.guarded, checked.outputs, strict=True) if text != blocks[n].text]
         return replace(checked, earlier=not any(number in newest for number in masked))
+
+    def compares(self, prompt: Sequence[Block]) -> bool:
+        """Whether contextual grounding compares an answer with this prompt: it judges whole answers only."""
+        active = grounding.active(self.guardrail.policy("contextualGroundingPolicyConfig"))
+        return bool(active) and _grounds(prompt)
 
     def output(self, text: str, prompt: Sequence[Block]) -> Evaluation:
         """Judge the model's answer to a prompt. Without a source and a query, contextual grounding does not run."""

@@ -7,111 +7,161 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedded_aws.bedrock.api import bodies, tags
-from embedded_aws.bedrock.api.bodies import GUARDRAIL_CONFIG, Body, Format, Slot
-from embedded_aws.bedrock.api.chunks import FORMATS
+from embedded_aws.bedrock.api import bodies, families, tags
+from embedded_aws.bedrock.api.bodies import GUARDRAIL_ACTION, GUARDRAIL_CONFIG, Body, Format, Slot
+from embedded_aws.bedrock.api.chunks import FORMATS, Chunks
 from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
-from embedded_aws.bedrock.api.streams import FREE, JUDGED, cut
+from embedded_aws.bedrock.api.streams import Released, Releasing, alone, begun, release, whole, written
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation
-from embedded_aws.bedrock.models.base import Completion, Model
+from embedded_aws.bedrock.models.base import Completion, Message, Model, Sampling, write
 from embedded_aws.wire import ServiceError
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """An answer, and what the guardrail found; `said` is what the model wrote, if it was called."""
+class _Asked:
+    """A request whose prompt is judged; `refused` is the guardrail's message if that was blocked."""
 
     chosen: Format
     body: Body
-    completion: Completion
+    guard: Guard | None
     mode: str | None = None
+    blocks: Sequence[Block] = ()
     checked: Evaluation | None = None
-    judged: Evaluation | None = None
-    said: str | None = None
+    messages: tuple[Message, ...] = ()
+    in_thought: bool = False
 
     @property
-    def intervened(self) -> bool:
-        return any(one is not None and one.intervened for one in (self.checked, self.judged))
+    def refused(self) -> str | None:
+        return self.checked.outputs[0] if self.checked is not None and self.checked.blocked else None
 
     @property
-    def blocked(self) -> bool:
-        return any(one is not None and one.blocked for one in (self.checked, self.judged))
+    def sampling(self) -> Sampling:
+        return self.chosen.sampling(self.body)
+
+    def judge(self, text: str) -> Evaluation:
+        assert self.guard is not None
+        return self.guard.output(text, self.blocks)
+
+    def acted(self, *, judged: bool) -> Body:
+        """Whether the guardrail intervened, for each body and chunk; `judged` is whether it did in the answer."""
+        if self.guard is None:
+            return {}
+        intervened = judged or (self.checked is not None and self.checked.intervened)
+        return {GUARDRAIL_ACTION: "INTERVENED" if intervened else "NONE"}
+
+    def trace(self, judged: Evaluation | None, said: str | None) -> Body:
+        """What the guardrail found, for a body or the last chunk; `said` is what the model wrote, if it was called."""
+        if self.guard is None:
+            return {}
+        trace: Body = {"actionReason": strongest(self.checked, judged)}
+        if said is not None:
+            trace["modelOutput"] = [said]
+        if self.checked is not None:
+            trace["input"] = {self.guard.guardrail.id: self.checked.assessment}
+        if judged is not None:
+            trace["outputs"] = [{self.guard.guardrail.id: judged.assessment}]
+        return {"amazon-bedrock-trace": {"guardrail": trace}}
 
 
 def invoke_model(
     request: Mapping[str, Any], model: Model, guard: Guard | None, *, traced: bool
 ) -> tuple[bytes, Completion]:
     """Answer an InvokeModel request: the body, and what it holds. Raises ServiceError."""
-    made = _make(request, model, guard)
-    answer = made.chosen.answer(made.completion, made.body)
-    if guard is not None:
-        answer |= _acted(made) | (_trace(made, guard) if traced else {})
-    return _dump(answer), made.completion
+    asked = _ask(request, guard)
+    made, judged, said = Completion(asked.refused or "", "end_turn", 0, 0), None, None
+    if asked.refused is None:
+        completion = bodies.closed(model.complete(asked.messages, asked.sampling), asked.in_thought)
+        judged, said = asked.judge(completion.text) if guard and completion.text.strip() else None, completion.text
+        made = replace(completion, text=judged.outputs[0]) if judged and judged.outputs else completion
+    answer = asked.chosen.answer(made, asked.body) | asked.acted(judged=judged is not None and judged.intervened)
+    return _dump(answer | (asked.trace(judged, said) if traced else {})), made
 
 
 def invoke_stream(request: Mapping[str, Any], model: Model, guard: Guard | None, *, traced: bool) -> Iterator[bytes]:
-    """The chunks of an InvokeModelWithResponseStream request. Raises ServiceError before the first one.
+    """The chunks of an InvokeModelWithResponseStream request, while the model writes. Raises ServiceError before the
+    first one.
 
-    Each chunk says whether the guardrail intervened, the last one has the trace and the metrics: recorded for Titan's
-    body, inferred for the others.
+    Each chunk says whether the guardrail has intervened, the last one has the trace and the metrics: recorded for
+    Titan's body, inferred for the others.
     """
     started = time.perf_counter()
-    made = _make(request, model, guard)
-    write = FORMATS.get(made.chosen)
-    if write is None:
+    asked = _ask(request, guard)
+    if asked.chosen not in FORMATS:
         raise bodies.malformed("this body has no streams.")
-    behind = made.mode is not None and made.mode == "ASYNCHRONOUS"
-    text = made.completion.text
-    if guard is None or (behind and made.said is not None):
-        pieces = cut(made.said or text, FREE) + ([text] if behind and made.blocked else [])
-    else:
-        pieces = [text] if made.intervened else cut(text, JUDGED)
-    chunks = list(write(made.completion, made.body, pieces, blocked=made.blocked))
+    chunks = FORMATS[asked.chosen](asked.body)
+    if asked.refused is not None:
+        first = Completion(asked.refused, "end_turn", 0, 0)
+        return _stream(asked, chunks, alone(asked.refused), first, started, traced=traced)
+    writing = begun(write(model, asked.messages, asked.sampling))
+    if asked.in_thought:
+        writing = bodies.in_thought(writing)
+    counted = written(writing) if chunks.counts_first else None
+    grounded = guard is not None and guard.compares(asked.blocks)
+    pieces = release(
+        writing if counted is None else whole(counted),
+        asked.judge if guard else None,
+        behind=asked.mode == "ASYNCHRONOUS",
+        at_once=grounded or counted is not None,
+    )
+    return _stream(asked, chunks, pieces, counted, started, traced=traced)
+
+
+def _stream(
+    asked: _Asked, chunks: Chunks, pieces: Releasing, counted: Completion | None, started: float, *, traced: bool
+) -> Iterator[bytes]:
+    heard: float | None = None
+    waiting = list(chunks.begin(counted))  # until it is known whether the guardrail has acted
+    acted = False
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as ended:
+            released: Released = ended.value
+            break
+        heard, acted = heard or time.perf_counter(), piece.acted
+        for chunk in [*waiting, chunks.part(piece.text)]:
+            yield _dump(chunk | asked.acted(judged=acted))
+        waiting = []
+    intervened = released.judged is not None and released.judged.intervened
+    blocked = released.blocked or asked.refused is not None
+    rest = [*waiting, *chunks.end(released.said, blocked=blocked)]
+    for chunk in rest[:-1]:
+        yield _dump(chunk | asked.acted(judged=intervened))
+    now = time.perf_counter()
     metrics = {
-        "inputTokenCount": made.completion.input_tokens,
-        "outputTokenCount": made.completion.output_tokens,
-        "invocationLatency": round((time.perf_counter() - started) * 1000),
-        "firstByteLatency": round((time.perf_counter() - started) * 1000),
+        "inputTokenCount": released.said.input_tokens,
+        "outputTokenCount": released.said.output_tokens,
+        "invocationLatency": round((now - started) * 1000),
+        "firstByteLatency": round(((heard or now) - started) * 1000),
     }
-    chunks[-1] |= {"amazon-bedrock-invocationMetrics": metrics}
-    if guard is not None:
-        chunks = [chunk | _acted(made) for chunk in chunks]
-        chunks[-1] |= _trace(made, guard) if traced else {}
-    return map(_dump, chunks)
+    last = rest[-1] | {"amazon-bedrock-invocationMetrics": metrics} | asked.acted(judged=intervened)
+    said = None if asked.refused is not None else released.said.text
+    yield _dump(last | (asked.trace(released.judged, said) if traced else {}))
 
 
-def _make(request: Mapping[str, Any], model: Model, guard: Guard | None) -> _Made:
+def _ask(request: Mapping[str, Any], guard: Guard | None) -> _Asked:
     body = bodies.parse(request.get("body") or b"")
     suffix, mode = _configuration(body, guard, request.get("contentType"))
-    chosen = bodies.choose(body, request["modelId"])
+    chosen = families.choose(body, request["modelId"])
     if chosen is bodies.ANTHROPIC:
-        bodies.name_model(body, request["modelId"])
+        families.name_model(body, request["modelId"])
     chosen.sampling(body)  # what is not implemented is refused, whatever the guardrail says
     slots = bodies.slots(body)
     split = [tags.split(slot.text, suffix) for slot in slots]
-    checked: Evaluation | None = None
-    blocks: list[Block] = []
+    asked = _Asked(chosen, body, guard, mode)
     if guard is not None:
         checked, blocks = _check_input(guard, slots, split)
+        asked = replace(asked, checked=checked, blocks=blocks)
         if checked.blocked:
-            return _Made(chosen, body, Completion(checked.outputs[0], "end_turn", 0, 0), mode, checked)
+            return asked
     for slot, parts in zip(slots, split, strict=True):
         slot.put("".join(part.text for part in parts))
-    completion = _complete(model, chosen, body, slots)
-    judged = guard.output(completion.text, blocks) if guard and completion.text.strip() else None
-    final = completion
-    if judged and judged.outputs:
-        final = replace(completion, text=judged.outputs[0])
-    return _Made(chosen, body, final, mode, checked, judged, completion.text)
-
-
-def _complete(model: Model, chosen: Format, body: Body, slots: list[Slot]) -> Completion:
     conversation, in_thought = bodies.messages(slots)
-    return bodies.closed(model.complete(conversation, chosen.sampling(body)), in_thought)
+    return replace(asked, messages=conversation, in_thought=in_thought)
 
 
 def _configuration(body: Body, guard: Guard | None, content_type: str | None) -> tuple[str | None, str | None]:
@@ -160,21 +210,6 @@ def _check_input(guard: Guard, slots: list[Slot], split: list[list[tags.Tagged]]
             row, column = places[number]
             split[row][column] = tags.Tagged(text, split[row][column].qualifier)
     return checked, blocks
-
-
-def _acted(made: _Made) -> Body:
-    return {"amazon-bedrock-guardrailAction": "INTERVENED" if made.intervened else "NONE"}
-
-
-def _trace(made: _Made, guard: Guard) -> Body:
-    trace: Body = {"actionReason": strongest(made.checked, made.judged)}
-    if made.said is not None:
-        trace["modelOutput"] = [made.said]
-    if made.checked is not None:
-        trace["input"] = {guard.guardrail.id: made.checked.assessment}
-    if made.judged is not None:
-        trace["outputs"] = [{guard.guardrail.id: made.judged.assessment}]
-    return {"amazon-bedrock-trace": {"guardrail": trace}}
 
 
 def _dump(answer: Body) -> bytes:

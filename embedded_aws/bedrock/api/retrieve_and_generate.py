@@ -7,16 +7,19 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Retrie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from embedded_aws.bedrock.api.inline import Guard
 from embedded_aws.bedrock.api.retrieve import describe
+from embedded_aws.bedrock.api.streams import Released, alone, begun, generated_events, release
 from embedded_aws.bedrock.detectors.text.sentences import END
-from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Scope
+from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, GUARD_CONTENT, QUERY, Block, Evaluation, Scope
 from embedded_aws.bedrock.knowledge.index_file import Found
-from embedded_aws.bedrock.models.base import Message, Model, Sampling
+from embedded_aws.bedrock.models.base import Message, Model, Sampling, write
 from embedded_aws.wire import ServiceError
+from embedded_aws.wire.event_stream import Event
 
 NOTHING_FOUND = "Sorry, I am unable to assist you with this request."
 RESULTS, FORMAT, ASKED = "$search_results$", "$output_format_instructions$", "$query$"
@@ -44,31 +47,85 @@ def judge_question(guard: Guard | None, question: str) -> tuple[str, Answer | No
     return (judged.outputs[0] if judged.masked else question), None
 
 
-def generate(
-    model: Model,
+@dataclass(frozen=True, slots=True)
+class Generating:
+    """An answer that is being made: from these messages, or from nothing if no passage was found."""
+
+    guard: Guard | None
+    template: str
+    passages: Sequence[Found]
+    question: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+    @property
+    def prompt(self) -> list[Block]:
+        """What the answer is compared with."""
+        context = [Block(found.text, frozenset({GROUNDING_SOURCE})) for found in self.passages]
+        return [*context, Block(self.question, frozenset({QUERY}))]
+
+    def judge(self, text: str) -> Evaluation:
+        assert self.guard is not None
+        return self.guard.output(text, self.prompt)
+
+    def answer(self, text: str, judged: Evaluation | None) -> Answer:
+        """Output, citations and guardrailAction for what the model wrote and the verdict on it."""
+        if judged is not None and judged.blocked:
+            return _intervened(judged.outputs[0])
+        if judged is not None and judged.masked:
+            text = judged.outputs[0]
+        intervened = judged is not None and judged.masked
+        return _answered(text, _citations(self.template, text, self.passages), self.guard, intervened=intervened)
+
+
+def generate(model: Model, asked: Generating) -> Answer:
+    """Output, citations and guardrailAction. Raises ServiceError."""
+    if not asked.passages:
+        return nothing_found(asked)
+    text = model.complete(asked.messages, asked.sampling).text
+    return asked.answer(text, asked.judge(text) if asked.guard is not None and text.strip() else None)
+
+
+def generate_stream(model: Model, asked: Generating, remember: Callable[[Answer], object]) -> Iterator[Event]:
+    """The events of the answer, while the model writes; `remember` gets it. Raises ServiceError before the first."""
+    if not asked.passages:
+        return answer_stream(nothing_found(asked), remember)
+    writing = begun(write(model, asked.messages, asked.sampling))
+    grounded = asked.guard is not None and asked.guard.compares(asked.prompt)
+    pieces = release(writing, asked.judge if asked.guard else None, at_once=grounded)
+
+    def finish(released: Released) -> Answer:
+        answer = asked.answer(released.said.text, released.judged)
+        remember(answer)
+        return answer
+
+    return generated_events(pieces, finish)
+
+
+def answer_stream(answer: Answer, remember: Callable[[Answer], object]) -> Iterator[Event]:
+    """The events of an answer without a model."""
+    remember(answer)
+    return generated_events(alone(answer["output"]["text"]), lambda _: answer)
+
+
+def nothing_found(asked: Generating) -> Answer:
+    """The answer without passages."""
+    return _answered(NOTHING_FOUND, [_citation(NOTHING_FOUND, 0, [])], asked.guard)
+
+
+def prepare(
     guard: Guard | None,
     question: str,
     passages: Sequence[Found],
     history: Sequence[Message],
     generation: Mapping[str, Any],
-) -> Answer:
-    """Output, citations and guardrailAction. Raises ServiceError."""
+) -> Generating:
+    """What the model gets. Raises ServiceError for a template without its placeholder."""
     template = _template(generation)
-    if not passages:
-        return _answered(NOTHING_FOUND, [_citation(NOTHING_FOUND, 0, [])], guard)
     listed = "\n\n".join(f"[{number}] {found.text}" for number, found in enumerate(passages, 1))
     prompt = template.replace(ASKED, question).replace(FORMAT, _FORMAT).replace(RESULTS, listed)
     messages = (Message("system", prompt), *history, Message("user", question))
-    text = model.complete(messages, _sampling(generation)).text
-    if guard is not None and text.strip():
-        context = [Block(found.text, frozenset({GROUNDING_SOURCE})) for found in passages]
-        judged = guard.output(text, [*context, Block(question, frozenset({QUERY}))])
-        if judged.blocked:
-            return _intervened(judged.outputs[0])
-        if judged.masked:
-            masked = judged.outputs[0]
-            return _answered(masked, _citations(template, masked, passages), guard, intervened=True)
-    return _answered(text, _citations(template, text, passages), guard)
+    return Generating(guard, template, passages, question, messages, _sampling(generation))
 
 
 def _template(generation: Mapping[str, Any]) -> str:

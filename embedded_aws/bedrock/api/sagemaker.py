@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedded_aws.bedrock.api import bodies
+from embedded_aws.bedrock.api.families import choose
 from embedded_aws.bedrock.models.catalogue import Catalogue
 from embedded_aws.wire import ServiceError
 
@@ -25,7 +26,7 @@ class SageMakerRuntime:
         model = self._models.model(name)
         try:
             body = bodies.parse(request["Body"])
-            chosen = bodies.choose(body, name)
+            chosen = choose(body, name)
             conversation, in_thought = bodies.messages(bodies.slots(body))
             completion = bodies.closed(model.complete(conversation, chosen.sampling(body)), in_thought)
         except ServiceError as error:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ class LocalModel:
     def __init__(self) -> None:
         self._loading = threading.Lock()
 
-    def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Completion:
-        """Answer the last user message.
+    def complete(
+        self, messages: tuple[Message, ...], sampling: Sampling, hear: Callable[[str], None] | None = None
+    ) -> Completion:
+        """Answer the last user message; `hear` gets the parts of the answer as they are written.
 
         Raises ServiceError: ValidationException when the prompt is longer than the context of 8,192 tokens,
         ServiceUnavailableException when the model's package is not installed, ModelErrorException for any other
@@ -60,17 +63,13 @@ class LocalModel:
             request["stop"] = list(sampling.stop)
         with self._loading:
             server = self._server
+        if hear is not None:
+            return _written(server, request, hear)
         answer = server.handle_chat_completions(request)
         if "error" in answer:
             raise _refused(answer["error"])
         choice = answer["choices"][0]
-        usage = answer["usage"]
-        return Completion(
-            text=(choice["message"].get("content") or "").strip(),
-            stop="max_tokens" if choice["finish_reason"] == "length" else "end_turn",
-            input_tokens=usage["prompt_tokens"],
-            output_tokens=usage["completion_tokens"],
-        )
+        return _completion(choice["message"].get("content") or "", choice["finish_reason"], answer["usage"])
 
     @cached_property
     def _server(self) -> Any:
@@ -96,6 +95,48 @@ class LocalModel:
         params.api_keys = [secrets.token_urlsafe()]
         params.ui = False
         return xllamacpp.Server(params)
+
+
+def _written(server: Any, request: dict[str, Any], hear: Callable[[str], None]) -> Completion:
+    """The answer in parts, which together are the whole one: without white space at its ends."""
+    parts: list[str] = []
+    finish, usage = "", {"prompt_tokens": 0, "completion_tokens": 0}
+    failed: list[dict[str, Any]] = []
+    kept = ""
+
+    def take(chunk: dict[str, Any]) -> bool:
+        nonlocal finish, usage, kept
+        if "error" in chunk:
+            failed.append(chunk["error"])
+            return False
+        usage = chunk.get("usage") or usage
+        for choice in chunk["choices"]:
+            finish = choice["finish_reason"] or finish
+            text = kept + (choice["delta"].get("content") or "")
+            if not parts:
+                text = text.lstrip()
+            part = text.rstrip()
+            kept = text[len(part) :]
+            if part:
+                parts.append(part)
+                hear(part)
+        return False
+
+    whole = server.handle_chat_completions(request | {"stream": True, "stream_options": {"include_usage": True}}, take)
+    if isinstance(whole, dict) and "error" in whole:
+        failed.append(whole["error"])
+    if failed:
+        raise _refused(failed[0])
+    return _completion("".join(parts), finish, usage)
+
+
+def _completion(text: str, finish: str, usage: dict[str, Any]) -> Completion:
+    return Completion(
+        text=text.strip(),
+        stop="max_tokens" if finish == "length" else "end_turn",
+        input_tokens=usage["prompt_tokens"],
+        output_tokens=usage["completion_tokens"],
+    )
 
 
 def _weights() -> Path:

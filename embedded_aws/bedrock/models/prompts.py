@@ -2,7 +2,7 @@
 
 Imported models get a prompt that the caller has already put through the model's chat template. The local model has a
 different template, so the conversation has to be recovered; passed raw, the caller's control tokens would be plain text
-to it. The templates are those in the tokenizer_config.json of DeepSeek-R1-Distill and of Llama 3.
+to it. The templates are those in the tokenizer_config.json of DeepSeek-R1-Distill and of Llama 3, and Mistral's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _LLAMA = re.compile(
     r"<\|(?:begin_of_text|eot_id|end_of_text)\|>|<\|start_header_id\|>(system|user|assistant)<\|end_header_id\|>\s*"
 )
 
+_MISTRAL = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=</s>|\[INST\]|\Z)", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -28,11 +30,12 @@ class Conversation:
 
 
 def conversation(prompt: str) -> Conversation:
-    """The turns of a prompt in DeepSeek's or Llama 3's template; any other prompt is one user message."""
+    """The turns of a prompt in DeepSeek's, Llama 3's or Mistral's template; any other prompt is one user message."""
     opened = prompt.rstrip().endswith(THINK)
     if opened:
         prompt = prompt.rstrip().removesuffix(THINK)
-    turns = _turns(prompt, _DEEPSEEK) or _turns(prompt, _LLAMA) or [Message("user", prompt.strip())]
+    turns = _turns(prompt, _DEEPSEEK) or _turns(prompt, _LLAMA) or _mistral(prompt)
+    turns = turns or [Message("user", prompt.strip())]
     return Conversation(tuple(turns), opened)
 
 
@@ -49,6 +52,17 @@ def _turns(prompt: str, tokens: re.Pattern[str]) -> list[Message]:
         if text := prompt[position:start].strip():
             turns.append(Message(role, text))
         role, position = next_role or role, end
+    return turns
+
+
+def _mistral(prompt: str) -> list[Message]:
+    turns: list[Message] = []
+    if not prompt.lstrip().removeprefix("<s>").lstrip().startswith("[INST]"):
+        return turns
+    for question, answer in _MISTRAL.findall(prompt):
+        turns.append(Message("user", question.strip()))
+        if answer.strip():
+            turns.append(Message("assistant", answer.strip()))
     return turns
 
 

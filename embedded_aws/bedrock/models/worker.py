@@ -12,9 +12,10 @@ import math
 import pickle
 import threading
 import time
+from collections.abc import Callable, Generator
 from typing import Any
 
-from embedded_aws.bedrock.models.base import Completion, Message, Model, Sampling
+from embedded_aws.bedrock.models.base import Completion, Message, Sampling, Writing
 from embedded_aws.bedrock.models.llm import LocalModel
 from embedded_aws.bedrock.refusal import Refusal
 from embedded_aws.wire import ServiceError, place_of
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 Answer = Completion | Refusal | str
 """A worker's answer; a text names an unexpected error and its place, without the user's text."""
+_PART = "part"
+"""The kind of a frame with a part of an answer, before the frame with the whole one."""
 
 
 class ModelWorker(Worker):
@@ -38,15 +41,20 @@ class ModelWorker(Worker):
         """Raises OSError if the process cannot be started."""
         super().__init__(__name__)
 
-    def complete(self, messages: tuple[Message, ...], sampling: Sampling) -> Answer:
-        """The model's answer. After WorkerGone the worker cannot take another question."""
+    def write(self, messages: tuple[Message, ...], sampling: Sampling, *, parts: bool) -> Generator[str, None, Answer]:
+        """The model's answer, in parts if wanted. After WorkerGone the worker cannot take another question."""
         until = time.monotonic() + PATIENCE
-        self.send({}, pickle.dumps((messages, sampling)), until)
-        received = self.receive(until)
-        if received is None:
-            raise WorkerGone
-        answer: Answer = pickle.loads(received[1])  # noqa: S301 - from our own process
-        return answer
+        self.send({"parts": parts}, pickle.dumps((messages, sampling)), until)
+        while True:
+            received = self.receive(until)
+            if received is None:
+                raise WorkerGone
+            header, body = received
+            if header.get("kind") == _PART:
+                yield body.decode()
+                continue
+            answer: Answer = pickle.loads(body)  # noqa: S301 - from our own process
+            return answer
 
 
 class WorkerModel:
@@ -64,8 +72,21 @@ class WorkerModel:
 
         Raises the ServiceErrors of `LocalModel.complete`, and ModelErrorException if the answer is stopped.
         """
+        writing = self._write(messages, sampling, parts=False)
+        while True:
+            try:
+                next(writing)
+            except StopIteration as ended:
+                completion: Completion = ended.value
+                return completion
+
+    def write(self, messages: tuple[Message, ...], sampling: Sampling) -> Writing:
+        """The same in parts. If nobody reads on, the model is stopped."""
+        return self._write(messages, sampling, parts=True)
+
+    def _write(self, messages: tuple[Message, ...], sampling: Sampling, *, parts: bool) -> Writing:
         try:
-            answer = self._answer(messages, sampling)
+            answer = yield from self._answer(messages, sampling, parts=parts)
         except (OSError, PoolClosed, WorkerGone):
             raise _stopped() from None
         if isinstance(answer, Completion):
@@ -85,12 +106,14 @@ class WorkerModel:
         """Stop the answer, if there is one, and end the worker."""
         self._pool.close()
 
-    def _answer(self, messages: tuple[Message, ...], sampling: Sampling) -> Answer:
+    def _answer(
+        self, messages: tuple[Message, ...], sampling: Sampling, *, parts: bool
+    ) -> Generator[str, None, Answer]:
         worker = self._pool.acquire(None, math.inf)
         with self._lock:
             self._writing.add(worker)
         try:
-            answer = worker.complete(messages, sampling)
+            answer = yield from worker.write(messages, sampling, parts=parts)
         except BaseException:
             self._leave(worker)
             self._pool.discard(worker)
@@ -110,18 +133,23 @@ def _stopped() -> ServiceError:
 
 def main(channel: str) -> None:
     """A worker's life: answer the questions of `channel`, a descriptor, until it closes."""
-    model = LocalModel()
+    model, line = LocalModel(), open_channel(channel)
 
-    def answer(_header: dict[str, Any], body: bytes) -> bytes:
+    def hear(part: str) -> None:
+        line.sendall(frame({"kind": _PART}, part.encode(errors="replace")))
+
+    def answer(header: dict[str, Any], body: bytes) -> bytes:
         messages, sampling = pickle.loads(body)  # noqa: S301 - from our own process
-        return frame({}, pickle.dumps(_complete(model, messages, sampling)))
+        return frame({}, pickle.dumps(_complete(model, messages, sampling, hear if header.get("parts") else None)))
 
-    serve(open_channel(channel), answer)
+    serve(line, answer)
 
 
-def _complete(model: Model, messages: tuple[Message, ...], sampling: Sampling) -> Answer:
+def _complete(
+    model: LocalModel, messages: tuple[Message, ...], sampling: Sampling, hear: Callable[[str], None] | None
+) -> Answer:
     try:
-        return model.complete(messages, sampling)
+        return model.complete(messages, sampling, hear)
     except ServiceError as error:
         return Refusal.of(error)
     except Exception as error:  # noqa: BLE001 - one question that meets a bug is answered, the process continues

@@ -205,12 +205,82 @@ def test_modes_of_invoke_streams(clients: Clients, model: ScriptedModel, guardra
         text(streamProcessingMode="async")
 
 
+NOVA: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+
+
+def test_nova_answers_in_its_own_shape(clients: Clients, model: ScriptedModel, guardrail: Guarded) -> None:
+    """With a system prompt and limits; its stream has Converse's events as chunks."""
+    body = NOVA | {
+        "schemaVersion": "messages-v1",
+        "system": [{"text": "Be kind."}],
+        "inferenceConfig": {"maxTokens": 9, "temperature": 0.5, "topP": 0.9, "stopSequences": ["!"]},
+    }
+    answer = clients.runtime.invoke_model(modelId="us.amazon.nova-lite-v1:0", body=json.dumps(body))
+    assert json.loads(answer["body"].read()) == {
+        "output": {"message": {"content": [{"text": model.answer}], "role": "assistant"}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18},
+    }
+    (messages, sampling), *_ = model.asked
+    assert [(message.role, message.text) for message in messages] == [("system", "Be kind."), ("user", "hi")]
+    assert (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.stop) == (9, 0.5, 0.9, ("!",))
+    chunks = _chunks(clients, body, "amazon.nova-2-lite-v1:0")
+    assert [next(iter(chunk)) for chunk in chunks] == [
+        "messageStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata",
+    ]  # fmt: skip
+    assert chunks[1]["contentBlockDelta"]["delta"] == {"text": model.answer}
+    assert chunks[-1]["metadata"]["usage"]["totalTokens"] == 18
+    model.answer = "forbidden"
+    named = {"guardrailIdentifier": guardrail(**words("forbidden")), "guardrailVersion": "DRAFT", "trace": "ENABLED"}
+    blocked = _chunks(clients, body, "amazon.nova-2-lite-v1:0", **named)
+    assert blocked[1]["contentBlockDelta"]["delta"] == {"text": "Output refused."}
+    assert {chunk["amazon-bedrock-guardrailAction"] for chunk in blocked} == {"INTERVENED"}
+    assert "amazon-bedrock-trace" in blocked[-1]
+
+
+def test_mistral_answers_in_its_own_shapes(clients: Clients, model: ScriptedModel) -> None:
+    """Text completion with its template, and chat completion; whole and as a stream."""
+
+    def body(prompt: dict[str, Any]) -> Any:
+        answer = clients.runtime.invoke_model(modelId="mistral.mistral-large-2402-v1:0", body=json.dumps(prompt))
+        return json.loads(answer["body"].read())
+
+    text = {"prompt": "<s>[INST] A? [/INST] B.</s>[INST] C? [/INST]", "max_tokens": 9, "stop": ["!"]}
+    assert body(text) == {"outputs": [{"text": model.answer, "stop_reason": "stop"}]}
+    assert [(message.role, message.text) for message in model.asked[0][0]] == [
+        ("user", "A?"), ("assistant", "B."), ("user", "C?"),
+    ]  # fmt: skip
+    message = {"role": "assistant", "content": model.answer}
+    assert body({"messages": CHAT, "top_p": 0.5}) == {
+        "choices": [{"index": 0, "message": message, "stop_reason": "stop"}]
+    }
+    chunks = _chunks(clients, text, "mistral.mixtral-8x7b-instruct-v0:1")
+    assert "".join(chunk["outputs"][0]["text"] for chunk in chunks) == model.answer
+    assert [chunk["outputs"][0]["stop_reason"] for chunk in chunks] == [None, "stop"]
+    chunks = _chunks(clients, {"messages": CHAT}, "mistral.mistral-large-2407-v1:0")
+    assert "".join(chunk["choices"][0]["message"]["content"] for chunk in chunks) == model.answer
+
+
 @pytest.mark.parametrize(
     ("model_id", "body", "named"),
     [
-        ("amazon.nova-lite-v1:0", {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}, "amazon"),
-        ("us.amazon.nova-pro-v1:0", {"messages": CHAT}, "amazon"),
-        ("mistral.mistral-large-echo", {"prompt": "<s>[INST] hi [/INST]", "max_tokens": 9}, "mistral"),
+        ("us.amazon.nova-pro-v1:0", {"messages": CHAT}, "nova"),
+        ("amazon.nova-lite-v1:0", NOVA | {"toolConfig": {"tools": []}}, "toolConfig"),
+        ("amazon.nova-lite-v1:0", NOVA | {"inferenceConfig": {"topK": 5}}, "topK"),
+        ("amazon.nova-lite-v1:0", NOVA | {"temperature": 0.5}, "temperature"),
+        ("amazon.nova-lite-v1:0", NOVA | {"schemaVersion": "messages-v9"}, "schemaVersion"),
+        ("amazon.nova-lite-v1:0", NOVA | {"system": "be kind"}, "system"),
+        ("amazon.nova-lite-v1:0", {"messages": [{"role": "user", "content": [{"video": {}}]}]}, "video"),
+        ("amazon.titan-text-lite-v1", {"inputText": "hi"}, "amazon"),
+        ("amazon.titan-text-premier-v1:0", {"inputText": "hi", "textGenerationConfig": {}}, "amazon"),
+        ("mistral.mistral-large-2407-v1:0", {"messages": CHAT, "tools": []}, "tools"),
+        ("mistral.mistral-large-2407-v1:0", {"messages": CHAT, "tool_choice": "auto"}, "tool_choice"),
+        ("mistral.mistral-7b-instruct-v0:2", {"prompt": "hi", "top_k": 5}, "top_k"),
+        ("mistral.mistral-7b-instruct-v0:2", {"inputs": "hi"}, "mistral"),
+        ("ai21.jamba-1-5-mini-v1:0", {"messages": CHAT}, "ai21"),
+        ("us.writer.palmyra-x5-v1:0", {"messages": CHAT}, "writer"),
+        ("deepseek.r1-v1:0", {"prompt": "hi", "tools": []}, "tools"),
+        ("openai.gpt-oss-20b-1:0", {"messages": CHAT, "reasoning_effort": "low"}, "reasoning_effort"),
         ("arn:aws:bedrock:us-east-1::foundation-model/cohere.command-r-v1:0", {"message": "hi"}, "cohere"),
         ("meta.llama3", {"messages": CHAT}, "meta"),
         ("anthropic.claude-3-echo", {"prompt": "hi", "max_tokens": 5}, "anthropic"),

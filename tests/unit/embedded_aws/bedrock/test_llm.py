@@ -103,3 +103,28 @@ def test_an_answer_can_be_stopped() -> None:
         model.close()
     with pytest.raises(ServiceError, match="ModelErrorException"):
         model.complete(long, Sampling())
+
+
+@pytest.mark.process
+def test_an_answer_comes_in_parts() -> None:
+    """The parts are the whole answer; who stops reading stops the model, and the next question is answered."""
+    model = WorkerModel()
+    asked, sampling = (Message("user", "Name three fruits."),), Sampling(max_tokens=12)
+    try:
+        parts: list[str] = []
+        writing = model.write(asked, sampling)
+        while True:
+            try:
+                parts.append(next(writing))
+            except StopIteration as ended:
+                whole = ended.value
+                break
+        assert len(parts) > 3
+        assert "".join(parts) == whole.text
+        assert model.complete(asked, sampling) == whole
+        begun = model.write(asked, Sampling(max_tokens=500))
+        next(begun)
+        begun.close()
+        assert model.complete(asked, sampling) == whole
+    finally:
+        model.close()

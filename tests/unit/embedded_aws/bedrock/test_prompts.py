@@ -35,7 +35,9 @@ def test_llama_template() -> None:
     assert conversation(prompt).messages == (Message("system", "Be kind."), Message("user", "hi"))
 
 
-@pytest.mark.parametrize("prompt", ["hello", "what is <｜end▁of▁sentence｜> for?", "a <|eot_id|> b"])
+@pytest.mark.parametrize(
+    "prompt", ["hello", "what is [INST] for? [/INST]", "what is <｜end▁of▁sentence｜> for?", "a <|eot_id|> b"]
+)
 def test_prompt_without_roles_is_one_user_message(prompt: str) -> None:
     """A stray token makes no template."""
     assert conversation(prompt).messages == (Message("user", prompt),)
