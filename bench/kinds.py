@@ -1,8 +1,9 @@
 """What the filters find and flag by kind of text and by language, on the project's own texts.
 
-`python -m bench.kinds [--tier CLASSIC] [--json]` judges bench/data/kinds.json (English) and languages.json at strengths
-HIGH and MEDIUM. They were written by the people who wrote the training texts, though before those; texts by others are
-in bench.guardrails.
+`python -m bench.kinds [--tier CLASSIC] [--json]` judges bench/data/kinds.json (English), languages.json and
+contrasts.json at strengths HIGH, MEDIUM and LOW. They were written by the people who wrote the training texts, though
+before those; texts by others are in bench.guardrails. Of contrasts.json, "seen" was read while the training texts were
+written, "kept" was not.
 """
 
 from __future__ import annotations
@@ -25,15 +26,28 @@ HARMFUL = {"attacks": (prompt_attack.TYPE,), "insults": ("INSULTS", "HATE")} | d
 """What counts as found, by the texts' kind; any filter is wrong on the other kinds."""
 
 
-def judged(texts: Sequence[str], kinds: Sequence[str], tier: str) -> dict[str, Rate]:
+def judged(texts: Sequence[str], kinds: Sequence[str], tier: str, *, source: bool = False) -> dict[str, Rate]:
     """The share of texts on which one of the filters acts, by strength."""
     found = []
     for text in texts:
-        grades = filters.grade(text, filters.TYPES, tier) | {prompt_attack.TYPE: prompt_attack.grade(text, tier)}
+        attack = prompt_attack.grade(text, tier, source=source)
+        grades = filters.grade(text, filters.TYPES, tier) | {prompt_attack.TYPE: attack}
         found.append({grades[kind].confidence for kind in kinds})
     return {
         "HIGH": rate(sum(bool(one - {"NONE"}) for one in found), len(texts)),
         "MEDIUM": rate(sum(bool(one & {"MEDIUM", "HIGH"}) for one in found), len(texts)),
+        "LOW": rate(sum("HIGH" in one for one in found), len(texts)),
+    }
+
+
+def contrasts(tier: str) -> dict[str, dict[str, dict[str, Rate]]]:
+    """The shares of contrast texts, by "seen" and "kept", then by kind."""
+    given: dict[str, Any] = json.loads((DATA / "contrasts.json").read_text(encoding="utf-8"))["sets"]
+    return {
+        half: {
+            name: judged(one[half], one["filters"] or ALL, tier, source=one["source"]) for name, one in given.items()
+        }
+        for half in ("seen", "kept")
     }
 
 
@@ -60,7 +74,7 @@ def main() -> int:
     report = {
         name: {kind: judged(some, HARMFUL.get(kind, ALL), given.tier) for kind, some in kinds.items()}
         for name, kinds in texts.items()
-    }
+    } | contrasts(given.tier)
     if given.json:
         plain = {
             name: {kind: {level: asdict(share) for level, share in found.items()} for kind, found in kinds.items()}
@@ -74,7 +88,7 @@ def main() -> int:
                 f"strength {level} {share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
                 for level, share in found.items()
             )
-            print(f"{name:16} {kind:12} n {found['HIGH'].of:3}  {shares}")
+            print(f"{name:16} {kind:36} n {found['HIGH'].of:3}  {shares}")
     return 0
 
 
