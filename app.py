@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
-from chalice.app import Chalice, Request, Response
+from chalice.app import Chalice, Response
 
 from functions import chat_api
-from functions.routes import DENIED, answered, check_audience, check_texts, started
+from functions.routes import DENIED, Router, answer
 from stepguard.aws.caller_quota import CallerQuota
-from stepguard.aws.environment import caller_groups, operators
-from stepguard.aws.telemetry import observed_route, observed_stage
-from stepguard.guard.callers import Caller, read_caller, with_groups
+from stepguard.aws.environment import operators
+from stepguard.aws.telemetry import observed_stage
+from stepguard.guard.callers import Caller
 from stepguard.guard.stages import (
     FIND_ANSWER,
     GUARD_ANSWER,
@@ -29,17 +29,19 @@ from stepguard.guard.stream.listeners import listener_of
 if TYPE_CHECKING:
     from functions.evaluations_api import EvaluationsApi
     from functions.executions_api import ExecutionsApi
+    from functions.operators.actions import ActionsApi
+    from functions.operators.exports import ExportsApi
     from functions.routes import Reply, Work
     from functions.stream import StreamApi
 
 Stage = Callable[[Mapping[str, Any]], dict[str, Any]]
 Lambda = Callable[[dict[str, Any], object], dict[str, Any]]
-View = Callable[..., Response]
 
 app = Chalice(app_name="stepguard")
 app.debug = False
 chat = chat_api.ChatApi()
 quota = CallerQuota()
+route = Router(app, lambda: quota, lambda: operators())
 
 
 @cache
@@ -48,6 +50,22 @@ def executions() -> ExecutionsApi:
     from functions.executions_api import ExecutionsApi
 
     return ExecutionsApi()
+
+
+@cache
+def actions() -> ActionsApi:
+    """The same for what operators do with an execution."""
+    from functions.operators.actions import ActionsApi
+
+    return ActionsApi(executions())
+
+
+@cache
+def exports() -> ExportsApi:
+    """The same for what operators keep of an execution."""
+    from functions.operators.exports import ExportsApi
+
+    return ExportsApi(executions())
 
 
 @cache
@@ -87,73 +105,6 @@ def _announce(state: str, listener: str, event: Mapping[str, Any]) -> None:
     from stepguard.aws.stream.progress import announce
 
     announce(state, listener, event)
-
-
-def _reads(path: str, name: str | None = None, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
-    """Register `GET PATH`, which starts nothing. Its function gets the caller and the parameters of the path.
-
-    `name` is the route's name in logs and metrics, `METHOD PATH` by default. A route that is not for `everyone` is
-    for operators if the callers are users of a user pool.
-    """
-    return _route("GET", path, name, answered, everyone=everyone)
-
-
-def _deletes(path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
-    """Register `DELETE PATH`, which starts nothing."""
-    return _route("DELETE", path, None, answered, everyone=everyone)
-
-
-def _posts(path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
-    """Register `POST PATH`, which starts nothing."""
-    return _route("POST", path, None, answered, everyone=everyone)
-
-
-def _starts(path: str, *, everyone: bool = False, denied: str = "") -> Callable[[Callable[..., Work]], View]:
-    """Register `POST PATH`. Its function returns the work, which is counted against the caller's quota, then started.
-
-    `denied` is the message when this service's role may not read what it needs.
-    """
-
-    def start(prepare: Callable[[], Work], caller: Caller) -> Reply:
-        return started(prepare, caller, quota, denied=denied)
-
-    return _route("POST", path, None, start, everyone=everyone)
-
-
-def _route(
-    method: str, path: str, name: str | None, reply: Callable[[Callable[[], Any], Caller], Reply], *, everyone: bool
-) -> Callable[[Callable[..., Any]], View]:
-    def register(function: Callable[..., Any]) -> View:
-        @wraps(function)
-        def view(**parameters: str) -> Response:
-            caller = read_caller(_request().context)
-
-            def checked() -> Any:
-                if not everyone:
-                    check_audience(caller, operators())
-                check_texts({**parameters, **_query()}, "The address")
-                return function(with_groups(caller, caller_groups()), **parameters)
-
-            return _response(observed_route(name or f"{method} {path}", caller.id, lambda: reply(checked, caller)))
-
-        registered: View = app.route(path, methods=[method])(view)
-        return registered
-
-    return register
-
-
-def _request() -> Request:
-    assert app.current_request is not None
-    return app.current_request
-
-
-def _query() -> dict[str, str]:
-    return dict(_request().query_params or {})
-
-
-def _response(reply: Reply) -> Response:
-    status, body, headers = reply
-    return Response(body, status_code=status, headers={"Content-Type": "application/json", **headers})
 
 
 @_state(GUARD_INPUT.state)
@@ -268,109 +219,151 @@ def stream_lambda(event: dict[str, Any], context: object) -> dict[str, Any]:
     return stream(event)
 
 
-@_posts("/stream", everyone=True)
+@route.posts("/stream", everyone=True)
 def post_stream(caller: Caller) -> Reply:
     """A ticket that opens a connection for streamed answers."""
-    return streams().ticket(_request().raw_body, caller, _request().headers.get("host", ""))
+    return streams().ticket(route.request().raw_body, caller, route.request().headers.get("host", ""))
 
 
-@_starts("/chat", everyone=True)
+@route.starts("/chat", everyone=True)
 def post_chat(caller: Caller) -> Work:
     """Ask a question."""
-    return chat.post_chat(_request().raw_body, caller)
+    return chat.post_chat(route.request().raw_body, caller)
 
 
-@_reads("/chat/{execution}", "GET /chat", everyone=True)
+@route.reads("/chat/{execution}", "GET /chat", everyone=True)
 def get_chat(caller: Caller, execution: str) -> Reply:
     """Look for an answer again."""
     return chat.get_chat(execution, caller)
 
 
-@_reads("/chat/{execution}/citations/{number}/link", everyone=True)
+@route.reads("/chat/{execution}/citations/{number}/link", everyone=True)
 def get_source(caller: Caller, execution: str, number: str) -> Reply:
     """A link to the document of a citation."""
     return chat.get_source(execution, number, caller)
 
 
-@_starts("/chat/{execution}/feedback", everyone=True)
+@route.starts("/chat/{execution}/feedback", everyone=True)
 def post_feedback(caller: Caller, execution: str) -> Work:
     """Say whether an answer helped."""
-    return chat.feedback.post(execution, _request().raw_body, caller)
+    return chat.feedback.post(execution, route.request().raw_body, caller)
 
 
-@_reads("/conversations", everyone=True)
+@route.reads("/conversations", everyone=True)
 def get_conversations(caller: Caller) -> Reply:
     """The caller's conversations."""
-    return chat.conversations.list(_query(), caller)
+    return chat.conversations.list(route.query(), caller)
 
 
-@_reads("/conversations/{conversation}", everyone=True)
+@route.reads("/conversations/{conversation}", everyone=True)
 def get_conversation(caller: Caller, conversation: str) -> Reply:
     """The turns of a conversation."""
     return chat.conversations.get(conversation, caller)
 
 
-@_deletes("/conversations/{conversation}", everyone=True)
+@route.starts("/conversations/{conversation}", everyone=True, method="PUT")
+def put_conversation(caller: Caller, conversation: str) -> Work:
+    """Give a conversation a title."""
+    return chat.conversations.rename(conversation, route.request().raw_body, caller)
+
+
+@route.deletes("/conversations/{conversation}", everyone=True)
 def delete_conversation(caller: Caller, conversation: str) -> Reply:
     """Delete a conversation."""
     return chat.conversations.delete(conversation, caller)
 
 
-@_reads("/executions")
+@route.reads("/executions")
 def get_executions(caller: Caller) -> Reply:
     """The newest executions, filtered."""
-    return executions().search(_query(), caller)
+    return executions().search(route.query(), caller)
 
 
-@_reads("/executions/{execution}")
+@route.reads("/executions/{execution}")
 def get_execution(caller: Caller, execution: str) -> Reply:
     """The trace of an execution."""
-    return executions().get(execution, _query(), caller)
+    return executions().get(execution, route.query(), caller)
 
 
-@_reads("/executions/{execution}/events")
+@route.reads("/executions/{execution}/events")
 def get_events(caller: Caller, execution: str) -> Reply:
     """The events of an execution."""
-    return executions().events(execution, _query(), caller)
+    return executions().events(execution, route.query(), caller)
 
 
-@_starts("/executions/{execution}/replay", denied=DENIED)
+@route.starts("/executions/{execution}/replay", denied=DENIED)
 def post_replay(caller: Caller, execution: str) -> Work:
     """The same request again."""
     return executions().replay(execution, caller)
 
 
-@_reads("/evaluations")
+@route.starts("/executions/{execution}/rerun", denied=DENIED)
+def post_rerun(caller: Caller, execution: str) -> Work:
+    """The request with other texts, as a new execution."""
+    return actions().rerun(execution, route.request().raw_body, caller)
+
+
+@route.starts("/executions/{execution}/redrive", denied=DENIED)
+def post_redrive(caller: Caller, execution: str) -> Work:
+    """Continue a failed execution from the state that failed."""
+    return actions().redrive(execution, caller)
+
+
+@route.starts("/executions/{execution}/stop", denied=DENIED)
+def post_stop(caller: Caller, execution: str) -> Work:
+    """End a running execution."""
+    return actions().stop(execution, caller)
+
+
+@route.starts("/executions/{execution}/record", denied=DENIED)
+def post_record(caller: Caller, execution: str) -> Work:
+    """The files of a regression test from an execution."""
+    return exports().record(execution, caller)
+
+
+@route.reads("/executions/{execution}/page")
+def get_page(caller: Caller, execution: str) -> Reply:
+    """The execution as one HTML file."""
+    return exports().page(execution, route.query(), caller)
+
+
+@route.reads("/executions/{execution}/conversation")
+def get_turns(caller: Caller, execution: str) -> Reply:
+    """The conversation that an execution is a turn of."""
+    return exports().conversation(execution, caller)
+
+
+@route.reads("/evaluations")
 def get_evaluations(caller: Caller) -> Reply:
     """The newest evaluations."""
-    return evaluations().list(_query(), caller)
+    return evaluations().list(route.query(), caller)
 
 
-@_starts("/evaluations")
+@route.starts("/evaluations")
 def post_evaluation(caller: Caller) -> Work:
     """Evaluate a corpus."""
-    return evaluations().post(_request().raw_body, caller)
+    return evaluations().post(route.request().raw_body, caller)
 
 
-@_reads("/evaluations/{run}")
+@route.reads("/evaluations/{run}")
 def get_evaluation(caller: Caller, run: str) -> Reply:
     """The progress of an evaluation."""
     return evaluations().get(run, caller)
 
 
-@_reads("/evaluations/{run}/report")
+@route.reads("/evaluations/{run}/report")
 def get_evaluation_report(caller: Caller, run: str) -> Reply:
     """Links to the files of an evaluation."""
     return evaluations().report(run, caller)
 
 
-@_reads("/evaluations/{run}/items")
+@route.reads("/evaluations/{run}/items")
 def get_evaluation_items(caller: Caller, run: str) -> Reply:
     """The items of an evaluation, filtered, also next to those of another one."""
-    return evaluations().items(run, _query(), caller)
+    return evaluations().items(run, route.query(), caller)
 
 
-@_reads("/evaluations/{run}/items/{number}")
+@route.reads("/evaluations/{run}/items/{number}")
 def get_evaluation_item(caller: Caller, run: str, number: str) -> Reply:
     """The trace of an evaluation's item."""
     return evaluations().item(run, number, caller)
@@ -379,4 +372,4 @@ def get_evaluation_item(caller: Caller, run: str, number: str) -> Reply:
 @app.route("/health", methods=["GET"])
 def get_health() -> Response:
     """Whether the configuration is complete. Its requests are neither logged nor counted."""
-    return _response(chat.get_health())
+    return answer(chat.get_health())

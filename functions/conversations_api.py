@@ -1,5 +1,5 @@
-"""The conversations API: `GET /conversations`, `GET /conversations/{conversation}`, `DELETE
-/conversations/{conversation}`, and the beginning of a turn for `POST /chat`.
+"""The conversations API: `GET /conversations`, `GET`, `PUT` and `DELETE /conversations/{conversation}`, and the
+beginning of a turn for `POST /chat`.
 
 Every function returns `(status, body, headers)`. A caller sees only its own conversations.
 """
@@ -7,35 +7,45 @@ Every function returns `(status, body, headers)`. A caller sees only its own con
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from functions.routes import Query, Reply, guarded, read_number
+from functions.routes import Query, Reply, Work, guarded, read_body, read_number
 from stepguard.aws.answer_table import AnswerTable
 from stepguard.aws.environment import with_texts_of_now
+from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.talk.turns import Turns
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Request
 from stepguard.guard.settings import Settings
 from stepguard.guard.turns import Turn
+from stepguard.guard.verdict import Direction, Layer
 
 LISTED = 50
 MOST_LISTED = 200
+TITLE_CHARACTERS = 200
+"""The longest title of a conversation."""
 
 
 class ConversationsApi:
     """The routes, on the table of answers."""
 
-    def __init__(self, table: AnswerTable, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, table: AnswerTable, settings: Callable[[], Settings], guardrails: Guardrails | None = None
+    ) -> None:
         self._table = table
+        self._guardrails = guardrails
         self._turns = Turns(table)
         self._conversations = self._turns.conversations
         self._settings = settings
 
     def list(self, query: Query, caller: Caller) -> Reply:
-        """The newest first: `{conversations: [{id, at}], more, cursor}`; at most `limit`, after `cursor`."""
+        """The newest first: `{conversations: [{id, at, title}], more, cursor}`; at most `limit`, after `cursor`.
+
+        The title is null until the caller gives one.
+        """
 
         def reply() -> Reply:
             if not set(query) <= {"limit", "cursor"}:
@@ -50,7 +60,7 @@ class ConversationsApi:
         return guarded(reply)
 
     def get(self, conversation: str, caller: Caller) -> Reply:
-        """`{id, turns: [{question, answer, outcome, at, execution}]}`, the oldest first.
+        """`{id, title, turns: [{question, answer, outcome, at, execution}]}`, the oldest first.
 
         An answer that cites a document that the caller may not read now is `withheld`, as in `GET /chat/{execution}`.
         """
@@ -58,8 +68,8 @@ class ConversationsApi:
         def reply() -> Reply:
             self._check_deployed()
             name = unquote(conversation)
-            turns = self._conversations.read(caller.id, name)
-            return 200, {"id": name, "turns": [self._shown(turn, caller) for turn in turns]}, {}
+            title, turns = self._conversations.read(caller.id, name)
+            return 200, {"id": name, "title": title, "turns": [self._shown(turn, caller) for turn in turns]}, {}
 
         return guarded(reply)
 
@@ -73,6 +83,35 @@ class ConversationsApi:
             return 200, {"id": name, "deleted": True}, {}
 
         return guarded(reply)
+
+    def rename(self, conversation: str, body: bytes, caller: Caller) -> Work:
+        """Give it a title: 200 with what is kept; null or a blank title takes the title away.
+
+        The title is a text of a person: what the input layer masks in it is masked before it is kept, and one that
+        the layer blocks is refused. Raises StepguardError.
+        """
+        document = read_body(body, '{"title": "Insulin"}', frozenset({"title"}))
+        title = _read_title(document)
+        self._check_deployed()
+        name = unquote(conversation)
+
+        def keep() -> Reply:
+            self._conversations.read(caller.id, name)  # another caller's costs no verdict
+            kept = self._guarded(title)
+            self._conversations.rename(caller.id, name, kept)
+            return 200, {"id": name, "title": kept}, {}
+
+        return Work(keep)
+
+    def _guarded(self, title: str | None) -> str | None:
+        """The title as the input layer leaves it. Raises InvalidRequest if the layer blocks it, StepguardError."""
+        if title is None:
+            return None
+        ref = self._settings().guardrail(Layer.PREPROCESS)
+        verdict = (self._guardrails or Guardrails()).check(ref, title, Layer.PREPROCESS, Direction.INPUT)
+        if verdict.blocked:
+            raise InvalidRequest("The input layer blocks this title. Choose another one.")
+        return verdict.text[:TITLE_CHARACTERS]
 
     def check(self, request: Request, conversation: str, execution: str) -> Request:
         """The request as a turn of this conversation, or of a new one. Raises InvalidRequest."""
@@ -101,6 +140,17 @@ class ConversationsApi:
     def _check_deployed(self) -> None:
         if not self._table.deployed:
             raise InvalidRequest("This deployment has no table for conversations.")
+
+
+def _read_title(document: Mapping[str, Any]) -> str | None:
+    """The `title` of a body in one line; a blank one is none. Raises InvalidRequest."""
+    title = document.get("title")
+    if "title" not in document or not (title is None or isinstance(title, str)):
+        raise InvalidRequest("'title' must be a string, or null to take the title away.")
+    title = " ".join((title or "").split())
+    if len(title) > TITLE_CHARACTERS:
+        raise InvalidRequest(f"'title' has {len(title)} characters; at most {TITLE_CHARACTERS} are allowed.")
+    return title or None
 
 
 def _write_cursor(sort_key: str) -> str:

@@ -44,9 +44,9 @@ class ExecutionsApi:
     def __init__(
         self, executions: Executions | None = None, operators: Callable[[], frozenset[str]] = operators
     ) -> None:
-        self._executions = executions or Executions()
-        self._listing = Listing(self._executions)
-        self._operators = operators
+        self.executions = executions or Executions()
+        self._listing = Listing(self.executions)
+        self.operators = operators
 
     def search(self, query: Query, caller: Caller) -> Reply:
         """The newest executions that match `outcome`, `stage`, `policy`, `since`, `until`, `text`; at most `limit`.
@@ -80,15 +80,15 @@ class ExecutionsApi:
         """
 
         def reply() -> Reply:
-            hidden = query.get("redact") == "true" or not sees_all(caller, self._operators())
-            execution = self._find(name, caller)
-            document = document_of(self._executions, execution.arn)
-            hidden = hidden or not self._may_read_sources(execution, caller)
-            document["graph"] = graph(self._executions.definition(execution.arn))
+            hidden = query.get("redact") == "true" or not sees_all(caller, self.operators())
+            execution = self.find(name, caller)
+            document = document_of(self.executions, execution.arn)
+            hidden = hidden or not self.may_read_sources(execution, caller)
+            document["graph"] = graph(self.executions.definition(execution.arn))
             if query.get("compare"):
-                compared = self._find(query["compare"], caller)
-                other = document_of(self._executions, compared.arn)
-                both = hidden or not self._may_read_sources(compared, caller)
+                compared = self.find(query["compare"], caller)
+                other = document_of(self.executions, compared.arn)
+                both = hidden or not self.may_read_sources(compared, caller)
                 document["comparison"] = compare(_redacted(document, both), _redacted(other, both))
             return 200, _redacted(document, hidden), {}
 
@@ -101,13 +101,13 @@ class ExecutionsApi:
         """
 
         def reply() -> Reply:
-            execution = self._find(name, caller)
-            hidden = not sees_all(caller, self._operators()) or not self._may_read_sources(execution, caller)
+            execution = self.find(name, caller)
+            hidden = not sees_all(caller, self.operators()) or not self.may_read_sources(execution, caller)
             after = read_number(query, "after", 0, 25_000)
             limit = read_number(query, "limit", EVENTS, EVENTS)
             page: list[Any] = []
             size = 0
-            for event in islice(self._executions.history(execution.arn), after, after + limit + 1):
+            for event in islice(self.executions.history(execution.arn), after, after + limit + 1):
                 text = json.dumps(event, default=_plain)
                 size += len(text)
                 if len(page) == limit or (page and size > EVENT_BYTES):
@@ -122,35 +122,36 @@ class ExecutionsApi:
 
         The new execution's trace names the guardrails that it used; `compare` shows both sides. Raises StepguardError.
         """
-        execution = self._find(name, caller)
+        execution = self.find(name, caller)
         document = replayed(execution.input, caller.id)
 
         def start() -> Reply:
-            arn = self._executions.start(f"replay-{uuid4().hex}", document)
+            arn = self.executions.start(f"replay-{uuid4().hex}", document)
             return (
                 202,
                 {"execution": arn, "replay_of": execution.arn, "guardrails": "deployed"},
-                {"Location": f"/executions/{_name(arn)}"},
+                {"Location": f"/executions/{name_of(arn)}"},
             )
 
         return Work(start)
 
-    def _may_read_sources(self, execution: Execution, caller: Caller) -> bool:
+    def may_read_sources(self, execution: Execution, caller: Caller) -> bool:
         """Whether the caller may read every document from which the execution has passages."""
         if execution.output is not None:
             return all(may_read(caller.groups, readers) for readers in readers_in(execution.output))
-        history = self._executions.history(execution.arn)
+        history = self.executions.history(execution.arn)
         return all(may_read(caller.groups, readers) for readers in readers_in_history(history))
 
-    def _find(self, name: str, caller: Caller) -> Execution:
-        execution = self._executions.describe(self._executions.arn_of(unquote(name)))
+    def find(self, name: str, caller: Caller) -> Execution:
+        """An execution that the caller may read. Raises UnknownExecution, also for another caller's."""
+        execution = self.executions.describe(self.executions.arn_of(unquote(name)))
         if not self._may_read(caller, execution.input):
             # The same message as for an unknown name, so that the caller cannot learn whether it exists.
             raise UnknownExecution("No execution of this name belongs to the chat state machine.")
         return execution
 
     def _may_read(self, caller: Caller, document: Mapping[str, Any]) -> bool:
-        allowed = self._operators()
+        allowed = self.operators()
         return sees_all(caller, allowed) or caller.may_read(document, allowed)
 
 
@@ -166,5 +167,6 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _name(arn: str) -> str:
+def name_of(arn: str) -> str:
+    """The name of an execution, which the paths of routes contain."""
     return arn.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""The shared parts of the three APIs' routes: the request body, operators, and error responses."""
+"""The shared parts of the APIs' routes: their registration, the request body, operators, and error responses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
+from chalice.app import Chalice, Request, Response
+
 from stepguard.aws.caller_quota import CallerQuota
-from stepguard.guard.callers import ANONYMOUS, Caller
+from stepguard.aws.environment import caller_groups
+from stepguard.aws.telemetry import observed_route
+from stepguard.guard.callers import ANONYMOUS, Caller, read_caller, with_groups
 from stepguard.guard.errors import (
     AccessDenied,
     ConfigurationError,
@@ -35,6 +40,9 @@ DENIED = "This service may not read the execution: its role or credentials lack 
 
 Query = Mapping[str, str]
 """The parameters of a query."""
+
+View = Callable[..., Response]
+"""A route as Chalice calls it."""
 
 _STATUS: tuple[tuple[type[StepguardError], int, str], ...] = (
     (InvalidRequest, 400, "InvalidRequest"),
@@ -86,6 +94,89 @@ def guarded(route: Callable[[], Reply], *, unknown: str = "UnknownExecution", de
             code, message = "AccessDenied", denied
         headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
         return status, {"error": {"code": code, "message": message}}, headers
+
+
+class Router:
+    """Registers the routes of the application. `quota` and `operators` are read anew for each request."""
+
+    def __init__(self, app: Chalice, quota: Callable[[], CallerQuota], operators: Callable[[], frozenset[str]]) -> None:
+        self._app = app
+        self._quota = quota
+        self._operators = operators
+
+    def reads(
+        self, path: str, name: str | None = None, *, everyone: bool = False
+    ) -> Callable[[Callable[..., Reply]], View]:
+        """Register `GET PATH`, which starts nothing. Its function gets the caller and the parameters of the path.
+
+        `name` is the route's name in logs and metrics, `METHOD PATH` by default. A route that is not for `everyone` is
+        for operators if the callers are users of a user pool.
+        """
+        return self._route("GET", path, name, answered, everyone=everyone)
+
+    def deletes(self, path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
+        """Register `DELETE PATH`, which starts nothing."""
+        return self._route("DELETE", path, None, answered, everyone=everyone)
+
+    def posts(self, path: str, *, everyone: bool = False) -> Callable[[Callable[..., Reply]], View]:
+        """Register `POST PATH`, which starts nothing."""
+        return self._route("POST", path, None, answered, everyone=everyone)
+
+    def starts(
+        self, path: str, *, everyone: bool = False, denied: str = "", method: str = "POST"
+    ) -> Callable[[Callable[..., Work]], View]:
+        """Register `POST PATH`. Its function returns the work, which is counted against the caller's quota, then
+        started.
+
+        `denied` is the message when this service's role may not read what it needs.
+        """
+
+        def start(prepare: Callable[[], Work], caller: Caller) -> Reply:
+            return started(prepare, caller, self._quota(), denied=denied)
+
+        return self._route(method, path, None, start, everyone=everyone)
+
+    def request(self) -> Request:
+        """The request that is being answered."""
+        assert self._app.current_request is not None
+        return self._app.current_request
+
+    def query(self) -> dict[str, str]:
+        """The parameters of its query."""
+        return dict(self.request().query_params or {})
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        name: str | None,
+        reply: Callable[[Callable[[], Any], Caller], Reply],
+        *,
+        everyone: bool,
+    ) -> Callable[[Callable[..., Any]], View]:
+        def register(function: Callable[..., Any]) -> View:
+            @wraps(function)
+            def view(**parameters: str) -> Response:
+                caller = read_caller(self.request().context)
+
+                def checked() -> Any:
+                    if not everyone:
+                        check_audience(caller, self._operators())
+                    check_texts({**parameters, **self.query()}, "The address")
+                    return function(with_groups(caller, caller_groups()), **parameters)
+
+                return answer(observed_route(name or f"{method} {path}", caller.id, lambda: reply(checked, caller)))
+
+            registered: View = self._app.route(path, methods=[method])(view)
+            return registered
+
+        return register
+
+
+def answer(reply: Reply) -> Response:
+    """The reply as Chalice sends it."""
+    status, body, headers = reply
+    return Response(body, status_code=status, headers={"Content-Type": "application/json", **headers})
 
 
 def answered(route: Callable[[], Reply], _: Caller) -> Reply:
@@ -157,6 +248,12 @@ def check_audience(caller: Caller, operators: frozenset[str]) -> None:
     """
     if caller.pooled and not caller.is_operator(operators):
         raise OperatorsOnly("This route is for operators: users in a group that the parameter Operators names.")
+
+
+def check_operator(caller: Caller, operators: frozenset[str]) -> None:
+    """Raise OperatorsOnly for everyone who is not an operator, also for IAM principals that may call the route."""
+    if not sees_all(caller, operators):
+        raise OperatorsOnly("This route is for operators: those that the parameter Operators names.")
 
 
 def read_number(query: Query, name: str, otherwise: int, most: int, least: int = 0) -> int:

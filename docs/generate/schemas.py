@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.chat_api import WAIT_SECONDS
+from functions.conversations_api import TITLE_CHARACTERS
 from functions.evaluations_api import FILES
 from functions.routes import TOKEN_CHARACTERS
 from stepguard.evaluation.runs import MAX_CONCURRENCY
@@ -35,6 +36,8 @@ def _list(items: Schema) -> Schema:
 
 
 _PAGE: Schema = {"searched": COUNT, "more": {"type": "boolean"}, "cursor": {"type": ["string", "null"]}}
+
+_TITLE: Schema = {"type": ["string", "null"], "description": "null until the caller gives one."}
 
 SCHEMAS: dict[str, Schema] = {
     "Question": _object(
@@ -122,15 +125,18 @@ SCHEMAS: dict[str, Schema] = {
     "Running": _object({"execution": TEXT, "conversation": TEXT, "status": TEXT}, ("execution", "status")),
     "Conversations": _object(
         {
-            "conversations": _list(_object({"id": TEXT, "at": TEXT}, ("id", "at"))),
+            "conversations": _list(_object({"id": TEXT, "at": TEXT, "title": _TITLE}, ("id", "at", "title"))),
             "more": {"type": "boolean"},
             "cursor": {"type": ["string", "null"]},
         },
         ("conversations", "more", "cursor"),
     ),
+    "Title": _object({"title": {"type": ["string", "null"], "maxLength": TITLE_CHARACTERS}}, ("title",), closed=True),
+    "Titled": _object({"id": TEXT, "title": _TITLE}, ("id", "title")),
     "Conversation": _object(
         {
             "id": TEXT,
+            "title": _TITLE,
             "turns": _list(
                 _object(
                     {
@@ -145,7 +151,7 @@ SCHEMAS: dict[str, Schema] = {
                 )
             ),
         },
-        ("id", "turns"),
+        ("id", "title", "turns"),
     ),
     "Deleted": _object({"id": TEXT, "deleted": {"const": True}}, ("id", "deleted")),
     "Executions": _object({"executions": _list(OBJECT), **_PAGE}, ("executions", *_PAGE)),
@@ -158,6 +164,32 @@ SCHEMAS: dict[str, Schema] = {
         {"execution": TEXT, "replay_of": TEXT, "guardrails": {"const": "deployed"}},
         ("execution", "replay_of", "guardrails"),
     ),
+    "Edit": _object(
+        {
+            "kind": {"type": "string", "enum": [str(kind) for kind in Kind]},
+            "text": TEXT,
+            "passages": _list(_object({"id": TEXT, "text": TEXT}, ("text",))),
+            "query": TEXT,
+            "completion": TEXT,
+        },
+        (),
+        closed=True,
+    )
+    | {"description": "The members that replace those of the request; null removes one.", "minProperties": 1},
+    "Rerun": _object(
+        {"execution": TEXT, "rerun_of": TEXT, "guardrails": {"const": "deployed"}},
+        ("execution", "rerun_of", "guardrails"),
+    ),
+    "Steered": _object({"execution": TEXT, "status": TEXT}, ("execution", "status")),
+    "Case": _object(
+        {
+            "name": TEXT,
+            "files": {"type": "object", "additionalProperties": TEXT, "description": "The files' texts by name."},
+            "replaced": COUNT | {"description": "Values of personal data that were replaced."},
+        },
+        ("name", "files", "replaced"),
+    ),
+    "Page": _object({"name": TEXT, "page": {"type": "string", "description": "An HTML file."}}, ("name", "page")),
     "Corpus": _object(
         {
             "corpus": {"type": "string", "description": "`s3://BUCKET/KEY` in the evaluations' own buckets."},

@@ -215,13 +215,30 @@ class Executions:
         entered = (item["stateEnteredEventDetails"] for item in page["events"] if item["type"] == "TaskStateEntered")
         return next((str(details["name"]) for details in entered), None)
 
-    def stop(self, arn: str) -> None:
+    def stop(self, arn: str, cause: str = "Stopped by the user.") -> None:
         """End an execution, which then has the status ABORTED. Raises UnknownExecution, StepguardError."""
         with aws_errors("StopExecution"):
             try:
-                self._states.stop_execution(executionArn=arn, cause="Stopped by the user.")
+                self._states.stop_execution(executionArn=arn, cause=cause)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                    raise
+                raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+
+    def redrive(self, arn: str) -> None:
+        """Continue an execution from the state that failed.
+
+        Raises Conflict with AWS's reason if it cannot be continued, UnknownExecution, StepguardError.
+        """
+        with aws_errors("RedriveExecution"):
+            try:
+                self._states.redrive_execution(executionArn=arn)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ExecutionNotRedrivable":
+                    reason = error.response["Error"].get("Message", "").rstrip(".")
+                    raise Conflict(f"AWS does not redrive this execution: {reason}.") from None
+                if code != "ExecutionDoesNotExist":
                     raise
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
 

@@ -89,13 +89,14 @@ class Rows:
         turn: str = ALONE,
     ) -> bool:
         """Change an item; False if the condition does not hold."""
-        aliases = {"ExpressionAttributeNames": names} if names else {}
+        aliases: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        if values:  # DynamoDB refuses an empty map
+            aliases["ExpressionAttributeValues"] = values
         return self._write(
             "update_item",
             Key=_key(key, turn),
             UpdateExpression=update,
             ConditionExpression=condition,
-            ExpressionAttributeValues=values,
             **aliases,
         )
 

@@ -28,7 +28,7 @@ class InvalidRequest(StepguardError):
 
 
 class Conflict(StepguardError):
-    """The same client token was used for another question."""
+    """The request does not agree with what is there: a token of another question, an execution in another status."""
 
 
 class UnknownExecution(StepguardError):

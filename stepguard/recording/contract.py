@@ -15,11 +15,11 @@ from embedded_aws.states.api.service import StepFunctions
 from embedded_aws.states.interpret.ports import LambdaResult, VirtualClock
 from stepguard.aws.clients import client
 from stepguard.project.folder import find_project
-from stepguard.recording.placeholders import Replacements
-from stepguard.recording.testcase import differences, expectation
 from stepguard.session.chat import wait
 from stepguard.session.embedded import embedded
 from stepguard.trace import read_history
+from stepguard.trace.exports.placeholders import Replacements
+from stepguard.trace.exports.testcase import differences, expectation
 
 SECONDS = 120.0
 

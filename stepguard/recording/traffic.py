@@ -19,8 +19,8 @@ from stepguard.guard.errors import InvalidRequest, UnreadableVerdict
 from stepguard.guard.request import Kind
 from stepguard.guard.stages import GUARD_INPUT
 from stepguard.guard.texts.chunking import masks_of
-from stepguard.recording.placeholders import Replacements
 from stepguard.trace.diff import mapping
+from stepguard.trace.exports.placeholders import Replacements
 
 Labels = Callable[[Execution], Mapping[str, Any]]
 """The members of a row that judge a recorded chat: `expected`, `policies`."""

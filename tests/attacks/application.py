@@ -11,9 +11,12 @@ import pytest
 
 import app
 from functions.chat_api import ChatApi
+from functions.conversations_api import ConversationsApi
 from functions.evaluations_api import EvaluationsApi
 from functions.executions_api import ExecutionsApi
 from functions.feedback_api import FeedbackApi
+from functions.operators.actions import ActionsApi
+from functions.operators.exports import ExportsApi
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
@@ -34,20 +37,26 @@ FOUND = {"request": {"kind": "prompt", "text": "Why?", "caller": ANN}, "run": RU
 
 @dataclass
 class Application:
-    """The application; `done` is what its routes did, in order: `count` and the names of calls that start work."""
+    """The application; `done` is what its routes did, in order: `count` and the names of calls that start work.
+
+    `talks` is the table of conversations.
+    """
 
     monkeypatch: pytest.MonkeyPatch
     exhausted: bool = False
+    status: str | None = None
     operators: frozenset[str] = frozenset()
     done: list[str] = field(default_factory=list)
+    talks: FakeTable = field(default_factory=FakeTable)
 
     def __post_init__(self) -> None:
         states = FakeClient(
             "stepfunctions",
             start_execution=lambda request: self._start("StartExecution", request),
             start_sync_execution=lambda request: self._start("StartSyncExecution", request),
-            redrive_execution=lambda request: self._start("RedriveExecution", {"name": request["executionArn"]}),
-            describe_execution=_describe,
+            redrive_execution=self._redrive,
+            stop_execution=self._stop,
+            describe_execution=self._describe,
             list_executions=lambda _: {"executions": []},
             list_map_runs=lambda _: {"mapRuns": []},
             get_execution_history=lambda _: {"events": []},
@@ -62,15 +71,37 @@ class Application:
         table = FakeTable()
         table.before = lambda: self.done.append("Feedback")
         vars(chat)["feedback"] = FeedbackApi(table.table, lambda: settings, chat._own)
+        vars(chat)["conversations"] = ConversationsApi(self.talks.table, lambda: settings)
+        api = ExecutionsApi(executions, lambda: self.operators)
         parts = {
             "chat": chat,
-            "executions": lambda: ExecutionsApi(executions, lambda: self.operators),
+            "executions": lambda: api,
+            "actions": lambda: ActionsApi(api),
+            "exports": lambda: ExportsApi(api, self.talks.table),
             "evaluations": lambda: EvaluationsApi(evaluations, lambda: self.operators),
             "operators": lambda: self.operators,
             "quota": _Counted(self),
         }
         for name, part in parts.items():
             self.monkeypatch.setattr(app, name, part)
+
+    def _redrive(self, request: Request) -> Mapping[str, Any]:
+        self.done.append("RedriveExecution")
+        return {"redriveDate": BEGIN}
+
+    def _stop(self, request: Request) -> Mapping[str, Any]:
+        self.done.append("StopExecution")
+        return {"stopDate": BEGIN}
+
+    def _describe(self, request: Request) -> Mapping[str, Any]:
+        """An execution in the status that lets the route work."""
+        status = self.status or "SUCCEEDED"
+        ended = {} if status == "RUNNING" else {"stopDate": BEGIN}
+        output = {"output": json.dumps(FOUND)} if status == "SUCCEEDED" else {}
+        return {
+            "executionArn": request["executionArn"], "stateMachineArn": MACHINE, "name": "x", "status": status,
+            "startDate": BEGIN, "input": json.dumps(FOUND), **ended, **output,
+        }  # fmt: skip
 
     def _start(self, call: str, request: Request) -> Mapping[str, Any]:
         self.done.append(call)
@@ -87,7 +118,9 @@ class Application:
         query: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status and document of a request: of a user of a pool with these claims, else of this IAM principal."""
-        parameters = {name: "x" for name in ("execution", "run") if f"{{{name}}}" in path}
+        if self.status is None:
+            self.status = {"stop": "RUNNING", "redrive": "FAILED"}.get(path.rpartition("/")[2])
+        parameters = {name: "x" for name in ("execution", "run", "conversation") if f"{{{name}}}" in path}
         parameters |= {"number": "1"} if "{number}" in path else {}
         authorizer = {} if claims is None else {"authorizer": {"claims": dict(claims)}}
         identity = {"userArn": arn} if claims is None else {}
@@ -121,17 +154,15 @@ class _Counted(CallerQuota):
             raise Throttled("wait")
 
 
-def _describe(request: Request) -> Mapping[str, Any]:
-    return {
-        "executionArn": request["executionArn"], "stateMachineArn": MACHINE, "name": "x", "status": "SUCCEEDED",
-        "startDate": BEGIN, "stopDate": BEGIN, "input": json.dumps(FOUND), "output": json.dumps(FOUND),
-    }  # fmt: skip
-
-
 BODIES: dict[str, object] = {
     "POST /chat": {"question": "Why?"},
     "POST /chat/{execution}/feedback": {"thumb": "up"},
+    "PUT /conversations/{conversation}": {"title": "Insulin"},
     "POST /executions/{execution}/replay": None,
+    "POST /executions/{execution}/rerun": {"text": "What else?"},
+    "POST /executions/{execution}/redrive": None,
+    "POST /executions/{execution}/stop": None,
+    "POST /executions/{execution}/record": None,
     "POST /evaluations": {"corpus": f"s3://bucket/corpora/{Caller(ANN).owner}/c.jsonl"},
 }
 """A valid request of Ann for each route that starts work. A new route needs an entry, or the tests of quotas fail."""

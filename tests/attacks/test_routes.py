@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.attacks.application import BODIES, ROUTES, Application
+from tests.attacks.application import ANN, BODIES, ROUTES, Application
 
 pytestmark = pytest.mark.usefixtures("moto")
 FOR_EVERYONE = {
@@ -18,9 +18,27 @@ FOR_EVERYONE = {
     ("POST", "/stream"),
     ("GET", "/conversations"),
     ("GET", "/conversations/{conversation}"),
+    ("PUT", "/conversations/{conversation}"),
     ("DELETE", "/conversations/{conversation}"),
     ("GET", "/health"),
 }
+STRICT = {
+    ("POST", "/executions/{execution}/rerun"),
+    ("POST", "/executions/{execution}/redrive"),
+    ("POST", "/executions/{execution}/stop"),
+    ("POST", "/executions/{execution}/record"),
+    ("GET", "/executions/{execution}/page"),
+    ("GET", "/executions/{execution}/conversation"),
+}
+"""For operators also among IAM principals, and also where the execution is the caller's own."""
+DONE = {
+    "POST /chat/{execution}/feedback": ["Feedback"],
+    "PUT /conversations/{conversation}": [],
+    "POST /executions/{execution}/redrive": ["RedriveExecution"],
+    "POST /executions/{execution}/stop": ["StopExecution"],
+    "POST /executions/{execution}/record": [],
+}
+"""What a route does after the count, where it is not the start of an execution."""
 TICKET = ("POST", "/stream")
 """Starts nothing: each question on the connection that it opens is counted (tests/unit/functions/test_stream.py)."""
 STARTING = [(method, path) for method, path in ROUTES if method not in ("GET", "DELETE") and (method, path) != TICKET]
@@ -30,19 +48,21 @@ READING = [(method, path) for method, path in ROUTES if method == "GET"]
 @pytest.mark.parametrize(("method", "path"), STARTING)
 def test_work_is_counted_before_it_starts(monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
     """Once, before anything else starts."""
-    application = Application(monkeypatch)
-    application.call(method, path, BODIES[f"{method} {path}"])
+    route = f"{method} {path}"
+    operators = frozenset({ANN}) if (method, path) in STRICT else frozenset()
+    application = Application(monkeypatch, operators=operators)
+    application.call(method, path, BODIES[route])
 
-    assert application.done == ["count", *(["Feedback"] if path.endswith("/feedback") else ["StartExecution"])]
+    assert application.done == ["count", *DONE.get(route, ["StartExecution"])]
 
 
 @pytest.mark.parametrize(("method", "path"), STARTING)
 def test_without_quota_nothing_starts(monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
     """429 from every route that starts something."""
-    application = Application(monkeypatch, exhausted=True)
+    application = Application(monkeypatch, exhausted=True, operators=frozenset({ANN}))
 
     assert application.call(method, path, BODIES[f"{method} {path}"])[0] == 429
-    assert application.done == ["count"]
+    assert (application.done, application.talks.calls) == (["count"], [])
 
 
 @pytest.mark.parametrize(("method", "path"), READING)
@@ -78,7 +98,20 @@ def test_operators_and_iam_principals_reach_every_route(
     body = BODIES.get(f"{method} {path}")
 
     assert application.call(method, path, body, claims={"sub": "u", "cognito:groups": groups})[0] != 403
-    assert application.call(method, path, body)[0] != 403
+    assert (application.call(method, path, body)[0] == 403) == ((method, path) in STRICT)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(STRICT))
+def test_an_action_is_for_operators_among_iam_principals_too(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """The right to call the route and to own the execution is not enough; the operator's ARN is."""
+    application = Application(monkeypatch)
+    status, body = application.call(method, path, BODIES.get(f"{method} {path}"))
+    assert (status, body["error"]["code"], application.done) == (403, "OperatorsOnly", [])
+
+    named = Application(monkeypatch, operators=frozenset({ANN}))
+    assert named.call(method, path, BODIES.get(f"{method} {path}"))[0] != 403
 
 
 def test_without_operators_no_user_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,12 +147,12 @@ def test_each_request_is_logged_under_its_route(
     for pattern, methods in app.app.routes.items():
         path = pattern.translate(str.maketrans("", "", "{}"))
         for method in methods:
-            client.http.request(method, path, headers=JSON, body=b"{}" if method == "POST" else b"")
+            client.http.request(method, path, headers=JSON, body=b"{}" if method in ("POST", "PUT") else b"")
     declared = [f"{method} {pattern}" for pattern, methods in app.app.routes.items() for method in methods]
     declared.remove("GET /health")
     declared[declared.index("GET /chat/{execution}")] = "GET /chat"
     assert logged(capfd.readouterr().out, "Route") == declared
-    assert len(declared) == 18
+    assert len(declared) == 25
 
 
 def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,7 @@ EXPLAINED = {
     ("ApiHandlerRole", "ReadChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): (
         "the executions of this one state machine; their names are made at run time"
     ),
+    ("ApiHandlerRole", "StopAndRedriveChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): "as above",
     ("ApiHandlerRole", "NameGuardrails", _GUARDRAILS + "*"): (
         "reads the names of guardrails; a history may name any version of any guardrail of the account"
     ),

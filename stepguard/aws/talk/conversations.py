@@ -60,8 +60,10 @@ class Conversations:
         if not self._rows.update(head, "SET expires = :expires", alive, {":expires": expires}):
             raise UnknownConversation(_UNKNOWN)
         place = place_of(caller, conversation, float(started), conversation)
-        listed: dict[str, Any] = {"conversation": {"S": conversation}, "expires": expires}
-        self._rows.put(list_key(caller), place.turn, listed)
+        # An update, not a put: it keeps the title.
+        listed: dict[str, Any] = {":conversation": {"S": conversation}, ":expires": expires}
+        change = "SET conversation = :conversation, expires = :expires"
+        self._rows.update(list_key(caller), change, "attribute_not_exists(deleted)", listed, turn=place.turn)
 
     def begin_turn(self, caller: str, place: Place, days: int) -> None:
         """Write the item of a turn that is about to start; one that is there stays.
@@ -99,17 +101,29 @@ class Conversations:
                     return found, last
                 last = str(item["turn"]["S"])
                 if not expired(item, now):
-                    found.append({"id": item["conversation"]["S"], "at": last.partition("#")[0]})
+                    at = last.partition("#")[0]
+                    found.append({"id": item["conversation"]["S"], "at": at, "title": _title(item)})
             if not page:
                 return found, None
 
-    def read(self, caller: str, conversation: str) -> list[Turn]:
-        """The newest turns, oldest first. Raises UnknownConversation."""
-        self._head(caller, conversation)
+    def read(self, caller: str, conversation: str) -> tuple[str | None, list[Turn]]:
+        """The title, and the newest turns, oldest first. Raises UnknownConversation."""
+        head = self._head(caller, conversation)
         now = self._now()
         items = self._rows.all(turns_key(caller, conversation), _READ)
         kept = (item for item in items if not expired(item, now) and "deleted" not in item)
-        return [_ended(item, now) for item in islice(kept, MOST_READ)][::-1]
+        return _title(head), [_ended(item, now) for item in islice(kept, MOST_READ)][::-1]
+
+    def rename(self, caller: str, conversation: str, title: str | None) -> None:
+        """Give a conversation a title, or take it away. Raises UnknownConversation, also for a deleted one."""
+        self._head(caller, conversation)
+        change, values = ("REMOVE title", {}) if title is None else ("SET title = :title", {":title": {"S": title}})
+        alive = "attribute_exists(id) AND attribute_not_exists(deleted)"
+        if not self._rows.update(head_key(caller, conversation), change, alive, values):
+            raise UnknownConversation(_UNKNOWN)
+        listed = self._listed(caller, conversation)
+        # A conversation that is deleted meanwhile has no item in the list any more: none is made.
+        self._rows.update(list_key(caller), change, "attribute_exists(id)", values, turn=listed)
 
     def delete(self, caller: str, conversation: str) -> None:
         """Delete a conversation, its turns and their feedback; again, if the first time was cut short.
@@ -124,7 +138,7 @@ class Conversations:
         until = {"N": str(int(self._now()) + TOMBSTONE_SECONDS)}
         buried: dict[str, Any] = {"deleted": {"BOOL": True}, "expires": until}
         # First the conversation: who begins a turn after this finds it deleted, who began before it is found below.
-        self._rows.update(head, "SET deleted = :yes", "attribute_exists(id)", {":yes": {"BOOL": True}})
+        self._rows.update(head, "SET deleted = :yes REMOVE title", "attribute_exists(id)", {":yes": {"BOOL": True}})
         for item in self._rows.all(turns_key(caller, conversation)):
             at, _, execution = str(item["turn"]["S"]).partition("#")
             self._rows.put(str(item["id"]["S"]), str(item["turn"]["S"]), buried)
@@ -142,6 +156,11 @@ class Conversations:
             # The same message for another caller's, which does not say whether it exists.
             raise UnknownConversation(_UNKNOWN)
         return item
+
+
+def _title(item: Item) -> str | None:
+    """The title that its caller gave a conversation."""
+    return (item.get("title") or {}).get("S")
 
 
 def _ended(item: Item, now: float) -> Turn:

@@ -22,7 +22,7 @@ from stepguard.evaluation.items import POLICIES
 from stepguard.guard import bedrock_names
 from stepguard.guard import verdict as verdicts
 from stepguard.guard.automated_reasoning import AUTOMATED_REASONING
-from stepguard.recording.placeholders import Replacements
+from stepguard.trace.exports.placeholders import Replacements
 from training import examples, fit
 
 ROOT = Path(__file__).parents[3]

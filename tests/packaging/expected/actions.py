@@ -43,8 +43,10 @@ ACTIONS = {
         "states:GetExecutionHistory",
         "states:ListExecutions",
         "states:ListMapRuns",
+        "states:RedriveExecution",
         "states:StartExecution",
         "states:StartSyncExecution",
+        "states:StopExecution",
     },
     "GuardInputRole": LAMBDA | SETTINGS | POSTS | {"bedrock:ApplyGuardrail"},
     "RewriteQuestionRole": LAMBDA

@@ -19,8 +19,8 @@ from stepguard.evaluation.items import id_of, item_of
 from stepguard.guard.bedrock_names import PII_TYPES
 from stepguard.guard.cursors import Position
 from stepguard.guard.errors import AccessDenied, InvalidRequest
-from stepguard.recording.placeholders import Replacements
 from stepguard.recording.traffic import recorded
+from stepguard.trace.exports.placeholders import Replacements
 from tests.unit.evaluation.test_scorecard import finding
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:chat"

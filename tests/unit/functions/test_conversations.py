@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from functions.chat_api import ChatApi
-from functions.routes import Reply
+from functions.conversations_api import ConversationsApi
+from functions.routes import Reply, started
+from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.express import ExpressExecutions
+from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.callers import Caller
 from stepguard.guard.conversation import ConversationSettings, read_place
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import from_document
 from stepguard.guard.turns import kept, shortened
 from tests.fakes.aws import FakeClient, client_error
+from tests.fakes.bedrock import ALL_LAYERS, blocked, guard, masked, passed, with_layers
 from tests.fakes.chat import DEFAULTS, posted
 from tests.fakes.chats import EXPRESS
 from tests.fakes.states import ANSWER, Clock, FakeStates
@@ -24,6 +28,7 @@ from tests.fakes.tables import FakeTable
 
 ME, OTHER = Caller("me"), Caller("other")
 ON = replace(DEFAULTS, conversation=ConversationSettings(on=True))
+GUARDED = replace(with_layers(*ALL_LAYERS), conversation=ConversationSettings(on=True))
 
 
 class Talk:
@@ -258,3 +263,82 @@ def test_a_place_that_is_none_is_refused(held: object) -> None:
     """In an execution's input."""
     with pytest.raises(InvalidRequest):
         read_place("me", held)
+
+
+def rename(talk: Talk, name: str, title: object, caller: Caller = ME, *verdicts: Any) -> Reply:
+    """PUT /conversations/NAME, as app.py runs it."""
+    guards, _ = guard(*(verdicts or [passed()]))
+    api = ConversationsApi(talk.table.table, lambda: GUARDED, guards)
+    body = json.dumps({"title": title}).encode()
+    return started(lambda: api.rename(name, body, caller), caller, CallerQuota())
+
+
+def test_a_title_is_listed_and_stays() -> None:
+    """In the list and in the conversation, also after a further turn; null and blanks take it away."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+    assert talk.listed()["conversations"][0]["title"] is None
+    assert rename(talk, name, "  About \n insulin ") == (200, {"id": name, "title": "About insulin"}, {})
+    talk.post(name)
+    assert [item["title"] for item in talk.listed()["conversations"]] == ["About insulin"]
+    assert talk.chat.conversations.get(name, ME)[1]["title"] == "About insulin"
+    for empty in (None, " \n"):
+        assert rename(talk, name, empty)[1]["title"] is None
+        assert talk.listed()["conversations"][0]["title"] is None
+
+
+def test_a_title_is_kept_as_the_input_layer_leaves_it() -> None:
+    """Masked, or refused and the earlier one stays; without a verdict nothing is kept."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+    assert rename(talk, name, "Mail of ann@x.example", ME, masked("Mail of {EMAIL}"))[1]["title"] == "Mail of {EMAIL}"
+    for verdict, status in ((blocked(), 400), (client_error("ThrottlingException", status=429), 429)):
+        assert rename(talk, name, "zebra-4711", ME, verdict)[0] == status
+    assert talk.listed()["conversations"][0]["title"] == "Mail of {EMAIL}"
+    assert "ann@x.example" not in json.dumps(talk.table.all())
+    assert "zebra" not in json.dumps(talk.table.all())
+
+
+def test_a_deleted_conversation_has_no_title() -> None:
+    """The tombstone has none, and none can be given; nor does a title bring the conversation back into the list."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+    rename(talk, name, "Secret plan")
+    talk.chat.conversations.delete(name, ME)
+    assert "Secret" not in json.dumps(talk.table.all())
+    assert rename(talk, name, "Again")[1]["error"]["code"] == "UnknownConversation"
+    assert (talk.listed()["conversations"], "Again" in json.dumps(talk.table.all())) == ([], False)
+
+
+def test_a_conversation_that_is_deleted_during_the_verdict_gets_no_title() -> None:
+    """404, and the tombstone stays as it is."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+
+    def deleting(_: Any) -> Any:
+        talk.chat.conversations.delete(name, ME)
+        return passed()
+
+    guards = Guardrails(FakeClient("bedrock-runtime", apply_guardrail=deleting).client)
+    api = ConversationsApi(talk.table.table, lambda: GUARDED, guards)
+    reply = started(lambda: api.rename(name, b'{"title": "Plan"}', ME), ME, CallerQuota())
+    assert (reply[0], "Plan" in json.dumps(talk.table.all())) == (404, False)
+
+
+def test_anothers_conversation_is_not_renamed() -> None:
+    """404 without a verdict, which would cost money."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+    assert rename(talk, name, "Mine", OTHER)[0] == 404
+    assert talk.listed()["conversations"][0]["title"] is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b"x", b'{"title": 5}', b'{"title": "x", "id": "y"}', b'{"title": "' + b"x" * 201 + b'"}']
+)
+def test_a_wrong_title_is_refused(body: bytes) -> None:
+    """400."""
+    talk = Talk()
+    name = talk.post()[1]["conversation"]
+    reply = started(lambda: talk.chat.conversations.rename(name, body, ME), ME, CallerQuota())
+    assert (reply[0], reply[1]["error"]["code"]) == (400, "InvalidRequest")

@@ -10,11 +10,11 @@ import pytest
 
 from stepguard.cli.render import story
 from stepguard.guard.errors import InvalidRequest
-from stepguard.recording.placeholders import Replacements
-from stepguard.recording.testcase import differences, expectation, mock_config
 from stepguard.trace import document as documents
 from stepguard.trace import masked, outcome_of, read_history, to_document, totals
 from stepguard.trace.compare import STATES, compare
+from stepguard.trace.exports.placeholders import Replacements
+from stepguard.trace.exports.testcase import differences, expectation, mock_config
 from stepguard.trace.graph import END, START, condition, graph
 from stepguard.trace.listing import Filters, read_filters, summarize
 from stepguard.trace.redact import redact

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepguard.guard.errors import InvalidRequest
-from stepguard.recording.placeholders import Replacements
 from stepguard.trace.diff import mapping
+from stepguard.trace.exports.placeholders import Replacements
 from stepguard.trace.model import Trace, parsed
 from stepguard.trace.reason import outcome_of
 

@@ -5,9 +5,10 @@ A placeholder has the form of the original, so that the guardrails decide on it 
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from random import Random
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count as numbers
 from typing import Any
 
 # Values reserved for examples, if there are any: RFC 2606 and 5737, telephone numbers 555-01xx, SSNs of 219-09-99xx.
@@ -71,17 +72,23 @@ def _same_form(value: str, kind: str, number: int) -> str:
     computed from them; a card number keeps a valid check digit."""
     if not _REPLACED.search(value):
         return "?" * len(value)
-    chosen = Random(f"{kind} {number}")  # noqa: S311 - placeholders are no secrets
+    chosen = _numbers(f"{kind} {number}")
 
     def other(match: re.Match[str]) -> str:
         char = match[0]
         base, size = ("0", 10) if char.isdigit() else ("A" if char.isupper() else "a", 26)
-        return chr(ord(base) + chosen.randrange(size))
+        return chr(ord(base) + next(chosen) % size)
 
     same = value
     while same == value:
         same = _REPLACED.sub(other, value)
     return _with_check_digit(same) if kind == "CREDIT_DEBIT_CARD_NUMBER" else same
+
+
+def _numbers(seed: str) -> Iterator[int]:
+    """Numbers that are the same for the same seed."""
+    for place in numbers():
+        yield from hashlib.sha256(f"{seed} {place}".encode()).digest()
 
 
 def _with_check_digit(text: str) -> str:
