@@ -51,8 +51,8 @@ class Models:
     ) -> Completion:
         """One answer. Raises StepguardError; Throttled, ServiceUnavailable and ModelNotReady can be retried.
 
-        `hear` gets the text as the model writes it, by Converse and without passages only: with passages the answer is
-        judged as a whole.
+        `hear` gets the text as the model writes it, by Converse or InvokeModel and without passages only: with passages
+        the answer is judged as a whole. RetrieveAndGenerate is read as a stream then, and nothing of it is heard.
 
         Passages that do not fit into one guarded request, or into the model's context, still give an answer: they are
         checked in separate requests, and shortened for the model.
@@ -60,15 +60,15 @@ class Models:
         if model.api is ModelApi.RETRIEVE_AND_GENERATE and not question.passages:
             from stepguard.aws.models import retrieve_and_generate
 
-            return retrieve_and_generate.ask(question, model, guardrail, reader or NOBODY, self._agent)
+            return retrieve_and_generate.ask(
+                question, model, guardrail, reader or NOBODY, self._agent, stream=hear is not None
+            )
         if model.api is ModelApi.SAGEMAKER:
             from stepguard.aws.models import endpoint
 
             return endpoint.ask(question, model, guardrail, self._guardrails, self._sagemaker)
-        if hear is not None and model.api is ModelApi.CONVERSE and not question.passages:
-            from stepguard.aws.models import converse
-
-            return converse.ask(question, model, guardrail, self._runtime, hear)
+        if hear is not None and not question.passages:
+            return _one_call(model)(question, model, guardrail, self._runtime, hear)
         if guardrail is None or _fits(question, model):
             return self._shortening(question, model, guardrail)
         screened, before = self._guardrails.screen(guardrail, question, Layer.MODEL)
@@ -85,16 +85,7 @@ class Models:
 
     def _shortening(self, question: Question, model: ModelSettings, guardrail: GuardrailRef | None) -> Completion:
         """One answer from as much of the passages as the model takes."""
-        ask: Callable[..., Completion]
-        if _is_converse(model):
-            from stepguard.aws.models import converse
-
-            ask = converse.ask
-        else:
-            from stepguard.aws.models import invoke
-
-            ask = invoke.ask
-        shorter = question
+        ask, shorter = _one_call(model), question
         while True:
             try:
                 completion = ask(shorter, model, guardrail, self._runtime)
@@ -108,6 +99,17 @@ class Models:
                 if not left_out:
                     return completion
                 return replace(completion, tokens={**completion.tokens, "left_out": left_out})
+
+
+def _one_call(model: ModelSettings) -> Callable[..., Completion]:
+    """The function that calls the model once, by Converse or InvokeModel."""
+    if _is_converse(model):
+        from stepguard.aws.models import converse
+
+        return converse.ask
+    from stepguard.aws.models import invoke
+
+    return invoke.ask
 
 
 def _is_converse(model: ModelSettings) -> bool:

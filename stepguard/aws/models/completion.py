@@ -38,6 +38,10 @@ class RuntimeClient(Protocol):
         """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html"""
         ...
 
+    def invoke_model_with_response_stream(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html"""
+        ...
+
     def invoke_model(self, **request: Any) -> Mapping[str, Any]:
         """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
         ...

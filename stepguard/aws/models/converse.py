@@ -52,9 +52,9 @@ def ask(
         }
     caller, about = runtime or client("bedrock-runtime"), about_model(model, guardrail)
     if hear is not None:
-        from stepguard.aws.models.converse_stream import read_stream
+        from stepguard.aws.models.streams import read_converse_stream
 
-        response: Mapping[str, Any] = read_stream(caller, request, about, hear)
+        response: Mapping[str, Any] = read_converse_stream(caller, request, about, hear)
     else:
         with aws_errors("Converse", about):
             response = caller.converse(**request)

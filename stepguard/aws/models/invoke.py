@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,15 +19,20 @@ from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings, about_model
 from stepguard.guard.texts.control_tokens import neutralise
-from stepguard.guard.texts.reasoning import answer_of
+from stepguard.guard.texts.reasoning import after_thought, answer_of
 from stepguard.guard.verdict import block_reasoning, skipped
 from stepguard.guard.vocabularies import INVOKE_ACTION, read_invoke_model
 
 
 def ask(
-    question: Question, model: ModelSettings, guardrail: GuardrailRef | None, runtime: RuntimeClient | None = None
+    question: Question,
+    model: ModelSettings,
+    guardrail: GuardrailRef | None,
+    runtime: RuntimeClient | None = None,
+    hear: Callable[[str], None] | None = None,
 ) -> Completion:
-    """One InvokeModel call. Raises StepguardError."""
+    """One InvokeModel call; one of InvokeModelWithResponseStream if somebody hears the answer as it comes, after the
+    thought. Raises StepguardError."""
     suffix = secrets.token_hex(8) if guardrail else ""
     asked = question.neutralised()
     body = _body(_tagged(asked, suffix), model, asked.turns)
@@ -39,17 +44,25 @@ def ask(
     if guardrail is not None:
         body["amazon-bedrock-guardrailConfig"] = {"tagSuffix": suffix}
         request |= {"guardrailIdentifier": guardrail.id, "guardrailVersion": guardrail.version, "trace": "ENABLED"}
-    with aws_errors("InvokeModel", about_model(model, guardrail)):
-        response = (runtime or client("bedrock-runtime")).invoke_model(body=json.dumps(body), **request)
-        raw = response["body"].read()
-    reply = _object(raw)
+    caller, about = runtime or client("bedrock-runtime"), about_model(model, guardrail)
+    opened = model.imported_body is not ImportedBody.OPENAI_CHAT or model.api is ModelApi.DEEPSEEK
+    response: Mapping[str, Any] = {}
+    if hear is not None:
+        from stepguard.aws.models.streams import read_invoke_stream
+
+        heard = after_thought(hear) if opened else hear
+        reply: Mapping[str, Any] = read_invoke_stream(caller, request, body, about, heard)
+    else:
+        with aws_errors("InvokeModel", about):
+            response = caller.invoke_model(body=json.dumps(body), **request)
+            raw = response["body"].read()
+        reply = _object(raw)
     generation = _generation(reply)
     if guardrail is None:
         verdict = skipped(generation.text)
     else:
         verdict = block_reasoning(read_invoke_model(reply, generation.text), guardrail.reasoning_blocks)
     if not verdict.blocked:
-        opened = model.imported_body is not ImportedBody.OPENAI_CHAT or model.api is ModelApi.DEEPSEEK
         text = answer_of(verdict.text, thought_opened=opened, cut_short=generation.stop_reason == "length")
         verdict = replace(verdict, text=text)
     tokens = generation.tokens if any(generation.tokens.values()) else _tokens_in_headers(response)

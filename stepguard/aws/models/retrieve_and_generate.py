@@ -32,6 +32,10 @@ class GenerateClient(Protocol):
         """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerate.html"""
         ...
 
+    def retrieve_and_generate_stream(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrieveAndGenerateStream.html"""
+        ...
+
 
 def ask(
     question: Question,
@@ -39,8 +43,12 @@ def ask(
     guardrail: GuardrailRef | None,
     reader: Reader,
     runtime: GenerateClient | None = None,
+    *,
+    stream: bool = False,
 ) -> Completion:
-    """One call. A question over the service's limit is cut, and `left_out` counts what is missing.
+    """One call, read as a stream if wanted: a long answer then needs no long time-out.
+
+    A question over the service's limit is cut, and `left_out` counts what is missing.
 
     Raises StepguardError.
     """
@@ -54,8 +62,15 @@ def ask(
             "knowledgeBaseConfiguration": _configuration(model, guardrail, reader),
         },
     }
-    with aws_errors("RetrieveAndGenerate", about_model(model, guardrail)):
-        response = (runtime or client("bedrock-agent-runtime")).retrieve_and_generate(**request)
+    caller = runtime or client("bedrock-agent-runtime")
+    with aws_errors("RetrieveAndGenerateStream" if stream else "RetrieveAndGenerate", about_model(model, guardrail)):
+        if stream:
+            from stepguard.aws.models.streams import read_generated_stream
+
+            events = caller.retrieve_and_generate_stream(**request)["stream"]
+            response: Mapping[str, Any] = read_generated_stream(events, guarded=guardrail is not None)
+        else:
+            response = caller.retrieve_and_generate(**request)
     said = str((response.get("output") or {}).get("text") or "")
     verdict = skipped(said) if guardrail is None else read_retrieve_and_generate(response, said)
     references = [item for part in response.get("citations") or () for item in part.get("retrievedReferences") or ()]

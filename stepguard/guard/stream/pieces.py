@@ -3,12 +3,14 @@
 A piece is at least PIECE characters, or what a second has brought. It is judged together with the text before it
 (BEFORE) and with the text after it that has already come (HELD, which is kept back): what a guardrail finds across a
 cut is found while its first byte is still here. A verdict other than `passed` ends the pieces: what is masked or
-blocked comes with the whole answer, if at all.
+blocked comes with the whole answer, if at all. So does a text with a tag of reasoning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from stepguard.guard.texts.reasoning import has_thought
 
 PIECE = 300
 SECONDS = 1.0
@@ -33,9 +35,6 @@ class Pieces:
         self._text += part
         if self._ended:
             return
-        if _may_be_thought(self._text):
-            self._ended = True
-            return
         now = self._clock()
         ready = len(self._text) - HELD - self._sent
         if ready >= PIECE or (ready > 0 and now - self._last >= SECONDS):
@@ -45,7 +44,8 @@ class Pieces:
                 self._judge(end)
 
     def _judge(self, end: int) -> None:
-        if not self._passes(self._text[max(0, self._sent - BEFORE) :]):
+        # HELD is longer than a tag of reasoning: one that begins in the piece is here as a whole.
+        if has_thought(self._text) or not self._passes(self._text[max(0, self._sent - BEFORE) :]):
             self._ended = True
             return
         piece, self._sent = self._text[self._sent : end], end
@@ -55,9 +55,3 @@ class Pieces:
 def _last_blank(text: str, start: int, end: int) -> int:
     """The place after the last white space before `end`: no word is cut."""
     return next((place for place in range(end, start, -1) if text[place - 1].isspace()), start)
-
-
-def _may_be_thought(text: str) -> bool:
-    """Whether the text has a tag of reasoning, or begins with what may become one: it is no answer yet."""
-    begun = text.lstrip().lower()
-    return "<think" in begun or "</think" in begun or (begun != "" and "<think".startswith(begun[:6]))

@@ -8,6 +8,7 @@ Nova, Claude), `<reasoning>` (gpt-oss on Bedrock), `[THINK]` (Magistral), `<|STA
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 NAMES = (
     r"(?:[a-z]\w{0,20}[:_])?(?:think|(?:ant)?thinking|thoughts?|reasoning|reflection|scratch_?pad|monologue|cot|"
@@ -34,6 +35,7 @@ _CODE_OR_TAG = re.compile(rf"(?P<code>{_CODE})|(?:{_TAG})", re.IGNORECASE | re.D
 _REMARK = re.compile(r"\[(?!THINK)\w+\]")
 _MARK_ENDS = re.compile(r"\[/\s*think(?:ing)?\s*\]", re.IGNORECASE)
 _GENERIC = re.compile(r"<[A-Z]\w*>")
+_LONGEST_TAG = 400
 _QUOTES = frozenset("`\"'“”„‟‘’‚‛«»‹›「」『』")
 
 
@@ -50,6 +52,30 @@ def answer_of(generation: str, *, thought_opened: bool, cut_short: bool) -> str:
         if cut_short:
             return ""
     return _outside(generation, depth=0)
+
+
+def has_thought(text: str) -> bool:
+    """Whether any tag of reasoning is in a text, also one that an answer only mentions."""
+    return _TAGS.search(text) is not None
+
+
+def after_thought(hear: Callable[[str], None]) -> Callable[[str], None]:
+    """What takes a generation in parts that begins inside a thought; `hear` gets what follows the thought's end."""
+    tail, ended = "", False
+
+    def take(part: str) -> None:
+        nonlocal tail, ended
+        if ended:
+            hear(part)
+            return
+        text = tail + part
+        closing = next((tag for tag in _TAGS.finditer(text) if _CLOSING.match(tag.group())), None)
+        if closing is not None and closing.end() < len(text):  # at its end a tag may be the beginning of a longer one
+            ended = True
+            hear(text[closing.end() :])
+        tail = text[-_LONGEST_TAG:]
+
+    return take
 
 
 def _closes(text: str) -> bool:

@@ -44,6 +44,8 @@ class Runtime:
     def invoke_model(self, **request: Any) -> Any:
         raise AssertionError
 
+    invoke_model_with_response_stream = invoke_model
+
     def _stream(self) -> Iterator[Mapping[str, Any]]:
         yield from self.events
         if self.error is not None:

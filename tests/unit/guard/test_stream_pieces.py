@@ -112,7 +112,22 @@ def test_no_word_is_cut() -> None:
     assert guard.sent.endswith(" ")
 
 
-@pytest.mark.parametrize("text", ["<think>secret ", "  <THINK>secret ", "fine <think> secret ", "a</think> b "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>secret ",
+        "  <THINK>secret ",
+        "fine <think> secret ",
+        "a</think> b ",
+        "<reasoning>secret ",
+        "Well. <thinking mode='x'>secret ",
+        "[THINK]secret ",
+        "<|START_THINKING|>secret ",
+        "◁think▷secret ",
+        "<seed:think>secret ",
+        "<|channel|>analysis<|message|>secret ",
+    ],
+)
 def test_a_thought_is_never_sent(text: str) -> None:
     """Reasoning in the text, or what may become it: the answer comes whole."""
     guard = Guard()
