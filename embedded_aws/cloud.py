@@ -205,10 +205,14 @@ class EmbeddedCloud:
         self._open.close()
 
     def warm_up(self) -> None:
-        """Start a worker of every function and of the guardrails, so that the first request does not wait for them."""
+        """Start a worker of the guardrails and of every function, so that the first request does not wait for them.
+
+        Functions with a reserved concurrency have separate workers, which start when they are needed.
+        """
         self.bedrock.warm_up()
         for config in self.functions.configs():
-            self.functions.prewarm(config.name)
+            if config.concurrency is None:
+                self.functions.prewarm(config.name)
 
     def _client(self, service: str) -> Any:
         """A client of any other service at this endpoint, for service integrations and execution logs."""

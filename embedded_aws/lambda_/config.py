@@ -20,7 +20,9 @@ class FunctionConfig:
     """One Lambda function.
 
     `handler` is `module.function` (`app.guard_input`), found below `task_root`, the project folder; `timeout` is in
-    seconds, `memory` in MB (reported, not enforced). Raises ValueError, naming the member, for what Lambda refuses.
+    seconds, `memory` in MB (reported, not enforced). `concurrency` is Lambda's reserved concurrency: at most so many
+    invocations run at a time, in worker processes that no other function uses. Raises ValueError, naming the member,
+    for what Lambda refuses.
     """
 
     name: str
@@ -30,6 +32,7 @@ class FunctionConfig:
     timeout: float = 3.0
     memory: int = 128
     description: str = ""
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -38,6 +41,8 @@ class FunctionConfig:
             raise ValueError(
                 f"Timeout of function {self.name}: {self.timeout} is not within 0 and {MAX_TIMEOUT:.0f} s."
             )
+        if self.concurrency is not None and self.concurrency < 1:
+            raise ValueError(f"Reserved concurrency of function {self.name}: {self.concurrency} is less than 1.")
         if any("=" in key or "\0" in key + value for key, value in self.environment.items()):
             raise ValueError(f"Environment of function {self.name}: a name holds '=' or a value a NUL character.")
         object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))

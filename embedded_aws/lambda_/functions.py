@@ -8,8 +8,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,6 +53,7 @@ class Functions:
         self.account = account
         self._quotas = quotas
         self._configs: dict[str, FunctionConfig] = {}
+        self._reserved: dict[str, threading.BoundedSemaphore] = {}
         self._logs = LogFolder(log_folder)
         self._pool = WorkerPool(
             _start_worker, keep=workers or 2 * (os.cpu_count() or 1), limit=MAX_WORKERS, grow_after=GROW_AFTER
@@ -61,6 +62,9 @@ class Functions:
     def register(self, config: FunctionConfig) -> None:
         """Create or replace a function."""
         self._configs[config.name] = config
+        self._reserved.pop(config.name, None)
+        if config.concurrency is not None:
+            self._reserved[config.name] = threading.BoundedSemaphore(config.concurrency)
 
     def configs(self) -> list[FunctionConfig]:
         """All functions by name."""
@@ -101,8 +105,10 @@ class Functions:
         """
         config = self.config(name_or_arn)
         check_size(payload, REQUEST_LIMIT)
-        with self._quotas.invocation():
-            return self._run(config, Event(str(uuid4()), payload, client_context), timeout)
+        with ExitStack() as held:
+            held.enter_context(self._place(config))
+            with self._quotas.invocation():
+                return self._run(config, Event(str(uuid4()), payload, client_context), timeout, held)
 
     def routes(self, name_or_arn: str, timeout: float) -> list[tuple[str, str]]:
         """Method and pattern of each route that a function's handler declares, e.g. an application of Chalice.
@@ -111,13 +117,31 @@ class Functions:
         cannot be loaded.
         """
         config = self.config(name_or_arn)
-        result = self._run(config, Event(str(uuid4()), None), timeout)
+        result = self._run(config, Event(str(uuid4()), None), timeout, ExitStack())
         if result.function_error:
             raise ServiceError("ServiceException", f"Function {config.name} cannot be loaded; see its log.", 502)
         return [(method, pattern) for method, pattern in json.loads(result.payload)]
 
-    def _run(self, config: FunctionConfig, event: Event, timeout: float | None) -> InvokeResult:
-        """Run or load a function in a worker. Raises TimeoutError, ServiceError."""
+    @contextmanager
+    def _place(self, config: FunctionConfig) -> Iterator[None]:
+        """One of a function's reserved places, if it has some. Raises ServiceError TooManyRequestsException."""
+        places = self._reserved.get(config.name)
+        if places is None:
+            yield
+            return
+        if not places.acquire(blocking=False):
+            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+            raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User")
+        try:
+            yield
+        finally:
+            places.release()
+
+    def _run(self, config: FunctionConfig, event: Event, timeout: float | None, held: ExitStack) -> InvokeResult:
+        """Run or load a function in a worker. Raises TimeoutError, ServiceError.
+
+        After a TimeoutError the invocation continues, and so does what is `held` for it.
+        """
         give_up = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
             run = self._start(config, event, min(QUEUE_SECONDS, max(0.0, give_up - time.monotonic())))
@@ -127,7 +151,7 @@ class Functions:
                 continue
             if result is None:
                 name = f"lambda {config.name} {event.request_id}"
-                threading.Thread(target=self._see_off, args=(run,), daemon=True, name=name).start()
+                threading.Thread(target=self._see_off, args=(run, held.pop_all()), daemon=True, name=name).start()
                 raise TimeoutError(f"Function {config.name} has not answered within {timeout} s; it continues to run.")
             return result
 
@@ -142,7 +166,8 @@ class Functions:
         self._logs.close()
 
     def _start(self, config: FunctionConfig, event: Event, patience: float) -> Invocation:
-        sandbox = Sandbox(config.task_root, self.account.region, tuple(sorted(config.environment.items())))
+        alone = config.name if config.concurrency is not None else ""
+        sandbox = Sandbox(config.task_root, self.account.region, tuple(sorted(config.environment.items())), alone)
         try:
             worker = self._pool.acquire(sandbox, patience)
         except PoolBusy:
@@ -169,9 +194,9 @@ class Functions:
             self._pool.discard(run.worker)
         return result
 
-    def _see_off(self, run: Invocation) -> None:
+    def _see_off(self, run: Invocation, held: ExitStack) -> None:
         """Wait for an invocation whose caller has timed out."""
-        with suppress(WorkerRetired, OSError):
+        with held, suppress(WorkerRetired, OSError):
             self._finish(run, math.inf)
 
     def _prewarm(self, config: FunctionConfig) -> None:

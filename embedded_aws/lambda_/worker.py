@@ -20,11 +20,15 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRA
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Where a worker runs; functions of equal task root and environment share its workers."""
+    """Where a worker runs; functions of equal task root and environment share its workers.
+
+    `function` is the name of the only function that uses them, if it has a reserved concurrency.
+    """
 
     task_root: Path
     region: str
     environment: tuple[tuple[str, str], ...]
+    function: str = ""
 
     def variables(self) -> dict[str, str]:
         """The process's environment; the names are Lambda's.

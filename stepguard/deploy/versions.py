@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 ALIAS = "live"
@@ -24,28 +24,43 @@ def freeze(template: Mapping[str, Any], code: str, values: Mapping[str, str]) ->
 
     `code` is the digest of the zip, `values` are the stack's parameters. SAM compares texts, and a text names a
     parameter without its value: so the digest of a version has the values too, or a changed setting would never reach
-    the Lambda that runs.
+    the Lambda that runs. CloudFormation never returns the value of a NoEcho parameter: no digest has it, and a Lambda
+    that uses one is not frozen, so that it gets each new value.
     """
     resources = template["Resources"]
+    secrets = {name for name, item in template["Parameters"].items() if item.get("NoEcho")}
+    known = {name: value for name, value in values.items() if name not in secrets}
     called: set[str] = set()
     for resource in resources.values():
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             substitutions = resource["Properties"].get("DefinitionSubstitutions", {})
             for name, value in substitutions.items():
                 function = _function_of(value)
-                if function is not None:
+                if function is not None and not _uses(resources[function], secrets):
                     called.add(function)
                     substitutions[name] = {"Ref": f"{function}.Version"}
     shared = template.get("Globals", {}).get("Function", {})
     for function in called:
         properties = resources[function]["Properties"]
-        content = json.dumps([code, dict(values), shared, properties], sort_keys=True)
+        content = json.dumps([code, known, shared, properties], sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()
         properties["AutoPublishAlias"] = ALIAS
         properties["AutoPublishCodeSha256"] = digest
         # Lambda publishes no version of an unchanged function, which CloudFormation reports as a failure: so the
         # function changes with the digest, also when a parameter changed that it does not use.
         properties["Description"] = f"{DESCRIPTION} {digest[:DIGEST_CHARACTERS]}"
+
+
+def _uses(value: Any, parameters: Set[str]) -> bool:
+    """Whether a part of a template refers to one of these parameters."""
+    match value:
+        case {"Ref": str(name)}:
+            return name in parameters
+        case Mapping():
+            return any(_uses(item, parameters) for item in value.values())
+        case list():
+            return any(_uses(item, parameters) for item in value)
+    return False
 
 
 def _function_of(value: Any) -> str | None:

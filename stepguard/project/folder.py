@@ -33,12 +33,16 @@ _TABLE = "AnswerTableName"
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
-    """One Lambda of .chalice/config.json: its handler in app.py, time-out in seconds, memory in MB."""
+    """One Lambda of .chalice/config.json: its handler in app.py, time-out in seconds, memory in MB.
+
+    `concurrency` is its reserved concurrency, if it has one.
+    """
 
     name: str
     handler: str
     timeout: float
     memory: int
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,9 @@ def answers_recorded(definition: str) -> bool:
 
 def _lambda(name: str, entry: Mapping[str, Any], memory: int) -> LambdaSettings:
     handler = "app.app" if name == "api_handler" else f"app.{name}_lambda"
-    return LambdaSettings(name, handler, float(entry["lambda_timeout"]), int(entry.get("lambda_memory_size", memory)))
+    timeout, reserved = float(entry["lambda_timeout"]), entry.get("reserved_concurrency")
+    concurrency = None if reserved is None else int(reserved)
+    return LambdaSettings(name, handler, timeout, int(entry.get("lambda_memory_size", memory)), concurrency)
 
 
 def _camel(name: str) -> str:

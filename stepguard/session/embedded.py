@@ -236,6 +236,7 @@ def deploy(cloud: EmbeddedCloud, *, serve: bool = False) -> dict[Layer, Guardrai
             environment=variables,
             timeout=entry.timeout,
             memory=entry.memory,
+            concurrency=entry.concurrency,
         )
         for entry in settings
         for ending, variables in (("", environment), (ALONE, without))

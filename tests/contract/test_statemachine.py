@@ -69,6 +69,7 @@ CRASHES = {
     "Sandbox.Timeout",
     "Extension.Crash",
 }
+SHADOW_ATTEMPTS = 8
 OUR_ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)}
 
 
@@ -184,16 +185,14 @@ LAMBDA_TASKS = [
 def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
     """One canonical block, so that a reader learns it once.
 
-    A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less; a throttled
-    shadow is left out, since chats need the quota.
+    A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less; a shadow
+    waits for its reserved places only, since chats need Bedrock's quota.
     """
     without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
-    of_an_item = [
-        retrier | ({"MaxAttempts": ITEM_ATTEMPTS} if THROTTLED in retrier["ErrorEquals"] else {})
-        for retrier in CANONICAL
-    ]
-
-    shadow = [retrier for retrier in without_model if THROTTLED not in retrier["ErrorEquals"]]
+    short = {"MaxAttempts": ITEM_ATTEMPTS}
+    of_an_item = [retrier | (short if THROTTLED in retrier["ErrorEquals"] else {}) for retrier in CANONICAL]
+    own = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": SHADOW_ATTEMPTS}
+    shadow = [retrier | (own if THROTTLED in retrier["ErrorEquals"] else {}) for retrier in without_model]
     assert task["Retry"] in (CANONICAL, without_model, of_an_item, *([shadow] if "JudgeShadow" in str(task) else []))
 
 

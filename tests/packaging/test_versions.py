@@ -15,7 +15,7 @@ from tests.packaging.conftest import Built
 STAGES = {
     "GuardInput", "RewriteQuestion", "GuardRewrite",
     "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
-    "SummarizeCorpus", "NotifyListener", "JudgeShadow", "ExportTrace",
+    "SummarizeCorpus", "NotifyListener", "JudgeShadow",
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def versions(resources: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_state_machine_calls_versions(built: Built) -> None:
-    """Of each Lambda that it calls, and a removed version stays for what still uses it."""
+    """Of each Lambda that it calls and that uses no secret; a removed version stays for what still uses it."""
     resources = frozen(built)
     published = versions(resources)
     assert set(published) == STAGES
@@ -77,6 +77,14 @@ def test_a_change_publishes_versions_and_changes_the_functions(built: Built, cha
 def test_no_change_publishes_nothing(built: Built) -> None:
     """The same code and values give the same template."""
     assert frozen(built, EmptyMessage="One.") == frozen(built, EmptyMessage="One.")
+
+
+def test_a_secret_is_in_no_digest(built: Built) -> None:
+    """CloudFormation returns `****` for it: what uses it is not frozen, or a second deployment would change all."""
+    before, after = frozen(built, OtlpHeaders="x-api-key=1"), frozen(built, OtlpHeaders="****")
+    assert before == after
+    exporter = after["AfterStateMachine"]["Properties"]["DefinitionSubstitutions"]["ExportTraceFunctionArn"]
+    assert exporter == {"Fn::GetAtt": ["ExportTrace", "Arn"]}
 
 
 def test_chats_start_the_alias_and_a_new_version_can_begin_as_a_canary(built: Built) -> None:

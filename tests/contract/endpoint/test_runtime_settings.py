@@ -49,7 +49,7 @@ def _data(cloud: EmbeddedCloud) -> Any:
 
 def _new_lambda(data: Any, place: str = PLACE) -> Held:
     """What a Lambda that starts now reads."""
-    return RuntimeSettings(place, data).current()
+    return RuntimeSettings(place, data, patience=60).current()
 
 
 def test_a_message_and_a_prompt_go_live_and_back_in_one_step_each(control: Any, data: Any) -> None:

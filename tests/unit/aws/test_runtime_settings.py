@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from botocore.exceptions import ReadTimeoutError
 from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from stepguard.aws.runtime import settings as runtime_settings
-from stepguard.aws.runtime.settings import POLL_SECONDS, RuntimeSettings, current_settings
+from stepguard.aws.runtime.settings import PATIENCE_SECONDS, POLL_SECONDS, RuntimeSettings, current_settings
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.runtime.settings import RUNTIME_SETTINGS, Held
 from tests.fakes.appconfig import Configured
+from tests.fakes.aws import client_error
 from tests.fakes.bedrock import ALL_LAYERS, blocked, guard, passed, topic, with_layers
 
 REQUEST = {"kind": "prompt", "text": "Why?", "caller": "test"}
@@ -27,23 +30,55 @@ def configured(tmp_path: Path) -> Configured:
     return Configured(tmp_path)
 
 
+class Elsewhere:
+    """Another thread whose calls end when the test says so."""
+
+    def __init__(self) -> None:
+        self.pending: Callable[[], None] | None = None
+        self.waits: list[float | None] = []
+
+    def begin(self, read: Callable[[], None]) -> Elsewhere:
+        self.pending = read
+        return self
+
+    def join(self, timeout: float | None = None) -> None:
+        self.waits.append(timeout)
+
+    def is_alive(self) -> bool:
+        return self.pending is not None
+
+    def end(self) -> None:
+        assert self.pending is not None
+        self.pending()
+        self.pending = None
+
+
 def _reader(configured: Configured, data: Any = None) -> RuntimeSettings:
-    return RuntimeSettings(configured.place, data or configured.data, lambda: configured.time)
+    """A reader whose calls have ended when it looks."""
+
+    def begin(read: Callable[[], None]) -> Elsewhere:
+        read()
+        return Elsewhere()
+
+    return RuntimeSettings(configured.place, data or configured.data, lambda: configured.time, begin=begin)
 
 
 class Counting:
-    """Counts the calls of a client, and fails them while `broken`."""
+    """Counts the calls of a client, and fails them with `error` while `broken`; an `error` that is an answer is one."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
         self.calls: list[str] = []
         self.broken = False
+        self.error: Exception | Mapping[str, Any] = ReadTimeoutError(endpoint_url="http://appconfig")
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Mapping[str, Any]:
             self.calls.append(name)
             if self.broken:
-                raise ReadTimeoutError(endpoint_url="http://appconfig")
+                if isinstance(self.error, Exception):
+                    raise self.error
+                return self.error
             answer: Mapping[str, Any] = getattr(self.data, name)(**request)
             return answer
 
@@ -91,6 +126,64 @@ def test_while_appconfig_fails_the_last_settings_stay(configured: Configured) ->
     data.broken = False
     configured.time += POLL_SECONDS
     assert reader.current() == fresh.current() == Held("one", {"EMPTYMESSAGE": "One."})
+
+
+THROTTLED = client_error("ThrottlingException", "slow down", 429)
+CUT = {"InitialConfigurationToken": "a", "NextPollConfigurationToken": "b", "Configuration": None}
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [(THROTTLED, "Throttled"), ({}, "KeyError"), (CUT, "AttributeError")],
+    ids=["429", "{}", "cut"],
+)
+def test_whatever_appconfig_answers_no_question_fails(
+    configured: Configured, error: Exception | Mapping[str, Any], problem: str
+) -> None:
+    """Throttled, or an answer of another shape: the last known settings stay in use."""
+    configured.deploy({"EMPTYMESSAGE": "One."}, label="one")
+    data = Counting(configured.data)
+    reader = _reader(configured, data)
+    reader.current()
+    data.broken, data.error = True, error
+    configured.time += POLL_SECONDS
+    assert reader.current() == Held("one", {"EMPTYMESSAGE": "One."}, problem)
+
+
+def test_one_question_waits_for_a_slow_appconfig_and_only_so_long(configured: Configured) -> None:
+    """Later ones do not wait, also a minute later; what AppConfig answers in the end is used from then on."""
+    configured.deploy({"EMPTYMESSAGE": "One."}, label="one")
+    thread, data = Elsewhere(), Counting(configured.data)
+    reader = RuntimeSettings(configured.place, data, lambda: configured.time, begin=thread.begin)
+    unknown = Held(None, {}, "ServiceUnavailable")
+    assert [reader.current() for _ in range(3)] == [unknown] * 3
+    configured.time += POLL_SECONDS
+    assert reader.current() == unknown
+    assert thread.waits == [PATIENCE_SECONDS]
+    assert not data.calls, "a question called AppConfig itself"
+    thread.end()
+    assert reader.current() == Held("one", {"EMPTYMESSAGE": "One."})
+    configured.time += POLL_SECONDS
+    reader.current()
+    assert thread.waits == [PATIENCE_SECONDS] * 2, "a healthy AppConfig is waited for"
+    data.broken = True
+    thread.end()
+    assert reader.current() == Held("one", {"EMPTYMESSAGE": "One."}, "ServiceUnavailable")
+    configured.time += POLL_SECONDS
+    reader.current()
+    assert len(thread.waits) == 2, "after a failure no question waits"
+
+
+def test_a_question_is_answered_while_appconfig_hangs(configured: Configured) -> None:
+    """By GuardInput, on a real thread that ends only after the answer."""
+    released = threading.Event()
+    hanging = SimpleNamespace(start_configuration_session=lambda **_: released.wait(60))
+    reader = RuntimeSettings(configured.place, hanging, patience=0.0)
+    guards, _ = guard(passed())
+    result = guard_input({"request": REQUEST}, SETTINGS, guards, current=reader.current)
+    assert not released.is_set()
+    released.set()
+    assert (result["outcome"], result["settings"]["problem"]) == ("passed", "ServiceUnavailable")
 
 
 @pytest.mark.parametrize("content", [b"{", {"UNGUARDED": "yes"}, {"LLM_QA_NO_HITS_REGEX": "("}, {"EMPTYMESSAGE": 1}])

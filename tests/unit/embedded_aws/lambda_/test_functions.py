@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +251,29 @@ def test_a_worker_stays_warm_and_is_shared(functions: Functions) -> None:
     before = run(functions, "remember", "a")
     assert run(functions, "remember", "b") == [*before, "b"]
     assert run(functions, "describe")["pid"] == run(functions, "describe")["pid"]
+
+
+def test_a_reserved_concurrency_is_a_limit_and_separate_workers(functions: Functions, tmp_path: Path) -> None:
+    """One more invocation is refused at once, also while one runs whose caller gave up; others keep their workers."""
+    root, mark = functions.config("echo").task_root, tmp_path / "mark"
+    functions.register(FunctionConfig("few", "app.sleep", root, timeout=20.0, concurrency=1))
+    functions.register(FunctionConfig("few_pid", "app.describe", root, timeout=20.0, concurrency=1))
+    event = json.dumps({"seconds": 0.5, "mark": str(mark)}).encode()
+    with pytest.raises(TimeoutError):
+        functions.invoke("few", event, timeout=0.0)
+    with pytest.raises(ServiceError) as refused:
+        functions.invoke("few", event)
+    reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert (refused.value.code, refused.value.members["Reason"]) == ("TooManyRequestsException", reason)
+    assert run(functions, "few_pid")["pid"] != run(functions, "describe")["pid"]
+    assert until(lambda: mark.exists() and mark.read_text() == "finished")
+    assert until(lambda: _answers(functions, "few"))
+
+
+def _answers(functions: Functions, name: str) -> bool:
+    with suppress(ServiceError):
+        return bool(run(functions, name, {"seconds": 0}))
+    return False
 
 
 def test_another_environment_is_another_worker(functions: Functions) -> None:
