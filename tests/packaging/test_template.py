@@ -228,6 +228,23 @@ def test_the_lambdas_get_every_setting_and_no_other(built: Built) -> None:
     assert environment.asked == set(variables)
 
 
+_BY_ROUTE_TABLE = {"dynamodb", "s3"}
+"""Services with gateway endpoints, which are in route tables that the stack does not know."""
+
+
+def test_every_service_that_a_lambda_calls_has_an_endpoint(built: Built) -> None:
+    """In a VPC without a way out a call of another service hangs until its time-out. An endpoint for execute-api leads
+    to private APIs only, so it would turn every frame of a WebSocket API into a 403: frames need a NAT gateway."""
+    sources = [*(ROOT / "stepguard" / "aws").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in sources]
+    called = {name for text in texts for name in re.findall(r"""\bclient\(["']([a-z-]+)["']""", text)}
+    called |= {"sync-states", "states"} if "stepfunctions" in called else set()
+    called = {name.replace("sagemaker-runtime", "sagemaker.runtime") for name in called}
+    endpoints = built.resources("AWS::EC2::VPCEndpoint").values()
+    served = {item["ServiceName"]["Fn::Sub"].removeprefix("com.amazonaws.${AWS::Region}.") for item in endpoints}
+    assert served == called - {"stepfunctions", "apigatewaymanagementapi"} - _BY_ROUTE_TABLE
+
+
 def test_only_the_api_knows_the_state_machines(built: Built) -> None:
     """STATE_MACHINE_ARN in a stage's Lambda would be a circle: the state machine needs that Lambda first."""
     variables = {
