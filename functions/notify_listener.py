@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from functions.chat_api import ChatApi
+from stepguard.aws.answer_table import AnswerTable
 from stepguard.aws.stream.connections import Connections, Delivery, post
 from stepguard.guard.errors import ServiceUnavailable
 from stepguard.guard.stream.frames import last_frame
@@ -16,23 +17,37 @@ def notify_listener(
     chat: ChatApi | None = None,
     connections: Connections | None = None,
     send: Callable[[str, bytes], Delivery] = post,
+    table: AnswerTable | None = None,
 ) -> dict[str, Any]:
-    """`{execution, connection, redrives}` -> `{delivered}`: sent, gone or lost.
+    """`{execution, connection, redrives}` -> `{delivered}`: sent to one at least, lost or gone.
 
-    The listener gets what `GET /chat/{execution}` gives its caller. Raises StepguardError.
+    Every connection that waits for this answer gets what `GET /chat/{execution}` gives its caller; `connection` is the
+    newest one. Raises StepguardError.
     """
     connections = connections or Connections()
     chat = chat or ChatApi()
-    connection, execution = str(event["connection"]), str(event["execution"])
-    caller = connections.caller(connection)
-    if caller is None:
-        return {"delivered": str(Delivery.GONE)}
-    status, body, _ = chat.ended(execution, caller)
-    if status == 202:
-        raise ServiceUnavailable("The end of the execution cannot be read yet.")
+    execution = str(event["execution"])
     turn = execution.rpartition(":")[2]
-    redrives = int(event.get("redrives") or 0)
-    delivered = send(connection, last_frame(turn, body, answered=status == 200, redrives=redrives))
+    waiting = [str(event["connection"]), *(table or AnswerTable()).listeners(turn)]
+    frames: list[tuple[str, bytes]] = []
+    for connection in dict.fromkeys(waiting):
+        caller = connections.caller(connection)
+        if caller is None:
+            continue
+        status, body, _ = chat.ended(execution, caller)
+        if status == 202:
+            raise ServiceUnavailable("The end of the execution cannot be read yet.")
+        redrives = int(event.get("redrives") or 0)
+        frames.append((connection, last_frame(turn, body, answered=status == 200, redrives=redrives)))
+    delivered = [_deliver(connection, frame, connections, send) for connection, frame in frames]
+    best = next((kind for kind in (Delivery.SENT, Delivery.LOST) if kind in delivered), Delivery.GONE)
+    return {"delivered": str(best)}
+
+
+def _deliver(
+    connection: str, frame: bytes, connections: Connections, send: Callable[[str, bytes], Delivery]
+) -> Delivery:
+    delivered = send(connection, frame)
     if delivered is Delivery.GONE:
         connections.close(connection)
-    return {"delivered": str(delivered)}
+    return delivered

@@ -68,6 +68,7 @@ class StreamApi:
                     "This deployment does not stream: deploy it with Streaming=yes, and LLM_STREAMING_ENABLED "
                     "not off; or use POST /chat."
                 )
+            self._quota.take_ticket(caller.id)
             ticket = self._connections.issue(caller)
             return 200, {"url": _url(endpoint, host), "ticket": ticket, "expires_in": TICKET_SECONDS}, {}
 

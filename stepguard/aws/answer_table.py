@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepguard.aws.executions import Execution
-from stepguard.aws.rows import Rows
+from stepguard.aws.rows import Item, Rows
 from stepguard.guard import answer as answers
 from stepguard.guard.answer import Answer
 from stepguard.guard.conversation import ALONE, Place, turns_key
@@ -49,6 +49,11 @@ class Row:
     def ended(self) -> bool:
         """Whether the execution has ended, with an answer or without."""
         return self.status != RUNNING
+
+
+MOST_LISTENERS = 8
+"""Connections that wait for one answer; one more replaces the oldest."""
+LISTEN_ATTEMPTS = 5
 
 
 class AnswerTable:
@@ -87,7 +92,8 @@ class AnswerTable:
         """Write the row of an execution that is about to start; a row that is there stays, which is False.
 
         `language` is the question's, for the message if it fails. `listener` is the connection that waits for the
-        answer; a row that is there gets the newest one. Raises StepguardError.
+        answer; a row that is there gets another one, if it is the same caller's: two pages, or a client that lost its
+        connection. Raises StepguardError.
         """
         now = self._now()
         item: dict[str, Any] = {
@@ -102,13 +108,33 @@ class AnswerTable:
         if place is not None:
             item |= {"conversation": {"S": place.conversation}, "place": {"S": place.turn}}
         if listener is not None:
-            item["listener"] = {"S": listener}
+            item |= {"listener": {"S": listener}, "listeners": {"S": json.dumps([listener])}}
         absent = "attribute_not_exists(id) OR expires < :now"
         begun = self._rows.put(name, ALONE, item, absent, now={"N": str(int(now))})
         if not begun and listener is not None:
-            given = {":listener": {"S": listener}, ":caller": {"S": caller}}
-            self._rows.update(name, "SET listener = :listener", "caller = :caller", given)
+            self._listen(name, caller, listener)
         return begun
+
+    def _listen(self, name: str, caller: str, listener: str) -> None:
+        """Put a connection before those that wait already; another process may do the same at the same time."""
+        for _ in range(LISTEN_ATTEMPTS):
+            item = self._rows.get(name, ALONE) or {}
+            before = item.get("listeners", {}).get("S")
+            all_of_them = [listener, *(other for other in _listeners(item) if other != listener)]
+            given: dict[str, Any] = {
+                ":listener": {"S": listener},
+                ":caller": {"S": caller},
+                ":all": {"S": json.dumps(all_of_them[:MOST_LISTENERS])},
+            }
+            unchanged = "attribute_not_exists(listeners)" if before is None else "listeners = :before"
+            held = {} if before is None else {":before": {"S": before}}
+            update, condition = "SET listener = :listener, listeners = :all", f"caller = :caller AND {unchanged}"
+            if item.get("caller") != {"S": caller} or self._rows.update(name, update, condition, given | held):
+                return
+
+    def listeners(self, name: str) -> list[str]:
+        """The connections that wait for an execution's answer, the newest first. Raises StepguardError."""
+        return _listeners(self._rows.get(name, ALONE) or {})
 
     def read(self, name: str) -> Row | None:
         """The row of an execution, as last written; None if there is none or it has expired. Raises StepguardError."""
@@ -156,6 +182,12 @@ class AnswerTable:
             update += ", #text = :text, outcome = :outcome, #source = :source, got_hits = :got_hits"
             update += ", citations = :citations, verdicts = :verdicts"
         self._rows.update(row.name, update, "attribute_exists(id)", values, names)
+
+
+def _listeners(item: Item) -> list[str]:
+    if "listeners" in item:
+        return [str(connection) for connection in json.loads(item["listeners"]["S"])]
+    return [str(item["listener"]["S"])] if "listener" in item else []  # a row of an earlier version
 
 
 def _row(name: str, values: Mapping[str, Any], now: float) -> Row:

@@ -48,6 +48,8 @@ class _Window:
 
 
 _QUESTIONS = _Window("questions", MINUTE, "CALLER_QUESTIONS_PER_MINUTE")
+_TICKETS = _Window("tickets", MINUTE, "CALLER_QUESTIONS_PER_MINUTE")
+"""Tickets of streams start no work, so they are counted beside the questions that their connections bring."""
 _ITEMS = _Window("items", DAY, "CALLER_ITEMS_PER_DAY")
 
 
@@ -74,6 +76,10 @@ class CallerQuota:
         """
         minute = min(questions, _QUESTIONS.limit or questions)
         self._count(caller, {_QUESTIONS: minute, _ITEMS: questions}, name)
+
+    def take_ticket(self, caller: str) -> None:
+        """Count a ticket of a stream: as many a minute as questions. Raises Throttled, StepguardError."""
+        self._count(caller, {_TICKETS: 1}, None)
 
     def take_items(self, caller: str, items: int, name: str) -> None:
         """Count the items of an evaluation that is about to evaluate them; the same `name` once in a day.
@@ -131,7 +137,7 @@ def _addition(table: str, caller: str, window: _Window, number: int, limit: int,
     return {
         "Update": {
             "TableName": table,
-            "Key": {"id": {"S": f"{caller}#{begin}" if window is _QUESTIONS else f"{caller}#day#{begin}"}},
+            "Key": {"id": {"S": f"{caller}#{begin}" if window.seconds == MINUTE else f"{caller}#day#{begin}"}},
             "UpdateExpression": "ADD #count :number SET expires = :expires",
             "ConditionExpression": "(attribute_not_exists(#count) AND :number <= :limit) OR #count <= :room",
             "ExpressionAttributeNames": {"#count": window.attribute},
@@ -157,8 +163,9 @@ def _first_time(table: str, identifier: str, now: float) -> dict[str, Any]:
 
 def _refusal(window: _Window, number: int, limit: int, now: float) -> Throttled | QuotaExceeded:
     refusal: Throttled | QuotaExceeded
-    if window is _QUESTIONS:
-        refusal = Throttled(f"You may start {limit} questions in a minute; wait for the next one.")
+    if window.seconds == MINUTE:
+        what = "start {} questions" if window is _QUESTIONS else "take {} tickets of streams"
+        refusal = Throttled(f"You may {what.format(limit)} in a minute; wait for the next one.")
     else:
         refusal = QuotaExceeded(
             f"You may start {limit} questions and items of evaluations in a day (UTC), and {number} more exceed that. "

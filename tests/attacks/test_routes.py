@@ -40,7 +40,7 @@ DONE = {
 }
 """What a route does after the count, where it is not the start of an execution."""
 TICKET = ("POST", "/stream")
-"""Starts nothing: each question on the connection that it opens is counted (tests/unit/functions/test_stream.py)."""
+"""Starts nothing, and has its own count: each question on its connection is counted (unit/functions/test_stream.py)."""
 STARTING = [(method, path) for method, path in ROUTES if method not in ("GET", "DELETE") and (method, path) != TICKET]
 READING = [(method, path) for method, path in ROUTES if method == "GET"]
 

@@ -51,6 +51,19 @@ def test_the_third_question_of_a_minute_is_refused(dynamodb: Any) -> None:
     quota.take(CALLER)
 
 
+def test_tickets_have_their_own_count(dynamodb: Any) -> None:
+    """As many a minute as questions, and none of them is a question or an item of the day."""
+    quota = CallerQuota(dynamodb, lambda: 0.0)
+    for _ in range(2):
+        quota.take_ticket(CALLER)
+    with pytest.raises(Throttled, match="2 tickets of streams in a minute"):
+        quota.take_ticket(CALLER)
+    quota.take(CALLER)
+    quota.take(CALLER)
+    with pytest.raises(Throttled, match="2 questions in a minute"):
+        quota.take(CALLER)
+
+
 def test_a_refused_question_is_not_counted(dynamodb: Any) -> None:
     """The condition keeps the item unchanged."""
     quota = CallerQuota(dynamodb, lambda: 0.0)

@@ -9,6 +9,7 @@ import pytest
 
 from functions.notify_listener import notify_listener
 from functions.stream import StreamApi
+from stepguard.aws.answer_table import MOST_LISTENERS
 from stepguard.aws.caller_quota import CallerQuota
 from stepguard.aws.stream.connections import Connections, Delivery, post
 from stepguard.guard.callers import Caller
@@ -29,12 +30,18 @@ class Quota(CallerQuota):
     def __init__(self, most: int = 1000) -> None:
         super().__init__()
         self.taken: list[tuple[str, str | None]] = []
+        self.tickets: list[str] = []
         self.most = most
 
     def take(self, caller: str, questions: int = 1, name: str | None = None) -> None:
         if len(self.taken) >= self.most:
             raise Throttled("Too many.")
         self.taken.append((caller, name))
+
+    def take_ticket(self, caller: str) -> None:
+        if len(self.tickets) >= self.most:
+            raise Throttled("Too many.")
+        self.tickets.append(caller)
 
 
 class Streams:
@@ -74,7 +81,7 @@ class Streams:
     def ended(self, **event: Any) -> dict[str, Any]:
         (arn,) = self.chats.states.inputs
         given = {"execution": arn, "connection": "c1=", "redrives": "0"} | event
-        return notify_listener(given, self.chats.chat, self.connections, self.send)
+        return notify_listener(given, self.chats.chat, self.connections, self.send, self.chats.table.table)
 
 
 @pytest.fixture(name="streams")
@@ -151,6 +158,18 @@ def test_without_tls_the_address_has_the_callers_host(streams: Streams, monkeypa
     """The embedded AWS behind a port of a container or a name."""
     monkeypatch.setenv("STREAM_ENDPOINT", "http://127.0.0.1:4566/live")
     assert streams.api.ticket(b"", ALICE, "localhost:8080")[1]["url"] == "ws://localhost:8080/live"
+
+
+def test_tickets_are_counted_beside_questions(streams: Streams) -> None:
+    """A ticket starts no work, so it takes nothing of the questions; a flood of tickets is refused all the same."""
+    streams.quota.most = 2
+    for connection in ("c1=", "c2="):
+        assert streams.connect(streams.ticket(), connection) == 200
+    assert streams.api.ticket(b"", ALICE)[0] == 429
+    assert streams.quota.tickets == ["me", "me"]
+    for connection in ("c1=", "c2="):
+        assert streams.say(connection, question="Why?")["type"] == "status"
+    assert streams.say(question="Why?")["error"]["code"] == "Throttled"
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -239,6 +258,34 @@ def test_an_answer_that_is_there_already_comes_at_once(streams: Streams) -> None
     ANSWERED(streams.chats, streams.chats.name)
     frame = streams.say(question="Why?", client_token="t")
     assert (frame["type"], frame["answer"]["text"]) == ("final", ANSWER["text"])
+
+
+def test_two_tabs_with_one_token_both_get_the_end(streams: Streams) -> None:
+    """One execution, counted once; each connection gets `final`, the newest first. Who has left gets none."""
+    for connection in ("c1=", "c2=", "c3="):
+        streams.connect(streams.ticket(), connection)
+    streams.chats.states.looks = 5
+    frames = [streams.say(connection, question="Why?", client_token="t") for connection in ("c1=", "c2=", "c3=")]
+    assert len({frame["turn"] for frame in frames}) == len(streams.chats.states.inputs) == 1
+    streams.event("$disconnect", "c2=")
+    streams.chats.states.looks = 0
+    ANSWERED(streams.chats, streams.chats.name)
+    before = len(streams.sent)
+    assert streams.ended(connection="c3=") == {"delivered": "sent"}
+    assert [(connection, frame["type"]) for connection, frame in streams.sent[before:]] == [
+        ("c3=", "final"), ("c1=", "final"),
+    ]  # fmt: skip
+
+
+def test_many_connections_for_one_answer_are_old_ones(streams: Streams) -> None:
+    """A client that reconnects again and again: a few are kept, the newest always."""
+    streams.chats.states.looks = 99
+    for number in range(MOST_LISTENERS + 3):
+        streams.connect(streams.ticket(), f"c{number}")
+        streams.say(f"c{number}", question="Why?", client_token="t")
+    kept = streams.chats.table.table.listeners(streams.chats.name)
+    assert kept[0] == f"c{MOST_LISTENERS + 2}"
+    assert len(kept) <= MOST_LISTENERS
 
 
 def test_two_tabs_have_two_turns(streams: Streams) -> None:
