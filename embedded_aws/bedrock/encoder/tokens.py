@@ -2,7 +2,8 @@
 https://arxiv.org/abs/1804.10959).
 
 The hashes of all parts of a text, up to the longest piece, are looked up together in a sorted table of the pieces'
-hashes: 3 MB, where a dictionary of 250,000 pieces takes 49 MB and the library `tokenizers` 282 MB.
+hashes: 3 MB, where a dictionary of 250,000 pieces takes 49 MB and the library `tokenizers` 282 MB. No piece reaches
+from one word into the next, so words are cut one by one, and the cuts of short ones are kept.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from embedded_aws.bedrock.encoder.prepared import prepared
 from embedded_aws.bedrock.encoder.weights import Vocabulary, load
 
 _SPACE = "\u2581"
 _LONGEST = 16
+_KEPT = 20_000
+"""Words whose cuts are kept."""
+_LONGEST_KEPT = 24
+"""Characters of such a word: scripts without blanks have whole sentences as words."""
+_ROW = 12
+"""Bytes of a piece in the table: a hash of eight, and its number of four."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _PENALTY = 10.0
 """The score of an unknown character is this much below the rarest piece's."""
@@ -29,22 +37,39 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._replaced = {**vocabulary.replaced, ord(" "): _SPACE}
-        hashes, pieces = _pieces(vocabulary)
-        order = np.argsort(hashes)
-        self._hashes, self._numbers = hashes[order], pieces[order].astype(np.int32)
+        self._replaced = vocabulary.replaced
+        table = prepared("pieces", lambda: _table(vocabulary))
+        count = len(table) // _ROW
+        self._hashes = np.frombuffer(table, dtype=np.uint64, count=count)
+        self._numbers = np.frombuffer(table, dtype=np.int32, count=count, offset=8 * count)
         self._unknown = float(vocabulary.scores.min()) - _PENALTY
+        self._known: dict[str, tuple[int, ...]] = {}
 
     def encode(self, text: str, longest: int) -> list[int]:
         """The numbers of the text's pieces, between those of begin and end; at most `longest` in all."""
-        return [self._vocabulary.begin, *self._cut(self._normal(text))[: longest - 2], self._vocabulary.end]
+        words = self._words(text)
+        cuts = self._cuts(words)
+        pieces = [piece for word in words for piece in cuts[word]]
+        return [self._vocabulary.begin, *pieces[: longest - 2], self._vocabulary.end]
 
-    def _normal(self, text: str) -> str:
-        words = text.translate(self._vocabulary.replaced).split(" ")
-        return "".join(_SPACE + word for word in words if word)
+    def _words(self, text: str) -> list[str]:
+        """The words, each with the sign of a blank before it."""
+        return [_SPACE + word for word in text.translate(self._replaced).replace(_SPACE, " ").split(" ") if word]
 
-    def _cut(self, text: str) -> list[int]:
+    def _cuts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The pieces of each word; those that are not kept are cut together."""
+        found = {word: self._known.get(word, ()) for word in words}
+        new = [word for word, pieces in found.items() if not pieces]
+        if new:
+            found.update(zip(new, self._cut(new), strict=True))
+            if len(self._known) + len(new) > _KEPT:
+                self._known = {}
+            self._known.update((word, found[word]) for word in new if len(word) <= _LONGEST_KEPT)
+        return found
+
+    def _cut(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """Viterbi's algorithm, from each character's best cut of what is before it."""
+        text = "".join(words)
         count = len(text)
         best = [0.0] + [-1e30] * count
         piece, begin = [0] * (count + 1), [0] * (count + 1)
@@ -62,9 +87,13 @@ class Tokenizer:
                 )
         found = []
         at = count
-        while at:
-            found.append(piece[at])
-            at = begin[at]
+        for word in reversed(words):
+            pieces = []
+            start = at - len(word)
+            while at > start:
+                pieces.append(piece[at])
+                at = begin[at]
+            found.append(tuple(pieces[::-1]))
         return found[::-1]
 
     def _matches(self, text: str) -> Sequence[Sequence[tuple[int, int, float]]]:
@@ -93,6 +122,13 @@ def tokenizer() -> Tokenizer:
 
 def _codes(text: str) -> Hashes:
     return np.frombuffer(text.encode("utf-32-le", "replace"), dtype="<u4").astype(np.uint64) + np.uint64(1)
+
+
+def _table(vocabulary: Vocabulary) -> bytes:
+    """The hashes of all pieces, sorted, and then their numbers."""
+    hashes, pieces = _pieces(vocabulary)
+    order = np.argsort(hashes)
+    return hashes[order].tobytes() + pieces[order].astype(np.int32).tobytes()
 
 
 def _pieces(vocabulary: Vocabulary) -> tuple[Hashes, NDArray[np.int64]]:
