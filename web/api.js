@@ -69,6 +69,34 @@ export function replay(name) {
   return ask(`../executions/${part(name)}/replay`, { method: "POST" });
 }
 
+/** The request with other members, as a new execution. */
+export function rerun(name, changes) {
+  return ask(`../executions/${part(name)}/rerun`, { method: "POST", body: JSON.stringify(changes) });
+}
+
+export function redrive(name) {
+  return ask(`../executions/${part(name)}/redrive`, { method: "POST" });
+}
+
+export function stop(name) {
+  return ask(`../executions/${part(name)}/stop`, { method: "POST" });
+}
+
+/** The files of a test: `{name, files, replaced}`; `{execution, status}` while its request runs once more. */
+export function record(name) {
+  return ask(`../executions/${part(name)}/record`, { method: "POST" });
+}
+
+/** The execution as one HTML file: `{name, page}`. */
+export function getPage(name) {
+  return ask(`../executions/${part(name)}/page`);
+}
+
+/** The conversation that an execution is a turn of: `{id, title, turns}`. */
+export function getTurns(name) {
+  return ask(`../executions/${part(name)}/conversation`);
+}
+
 export function listEvaluations(cursor) {
   return ask(`../evaluations${cursor ? `?${new URLSearchParams({ cursor })}` : ""}`);
 }
@@ -138,6 +166,11 @@ export function listConversations(cursor) {
 
 export function getConversation(id) {
   return ask(`../conversations/${part(id)}`);
+}
+
+/** Give a conversation a title; what is kept of it comes back. */
+export function renameConversation(id, title) {
+  return ask(`../conversations/${part(id)}`, { method: "PUT", body: JSON.stringify({ title }) });
 }
 
 export function deleteConversation(id) {

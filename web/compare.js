@@ -9,8 +9,7 @@ export async function comparePage(main, first, second, alive) {
   let trace;
   try {
     trace = await getExecution(first, second);
-    const other = trace.comparison.outcome[1];
-    if (other === "running") setTimeout(() => alive() && comparePage(main, first, second, alive), 1000);
+    if (trace.comparison.outcome.includes("running")) setTimeout(() => alive() && comparePage(main, first, second, alive), 1000);
   } catch (error) {
     if (alive()) show(main, el("h1", {}, "Compare"), failure(error));
     return;
@@ -34,24 +33,42 @@ export async function comparePage(main, first, second, alive) {
         ),
       ),
     ),
-    el("h2", {}, "Guardrails"),
-    guardrails(both.guardrails),
-    el("h2", {}, "Path"),
-    scroller(
-      "Path",
-      el(
-        "table",
-        { class: "paths" },
-        head("state", "first", "second", "only the first found", "only the second found"),
-        el("tbody", {}, both.path.map((row) => pathRow(row, both))),
-      ),
-    ),
-    el("h2", {}, "Question"),
-    both.input.length ? changesList(both.input) : el("p", { class: "quiet" }, "The inputs are the same."),
-    el("h2", {}, "Answer"),
-    both.answer.length ? segmentsText(both.answer) : el("p", { class: "quiet" }, "Neither has an answer."),
+    comparedParts(both),
   );
   announce("Comparison shown");
+}
+
+/** The parts of the comparison: what differs first, then what is the same, folded. */
+function comparedParts(both) {
+  const [differing, same] = [both.path.filter((row) => row.differs), both.path.filter((row) => !row.differs)];
+  const all = [
+    ["Question", both.input.length > 0, both.input.length ? changesList(both.input) : el("p", { class: "quiet" }, "The inputs are the same.")],
+    ["Guardrails", both.guardrails.some((row) => !row.same), guardrails(both.guardrails)],
+    differing.length ? ["Path", true, pathTable("Path", differing, both)] : null,
+    [
+      "Answer",
+      both.answer.some(([op]) => op !== "="),
+      both.answer.length ? segmentsText(both.answer) : el("p", { class: "quiet" }, "Neither has an answer."),
+    ],
+    same.length ? ["States that are the same", false, pathTable("States that are the same", same, both)] : null,
+  ].filter(Boolean);
+  return [
+    all.filter(([, differs]) => differs).map(([title, , body]) => [el("h2", {}, title), body]),
+    el("h2", {}, "The same in both"),
+    all.filter(([, differs]) => !differs).map(([title, , body]) => el("details", { open: both.same }, el("summary", {}, title), body)),
+  ];
+}
+
+function pathTable(label, rows, both) {
+  return scroller(
+    label,
+    el(
+      "table",
+      { class: "paths" },
+      head("state", "first", "second", "only the first found", "only the second found"),
+      el("tbody", {}, rows.map((row) => pathRow(row, both))),
+    ),
+  );
 }
 
 /** The guardrails that each used: a replay proves nothing about a guardrail that it did not use. */

@@ -1,6 +1,6 @@
-// The list of the caller's conversations: open one, delete one.
+// The list of the caller's conversations: open one, rename one, delete one.
 
-import { deleteConversation, getConversation, listConversations } from "./api.js";
+import { deleteConversation, getConversation, listConversations, renameConversation } from "./api.js";
 import { announce, el, put, show } from "./dom.js";
 import { failure } from "./parts.js";
 import { moment } from "./words.js";
@@ -22,10 +22,10 @@ export function conversationList(deleted) {
     entries.get(id)?.setAttribute("aria-current", "true");
   };
   const row = (talk) => {
-    const link = el("a", { href: `#/chat/${encodeURIComponent(talk.id)}` }, titles.get(talk.id) ?? moment(talk.at));
+    const link = el("a", { href: `#/chat/${encodeURIComponent(talk.id)}` }, talk.title ?? titles.get(talk.id) ?? moment(talk.at));
     entries.set(talk.id, link);
     if (talk.id === chosen) link.setAttribute("aria-current", "true");
-    if (!titles.has(talk.id)) titled(talk.id, link);
+    if (!talk.title && !titles.has(talk.id)) titled(talk.id, link);
     const item = el("li", {}, link, el("span", { class: "quiet when" }, moment(talk.at)));
     const button = el("button", { type: "button", class: "plain-button" }, "Delete");
     button.addEventListener("click", async () => {
@@ -48,13 +48,17 @@ export function conversationList(deleted) {
       delete button.dataset.sure;
       button.textContent = "Delete";
     });
-    put(item, button);
+    const rename = el("button", { type: "button", class: "plain-button", "aria-label": `Rename ${link.textContent}` }, "Rename");
+    rename.addEventListener("click", () => {
+      if (!item.querySelector("form")) item.append(renameForm(talk, link, rename));
+    });
+    put(item, rename, button);
     return item;
   };
   const read = async (cursor = null) => {
     try {
       const page = await listConversations(cursor);
-      const ids = page.conversations.map((talk) => talk.id).join(" ");
+      const ids = JSON.stringify(page.conversations.map((talk) => [talk.id, talk.title]));
       // The same list stays: a person may be about to press one of its buttons.
       if (cursor || ids !== shown) {
         if (!cursor) list.replaceChildren();
@@ -69,6 +73,43 @@ export function conversationList(deleted) {
     }
   };
   return { element: el("div", {}, note, list, more), read, mark };
+}
+
+/** A form for the title of a conversation; an empty one brings back its first question. Escape leaves it. */
+function renameForm(talk, link, opener) {
+  const field = el("input", { type: "text", maxlength: "200", "aria-label": "Title of the conversation" });
+  field.value = talk.title ?? link.textContent;
+  const note = el("div");
+  const button = el("button", { type: "submit" }, "Save");
+  const leave = () => {
+    form.remove();
+    opener.focus();
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      const { title } = await renameConversation(talk.id, field.value);
+      talk.title = title;
+      link.textContent = title ?? titles.get(talk.id) ?? moment(talk.at);
+      if (!title && !titles.has(talk.id)) titled(talk.id, link);
+      announce(title ? `Renamed to ${title}` : "The title was taken away");
+      leave();
+    } catch (error) {
+      show(note, failure(error));
+      button.disabled = false;
+    }
+  };
+  const form = el(
+    "form",
+    { class: "rename", on: { submit, keydown: (event) => event.key === "Escape" && leave() } },
+    field,
+    button,
+    el("button", { type: "button", on: { click: leave } }, "Cancel"),
+    note,
+  );
+  setTimeout(() => field.select());
+  return form;
 }
 
 /** Its first question is what a person knows a conversation by. */

@@ -1,10 +1,12 @@
 // The page of one execution: why, the graph, the timeline, one state in detail, the raw events.
 
-import { getEvents, getExecution, replay, SAVED } from "./api.js";
+import { actionsOf } from "./actions.js";
+import { getEvents, getExecution, SAVED } from "./api.js";
 import { announce, el, put, show } from "./dom.js";
 import { drawGraph, markSelected } from "./graph.js";
 import { zoomable } from "./zoom.js";
 import { badge, facts, failure, findingsLine } from "./parts.js";
+import { conversationFold } from "./talk.js";
 import { jsonFold } from "./viewer.js";
 import { visitPanel } from "./visit.js";
 import { dollars, headline, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
@@ -26,16 +28,37 @@ export async function executionPage(main, name, number, alive, source = null) {
     return null;
   }
   if (!alive()) return null;
-  const open = drawn(main, name, trace, base, recorded);
-  open(number ?? decisive(trace), number !== null);
-  announce(headline(trace));
-  if (trace.status === "RUNNING" && recorded) followed(main, name, alive);
-  return open;
+  let open = null;
+  /** Draw a trace; `chosen` is the visit of the address. */
+  const draw = (next, chosen, focus) => {
+    trace = next;
+    const held = main.contains(document.activeElement) && document.activeElement.id;
+    open = drawn(main, name, trace, base, recorded, again);
+    open(chosen ?? decisive(trace), focus);
+    if (held) document.getElementById(held)?.focus();
+    announce(headline(trace));
+  };
+  /** Read it anew, once now and then as long as it runs; what is the same, or is being edited, is not drawn again. */
+  const again = async () => {
+    const next = await getExecution(name).catch(() => null);
+    if (!alive()) return;
+    if (next && steps(next) !== steps(trace) && !main.querySelector("form.edit:not([hidden])")) draw(next, chosenVisit(base), false);
+    if ((next ?? trace).status === "RUNNING") setTimeout(() => alive() && again(), 1000);
+  };
+  draw(trace, number, number !== null);
+  if (trace.status === "RUNNING" && recorded) setTimeout(() => alive() && again(), 1000);
+  return (index, focus) => open(index, focus);
 }
 
-async function followed(main, name, alive) {
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  if (alive()) await executionPage(main, name, null, alive);
+/** What of a running execution changes its page. */
+function steps(trace) {
+  return JSON.stringify([trace.status, trace.totals.events, trace.visits.map((visit) => [visit.status, visit.attempts?.length])]);
+}
+
+/** The visit in the address; null if there is none. */
+function chosenVisit(base) {
+  const visit = location.hash.startsWith(`${base}/`) ? location.hash.slice(base.length + 1) : "";
+  return /^\d+$/.test(visit) ? Number(visit) : null;
 }
 
 /** The visit to open first: the one that blocked or failed, else one that masked, else the first. */
@@ -52,7 +75,7 @@ function decisive(trace) {
   return trace.visits.length ? 0 : null;
 }
 
-function drawn(main, name, trace, base, recorded) {
+function drawn(main, name, trace, base, recorded, again) {
   const byState = new Map();
   for (const visit of trace.visits) {
     if (!byState.has(visit.state)) byState.set(visit.state, []);
@@ -83,7 +106,7 @@ function drawn(main, name, trace, base, recorded) {
     ]),
     answer(trace),
     totals(trace),
-    recorded && actions(name, trace),
+    recorded && actionsOf(name, trace, again),
     trace.cut > 0 && el("p", { class: "note" }, `${plural(trace.cut, "visit")} without input and output: too large for this page.`),
     el(
       "div",
@@ -95,6 +118,7 @@ function drawn(main, name, trace, base, recorded) {
     ),
     el("h2", {}, "Timeline"),
     line.element,
+    recorded && trace.input?.request?.conversation && conversationFold(nameOf(trace.execution)),
     recorded && eventsFold(name),
     trace.input && jsonFold("Input of the execution", trace.input),
   );
@@ -130,7 +154,6 @@ function answer(trace) {
 
 function totals(trace) {
   const sums = trace.totals;
-  const talk = SAVED ? null : trace.input?.request?.conversation?.id;
   return facts([
     ["started", trace.started && moment(trace.started)],
     ["took", milliseconds(trace.milliseconds)],
@@ -143,39 +166,7 @@ function totals(trace) {
     ["estimated cost", trace.item ? null : `${dollars(sums.usd.total)} without model and Lambda`],
     ["events", trace.item ? null : sums.events.toLocaleString("en")],
     ["execution", nameOf(trace.execution)],
-    ["conversation", talk && el("a", { href: `#/chat/${encodeURIComponent(talk)}` }, talk)],
   ]);
-}
-
-function actions(name, trace) {
-  const message = el("span", { role: "status" });
-  const again = el(
-    "button",
-    {
-      type: "button",
-      on: {
-        click: async () => {
-          again.disabled = true;
-          message.textContent = " Starting…";
-          try {
-            const started = await replay(name);
-            location.hash = `#/compare/${encodeURIComponent(name)}/${encodeURIComponent(nameOf(started.execution))}`;
-          } catch (error) {
-            message.textContent = ` ${error.message}`;
-            again.disabled = false;
-          }
-        },
-      },
-    },
-    "Replay with the deployed guardrails",
-  );
-  const others = el(
-    "span",
-    { class: "quiet" },
-    " With others: ",
-    el("code", {}, `stepguard replay ${nameOf(trace.execution)} --guardrails DIR|newest`),
-  );
-  return el("p", { class: "actions" }, trace.input?.request ? [again, others] : null, message);
 }
 
 /** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */

@@ -90,7 +90,7 @@ function drawNode(node, [x, y, width, height], visits, order, select, look) {
   const left = x - width / 2;
   const top = y - height / 2;
   const line = last
-    ? `${sign} ${words.split(":")[0]} · ${milliseconds(last.milliseconds)}${visits.length > 1 ? ` · ×${visits.length}` : ""}`
+    ? `${sign} ${words.split(/[:,]/)[0]} · ${milliseconds(last.milliseconds)}${visits.length > 1 ? ` · ×${visits.length}` : ""}`
     : node.type;
   const spoken = [node.id, node.type, words, last && milliseconds(last.milliseconds), tries > 1 && `${tries} attempts`,
     visits.length > 1 && plural(visits.length, "visit")].filter(Boolean).join(", ");
@@ -143,7 +143,7 @@ function drawNode(node, [x, y, width, height], visits, order, select, look) {
   return box;
 }
 
-const ORDER = ["blocked", "failed", "timed_out", "aborted", "caught", "running", "masked", "skipped"];
+const ORDER = ["blocked", "failed", "timed_out", "aborted", "caught", "running", "masked", "skipped", "unused"];
 
 /** The most important visit of a state. */
 function worst(visits) {

@@ -13,20 +13,35 @@ const FILTERS = {
 };
 const SECONDS = 3;
 
+/** The executions chosen to be compared, also while filters change. */
+const picked = new Set();
+
 /** The page; `query` are the filters of the address. */
 export function listPage(main, query, alive) {
-  const picked = new Set();
   const body = el("div");
   const count = el("p", { class: "quiet", id: "count" });
   const compare = el(
     "button",
     {
       type: "button",
-      disabled: true,
+      disabled: picked.size !== 2,
       on: { click: () => (location.hash = `#/compare/${[...picked].map(encodeURIComponent).join("/")}`) },
     },
     "Compare the two chosen",
   );
+  const chosen = el("span", { class: "quiet" });
+  const clear = el("button", { type: "button", class: "plain-button" }, "Choose none");
+  clear.addEventListener("click", () => {
+    picked.clear();
+    for (const box of body.querySelectorAll("input:checked")) box.checked = false;
+    marked();
+  });
+  const marked = () => {
+    compare.disabled = picked.size !== 2;
+    clear.hidden = picked.size === 0;
+    chosen.textContent = picked.size ? ` ${picked.size} chosen, also on other pages. ` : " Choose two, also with other filters. ";
+  };
+  marked();
   const list = pagedList(
     async (cursor) => {
       const { executions, ...page } = await listExecutions({ ...query, cursor });
@@ -38,7 +53,7 @@ export function listPage(main, query, alive) {
       count.textContent =
         `${plural(items.length, "execution")} of the ${page.searched} newest searched` +
         (page.more ? "; there are older ones." : ".");
-      show(body, table(items, picked, compare));
+      show(body, table(items, marked));
       announce(count.textContent);
     },
     (error) => alive() && show(body, failure(error)),
@@ -49,7 +64,7 @@ export function listPage(main, query, alive) {
     main,
     el("h1", {}, "Executions"),
     !SAVED && filterForm(query),
-    el("p", { class: "actions" }, !SAVED && [live, el("label", { for: "live" }, " Live"), " "], !SAVED && compare),
+    el("p", { class: "actions" }, !SAVED && [live, el("label", { for: "live" }, " Live"), " "], !SAVED && [compare, chosen, clear]),
     count,
     body,
     !SAVED && el("p", {}, list.button),
@@ -145,7 +160,7 @@ function words(name, value) {
   return OUTCOMES[value] ? outcomeWords(value)[2] : value;
 }
 
-function table(executions, picked, compare) {
+function table(executions, marked) {
   if (!executions.length) return el("p", {}, "No execution matches. Ask something in the chat, or change the filters.");
   const rows = executions.map((item) => {
     const name = item.name;
@@ -157,7 +172,7 @@ function table(executions, picked, compare) {
         change: () => {
           if (box.checked) picked.add(name);
           else picked.delete(name);
-          compare.disabled = picked.size !== 2;
+          marked();
         },
       },
     });

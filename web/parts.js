@@ -60,6 +60,7 @@ export function changesList(changes) {
         el("span", { class: `sign ${change.op}`, title: words }, sign, el("span", { class: "unseen" }, ` ${words} `)),
         " ",
         el("code", {}, change.path || "the whole document"),
+        " ",
         change.op === "replace" && ["before" in change ? inline(change.before, "del") : null, " → "],
         change.op === "remove" ? inline(change.before, "del") : inline(change.value, "ins"),
       );

@@ -15,7 +15,7 @@ export function jsonFold(title, value, open = false) {
     if (!fold.open || body.firstChild) return;
     const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
     const inner = value !== null && typeof value === "object" ? tree(value) : el("pre", {}, text);
-    body.append(copyButton(text), el("div", { class: "scroller json", role: "group", "aria-label": title, tabindex: "0" }, inner));
+    body.append(copyButton(text), el("div", { class: "scroller", role: "group", "aria-label": title, tabindex: "0" }, inner));
   };
   fold.addEventListener("toggle", fill);
   fold.open = open;
@@ -69,16 +69,18 @@ function scalar(value) {
   return el("span", { class: `value ${typeof value}` }, typeof value === "string" ? JSON.stringify(value) : String(value));
 }
 
-/** The frames of a stack, as `file:line in function: code`; the application's stand out. */
+/** The frames of a stack, as `file:line in function: code`; the application's stand out, repeated ones are counted. */
 export function stackFold(lines) {
-  const frames = lines.map((line) => {
+  const frames = [];
+  for (const line of lines) {
+    if (frames.at(-1)?.line === line) frames.at(-1).times += 1;
+    else frames.push({ line, times: 1 });
+  }
+  const items = frames.map(({ line, times }) => {
     const [, where, code] = line.match(/^(\S+:\d+ in [^:]+): (.*)$/s) ?? [null, line, ""];
-    return el("li", { class: OWN_FRAME.test(line) ? "own" : "quiet" }, where, code && el("code", {}, code));
+    return el("li", { class: OWN_FRAME.test(line) ? "own" : "quiet" }, where, times > 1 && ` × ${times}`, code && el("code", {}, code));
   });
-  return el(
-    "details",
-    { open: true },
-    el("summary", {}, "Stack, the application’s frames last"),
-    el("div", { class: "viewer" }, copyButton(lines.join("\n")), el("ol", { class: "stack" }, frames)),
-  );
+  const title = "Stack, the application’s frames last";
+  const list = el("div", { class: "scroller", role: "group", "aria-label": title, tabindex: "0" }, el("ol", { class: "stack" }, items));
+  return el("details", { open: true }, el("summary", {}, title), el("div", { class: "viewer" }, copyButton(lines.join("\n")), list));
 }

@@ -15,6 +15,7 @@ export const OUTCOMES = {
   aborted: ["failed", "!", "aborted"],
   running: ["running", "…", "running"],
   skipped: ["skipped", "–", "skipped: no guardrail set"],
+  unused: ["skipped", "–", "skipped"],
 };
 
 /** The guarded stages of the workflow, as stepguard/guard/stages.py lists them; a test compares both. */
@@ -66,11 +67,14 @@ export function failureText(failure) {
   return failure.message ? `${failure.type}: ${failure.message}` : failure.type;
 }
 
-/** Why an execution ended as it did, with the error's message where the sentence leaves it out. */
+const HEADLINE_CHARACTERS = 400;
+
+/** Why an execution ended as it did, with the error's message where the sentence leaves it out; a long one is cut. */
 export function headline(trace) {
   const message = trace.failure?.message?.replace(/\.$/, "");
   const sentence = trace.reason.replace(/\.$/, "");
-  return !message || sentence.endsWith(message) ? trace.reason : `${sentence}: ${message}.`;
+  const whole = !message || sentence.endsWith(message) ? trace.reason : `${sentence}: ${message}.`;
+  return whole.length > HEADLINE_CHARACTERS ? `${whole.slice(0, HEADLINE_CHARACTERS)}…` : whole;
 }
 
 export function policyWords(policy) {
@@ -79,6 +83,8 @@ export function policyWords(policy) {
 
 /** The verdict of a guard stage, or the status of any other state. */
 export function visitOutcome(visit) {
+  // The parts of the box have no layer: they are skipped where the question or the deployment does not need them.
+  if (visit.outcome === "skipped" && !STAGES.includes(visit.state)) return "unused";
   if (visit.outcome && !["error", "running"].includes(visit.outcome)) return visit.outcome;
   return visit.status;
 }

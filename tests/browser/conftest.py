@@ -46,15 +46,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-def start(server: Server, name: str, document: Mapping[str, Any], machine: str = MACHINE) -> None:
-    """Start an execution with an input that the chat API would not take, and wait for its end."""
+def start(
+    server: Server, name: str, document: Mapping[str, Any], machine: str = MACHINE, *, ended: bool = True
+) -> None:
+    """Start an execution with an input that the chat API would not take, and wait until it has `ended`."""
     states = boto3.client(
         "stepfunctions", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="any",
         aws_secret_access_key="any",
     )  # fmt: skip
     arn = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))["executionArn"]
     deadline = time.monotonic() + 30
-    while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+    while ended and states.describe_execution(executionArn=arn)["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -16,6 +16,7 @@ from tests.paths import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+RUN = MACHINE.replace(":stateMachine:", ":execution:")
 SITUATIONS = {
     "blocked": ["Blocked before the model by", "PROMPT_ATTACK", "confidence HIGH"],
     "masked": ["EMAIL masked in the question", "{EMAIL}"],
@@ -43,12 +44,14 @@ def _mocked(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "Runs": ("States.Timeout", ""),
         "Crashes": ("Runtime.ExitError", "RequestId: 1 Error: Runtime exited"),
         "Missing": ("ResourceNotFoundException", denied),
+        "Throttles": ("Lambda.TooManyRequestsException", "Rate exceeded"),
     }
     for name, (error, cause) in causes.items():
         mocks["MockedResponses"][name] = {"0-9": {"Throw": {"Error": error, "Cause": cause}}}
     cases = mocks["StateMachines"]["stepguard-local-chat"]["TestCases"]
     cases["TimedOut"] = {**cases["Answered"], "InvokeModel": "Runs"}
     cases["Crashed"] = {**cases["Answered"], "GuardAnswer": "Crashes"}
+    cases["Waiting"] = {**cases["Answered"], "GuardInput": "Throttles"}
     cases["Misconfigured"] = {**cases["Answered"], "GuardInput": "Missing"}
     (folder / "mocks.json").write_text(json.dumps(mocks), encoding="utf-8")
     with serve(folder, "--mock", str(folder / "mocks.json")) as server:
@@ -75,6 +78,27 @@ def test_a_missing_verdict_opens_at_the_state_that_found_it(page: Page, mocked: 
     show(page, mocked, "executions/VerdictMissing")
     page.wait_for_selector("#visit")
     assert page.inner_text("#visit").startswith("VerdictMissing")
+
+
+def test_a_running_execution_is_stopped(page: Page, mocked: Server) -> None:
+    """From its page, which follows it: the button is there while it runs, then the redrive is."""
+    start(mocked, "Waiting", {"request": {"text": "What is waiting?"}}, f"{MACHINE}#Waiting", ended=False)
+    show_execution(page, mocked, "Waiting")
+    page.locator("#stop").click()
+    page.locator("h1 .badge", has_text="unavailable").wait_for()
+    page.locator("#redrive").wait_for()
+    assert page.locator("#stop").count() == 0
+    assert "ABORTED" in json.dumps(
+        mocked.aws_json("stepfunctions", "describe-execution", "--execution-arn", f"{RUN}:Waiting")
+    )
+
+
+def test_a_failed_execution_is_redriven(page: Page, mocked: Server) -> None:
+    """It says what AWS repeats; the page has the same execution with one redrive more."""
+    show_execution(page, mocked, "Crashed")
+    assert "Fail state AnswerUnavailable" in page.inner_text("#redrive-note")
+    page.locator("#redrive").click()
+    page.locator(".facts", has_text="redrives").first.wait_for()
 
 
 def test_the_graph_is_zoomed_moved_and_fitted(page: Page, server: Server, asked: dict[str, str]) -> None:

@@ -57,19 +57,22 @@ def test_the_guardrails_decide_as_recorded(tmp_path: Path) -> None:
 class Draft:
     """A case that is being made of an execution that has ended.
 
-    `live`: the execution succeeded, so the case also runs on the embedded AWS with today's guardrails.
+    `live`: the execution succeeded, so the case also runs on the embedded AWS with today's guardrails. `turn`: it was a
+    turn of a conversation, and the case is its question alone.
     """
 
     name: str
     trace: Trace
     live: bool
+    turn: bool
     replace: Replacements
     request: Mapping[str, Any]
 
     @property
     def asked_again(self) -> bool:
-        """Whether the request has to run once more: with other words in it a model may answer differently."""
-        return self.live and len(self.replace) > 0
+        """Whether the request has to run once more: with other words in it a model may answer differently, and a
+        question alone takes another path than a turn."""
+        return self.live and (self.turn or len(self.replace) > 0)
 
     def files(self, settings: Mapping[str, str], again: Trace | None = None) -> dict[str, str]:
         """The texts of the three files by their names; `again` is what the changed request became.
@@ -80,11 +83,13 @@ class Draft:
         trace = self.trace if again is None else again
         if again is not None:
             replaced = expectation(again, Replacements())
-            if replaced["path"] != expected["path"] or replaced["outcome"] != expected["outcome"]:
+            if replaced["outcome"] != expected["outcome"]:
+                ends = f"ends {replaced['outcome']}, not {expected['outcome']}"
+                raise InvalidRequest(f"{self._changed} the execution {ends}: no file was written. {self._advice}")
+            if not self.turn and replaced["path"] != expected["path"]:
                 raise InvalidRequest(
-                    f"With its personal data replaced the execution ends {replaced['outcome']}, not "
-                    f"{expected['outcome']}: no file was written. `stepguard record --keep-personal-data` records the "
-                    "original question."
+                    f"{self._changed} the execution takes another path, to {_end(replaced)} instead of "
+                    f"{_end(expected)}: no file was written. {self._advice}"
                 )
             expected = replaced
         kept = {key: settings[key] for key in SETTINGS if key in settings}
@@ -102,11 +107,29 @@ class Draft:
             + (_LIVE if self.live else ""),
         }
 
+    @property
+    def _changed(self) -> str:
+        replaced = "With its personal data replaced" if len(self.replace) else ""
+        alone = "Asked alone, without its conversation," if self.turn else ""
+        return f"{replaced} and {alone[0].lower()}{alone[1:]}" if replaced and alone else replaced or alone
+
+    @property
+    def _advice(self) -> str:
+        if not len(self.replace):
+            return "Ask the whole question alone and record that."
+        return "`stepguard record --keep-personal-data` records the original question."
+
 
 def draft(document: Mapping[str, Any], trace: Trace, replace: Replacements, name: str | None = None) -> Draft:
     """The case of an execution with this input and history. Raises InvalidRequest if there is nothing to record."""
     request = replace.value(replayed(document, "recorded"))
-    return Draft(_name(name, trace), trace, trace.status == "SUCCEEDED", replace, request)
+    live, turn = trace.status == "SUCCEEDED", mapping(document.get("request")).get("conversation") is not None
+    if turn and not live:
+        raise InvalidRequest(
+            "A turn of a conversation that did not succeed cannot be recorded: a question alone takes another path. "
+            "Replay it and record the replay."
+        )
+    return Draft(_name(name, trace), trace, live, turn, replace, request)
 
 
 def masked_values(trace: Trace) -> Replacements:
@@ -141,6 +164,11 @@ def _name(choice: str | None, trace: Trace) -> str:
     request = json.dumps(mapping(parsed(trace.input)).get("request"), sort_keys=True)
     mark = hashlib.sha256(request.encode()).hexdigest()[:8]
     return re.sub(r"[^a-z0-9]+", "_", words)[:50].strip("_") + f"_{mark}"
+
+
+def _end(expected: Mapping[str, Any]) -> str:
+    """The state that a path ends at."""
+    return str(expected["path"][-1]) if expected["path"] else "no state"
 
 
 def _json(value: Any) -> str:

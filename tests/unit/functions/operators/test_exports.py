@@ -17,7 +17,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.callers import Caller
 from stepguard.guard.turns import kept
 from tests.fakes.aws import FakeClient, Request, client_error
-from tests.fakes.history import REQUEST, History, blocked_in_front, masked_question
+from tests.fakes.history import ATTACK, REQUEST, History, blocked_in_front, masked_question
 from tests.fakes.states import BEGIN, MACHINE, Clock
 from tests.unit.functions.test_conversations import ME, Talk
 
@@ -115,6 +115,29 @@ def test_a_changed_request_that_ends_in_another_way_is_no_test() -> None:
     status, body, _ = place.record()
     assert status == 400
     assert "--keep-personal-data" in body["error"]["message"]
+
+
+PLACE = {"id": "conv-1", "turn": "2026-11-22T00:00:00.000Z#x", "first": False}
+
+
+def test_a_turn_of_a_conversation_is_recorded_as_a_question_alone() -> None:
+    """It runs once more, although nothing was replaced: alone it takes another path, and the case has that one."""
+    turn = History({**REQUEST, "conversation": PLACE}).stage("LoadConversation", "context", found=[])
+    turn.stage("GuardInput", "input_guard", outcome="blocked", findings=[ATTACK])
+    place = Place(turn.ends(text="No.", outcome="blocked", source="PREPROCESS GUARDRAIL"))
+    place.again = blocked_in_front()
+    status, body, _ = place.record()
+    assert status == 200
+    (start,) = place.fake.bodies("start_execution")
+    assert "conversation" not in json.loads(start["input"])["request"]
+    assert json.loads(body["files"][f"{body['name']}.json"])["expected"]["path"] == ["GuardInput"]
+
+
+def test_a_failed_turn_is_not_recorded() -> None:
+    """400 with what to do."""
+    place = Place(History({**REQUEST, "conversation": PLACE}).add("ExecutionFailed", error="x", cause="y"), "FAILED")
+    status, body, _ = place.record()
+    assert (status, "Replay it" in body["error"]["message"]) == (400, True)
 
 
 def test_a_running_execution_is_not_recorded() -> None:
