@@ -15,7 +15,7 @@ export function jsonFold(title, value, open = false) {
     if (!fold.open || body.firstChild) return;
     const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
     const inner = value !== null && typeof value === "object" ? tree(value) : el("pre", {}, text);
-    body.append(copyButton(text), el("div", { class: "scroller", role: "group", "aria-label": title, tabindex: "0" }, inner));
+    body.append(copyButton(text), el("div", { class: "scroller json", role: "group", "aria-label": title, tabindex: "0" }, inner));
   };
   fold.addEventListener("toggle", fill);
   fold.open = open;

@@ -46,7 +46,7 @@ def saved(page: Page, button: str, folder: Path) -> Path:
     """The file that a button saves."""
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
-    file = folder / download.value.suggested_filename
+    file: Path = folder / download.value.suggested_filename
     download.value.save_as(file)
     return file
 
