@@ -203,6 +203,14 @@ def judge_shadow_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     return judge_shadow(event)
 
 
+@_state("SelectReview")
+def select_review_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The state SelectReview, after a chat has ended."""
+    from functions.after.select_review import select_review
+
+    return select_review(event)
+
+
 @_state("ExportTrace")
 def export_trace_lambda(event: Mapping[str, Any]) -> dict[str, Any]:
     """The state ExportTrace, after a chat has ended."""

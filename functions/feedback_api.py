@@ -5,20 +5,24 @@ The reason is a text of a person: the input layer judges it before it is kept, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from functions.chat_answers import Found
 from functions.routes import Reply, Work, read_body
 from stepguard.aws.answer_table import AnswerTable, Row
+from stepguard.aws.environment import with_texts_of_now
 from stepguard.aws.executions import Execution
 from stepguard.aws.guardrails import Guardrails
-from stepguard.aws.talk.feedback import FeedbackTable
-from stepguard.aws.telemetry import count_feedback
+from stepguard.aws.runtime.review import start_review
+from stepguard.aws.talk.feedback import FeedbackTable, asked_at
+from stepguard.aws.telemetry import count_feedback, log_problem
 from stepguard.guard.answer import Answer
 from stepguard.guard.callers import Caller
 from stepguard.guard.conversation import iso_time
-from stepguard.guard.errors import Conflict, InvalidRequest
+from stepguard.guard.errors import Conflict, InvalidRequest, StepguardError
+from stepguard.guard.review.item import review_input
+from stepguard.guard.review.rule import read_rule
 from stepguard.guard.settings import Settings
 from stepguard.guard.talk.feedback import Thumb, feedback_on, read_thumb
 from stepguard.guard.verdict import Direction, Layer
@@ -58,8 +62,24 @@ class FeedbackApi:
         kept = replace(feedback, reason=self._guarded(reason, settings))
         if self._feedback.keep(kept, settings.conversation.days):
             count_feedback(feedback)
+        if answer is not None and thumb is Thumb.DOWN:
+            self._review(found, answer, reason=kept.reason is not None)
         body = {"execution": found.name, "thumb": str(thumb), "reason_kept": kept.reason is not None}
         return 200, body, {}
+
+    def _review(self, found: Found, answer: Answer, *, reason: bool) -> None:
+        """Queue the answer for people if the rule says so. The feedback is kept whatever happens here."""
+        if isinstance(found, Row) and found.express:
+            return  # it has no history that a person could read
+        try:
+            source = with_texts_of_now(self._settings()).review
+            reasons = read_rule(source).of_feedback(answer, down=True, reason=reason) if source else ()
+            if reasons:
+                started = found.started if isinstance(found, Row) else found.started.timestamp()
+                about = (str(answer.outcome), str(answer.source), reasons)
+                start_review(review_input(found.name, started, *about, self._table.now()))
+        except StepguardError as error:
+            log_problem("review", found.name, error)
 
     def _guarded(self, reason: str | None, settings: Settings) -> str | None:
         """The reason as the input layer leaves it; None if it blocks it. Raises StepguardError."""
@@ -74,7 +94,4 @@ def _asked_at(found: Found) -> str:
     """When the question came, by which its feedback is found again."""
     if isinstance(found, Row):
         return found.place.at if found.place else iso_time(found.started)
-    held = (found.input.get("request") or {}).get("conversation")
-    if isinstance(held, Mapping) and "turn" in held:
-        return str(held["turn"]).partition("#")[0]
-    return iso_time(found.started.timestamp())
+    return asked_at(found)

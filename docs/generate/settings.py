@@ -64,6 +64,8 @@ MEANINGS = {
     "([streaming](../use/streaming.md))",
     "STREAM_ENDPOINT": "the WebSocket API's address, as https; without it there are no tickets",
     "STREAM_ORIGINS": "origins of web pages that may connect, separated by commas",
+    "REVIEW_RULE": "which answers people review, as JSON ([review](../use/review.md)); empty: none",
+    "REVIEW_STATE_MACHINE_ARN": "the state machine in which reviewed answers wait, for feedback",
     "CONVERSATION_GUARD_TURNS": "earlier questions that the input layer judges together with a follow-up, as one text, "
     "0 to 12",
     "LLM_GENERATE_QUERY_ENABLE": "`yes`: a follow-up in a conversation is rewritten, so that it stands alone",

@@ -50,3 +50,9 @@ def _simulate(role: str, action: str, resources: list[str], iam: Any) -> Permiss
     if refused:
         return Permission(False, f"role {name} may not call {action} on {', '.join(refused)}")
     return Permission(True, f"role {name} may call {action} on {', '.join(resources)}")
+
+
+def caller_arn() -> str:
+    """Who the user's credentials are, as AWS names them. Raises StepguardError."""
+    with aws_errors("GetCallerIdentity"):
+        return str(client("sts").get_caller_identity()["Arn"])

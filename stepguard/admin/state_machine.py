@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stepguard.aws.clients import aws_errors, client
+from stepguard.guard.errors import ConfigurationError
 
 
 def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = None) -> str:
@@ -35,6 +36,14 @@ def put_state_machine(arn: str, definition: str, role_arn: str, states: Any = No
     with aws_errors("UpdateStateMachine"):
         states.update_state_machine(stateMachineArn=arn, definition=definition, roleArn=role_arn)
     return "updated"
+
+
+def answer_table(definition: Mapping[str, Any]) -> str:
+    """The table of answers that a definition of the chat writes to. Raises ConfigurationError."""
+    table = definition.get("States", {}).get("RecordAnswer", {}).get("Parameters", {}).get("TableName")
+    if not isinstance(table, str):
+        raise ConfigurationError("The deployed workflow writes its answers to no table; this command needs it.")
+    return table
 
 
 def put_version(alias: str, definition: str, role_arn: str, states: Any = None) -> str:

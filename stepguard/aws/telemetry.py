@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepguard.guard.telemetry import feedback_lines, route_line, stage_lines
+from stepguard.guard.telemetry import failure, feedback_lines, route_line, stage_lines
 
 if TYPE_CHECKING:
     from stepguard.guard.talk.feedback import Feedback
@@ -45,6 +45,11 @@ def observed_route(route: str, caller: str, answer: Callable[[], Reply]) -> Repl
 def count_feedback(feedback: Feedback) -> None:
     """Count feedback that is new."""
     _write(feedback_lines(feedback, _stack(), _now()))
+
+
+def log_problem(what: str, execution: str, error: Exception) -> None:
+    """Log an error that a caller does not notice, of work that its request asked for besides its answer."""
+    _write([{"level": "WARNING", "message": what, "execution": execution, **failure(error)}])
 
 
 def _write(lines: Iterable[Mapping[str, Any]]) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "knowledge": ("knowledge.command", "add documents that answers are grounded in, search and remove them"),
     "answers": ("answers.command", "publish, list, compare and test curated answers, which need no model"),
     "shadow": ("shadow.command", "let a candidate guardrail judge a share of the answered questions, and compare"),
+    "review": ("review.command", "let people judge answers that a rule selects, and make a corpus of their verdicts"),
     "settings": ("settings.command", "change texts, prompts and sampling without a deployment, and back"),
     "serve": ("serve", "serve the embedded AWS to any AWS client"),
     "doctor": ("doctor.command", "check the installation, the deployment and each guard layer, by trying them"),

@@ -19,6 +19,7 @@ from stepguard.deploy.aws import Aws, AwsError, aws_call
 from stepguard.deploy.package import Package, build
 from stepguard.deploy.stack import NAME_CHARACTERS, ChangeSet, Stack, StackError
 from stepguard.deploy.versions import freeze
+from stepguard.guard.review.rule import read_rule
 from stepguard.project.folder import Project
 from stepguard.project.settings_file import message_parameters
 
@@ -61,13 +62,15 @@ def deploy(
     """Package, upload, preview, confirm, deploy, and return the stack's outputs. A second run without changes has no
     effect.
 
-    Raises PackagingError, StackError, AwsError.
+    Raises PackagingError, StackError, AwsError, and ConfigurationError for a wrong rule of reviews.
     """
     parameters = message_parameters(project) | dict(parameters)
     package = build(project, project.workspace / PACKAGE)
     say(f"{package.archive}: {package.size:,} bytes, sha256 {package.sha256[:12]}")
     template = yaml.safe_load(package.template.read_text(encoding="utf-8"))
     values = values_of(stack, template, parameters)
+    if rule := values.get("ReviewRule", "").strip():
+        read_rule(rule)
     _stamp(template, values.get(POOL, ""))
     freeze(template, package.sha256, values)
     if unguarded(values):

@@ -148,7 +148,9 @@ class Settings:
 
     `blocked_messages` are the team's texts after a block, by policy or `default`; without one for the policy that
     blocked, the text is the guardrail's. `rewrite_prompt` replaces the instruction to the model that rewrites a
-    follow-up. `messages` are those in other languages, by code.
+    follow-up. `messages` are those in other languages, by code. `review` is the rule of the answers that people
+    review, as JSON (stepguard/guard/review/rule.py): a broken one must not keep a chat from its answer, so it is read
+    where it is used. It is empty where nothing is deployed for reviews.
     """
 
     guardrails: Mapping[Layer, GuardrailRef]
@@ -166,6 +168,7 @@ class Settings:
     rewrite_prompt: str = ""
     messages: Mapping[str, Messages] = field(default_factory=dict)
     streaming: Mode = Mode.FINAL
+    review: str = ""
 
     def check_guarded(self) -> None:
         """Raise UnguardedRefused if no layer is on, unless that is explicit."""
@@ -226,6 +229,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         knowledge=_knowledge(environment),
         passage_guardrail=read_pair(environment, PASSAGE_VARIABLES, "guard of passages"),
         streaming=read_mode(_text(environment, "LLM_STREAMING_ENABLED", "")),
+        review=_text(environment, "REVIEW_RULE", ""),
     )
 
 

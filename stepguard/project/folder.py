@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
@@ -29,6 +30,7 @@ ANSWERS = "stepguard-local-answers"
 """The table of answers of the embedded AWS."""
 
 _TABLE = "AnswerTableName"
+_REVIEWS = "ReviewStateMachineArn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,25 @@ class Project:
         ConfigurationError."""
         return self._definition("evaluate_assistant" if assistant else "evaluate", function_arns)
 
-    def after_definition(self, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
-        """statemachine/after.asl.json, with the Lambdas' ARNs. Raises ConfigurationError."""
-        return self._definition("after", function_arns, table)
+    def after_definition(self, function_arns: Mapping[str, str], review_arn: str, table: str = ANSWERS) -> str:
+        """statemachine/after.asl.json, with the ARNs of the Lambdas and of the reviews' state machine. Raises
+        ConfigurationError."""
+        return self._definition("after", function_arns, table, {_REVIEWS: review_arn})
 
-    def _definition(self, name: str, function_arns: Mapping[str, str], table: str = ANSWERS) -> str:
+    def review_definition(self, table: str = ANSWERS) -> str:
+        """statemachine/review.asl.json, with the name of the table of answers. Raises ConfigurationError."""
+        return self._definition("review", {}, table)
+
+    def _definition(
+        self,
+        name: str,
+        function_arns: Mapping[str, str],
+        table: str = ANSWERS,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         text = self._text(name)
-        substitutions = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()} | {_TABLE: table}
+        arns = {f"{_camel(name)}FunctionArn": arn for name, arn in function_arns.items()}
+        substitutions = {**arns, _TABLE: table, **others}
 
         def replace(placeholder: re.Match[str]) -> str:
             try:

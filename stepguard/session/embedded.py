@@ -22,6 +22,7 @@ from stepguard.admin.state_machine import put_state_machine, put_version
 from stepguard.aws.bank.versions import ANSWER_BANK
 from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import CONVERSATION_MACHINE, Executions
+from stepguard.aws.runtime.review import REVIEWS
 from stepguard.aws.spans import ENDPOINT as COLLECTOR
 from stepguard.aws.stream.connections import ENDPOINT
 from stepguard.evaluation.limits import UNLIMITED
@@ -29,6 +30,7 @@ from stepguard.evaluation.limits import VARIABLES as VARIABLE_OF_LIMIT
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.conversation import CONVERSATIONS
 from stepguard.guard.errors import ConfigurationError
+from stepguard.guard.review.rule import read_rule
 from stepguard.guard.settings import (
     PASSAGE_VARIABLES,
     REASONING_BLOCKS,
@@ -76,6 +78,7 @@ SETTINGS = (
     "OTEL_EXPORTER_OTLP_",
     "CONVERSATION_GUARD_TURNS",
     "EVALUATION_MAX_",
+    "REVIEW_",
     UNGUARDED,
     REASONING_BLOCKS,
 )
@@ -178,9 +181,12 @@ def _start(
     site = Site(reports=home / REPORTS, views=views) if serve else None
     streams = find_project().records_answers and read_settings(os.environ).streaming is not Mode.OFF
     traces = bool(os.environ.get(COLLECTOR, "").strip())
-    constants = {"traces": "yes" if traces else "no"}
+    reviews = find_project().records_answers and bool(read_settings(os.environ).review)
+    if reviews:
+        read_rule(read_settings(os.environ).review)  # a wrong rule must fail here, not after the first chat
+    constants = {"traces": "yes" if traces else "no", "review": "yes" if reviews else "no"}
     after = Rule(_machine_arn(), ENDINGS, _machine_arn("after"), AFTER_INPUT, constants)
-    rules = (after,) if streams or traces else ()
+    rules = (after,) if streams or traces or reviews else ()
 
     def start(patience: float) -> EmbeddedCloud:
         cloud = EmbeddedCloud(
@@ -266,7 +272,8 @@ def choose_definitions(cloud: EmbeddedCloud | None = None) -> None:
         put_version(CONVERSATION_ARN, project.chat_definition(arns, assistant=True), role)
     put_state_machine(_machine_arn(), project.chat_definition(arns, assistant=gathers), role)
     put_state_machine(_machine_arn("evaluate"), project.evaluation_definition(arns, assistant=gathers), role)
-    put_state_machine(_machine_arn("after"), project.after_definition(arns), role)
+    put_state_machine(_machine_arn("review"), project.review_definition(), role)
+    put_state_machine(_machine_arn("after"), project.after_definition(arns, _machine_arn("review")), role)
 
 
 def _assistant() -> bool | None:
@@ -309,6 +316,7 @@ def _lambda_environment(url: str, layers: Mapping[Layer, GuardrailRef]) -> dict[
         "EVALUATION_STATE_MACHINE_ARN": _machine_arn("evaluate"),
         "EVALUATION_BUCKET": EVALUATION_BUCKET,
         ANSWER_BANK: ANSWER_ADDRESS,
+        REVIEWS: _machine_arn("review"),
     }
     return environment | _CREDENTIALS | places
 

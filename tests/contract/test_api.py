@@ -163,7 +163,7 @@ def test_each_lambda_is_logged_under_its_state(client: Client, capfd: pytest.Cap
     names = [
         "GuardInput", "RewriteQuestion", "GuardRewrite", "FindAnswer", "RetrievePassages", "GuardPassages",
         "InvokeModel", "GuardAnswer", "PrepareCorpus", "SummarizeCorpus", "NotifyListener",
-        "JudgeShadow", "ExportTrace",
+        "JudgeShadow", "SelectReview", "ExportTrace",
     ]  # fmt: skip
     assert logged(capfd.readouterr().out, "Stage") == names
 

@@ -41,13 +41,14 @@ LATE = {
     "summarize_corpus",
     "notify_listener",
     "judge_shadow",
+    "select_review",
     "export_trace",
     "stream",
 }
 """Imported at their first event: neither the API nor the guards wait for them."""
 
 
-AFTER = {"judge_shadow", "export_trace"}
+AFTER = {"judge_shadow", "select_review", "export_trace"}
 """Lambdas of after.asl.json that are in functions/after."""
 
 WEBSOCKETS = "stream"

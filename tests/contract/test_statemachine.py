@@ -186,14 +186,15 @@ def test_every_task_has_the_same_retry(task: dict[str, Any]) -> None:
     """One canonical block, so that a reader learns it once.
 
     A task without a model has it without ModelNotReady; the stages of an item, which is EXPRESS, wait less; a shadow
-    waits for its reserved places only, since chats need Bedrock's quota.
+    and a review wait for their reserved places only, since chats need the quotas.
     """
     without_model = [retrier for retrier in CANONICAL if retrier["ErrorEquals"] != ["ModelNotReady"]]
     short = {"MaxAttempts": ITEM_ATTEMPTS}
     of_an_item = [retrier | (short if THROTTLED in retrier["ErrorEquals"] else {}) for retrier in CANONICAL]
     own = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": SHADOW_ATTEMPTS}
     shadow = [retrier | (own if THROTTLED in retrier["ErrorEquals"] else {}) for retrier in without_model]
-    assert task["Retry"] in (CANONICAL, without_model, of_an_item, *([shadow] if "JudgeShadow" in str(task) else []))
+    after = re.search("JudgeShadow|SelectReview", str(task["Parameters"]))
+    assert task["Retry"] in (CANONICAL, without_model, of_an_item, *([shadow] if after else []))
 
 
 RETRIERS = [pytest.param(retrier, id=retrier["ErrorEquals"][0]) for retrier in CANONICAL]

@@ -95,6 +95,7 @@ def test_every_handler_of_the_template_is_in_the_zip(built: Built, ran: dict[str
         "Stream": "app.stream_lambda",
         "NotifyListener": "app.notify_listener_lambda",
         "JudgeShadow": "app.judge_shadow_lambda",
+        "SelectReview": "app.select_review_lambda",
         "ExportTrace": "app.export_trace_lambda",
     }
     assert ran["files"]

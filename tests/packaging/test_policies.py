@@ -25,6 +25,7 @@ LAMBDAS = (
     "Stream",
     "NotifyListener",
     "JudgeShadow",
+    "SelectReview",
     "ExportTrace",
 )
 _STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
@@ -41,13 +42,13 @@ _GUARDRAILS = "arn:${AWS::Partition}:bedrock:${AWS::Region}:${AWS::AccountId}:gu
 STAGES_OF = {
     "ChatStateMachineRole": CALLED,
     "EvaluateStateMachineRole": (*CALLED, "PrepareCorpus", "SummarizeCorpus"),
-    "AfterStateMachineRole": ("NotifyListener", "JudgeShadow", "ExportTrace"),
+    "AfterStateMachineRole": ("NotifyListener", "JudgeShadow", "SelectReview", "ExportTrace"),
 }
 """The Lambdas that each state machine calls."""
 EXPLAINED = {
     **{
         (f"{name}Role", sid, "*"): reason
-        for name in ("ChatStateMachine", "EvaluateStateMachine", "AfterStateMachine")
+        for name in ("ChatStateMachine", "EvaluateStateMachine", "AfterStateMachine", "ReviewStateMachine")
         for sid, reason in (
             ("DeliverLogs", "AWS: these actions know no resource (Step Functions guide, cw-logs)"),
             ("WriteTraces", "AWS: X-Ray knows no resource for these actions"),
@@ -78,7 +79,7 @@ EXPLAINED = {
     },
     **{
         (f"{name}Role", "ReadEndedChats", _EXECUTIONS + "${ChatStateMachine.Name}:*"): "as above"
-        for name in ("JudgeShadow", "ExportTrace")
+        for name in ("JudgeShadow", "SelectReview", "ExportTrace")
     },
     ("ExportTraceRole", "NameGuardrails", _GUARDRAILS + "*"): "reads the names of guardrails",
     ("JudgeShadowRole", "ApplyOwnGuardrails", _PROFILES): "the profiles of guardrails that judge in several Regions",
@@ -323,6 +324,7 @@ def test_the_state_machine_writes_to_its_table_only(built: Built) -> None:
     writes |= {("StreamRole", action) for _, action in writes}
     writes |= {("NotifyListenerRole", f"dynamodb:{action}") for action in ("DeleteItem", "GetItem", "UpdateItem")}
     writes |= {("AfterStateMachineRole", f"dynamodb:{name}") for name in ("GetItem", "PutItem")}
+    writes |= {("ReviewStateMachineRole", f"dynamodb:{name}") for name in ("PutItem", "UpdateItem")}
     assert allowed == writes | {("ChatStateMachineRole", f"dynamodb:{action}") for action in ("Query", "UpdateItem")}
     assert {text for role, item in statements(built) for text in resources(item["Resource"]) if "Table" in text} == {
         "AnswerTable.Arn",

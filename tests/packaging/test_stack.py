@@ -168,7 +168,7 @@ def test_the_zip_is_named_by_its_content(built: Built) -> None:
         for item in aws.template()["Resources"].values()
         if item["Type"] == "AWS::Serverless::Function"
     ]
-    assert len(functions) == 15
+    assert len(functions) == 16
     assert set(functions) == {f"s3://{archive['Bucket']}/{archive['Key']}"}
     assert "./deployment.zip" not in json.dumps(aws.template())
 

@@ -54,7 +54,9 @@ def test_every_placeholder_of_the_definition_is_substituted(built: Built) -> Non
     lambdas, called = built.resources("AWS::Serverless::Function"), set()
     for machine in built.resources("AWS::StepFunctions::StateMachine").values():
         placeholders = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine["Definition"])))
-        tables = {"AnswerTableName": {"Ref": "AnswerTable"}} if "AnswerTableName" in placeholders else {}
+        reviews = {"Fn::If": ["ReviewOn", {"Ref": "ReviewStateMachine"}, "none"]}
+        others = {"AnswerTableName": {"Ref": "AnswerTable"}, "ReviewStateMachineArn": reviews}
+        tables = {name: value for name, value in others.items() if name in placeholders}
         lambdas_called = {name.removesuffix("FunctionArn") for name in placeholders - set(tables)}
         expected = {f"{name}FunctionArn": {"Fn::GetAtt": [name, "Arn"]} for name in lambdas_called}
         assert machine["DefinitionSubstitutions"] == expected | tables
@@ -265,6 +267,7 @@ def test_only_the_api_knows_the_state_machines(built: Built) -> None:
             "STATE_MACHINE_ARN": {"Fn::If": ["VersionsOn", {"Ref": "ChatAlias"}, {"Ref": "ChatStateMachine"}]},
             "EXPRESS_STATE_MACHINE_ARN": {"Fn::If": ["ExpressOn", {"Ref": "ChatExpressStateMachine"}, nothing]},
             "ANSWER_TABLE": {"Ref": "AnswerTable"},
+            "REVIEW_STATE_MACHINE_ARN": {"Fn::If": ["ReviewOn", {"Ref": "ReviewStateMachine"}, nothing]},
             "CHAT_OPERATORS": {"Ref": "Operators"},
             "CALLER_GROUPS": {"Ref": "CallerGroups"},
             "CALLER_TABLE": table,

@@ -27,7 +27,7 @@ def test_a_key_is_used_only_through_its_services(built: Built) -> None:
     """No role can decrypt with the key directly."""
     # Bedrock itself uses the key with KnowledgeRole; no service of S3 Vectors is documented for kms:ViaService.
     using = [item for item in statements(built) if KEY & set(_actions(item[1])) and item[0] != "KnowledgeRole"]
-    assert len(using) == 12
+    assert len(using) == 14
     for _, statement in using:
         assert statement["Resource"] == [{"Ref": "KmsKeyArn"}]
         assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]

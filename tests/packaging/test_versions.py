@@ -15,7 +15,7 @@ from tests.packaging.conftest import Built
 STAGES = {
     "GuardInput", "RewriteQuestion", "GuardRewrite",
     "FindAnswer", "RetrievePassages", "GuardPassages", "InvokeModel", "GuardAnswer", "PrepareCorpus",
-    "SummarizeCorpus", "NotifyListener", "JudgeShadow",
+    "SummarizeCorpus", "NotifyListener", "JudgeShadow", "SelectReview",
 }  # fmt: skip
 
 

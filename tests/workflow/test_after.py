@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ FILE = ROOT / "statemachine" / "after.asl.json"
 DEFINITION = json.loads(FILE.read_text(encoding="utf-8"))
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 CHAT = "arn:aws:states:us-east-1:123456789012:execution:chat:chat-1"
-QUIET = ["FindCandidate", "Candidate?", "Traced?", "Finished"]
+QUIET = ["FindCandidate", "Candidate?", "Reviewed?", "Traced?", "Finished"]
 """The end of a run in which nothing is judged again and no trace is exported."""
 
 INPUT: dict[str, Any] = {"execution": CHAT, "name": "chat-1", "redrives": 0}
@@ -56,7 +56,8 @@ class After:
             folder / "states.sqlite3", self._invoke, clock=VirtualClock(), clients=lambda name: self.table.fake.client
         )
         definition = builtin_project().after_definition(
-            {name: ARN + name for name in ("notify_listener", "judge_shadow", "export_trace")}
+            {name: ARN + name for name in ("notify_listener", "judge_shadow", "select_review", "export_trace")},
+            "arn:aws:states:us-east-1:000000000000:stateMachine:review",
         )
         role = "arn:aws:iam::123456789012:role/test"
         made = self._states.create_state_machine({"name": "after", "definition": definition, "roleArn": role})
@@ -74,6 +75,14 @@ class After:
         )
         error = "Unhandled" if "errorType" in answer else None
         return LambdaResult(json.dumps(answer).encode(), function_error=error)
+
+    def add_review(self) -> Callable[[], list[str]]:
+        """Make the state machine that reviews start, and return what lists its executions."""
+        waits = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
+        role = "arn:aws:iam::123456789012:role/test"
+        made = self._states.create_state_machine({"name": "review", "definition": json.dumps(waits), "roleArn": role})
+        listed = {"stateMachineArn": made["stateMachineArn"]}
+        return lambda: [item["name"] for item in self._states.list_executions(listed)["executions"]]
 
     def run(self, **more: str) -> tuple[str, list[str]]:
         """The status and the states of one run; `more` is what the rule adds to its input."""
@@ -146,7 +155,7 @@ def test_a_candidate_judges_and_its_verdicts_are_found_by_the_execution(after: A
     """What it judges comes from the history; the state machine passes no text on."""
     shadow = _candidate(after)
     before = ["FindListener", "Listened?"]
-    assert after.run() == ("SUCCEEDED", [*before, *JUDGED, "RecordVerdicts", "Traced?", "Finished"])
+    assert after.run() == ("SUCCEEDED", [*before, *JUDGED, "RecordVerdicts", *QUIET[2:]])
     layers = {"preprocess": {"id": "abc", "version": "3"}}
     assert after.calls == [("judge_shadow", {"execution": CHAT, "layers": layers})]
     assert [(name, [pair.change for pair in pairs]) for name, pairs in shadow.verdicts("shadow-1")] == [
@@ -175,7 +184,7 @@ def test_what_fails_in_the_shadow_stops_nothing(after: After, error: str) -> Non
 def test_an_item_that_is_no_candidate_is_left_alone(after: After) -> None:
     """Whatever is written there, the run ends."""
     Rows(after.table.fake.client, ANSWERS).put("stepguard#shadow", "-", {"share": {"S": "all"}})
-    assert after.run()[1][-3:] == ["Candidate?", "Traced?", "Finished"]
+    assert after.run()[1][-4:] == QUIET[1:]
 
 
 def test_traces_are_exported_only_if_the_rule_says_so(after: After) -> None:
@@ -212,7 +221,49 @@ def test_the_deployed_rule_is_the_embedded_one() -> None:
     assert set(rule["EventPattern"]["detail"]["status"]) == ENDINGS
     (target,) = rule["Targets"]
     assert target["InputTransformer"]["InputPathsMap"] == {name: f"$.{place}" for name, place in AFTER_INPUT.items()}
-    condition, *templates = target["InputTransformer"]["InputTemplate"]
-    assert condition.value == "TracesOn"
-    for template, traces in zip(templates, ("yes", "no"), strict=True):
-        assert json.loads(template.value) == {name: f"<{name}>" for name in AFTER_INPUT} | {"traces": traces}
+    template, switches = target["InputTransformer"]["InputTemplate"]
+    held = {name: f"<{name}>" for name in AFTER_INPUT} | {"traces": "${Traces}", "review": "${Review}"}
+    assert json.loads(template.value) == held
+    for (name, choice), condition in zip(switches.value, ("TracesOn", "ReviewOn"), strict=True):
+        assert name.value in template.value
+        assert [part.value for part in choice.value] == [condition, "yes", "no"]
+
+
+SELECTED = {"selected": True, "review": {"name": "chat-1", "key": "review#2026-11-30"}, "outcome": "selected"}
+REVIEWED = ["FindCandidate", "Candidate?", "Reviewed?", "SelectReview", "Selected?"]
+
+
+def test_a_selected_answer_is_queued_and_nothing_waits(after: After) -> None:
+    """Under the chat's name; a second event of the same chat queues nothing."""
+    queue = after.add_review()
+    after.after = [SELECTED, SELECTED]
+    for _ in range(2):
+        assert after.run(review="yes")[1][2:] == [*REVIEWED, "StartReview", "Traced?", "Finished"]
+    assert after.calls == [("select_review", {"execution": CHAT})] * 2
+    assert queue() == ["chat-1"]
+
+
+def test_most_answers_are_not_queued(after: After) -> None:
+    """Neither without a selection, nor where the stage has no reviews."""
+    queue = after.add_review()
+    after.after = [{"selected": False, "review": {}, "outcome": "skipped"}]
+    assert after.run(review="yes")[1][2:] == [*REVIEWED, "Traced?", "Finished"]
+    assert after.run(review="no")[1][2:] == QUIET
+    assert queue() == []
+
+
+@pytest.mark.parametrize("error", ["Throttled", "AccessDenied", "ConfigurationError"])
+def test_what_fails_in_the_selection_stops_nothing(after: After, error: str) -> None:
+    """The listener has its answer before, and the trace is exported. Nothing repeats a throttled call."""
+    after.table.table.begin("chat-1", "me", 24, listener="conn")
+    after.after = [{"errorType": error, "errorMessage": "no"}]
+    status, path = after.run(review="yes", traces="yes")
+    assert (status, path[-4:]) == ("SUCCEEDED", ["SelectReview", "Traced?", "ExportTrace", "Finished"])
+    assert [name for name, _ in after.calls] == ["notify_listener", "select_review", "export_trace"]
+
+
+def test_a_review_that_cannot_start_stops_nothing(after: After) -> None:
+    """There is no state machine of reviews, or the account's quota of executions is used up."""
+    after.after = [SELECTED]
+    status, path = after.run(review="yes")
+    assert (status, path[-3:]) == ("SUCCEEDED", ["StartReview", "Traced?", "Finished"])

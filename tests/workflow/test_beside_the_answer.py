@@ -1,4 +1,4 @@
-"""A shadow, a collector or a listener that fails, hangs or is flooded: chats end before it begins, and wait for none.
+"""A shadow, a review, a collector or a listener that fails, hangs or is flooded: chats end before, and wait for none.
 
 The engine, the rule and the definitions are the product's; the Lambdas are the test's, within the product's reserved
 places. Nothing here measures time: what hangs is released after the chats have ended.
@@ -22,15 +22,16 @@ from embedded_aws.wire import Account
 from stepguard.aws.rows import Rows
 from stepguard.aws.runtime.shadow import Shadow
 from stepguard.evaluation.shadow import Candidate
+from stepguard.guard.review.item import review_input
 from stepguard.guard.settings import GuardrailRef
 from stepguard.guard.verdict import Layer
 from stepguard.project.folder import ANSWERS, builtin_project
 from stepguard.session.embedded import AFTER_INPUT, ENDINGS
-from tests.fakes.tables import FakeTable
+from tests.fakes.tables import NOW, FakeTable
 from tests.fakes.waiting import until
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
-BESIDE = ("judge_shadow", "export_trace")
+BESIDE = ("judge_shadow", "select_review", "export_trace")
 FLOOD = 48
 """More chats than the engine has threads: if each held one, the chats would stand still."""
 SHADOW = {
@@ -57,11 +58,12 @@ class Stack:
             clients=lambda name: self.table.fake.client, status_changed=self._deliver,
         )  # fmt: skip
         names = ("notify_listener", *BESIDE)
-        definition = builtin_project().after_definition({name: ARN + name for name in names})
+        self.reviews = self._made("review", builtin_project().review_definition())
+        definition = builtin_project().after_definition({name: ARN + name for name in names}, self.reviews)
         self.after, self.chat = self._made("after", definition), self._made("chat", json.dumps(CHAT))
         self.rules = EventRules(
             Account(account_id="123456789012"),
-            [Rule(self.chat, ENDINGS, self.after, AFTER_INPUT, {"traces": "yes"})],
+            [Rule(self.chat, ENDINGS, self.after, AFTER_INPUT, {"traces": "yes", "review": "yes"})],
             lambda machine, text: self.states.start_execution({"stateMachineArn": machine, "input": text}),
             lambda function, text: None,
         )
@@ -95,7 +97,11 @@ class Stack:
                 self.released.wait(60)
             if self.beside == "fails":
                 return LambdaResult(b'{"errorType": "AccessDenied", "errorMessage": "no"}', function_error="Unhandled")
-            return LambdaResult(json.dumps({"shadow": [SHADOW], "expires": "1800000000", "spans": 9}).encode())
+            execution = json.loads(payload)["execution"].rpartition(":")[2]
+            queued = review_input(execution, NOW, "blocked", "LLM", ["outcome blocked"], NOW)
+            selected = {"selected": True, "review": queued}
+            known = {"shadow": [SHADOW], "expires": "1800000000", "spans": 9}
+            return LambdaResult(json.dumps(known | selected).encode())
         finally:
             with self._lock:
                 self._running[name] -= 1
@@ -115,6 +121,10 @@ class Stack:
         """How the executions of after.asl.json ended, as soon as all have."""
         until(lambda: len(self._all(self.after)) == count and not self._running_ones(self.after))
         return Counter(str(item["status"]) for item in self._all(self.after))
+
+    def queued(self) -> list[Mapping[str, Any]]:
+        """The executions of review.asl.json."""
+        return self._all(self.reviews)
 
     def _running_ones(self, machine: str) -> list[Mapping[str, Any]]:
         return [item for item in self._all(machine) if item["status"] == "RUNNING"]
@@ -151,6 +161,13 @@ def test_a_failure_or_a_flood_changes_no_answer(stack: Stack, beside: str, ends:
     stack.beside = beside
     assert Counter(stack.ask(FLOOD)) == {"SUCCEEDED": FLOOD}
     assert (stack.ends_after(FLOOD), stack.early) == ({ends: FLOOD}, [])
+
+
+def test_a_flood_of_reviews_holds_no_chat_back(stack: Stack) -> None:
+    """Each selected answer is queued once, and waits by itself."""
+    assert Counter(stack.ask(FLOOD)) == {"SUCCEEDED": FLOOD}
+    stack.ends_after(FLOOD)
+    assert len(stack.queued()) == FLOOD
 
 
 def test_what_is_beside_the_answer_has_few_places() -> None:

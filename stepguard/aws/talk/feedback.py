@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from stepguard.aws.executions import Execution
 from stepguard.aws.rows import Item, Rows
+from stepguard.guard.conversation import iso_time
 from stepguard.guard.errors import Conflict
 from stepguard.guard.talk.feedback import Feedback, Thumb, feedback_key
 from stepguard.guard.turns import expired
@@ -52,12 +54,25 @@ class FeedbackTable:
                 raise Conflict(_OTHER)
         return False
 
+    def find(self, execution: str, at: str) -> Feedback | None:
+        """The feedback on one answer; `at` is when the question came."""
+        item = self._rows.get(feedback_key(at), execution)
+        return None if item is None or expired(item, self._now()) else _read(item)
+
     def between(self, first: date, last: date) -> Iterator[Feedback]:
         """The feedback on the answers of these days, the last day first."""
         now = self._now()
         for back in range((last - first).days + 1):
             day = (last - timedelta(days=back)).isoformat()
             yield from (_read(item) for item in self._rows.all(feedback_key(day)) if not expired(item, now))
+
+
+def asked_at(execution: Execution) -> str:
+    """When the question of an execution came, by which its feedback is found again."""
+    held = (execution.input.get("request") or {}).get("conversation")
+    if isinstance(held, Mapping) and "turn" in held:
+        return str(held["turn"]).partition("#")[0]
+    return iso_time(execution.started.timestamp())
 
 
 def _read(item: Item) -> Feedback:

@@ -14,6 +14,7 @@ from stepguard.admin.runtime_settings import Deployment, SettingsAdmin, Version,
 from stepguard.cli import render
 from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, whole_number
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
+from stepguard.guard.review.rule import REVIEW_RULE
 from stepguard.guard.runtime.settings import BLOCKED, NAMES, read_values
 from stepguard.guard.texts.messages import MESSAGES
 from stepguard.project.files import read_text
@@ -21,7 +22,7 @@ from stepguard.session.model import Session
 from stepguard.session.runtime_settings import PLACE, prepare_settings
 
 _FILE = "settings as YAML or JSON, by QnABot's names: EMPTYMESSAGE: …"
-_OBJECTS = ("LLM_QA_MODEL_PARAMS", BLOCKED, MESSAGES)
+_OBJECTS = ("LLM_QA_MODEL_PARAMS", BLOCKED, MESSAGES, REVIEW_RULE)
 
 
 def add_parser(commands: Commands) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from stepguard.admin.guardrails import GuardrailAdmin
+from stepguard.admin.state_machine import answer_table
 from stepguard.aws.rows import Rows
 from stepguard.aws.runtime.shadow import Shadow
 from stepguard.cli import render
@@ -46,18 +47,9 @@ def _add(
     actions: Commands, name: str, text: str, run: Callable[[argparse.Namespace, Shadow], int]
 ) -> argparse.ArgumentParser:
     def run_with_table(arguments: argparse.Namespace, session: Session) -> int:
-        return run(arguments, Shadow(Rows(table=_table(session))))
+        return run(arguments, Shadow(Rows(table=answer_table(session.executions.machine_definition()))))
 
     return add_action(actions, name, text, in_session(run_with_table))
-
-
-def _table(session: Session) -> str:
-    """The table of answers that the deployed workflow writes to. Raises ConfigurationError."""
-    states = session.executions.machine_definition().get("States", {})
-    table = states.get("RecordAnswer", {}).get("Parameters", {}).get("TableName")
-    if not isinstance(table, str):
-        raise ConfigurationError("The deployed workflow writes its answers to no table; shadow verdicts need it.")
-    return table
 
 
 def start(arguments: argparse.Namespace, shadow: Shadow) -> int:

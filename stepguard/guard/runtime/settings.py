@@ -7,13 +7,14 @@ GuardInput reads the settings once and writes them into the execution document; 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.request import json_bytes
+from stepguard.guard.review.rule import POLICIES, REVIEW_RULE, rule_problems, rule_schema
 from stepguard.guard.runtime.refusal import DEFAULT
 from stepguard.guard.settings import (
     PASSAGE_VARIABLES,
@@ -32,11 +33,6 @@ SETTINGS_BYTES = 8_000
 """The largest settings as JSON: the document of an execution has them beside the texts."""
 
 BLOCKED = "BLOCKEDMESSAGE"
-POLICIES = (
-    "topic", "content", "word", "sensitive_information", "contextual_grounding", "automated_reasoning",
-)  # fmt: skip
-"""The policies that BLOCKEDMESSAGE can have texts for, as findings name them."""
-
 _TEXTS: Mapping[str, int] = {"EMPTYMESSAGE": 1_000, "ERRORMESSAGE": 1_000}
 _PROMPTS: Mapping[str, int] = {"LLM_QA_SYSTEM_PROMPT": 4_000, "LLM_GENERATE_QUERY_SYSTEM_PROMPT": 2_000}
 _CHARACTERS: Mapping[str, int] = {**_TEXTS, **_PROMPTS}
@@ -45,7 +41,7 @@ _PATTERN_CHARACTERS = 2_000
 STREAMING = "LLM_STREAMING_ENABLED"
 NAMES = (
     "EMPTYMESSAGE", "ERRORMESSAGE", BLOCKED, MESSAGES, *_PROMPTS, "LLM_QA_NO_HITS_REGEX", "LLM_QA_MODEL_PARAMS",
-    STREAMING,
+    STREAMING, REVIEW_RULE,
 )  # fmt: skip
 """All of them."""
 
@@ -90,6 +86,7 @@ def apply_settings(settings: Settings, held: Mapping[str, Any] | None) -> Settin
         blocked_messages=_by_policy(values.get(BLOCKED, {})),
         messages=read_messages(values[MESSAGES]) if MESSAGES in values else settings.messages,
         no_hits=_pattern(str(values["LLM_QA_NO_HITS_REGEX"])) if "LLM_QA_NO_HITS_REGEX" in values else settings.no_hits,
+        review=_as_json(values[REVIEW_RULE]) if settings.review and REVIEW_RULE in values else settings.review,
         streaming=settings.streaming if off else read_mode(str(values.get(STREAMING, settings.streaming))),
         rewrite_prompt=str(values.get("LLM_GENERATE_QUERY_SYSTEM_PROMPT", settings.rewrite_prompt)),
         model=replace(
@@ -132,6 +129,7 @@ def schema() -> dict[str, Any]:
         },
         MESSAGES: message_schema(),
         STREAMING: {"enum": ["", *Mode]},
+        REVIEW_RULE: rule_schema(),
         "LLM_QA_NO_HITS_REGEX": {"type": "string", "maxLength": _PATTERN_CHARACTERS},
         "LLM_QA_MODEL_PARAMS": {
             "type": "object",
@@ -156,13 +154,8 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
     for name, value in values.items():
         if name not in NAMES:
             yield _unknown(name)
-        elif name == BLOCKED:
-            yield from _blocked_problems(value)
-        elif name == MESSAGES:
-            yield from message_problems(value)
-        elif name == STREAMING:
-            if value not in ("", *Mode):
-                yield f"{STREAMING} must be {', '.join(Mode)}, or empty."
+        elif name in _CHECKS:
+            yield from _CHECKS[name](value)
         elif name == "LLM_QA_MODEL_PARAMS":
             yield from _raised(lambda value=value: read_parameters("LLM_QA_MODEL_PARAMS", _as_json(value)))
         elif name == "LLM_QA_NO_HITS_REGEX":
@@ -199,6 +192,19 @@ def _blocked_problems(value: object) -> Iterator[str]:
             yield f"{BLOCKED} has no policy '{policy[:80]}'; known are {', '.join((*POLICIES, DEFAULT))}."
         else:
             yield from _text_problems(f"{BLOCKED}.{policy}", text, _BLOCKED_CHARACTERS)
+
+
+def _streaming_problems(value: object) -> Iterator[str]:
+    if value not in ("", *Mode):
+        yield f"{STREAMING} must be {', '.join(Mode)}, or empty."
+
+
+_CHECKS: Mapping[str, Callable[[object], Iterator[str]]] = {
+    BLOCKED: _blocked_problems,
+    MESSAGES: message_problems,
+    REVIEW_RULE: rule_problems,
+    STREAMING: _streaming_problems,
+}
 
 
 def _text_problems(name: str, value: object, most: int) -> Iterator[str]:

@@ -85,7 +85,9 @@ ACTIONS = {
     | KEY
     | POSTS
     | {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "states:DescribeExecution"},
-    "AfterStateMachineRole": MACHINE | {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "AfterStateMachineRole": MACHINE | {"dynamodb:GetItem", "dynamodb:PutItem", "states:StartExecution"},
+    "ReviewStateMachineRole": (MACHINE - {"lambda:InvokeFunction"}) | {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+    "SelectReviewRole": LAMBDA | {"kms:Decrypt", "states:DescribeExecution"},
     "JudgeShadowRole": LAMBDA | {"bedrock:ApplyGuardrail", "kms:Decrypt", "states:DescribeExecution"},
     "ExportTraceRole": LAMBDA | {"bedrock:GetGuardrail", "kms:Decrypt", "states:GetExecutionHistory"},
     "AfterRuleRole": {"states:StartExecution"},

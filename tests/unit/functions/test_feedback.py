@@ -16,7 +16,7 @@ from stepguard.aws.talk.feedback import FeedbackTable
 from stepguard.guard.callers import Caller
 from stepguard.guard.conversation import ConversationSettings
 from stepguard.guard.talk.feedback import REASON_CHARACTERS
-from tests.fakes.aws import client_error
+from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import ALL_LAYERS, blocked, guard, masked, passed, pii, with_layers
 from tests.fakes.tables import NOW
 from tests.unit.functions.test_conversations import ME, OTHER, Talk
@@ -159,3 +159,71 @@ def test_feedback_goes_with_its_conversation() -> None:
     assert asked.chat.conversations.delete(asked.reply[1]["conversation"], ME)[0] == 200
     assert asked.kept() == []
     assert CANARY not in json.dumps(asked.table.all())
+
+
+REVIEWED = replace(SETTINGS, review='{"feedback": "reason"}')
+REVIEWS = "arn:aws:states:us-east-1:123456789012:stateMachine:review"
+
+
+def _reviewing(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, *replies: Any, review: str = REVIEWED.review
+) -> FakeClient:
+    asked.api = FeedbackApi(asked.table.table, lambda: replace(SETTINGS, review=review), asked.chat._own, asked.guards)
+    states = FakeClient("stepfunctions", start_execution=list(replies))
+    monkeypatch.setenv("REVIEW_STATE_MACHINE_ARN", REVIEWS)
+    monkeypatch.setattr("stepguard.aws.runtime.review.client", lambda service: states)
+    return states
+
+
+STARTED = {"executionArn": f"{REVIEWS.replace('stateMachine', 'execution')}:chat", "startDate": datetime.now(UTC)}
+
+
+def test_a_thumb_down_with_a_reason_queues_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, under the execution's name, and without a text."""
+    asked = Asked(passed(), passed())
+    asked.answer(asked.reply)
+    again = client_error("ExecutionAlreadyExists", "Execution Already Exists")
+    states = _reviewing(asked, monkeypatch, STARTED, again)
+    assert asked.rate("down")[0] == 200
+    assert states.requests == []
+    assert asked.rate("down", reason=f"It is {CANARY}.")[0] == 200
+    assert asked.rate("down", reason=f"It is {CANARY}.")[0] == 200
+    first, second = states.bodies("start_execution")
+    assert (first["stateMachineArn"], first["name"]) == (REVIEWS, asked.name)
+    assert second["name"] == asked.name
+    queued = json.loads(first["input"])
+    assert json.loads(queued["reasons"]) == ["feedback down, with a reason"]
+    assert (queued["outcome"], queued["source"]) == ("answered", "LLM")
+    assert CANARY not in first["input"]
+
+
+@pytest.mark.parametrize("review", ["", "{}", '{"outcomes": ["answered"]}', '{"feedback": "none"}'])
+def test_feedback_queues_nothing_unless_the_rule_says_so(review: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a thumb up never does."""
+    asked = Asked(passed())
+    asked.answer(asked.reply)
+    states = _reviewing(asked, monkeypatch, review=review)
+    assert asked.rate("down", reason="It is wrong.")[0] == 200
+    assert states.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "review"),
+    [
+        (client_error("ExecutionLimitExceeded"), REVIEWED.review),
+        (client_error("ThrottlingException"), REVIEWED.review),
+        (client_error("AccessDeniedException"), REVIEWED.review),
+        (None, "{"),
+    ],
+)
+def test_what_fails_in_the_review_changes_no_feedback(
+    fault: Exception | None, review: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reply is the same and the feedback is kept; a line of the log names the error."""
+    asked = Asked(passed())
+    asked.answer(asked.reply)
+    _reviewing(asked, monkeypatch, *([fault] if fault else []), review=review)
+    assert asked.rate("down", reason="It is wrong.")[0] == 200
+    assert [item["reason"] for item in asked.kept()] == ["It is wrong."]
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [line["level"] for line in lines if line["message"] == "review"] == ["WARNING"]

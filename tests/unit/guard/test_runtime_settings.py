@@ -12,10 +12,10 @@ from jsonschema import Draft4Validator
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.request import json_bytes
+from stepguard.guard.review.rule import POLICIES
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import (
     NAMES,
-    POLICIES,
     SETTINGS_BYTES,
     Held,
     apply_settings,
@@ -26,7 +26,8 @@ from stepguard.guard.settings import read_settings
 from stepguard.guard.stream.listeners import Mode
 from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, findings_of
 
-DEPLOYED = read_settings({"UNGUARDED": "yes", "LLM_QA_SYSTEM_PROMPT": "Deployed.", "EMPTYMESSAGE": "Deployed."})
+DEPLOYED = read_settings({"UNGUARDED": "yes", "LLM_QA_SYSTEM_PROMPT": "Deployed.", "EMPTYMESSAGE": "Deployed.",
+                           "REVIEW_RULE": "{}"})  # fmt: skip
 VALUES: dict[str, Any] = {
     "EMPTYMESSAGE": "Nothing found.",
     "ERRORMESSAGE": "Try later.",
@@ -36,6 +37,7 @@ VALUES: dict[str, Any] = {
     "LLM_GENERATE_QUERY_SYSTEM_PROMPT": "Rewrite.",
     "LLM_QA_NO_HITS_REGEX": "no idea",
     "LLM_STREAMING_ENABLED": "off",
+    "REVIEW_RULE": {"policies": ["topic"]},
     "LLM_QA_MODEL_PARAMS": {"temperature": 0.5, "maxTokens": 99, "topP": 0.9},
 }
 
@@ -58,6 +60,7 @@ def test_every_setting_changes_what_its_name_says() -> None:
     assert applied.streaming is Mode.OFF
     assert applied.messages["de"].empty == "Nichts gefunden."
     assert applied.no_hits.search("I have NO IDEA about it")
+    assert json.loads(applied.review) == {"policies": ["topic"]}
     model = applied.model
     assert (model.system_prompt, model.temperature, model.max_tokens, model.top_p) == ("Be brief.", 0.5, 99, 0.9)
     assert (model.id, model.api) == (DEPLOYED.model.id, DEPLOYED.model.api)

@@ -1,0 +1,1 @@
+"""`stepguard review`: people judge answers that a rule selected."""

@@ -1,0 +1,1 @@
+"""Review by people: the rule that selects answers, and the items of the queue."""

@@ -1,0 +1,1 @@
+"""The command `stepguard review`."""
