@@ -8,7 +8,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,17 @@ from embedded_aws.bedrock.detectors.likeness import (
     Space,
     Topic,
     make_space,
+    placed,
     prepare,
     quantised,
     read,
     subject_features,
     topic_features,
-    unit,
 )
-from embedded_aws.bedrock.detectors.subjects import Subject, subjects
+from embedded_aws.bedrock.detectors.subjects import Subject, parsed, subjects
+from embedded_aws.bedrock.detectors.text.languages import language
 from embedded_aws.bedrock.encoder.model import Embeddings
+from training.authored import FOLDER, foreign
 from training.examples import Example
 from training.public import rows
 
@@ -47,6 +49,8 @@ HEAD_BANK_FLAGGED = 0.003
 # Logits by which thresholds are lower than these shares demand: other people's words score lower than sentences that
 # were left out of the training, which have its style (docs/measurements/detectors.md).
 OTHER_WORDS = 0.9
+LANGUAGE_DIRECTIONS = 10  # that are taken out of the vectors
+LANGUAGE_TEXTS = 15  # of a language, at least, for its mean
 FOLDS = 5
 PER_OTHER = 12  # texts of each other subject
 EXAMPLES = (0, 2, 3, 0, 5)  # of a subject's definitions in turn
@@ -131,18 +135,19 @@ class _Corpus:
 
 def train(data: Path, examples: Sequence[Example], path: Path, encode: Encode) -> None:
     """Train and store everything (vectors in 8 bits)."""
-    known = subjects()
+    known = all_subjects()
     bank = encode(bank_texts(examples))
+    languages = language_directions(bank, encode)
     texts = [text for subject in known for text in subject.denied + subject.near]
     centre = ((bank.mean(axis=0) + encode(texts).mean(axis=0)) / 2).astype(np.float32)
     extra: list[str] = json.loads(TASKS.read_text(encoding="utf-8"))["anchors"]
 
     def neighbours(chosen: Sequence[Subject]) -> Embeddings:
         near = [text for subject in chosen for text in subject.near]
-        return unit(encode([*near, *extra]) - centre)[:, -1]
+        return placed(encode([*near, *extra]), centre, languages)[:, -1]
 
-    space = make_space(centre, unit(bank - centre)[:, -1], neighbours(known))
-    harmless = read(bank[::4], space).both
+    space = make_space(centre, languages, placed(bank, centre, languages)[:, -1], neighbours(known))
+    harmless = read(np.concatenate([bank[::3], encode(foreign()[1::2])]), space).both
     corpus = _corpus(known, space, encode)
     given = tasks(data)
     requests = _requests([task for task in given if not task.held_out], space, encode)
@@ -162,6 +167,7 @@ def train(data: Path, examples: Sequence[Example], path: Path, encode: Encode) -
     arrays |= {f"{name}_bias": np.array(opinion.bias, dtype=np.float32) for name, opinion in trained.items()}
     arrays |= {
         "centre": centre,
+        "languages": languages.astype(np.float16),
         "bank": quantised(space.bank),
         "neighbours": quantised(space.neighbours),
         "heads": np.stack(heads, axis=1).astype(np.float16),
@@ -170,6 +176,39 @@ def train(data: Path, examples: Sequence[Example], path: Path, encode: Encode) -
         "belongs": np.array([number for _, number in definitions], dtype=np.int8),
     }
     np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def all_subjects() -> tuple[Subject, ...]:
+    """The subjects with their sentences in other languages."""
+    given = parsed((FOLDER / "subjects_languages.txt").read_text("utf-8"))
+    if unknown := {subject.name for subject in given} - {subject.name for subject in subjects()}:
+        raise ValueError(f"subjects_languages.txt has unknown subjects: {', '.join(sorted(unknown))}")
+    found = []
+    for subject in subjects():
+        same = [subject, *(other for other in given if other.name == subject.name)]
+        found.append(
+            replace(
+                subject,
+                requests=tuple(text for one in same for text in one.requests),
+                answers=tuple(text for one in same for text in one.answers),
+                service=tuple(text for one in same for text in one.service),
+                information=tuple(text for one in same for text in one.information),
+            )
+        )
+    return tuple(found)
+
+
+def language_directions(bank: Embeddings, encode: Encode) -> Array:
+    """The directions in which the means of languages differ most, in each layer: shape (2, k, 384)."""
+    of_language: dict[str, list[str]] = {}
+    for text in foreign():
+        of_language.setdefault(language(text).code, []).append(text)
+    groups = [encode(texts) for texts in of_language.values() if len(texts) >= LANGUAGE_TEXTS]
+    means = np.stack([bank.mean(axis=0), *(group.mean(axis=0) for group in groups)])
+    means -= means.mean(axis=0)
+    return np.stack(
+        [np.linalg.svd(means[:, layer], full_matrices=False)[2][:LANGUAGE_DIRECTIONS] for layer in range(2)]
+    )
 
 
 def _corpus(known: Sequence[Subject], space: Space, encode: Encode) -> _Corpus:
@@ -223,7 +262,7 @@ def _subjects(
         left_out = [number for number in range(len(known)) if number % FOLDS == fold]
         rest = [subject for number, subject in enumerate(known) if number not in left_out]
         act = _act(corpus, harmless, ~np.isin(corpus.subject, left_out))
-        without = make_space(space.centre, space.bank, neighbours(rest))
+        without = make_space(space.centre, space.languages, space.bank, neighbours(rest))
         for number in left_out:
             others = [
                 text for other, subject in enumerate(known) if other != number

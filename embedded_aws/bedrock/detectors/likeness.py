@@ -1,6 +1,8 @@
 """How like texts are to a denied topic, by the multilingual encoder's embeddings: what topics.py weighs.
 
-The encoder's cosines are all near 0.8, so vectors are centred on the mean of a bank of generic texts first.
+The encoder's cosines are all near 0.8, so vectors are centred on the mean of a bank of generic texts first. Then the
+directions in which the means of languages differ are taken out (Yang et al. 2021, https://arxiv.org/abs/2109.04727):
+the same sentence is thus about as near to an English definition in every language.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ SHRINKAGE = 0.6  # towards a round covariance: 2,000 texts estimate 384 dimensio
 SCALE = 3.0  # of the layers side by side, relative to one L2 penalty
 MAX_PARTS = 24  # of a definition
 _ACT = 4.0  # logits of the speech act, at most
+_NAMED = re.compile(r"(?:\b(?:such as|including|like|for example|for instance|e\.g\.),?|:)\s+", re.IGNORECASE)
 _PART = re.compile(r"[:;,.]|\b(?:or|and)\b")
 _EXCLUDES = re.compile(r"\b(?:not|except|excluding|exclude[sd]?|unless|other than|unrelated)\b", re.IGNORECASE)
 
@@ -48,11 +51,13 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Where texts are compared: the centre of both layers (2, 384), the whitening of the last one (384, 384), the
-    bank's vectors with and without it, and those of service and information near denied subjects.
+    """Where texts are compared: the centre of both layers (2, 384), the directions of languages in each (2, k, 384),
+    the whitening of the last one (384, 384), the bank's vectors with and without it, and those of service and
+    information near denied subjects.
     """
 
     centre: Array
+    languages: Array
     whitening: Array
     bank: Embeddings
     whitened: Embeddings
@@ -83,25 +88,32 @@ class Prepared:
     level: Array
 
 
-def make_space(centre: Array, bank: Embeddings, neighbours: Embeddings) -> Space:
-    """The space of a bank and neighbours, both centred, shape (n, 384)."""
+def make_space(centre: Array, languages: Array, bank: Embeddings, neighbours: Embeddings) -> Space:
+    """The space of a bank and neighbours, both placed, shape (n, 384)."""
     covariance = np.cov(bank.T)
     round_part = np.trace(covariance) / DIMENSIONS * np.eye(DIMENSIONS)
     precision = np.linalg.inv((1 - SHRINKAGE) * covariance + SHRINKAGE * round_part)
     whitening = np.linalg.cholesky(precision).astype(np.float32)
-    return Space(centre, whitening, bank, unit(bank @ whitening), neighbours)
+    return Space(centre, languages, whitening, bank, unit(bank @ whitening), neighbours)
+
+
+def placed(vectors: Embeddings, centre: Array, languages: Array) -> Embeddings:
+    """Layers' vectors, shape (n, 2, 384), centred, without the directions of languages, with length one."""
+    centred = vectors - centre
+    shares = np.einsum("nld,lkd->nlk", centred, languages)
+    return unit(centred - np.einsum("nlk,lkd->nld", shares, languages))
 
 
 def read(vectors: Embeddings, space: Space) -> Read:
     """Texts by their layers' vectors, shape (n, 2, 384)."""
-    centred = unit(vectors - space.centre)
-    plain = centred[:, -1]
-    return Read(plain, unit(plain @ space.whitening), centred.reshape(len(vectors), -1) * np.float32(SCALE))
+    both = placed(vectors, space.centre, space.languages)
+    plain = both[:, -1]
+    return Read(plain, unit(plain @ space.whitening), both.reshape(len(vectors), -1) * np.float32(SCALE))
 
 
 def prepare(topic: Topic, space: Space) -> Prepared:
     """Embed a topic's prototypes and measure the bank against them."""
-    whole = [topic.name, topic.definition, *topic.examples]
+    whole = [topic.name, stated(topic.definition), *topic.examples]
     given = read(encode_layers([*whole, *definition_parts(topic.definition)]), space)
     bank = _similarities(space.bank, space.whitened, given.plain, given.white, len(whole))
     deviation = bank.std(axis=0) + np.float32(1e-6)
@@ -117,12 +129,26 @@ def prepare(topic: Topic, space: Space) -> Prepared:
     )
 
 
-def definition_parts(definition: str) -> list[str]:
-    """What a definition lists, at most 24 phrases; none from a sentence about exclusions, as likeness knows no
-    negation.
+def stated(definition: str) -> str:
+    """A definition without its exclusions, as likeness knows no negation: of a sentence such as "anything unrelated to
+    our bank, such as recipes and sports" only what it names counts. A definition of exclusions alone is kept.
     """
-    stated = [part for part in re.split(r"(?<=[.!?])\s+", definition) if not _EXCLUDES.search(part)]
-    parts = [piece.strip() for part in stated for piece in _PART.split(part) if len(piece.strip()) > 2]
+    kept = []
+    for sentence in re.split(r"(?<=[.!?])\s+", definition):
+        excluded = _EXCLUDES.search(sentence)
+        if excluded is None:
+            kept.append(sentence)
+        elif excluded.group().lower() == "unrelated" and len(named := _NAMED.split(sentence, maxsplit=1)) > 1:
+            kept.append(named[1])
+    return " ".join(kept) or definition
+
+
+def definition_parts(definition: str) -> list[str]:
+    """What a definition lists and does not exclude, at most 24 phrases."""
+    kept = stated(definition)
+    if _EXCLUDES.search(kept):
+        return []
+    parts = [piece.strip() for piece in _PART.split(kept) if len(piece.strip()) > 2]
     return parts[:MAX_PARTS] if len(parts) > 1 else []
 
 

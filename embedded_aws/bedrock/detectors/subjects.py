@@ -38,8 +38,13 @@ class Subject:
 def subjects() -> tuple[Subject, ...]:
     """All subjects, in the file's order."""
     file = resources.files("embedded_aws.bedrock.detectors").joinpath("data/subjects.txt")
+    return parsed(file.read_text(encoding="utf-8"))
+
+
+def parsed(lines: str) -> tuple[Subject, ...]:
+    """Subjects in the format of data/subjects.txt."""
     found: list[tuple[str, dict[str, list[str]]]] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in lines.splitlines():
         kind, text = line[:1], line[2:]
         if kind == "@":
             found.append((text, {name: [] for name in _KINDS.values()}))

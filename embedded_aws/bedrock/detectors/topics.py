@@ -50,7 +50,7 @@ THRESHOLD = 0.6
 MAX_DISCOUNT = 32  # sentences
 LIKE = (0.5, 0.65)  # likeness of definitions from which a subject's head counts, and counts in full
 HEAD_SHARE = 0.85  # of the logit, for a definition that is like the subject's
-LISTED = 1.85  # logits for a definition that lists things: each is near only a part of it, and generic texts to none
+LISTED = 2.2  # logits for a definition that lists things: each is near only a part of it, and generic texts to none
 _EXAMPLE = 0.8  # cosine with an example from which a text counts as the example in other words
 _EXAMPLE_LOGITS = 20.0  # per unit of cosine above it
 _RECORD = re.compile(r"[A-Z][\w /-]{1,30}: ")  # a field: "Current medications: …"
@@ -190,7 +190,10 @@ def load() -> Weights:
             for name in ("requests", "subjects", "kind", "act")
         }
         space = make_space(
-            stored["centre"].astype(np.float32), restored(stored["bank"]), restored(stored["neighbours"])
+            stored["centre"].astype(np.float32),
+            stored["languages"].astype(np.float32),
+            restored(stored["bank"]),
+            restored(stored["neighbours"]),
         )
         return Weights(
             space,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedded_aws.bedrock.detectors.likeness import Topic, definition_parts
+from embedded_aws.bedrock.detectors.likeness import Topic, definition_parts, stated
 from embedded_aws.bedrock.detectors.topics import detect
 
 ALTERNATIVE = Topic(
@@ -89,6 +89,36 @@ def test_what_a_definition_excludes_is_no_part_of_it() -> None:
         "Poems", "songs", "jokes",
     ]  # fmt: skip
     assert definition_parts("Questions about the weather") == []
+
+
+def test_what_is_unrelated_is_denied_by_the_things_it_names() -> None:
+    """Of "unrelated to the hospital, such as …" only the list counts: questions about the hospital are not denied."""
+    definition = "Requests unrelated to the hospital, such as programming, recipes or sports."
+    assert stated(definition) == "programming, recipes or sports."
+    assert stated("Questions outside our business, unrelated to our bank.") == (
+        "Questions outside our business, unrelated to our bank."
+    )
+    topic = Topic("Off topic", definition, ())
+    assert detect("Write a Python function that sorts a list.", [topic])["Off topic"].detected
+    assert not detect("When can I visit my wife in the hospital?", [topic])["Off topic"].detected
+
+
+def test_a_language_is_no_likeness() -> None:
+    """The same question is about as near to an English definition in every language, and so is a harmless one."""
+    for question in (
+        "Mein Knie ist dick und heiß, was hilft dagegen?",
+        "Ho la febbre e mal di gola, che cosa devo prendere?",
+        "医生给的消炎药我可以少吃一半吗？",
+        "أشعر بدوار كلما وقفت، ما سببه؟",
+    ):
+        assert detect(question, [ADVICE])[ADVICE.name].detected, question
+    for harmless in (
+        "Darf meine Frau bei der Aufnahme dabei sein?",
+        "A che piano è la cardiologia?",
+        "超市几点关门？",
+        "متى يصل القطار؟",
+    ):
+        assert not detect(harmless, [ADVICE])[ADVICE.name].detected, harmless
 
 
 def test_topics_do_not_influence_one_another() -> None:
