@@ -56,13 +56,23 @@ class Running:
 
 
 @contextmanager
-def stepguard(core: int | None = None, quotas: str | None = None) -> Iterator[Running]:
-    """`stepguard serve` of this source tree on a free port with the echo model; on one core, with quotas, if given."""
+def stepguard(
+    core: int | None = None,
+    quotas: str | None = None,
+    tree: Path = ROOT,
+    python: Path = Path(sys.executable),
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
+    """`stepguard serve` of a source tree, this one if none is given, on a free port with the echo model.
+
+    `core` pins it to one core; `variables` are added to its environment.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "stepguard", "serve", "--port", "0", "--home", folder]
+        command = [str(python), "-m", "stepguard", "serve", "--port", "0", "--home", folder]
         if quotas:
             command += ["--quotas", quotas]
-        with started(command, {"LLM_MODEL_ID": "any.echo", "HOME": folder}, core) as (process, log):
+        environment = {"LLM_MODEL_ID": "any.echo", "HOME": folder, **(variables or {})}
+        with started(command, environment, core, tree) as (process, log):
             yield Running(_said(process, log, r"listens at (http://\S+)"), process.pid)
 
 
@@ -87,7 +97,7 @@ def ministack(core: int | None = None) -> Iterator[Running]:
 
 @contextmanager
 def started(
-    command: Sequence[str], variables: Mapping[str, str], core: int | None
+    command: Sequence[str], variables: Mapping[str, str], core: int | None, folder_of_work: Path = ROOT
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A server's process and the file of its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPGUARD_"))}
@@ -96,7 +106,7 @@ def started(
         path = Path(folder) / "log"
         with path.open("wb") as log:
             process = subprocess.Popen(
-                [*pinned, *command], cwd=ROOT, env={**kept, **variables, "PYTHONUNBUFFERED": "1"},
+                [*pinned, *command], cwd=folder_of_work, env={**kept, **variables, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:

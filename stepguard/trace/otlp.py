@@ -2,7 +2,8 @@
 
 One span is the execution, one each visit of a state below it, and one each attempt where a state had more than one.
 Ids derive from the execution's ARN, so that the same execution sent twice is the same trace. Findings are span events.
-Texts are left out unless the document has them and `texts` is set.
+Texts are left out unless the document has them and `texts` is set. Attributes that no convention of OpenTelemetry
+knows begin with `stepguard.`.
 https://opentelemetry.io/docs/specs/otlp/ (JSON: ids in hexadecimal, 64-bit integers as text)
 https://opentelemetry.io/docs/specs/semconv/gen-ai/
 """
@@ -15,11 +16,17 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from stepguard.guard.stages import INVOKE_MODEL
+from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, RETRIEVE_PASSAGES, REWRITE_QUESTION
 from stepguard.trace.diff import mapping
 
-_INTERNAL, _SERVER, _CLIENT = 1, 2, 3
+_INTERNAL, _CLIENT = 1, 3
 _OK, _ERROR = 1, 2
+_OPERATIONS = {
+    INVOKE_MODEL.state: "chat",
+    REWRITE_QUESTION.state: "chat",
+    RETRIEVE_PASSAGES.state: "retrieval",
+}
+"""The conventions' operations of the states that call a model or a knowledge base."""
 _FAILED = ("failed", "timed_out", "aborted")
 
 
@@ -31,7 +38,7 @@ def to_otlp(document: Mapping[str, Any], *, texts: bool = False, version: str = 
     arn = str(document.get("execution") or "")
     if arn.startswith("arn:"):
         _, partition, _, region, account, *_ = arn.split(":")
-        resource |= {"cloud.region": region, "cloud.account.id": account, "aws.partition": partition}
+        resource |= {"cloud.region": region, "cloud.account.id": account, "stepguard.partition": partition}
     spans = list(_Spans(document, texts).all())
     return {
         "resourceSpans": [
@@ -68,8 +75,15 @@ class _Spans:
         document = self._document
         totals = mapping(document.get("totals"))
         answer = mapping(document.get("answer"))
+        conversation = mapping(mapping(mapping(document.get("input")).get("request")).get("conversation"))
+        machine = _machine(self._arn)
+        workflow = machine.rpartition(":")[2]
         about = {
-            "aws.step_functions.execution.arn": self._arn,
+            "gen_ai.operation.name": "invoke_workflow",
+            "gen_ai.workflow.name": workflow,
+            "gen_ai.conversation.id": conversation.get("id"),
+            "aws.step_functions.state_machine.arn": machine,
+            "stepguard.execution.arn": self._arn,
             "stepguard.status": document.get("status"),
             "stepguard.outcome": document.get("outcome"),
             "stepguard.answer.source": answer.get("source"),
@@ -79,33 +93,34 @@ class _Spans:
             "error.type": document.get("error"),
         }
         if self._texts:
-            about |= {"stepguard.input": _json(document.get("input")), "stepguard.answer.text": answer.get("text")}
+            about |= {
+                "gen_ai.input.messages": _messages("user", _question(mapping(document.get("input")))),
+                "gen_ai.output.messages": _messages("assistant", answer.get("text")),
+                "stepguard.input": _json(document.get("input")),
+            }
         failed = document.get("status") in ("FAILED", "TIMED_OUT", "ABORTED")
-        return self._span(self._root_id, "", "execution", _SERVER, (self._start, end), about, failed=failed)
+        name = f"invoke_workflow {workflow}".rstrip()
+        return self._span(self._root_id, "", name, _INTERNAL, (self._start, end), about, failed=failed)
 
     def _visit(self, visit: Mapping[str, Any]) -> dict[str, Any]:
         start = self._began(visit)
         parent = visit.get("parent")
         about: dict[str, Any] = {
-            "aws.step_functions.state.name": visit["state"],
-            "aws.step_functions.state.type": visit["type"],
+            "stepguard.state": visit["state"],
+            "stepguard.state.type": visit["type"],
             "stepguard.outcome": visit.get("outcome"),
             "stepguard.attempts": len(visit.get("attempts") or ()) or None,
             "stepguard.branch": visit.get("branch"),
             "aws.bedrock.guardrail.id": mapping(visit.get("guardrail")).get("id"),
-            "aws.bedrock.guardrail.version": mapping(visit.get("guardrail")).get("version"),
+            "stepguard.guardrail.version": mapping(visit.get("guardrail")).get("version"),
             "error.type": visit.get("error"),
         }
         name, kind = str(visit["state"]), _INTERNAL
+        if operation := _OPERATIONS.get(name):
+            name, kind = operation, _CLIENT
+            about |= {"gen_ai.operation.name": operation, "gen_ai.provider.name": "aws.bedrock"}
         if visit["state"] == INVOKE_MODEL.state:
-            tokens = mapping(mapping(self._document.get("totals")).get("tokens"))
-            name, kind = "chat", _CLIENT
-            about |= {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": "aws.bedrock",
-                "gen_ai.usage.input_tokens": tokens.get("input"),
-                "gen_ai.usage.output_tokens": tokens.get("output"),
-            }
+            about |= self._model(visit)
         if self._texts:
             about |= {"stepguard.input": _json(visit.get("input")), "stepguard.output": _json(visit.get("output"))}
         end = start + _milliseconds(visit.get("milliseconds"))
@@ -124,13 +139,30 @@ class _Spans:
         ]
         return span | ({"events": findings} if findings else {})
 
+    def _model(self, visit: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model's state says in the words of the conventions."""
+        result = mapping(INVOKE_MODEL.result(mapping(visit.get("output"))))
+        tokens = mapping(result.get("tokens") or mapping(self._document.get("totals")).get("tokens"))
+        reason = result.get("stop_reason")
+        about: dict[str, Any] = {
+            "gen_ai.usage.input_tokens": tokens.get("input"),
+            "gen_ai.usage.output_tokens": tokens.get("output"),
+            "gen_ai.response.finish_reasons": [str(reason)] if reason else None,
+        }
+        if self._texts:
+            about |= {
+                "gen_ai.input.messages": _messages("user", _question(mapping(visit.get("input")))),
+                "gen_ai.output.messages": _messages("assistant", result.get("text"), reason),
+            }
+        return about
+
     def _attempt(self, visit: Mapping[str, Any], attempt: Mapping[str, Any], number: int) -> dict[str, Any]:
         start = _nanoseconds(datetime.fromisoformat(attempt["scheduled"]))
         about = {
             "stepguard.attempt": number,
             "stepguard.waited_ms": attempt.get("waited"),
             "aws.request_id": attempt.get("request_id"),
-            "aws.step_functions.resource": attempt.get("resource"),
+            "stepguard.resource": attempt.get("resource"),
             "error.type": attempt.get("error"),
         }
         end = start + _milliseconds(attempt.get("queued")) + _milliseconds(attempt.get("milliseconds"))
@@ -170,7 +202,30 @@ class _Spans:
         return _id(16, self._arn, f"visit {index}")
 
     def _began(self, visit: Mapping[str, Any]) -> int:
-        return self._start + _milliseconds(visit.get("at"))
+        """A history has whole milliseconds; the microseconds keep the order of states that began in the same one."""
+        return self._start + _milliseconds(visit.get("at")) + min(int(visit["index"]), 999) * 1000
+
+
+def _machine(execution: str) -> str:
+    """The ARN of an execution's state machine; empty if it is no ARN of an execution."""
+    parts = execution.split(":")
+    if len(parts) < 8 or parts[5] != "execution":
+        return ""
+    return ":".join([*parts[:5], "stateMachine", parts[6]])
+
+
+def _question(document: Mapping[str, Any]) -> Any:
+    """The question that the model got, or the one of the request where no layer has passed it on yet."""
+    guarded = GUARD_REWRITE.result(document) or GUARD_INPUT.result(document) or document.get("request")
+    return mapping(guarded).get("text")
+
+
+def _messages(role: str, text: Any, reason: Any = None) -> str | None:
+    """One message as JSON, in the shape of the conventions' gen_ai.input.messages and gen_ai.output.messages."""
+    if not isinstance(text, str):
+        return None
+    message: dict[str, Any] = {"role": role, "parts": [{"type": "text", "content": text}]}
+    return _json([message | ({"finish_reason": str(reason)} if reason else {})])
 
 
 def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,6 +260,8 @@ def _attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
             typed = {"intValue": str(value)}
         elif isinstance(value, float):
             typed = {"doubleValue": value}
+        elif isinstance(value, list):
+            typed = {"arrayValue": {"values": [{"stringValue": str(item)} for item in value]}}
         else:
             typed = {"stringValue": str(value)}
         listed.append({"key": key, "value": typed})

@@ -15,7 +15,7 @@ MODULES = frozenset(
     """
     __future__ abc array ast base64 binascii bisect codecs collections contextlib copy csv dataclasses datetime decimal
     difflib enum fractions functools gzip hashlib heapq hmac html itertools json math numbers operator pathlib re
-    statistics string textwrap types typing unicodedata zlib
+    statistics string struct textwrap types typing unicodedata zlib
     """.split()  # noqa: SIM905 - words are easier to read in lines
 )
 """Modules of the standard library that a pure module may import."""

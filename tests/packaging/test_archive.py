@@ -180,6 +180,7 @@ FILES = [
     "stepguard/trace/model.py",
     "stepguard/trace/open_states.py",
     "stepguard/trace/otlp.py",
+    "stepguard/trace/protobuf.py",
     "stepguard/trace/reader.py",
     "stepguard/trace/reason.py",
     "stepguard/trace/redact.py",
