@@ -135,7 +135,9 @@ def measure(change: Callable[[str], str], data: dict[str, Any]) -> dict[str, flo
         ),
         "prompt attack": share([_flagged("PROMPT_ATTACK", text) for text in attacks]),
         "content": share([_flagged(kind, text) for kind, text in harmful]),
-        "topics": share([topic in detection.topics(change(text), topics) for topic, text in data["topics"]["texts"]]),
+        "topics": share(
+            [detection.topics(change(text), topics)[topic].detected for topic, text in data["topics"]["texts"]]
+        ),
         "false alarms": share([_any(("PROMPT_ATTACK", *filters.TYPES), text) for text in harmless]),
     }
 

@@ -48,7 +48,7 @@ export function conversationList(deleted) {
       delete button.dataset.sure;
       button.textContent = "Delete";
     });
-    const rename = el("button", { type: "button", class: "plain-button", "aria-label": `Rename ${link.textContent}` }, "Rename");
+    const rename = el("button", { type: "button", class: "plain-button" }, "Rename");
     rename.addEventListener("click", () => {
       if (!item.querySelector("form")) item.append(renameForm(talk, link, rename));
     });
@@ -78,7 +78,7 @@ export function conversationList(deleted) {
 /** A form for the title of a conversation; an empty one brings back its first question. Escape leaves it. */
 function renameForm(talk, link, opener) {
   const field = el("input", { type: "text", maxlength: "200", "aria-label": "Title of the conversation" });
-  field.value = talk.title ?? link.textContent;
+  field.value = talk.title ?? titles.get(talk.id) ?? "";
   const note = el("div");
   const button = el("button", { type: "submit" }, "Save");
   const leave = () => {

@@ -8,12 +8,17 @@ import { LAYERS, moment, plural } from "./words.js";
 
 /** From which confidence on a content filter of a strength acts. */
 const ACTS_FROM = { LOW: "HIGH", MEDIUM: "MEDIUM", HIGH: "LOW" };
-/** The content filters of each layer. */
-const limits = new Map();
+/** The policies of each layer. */
+const policiesInUse = new Map();
 
-/** A finding with the confidence from which its filter acts. */
+/** A finding with the confidence or the score from which its filter acts. */
 function limited(finding, layer) {
-  const filter = (limits.get(layer) ?? []).find((one) => finding.policy === "content" && one.type === finding.name);
+  const policies = policiesInUse.get(layer) ?? {};
+  if (finding.policy === "topic" && typeof finding.score === "number") {
+    return { ...finding, sure: `score ${finding.score.toFixed(2)}, found from ${finding.threshold.toFixed(2)} on` };
+  }
+  if (typeof finding.score === "number") return { ...finding, sure: `score ${finding.score.toFixed(2)}, acts below ${(finding.threshold ?? 0).toFixed(2)}` };
+  const filter = (policies.contentPolicy?.filters ?? []).find((one) => finding.policy === "content" && one.type === finding.name);
   const from = filter && ACTS_FROM[finding.direction === "OUTPUT" ? filter.outputStrength : filter.inputStrength];
   return filter ? { ...finding, confidence: `${finding.confidence}, ${from ? `acts from ${from} on` : "switched off"}` } : finding;
 }
@@ -23,7 +28,7 @@ export function guardrailsPage(main, alive) {
   show(main, el("h1", {}, "Guardrails"), judgeForm(alive), el("h2", {}, "In use"), list);
   getView("guardrails").then(
     ({ layers }) => {
-      for (const { layer, policies } of layers) limits.set(layer, policies?.contentPolicy?.filters ?? []);
+      for (const { layer, policies } of layers) policiesInUse.set(layer, policies ?? {});
       if (alive()) show(list, el("div", { class: "layers" }, layers.map(layerCard)));
     },
     (error) => alive() && show(list, failure(error)),
@@ -145,5 +150,7 @@ function judgedCard(layer) {
     layer.outcome === "blocked" && layer.message && el("blockquote", {}, layer.message),
     layer.outcome === "masked" && el("blockquote", {}, layer.text),
     layer.outcome !== "skipped" && findingsTable([...layer.findings, ...layer.scores].map((finding) => limited(finding, layer.layer))),
+    layer.outcome !== "skipped" && layer.topic_scores === false && policiesInUse.get(layer.layer)?.topicPolicy?.topics?.length > 0 &&
+      el("p", { class: "quiet" }, "Bedrock gives no score of a denied topic, only whether it was found."),
   );
 }

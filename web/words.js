@@ -107,6 +107,7 @@ export function moment(text) {
 
 /** The policy's confidence, "confidence HIGH", "score 0.42 of 0.70"; for automated reasoning also rules and warning. */
 export function sureness(finding) {
+  if (finding.sure) return finding.sure;
   const rules = finding.rules?.length ? `${finding.rules.length === 1 ? "rule" : "rules"} ${finding.rules.join(", ")}` : "";
   const parts = [finding.confidence && `confidence ${finding.confidence}`, rules, finding.warning].filter(Boolean);
   if (parts.length) return parts.join(", ");

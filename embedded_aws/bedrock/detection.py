@@ -23,6 +23,19 @@ class Grade(Protocol):
     def confidence(self) -> Confidence: ...
 
 
+class TopicGrade(Protocol):
+    """How sure the detector is that a text is about a topic: a score in 0..1, from which one on it is detected."""
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def detected(self) -> bool: ...
+
+
 class GroundingScores(Protocol):
     """How far an answer is supported by its source, and how far it answers the query; both in 0..1."""
 
@@ -55,8 +68,8 @@ class Detection(Protocol):
         """Grade for an attempt to override the model's instructions, or on the STANDARD tier to read them. A `source`
         (passage, tool result, document) has no orders for the assistant at all."""
 
-    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
-        """Names of the denied topics (topicsConfig entries) that the text is about."""
+    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Mapping[str, TopicGrade]:
+        """Grades for the denied topics (topicsConfig entries) by their names."""
 
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
         """Scores of an answer against its source and query."""
@@ -99,7 +112,7 @@ class LocalDetection:
 
         return grade(text, tier, source=source)
 
-    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
+    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Mapping[str, TopicGrade]:
         from embedded_aws.bedrock.detectors.likeness import Topic
         from embedded_aws.bedrock.detectors.topics import detect
 
@@ -107,7 +120,7 @@ class LocalDetection:
             Topic(str(entry["name"]), str(entry["definition"]), tuple(_strings(entry.get("examples"))))
             for entry in topics
         ]
-        return [name for name, score in detect(text, wanted).items() if score.detected]
+        return detect(text, wanted)
 
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
         from embedded_aws.bedrock.detectors.grounding.scores import scores

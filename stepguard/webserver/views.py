@@ -5,6 +5,7 @@ The deployed API has no such routes: its role may not read all of this.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +14,21 @@ from stepguard.admin.deployed import deployed_layers
 from stepguard.admin.guardrails import GuardrailAdmin
 from stepguard.admin.knowledge_base import Job, KnowledgeBase
 from stepguard.admin.knowledge_documents import Library
+from stepguard.aws.clients import client
 from stepguard.aws.executions import Executions
 from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.objects import Objects
+from stepguard.guard.bedrock_names import NONE
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.knowledge import SCREENING, Access, KnowledgeSettings, filter_of
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import LAYERS, Direction, Layer, Verdict
+from stepguard.guard.verdict import LAYERS, Direction, Finding, Layer, Verdict
 
 Document = Mapping[str, Any]
 
+TOPIC = "topic"
+_TOPIC_SCORES = "x-embedded-topic-scores"
 TEXT_CHARACTERS = 20_000
 PASSAGES = 10
 _POLICIES = (
@@ -59,9 +64,11 @@ class Views:
         return {"layers": [_layer(layer, used.get(layer), admin) for layer in LAYERS]}
 
     def judge(self, posted: Document) -> Document:
-        """`{layers: [{layer, outcome, text, message, findings, scores}]}` of `{text, direction, source?, query?}`.
+        """`{layers: [{layer, outcome, text, message, findings, scores, topic_scores}]}` of `{text, direction, source?,
+        query?}`.
 
         Each layer judges the text in this direction; an answer may have the source that it must be grounded in.
+        `topic_scores`: whether denied topics have scores, which AWS does not give.
         """
         text, source, query = (_text(posted, name) for name in ("text", "source", "query"))
         if not text.strip():
@@ -69,15 +76,15 @@ class Views:
         if posted.get("direction") not in tuple(Direction):
             raise InvalidRequest(f"'direction' is one of {', '.join(Direction)}.")
         direction, used = Direction(posted["direction"]), deployed_layers(self.executions())
-        judges = Guardrails(scores=True)
 
-        def verdict(layer: Layer) -> Verdict:
+        def verdict(layer: Layer, watched: _Watched) -> Verdict:
+            judges = Guardrails(watched, scores=True)
             if direction is Direction.OUTPUT and source.strip():
                 question = Question(query, (Passage("1", source),))
                 return judges.check_grounded(used.get(layer), text, question, layer)
             return judges.check(used.get(layer), text, layer, direction)
 
-        return {"layers": [_judged(layer, verdict) for layer in LAYERS]}
+        return {"layers": [_judged(layer, direction, verdict) for layer in LAYERS]}
 
     def documents(self, _: Document) -> Document:
         """`{knowledge_base, documents: [{name, groups, screening, status}], flagged, ingestion}`."""
@@ -144,13 +151,39 @@ def _layer(layer: Layer, ref: GuardrailRef | None, admin: GuardrailAdmin) -> Doc
     }
 
 
-def _judged(layer: Layer, verdict: Callable[[Layer], Verdict]) -> Document:
+class _Watched:
+    """ApplyGuardrail, with what the embedded Bedrock says of denied topics in a header: `scores` by the topic's name,
+    each with the score from which the topic is detected. AWS has no such header."""
+
+    def __init__(self) -> None:
+        self.scores: dict[str, tuple[float, float]] = {}
+
+    def apply_guardrail(self, **request: Any) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html"""
+        response: Mapping[str, Any] = client("bedrock-runtime").apply_guardrail(**request)
+        headers = (response.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
+        for name, (score, threshold) in json.loads(headers.get(_TOPIC_SCORES, "{}")).items():
+            self.scores[name] = max((score, threshold), self.scores.get(name, (0.0, 0.0)))
+        return response
+
+
+def _judged(layer: Layer, direction: Direction, verdict: Callable[[Layer, _Watched], Verdict]) -> Document:
+    watched = _Watched()
     try:
-        found = verdict(layer)
+        found = verdict(layer, watched)
     except StepguardError as error:
         return {"layer": str(layer), "problem": str(error)}
     judged = {"layer": str(layer), **found.to_dict(), "text": found.text, "message": found.message}
-    return {name: value for name, value in judged.items() if name != "text_units"}
+    del judged["text_units"]
+    left = dict(watched.scores)
+    for finding in judged["findings"]:
+        if finding["policy"] == TOPIC and finding["name"] in left:
+            finding["score"], finding["threshold"] = left.pop(finding["name"])
+    judged["scores"] += [
+        Finding(TOPIC, name, NONE, layer, direction, score=score, threshold=threshold).to_dict()
+        for name, (score, threshold) in left.items()
+    ]
+    return judged | {"topic_scores": bool(watched.scores)}
 
 
 def _ingestion(job: Job) -> Document:

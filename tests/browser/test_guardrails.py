@@ -37,6 +37,7 @@ def test_a_text_is_judged_under_every_layer(page: Page, server: Server) -> None:
     verdict.get_by_text("INSULTS").wait_for()
     assert "acts from LOW on" in verdict.inner_text()
     assert "EMAIL" in verdict.inner_text()
+    assert "found from 0.60 on" in verdict.inner_text()
     assert page.locator("main img").count() == 0
 
     page.get_by_label("Text", exact=True).fill("The shop opens at nine.")
@@ -46,6 +47,7 @@ def test_a_text_is_judged_under_every_layer(page: Page, server: Server) -> None:
     page.get_by_label("Question", exact=True).fill("When does the shop open?")
     page.get_by_role("button", name="Judge").click()
     page.get_by_label("Model layer: verdict").get_by_text("GROUNDING", exact=True).wait_for()
+    assert "acts below 0.70" in page.get_by_label("Model layer: verdict").inner_text()
 
 
 def test_documents_are_shown_with_their_states_and_searched(page: Page, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -23,6 +24,9 @@ from embedded_aws.wire import ServiceError
 _IDENTIFIER = re.compile(r"[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+")
 _INVALID_IDENTIFIER = "The provided guardrail identifier is invalid."
 _INCORRECT = "Guardrail was enabled but input is in incorrect format."
+
+TOPIC_SCORES = "x-embedded-topic-scores"
+"""The header of ApplyGuardrail with outputScope FULL: `{topic: [score, score from which it is detected]}`."""
 
 
 class Runtime:
@@ -65,8 +69,12 @@ class Runtime:
         if not any(block.text.strip() or block.image for block in blocks):
             raise ServiceError("ValidationException", _INCORRECT)
         check_number(sum(block.image is not None for block in blocks))
-        judged = self._judge(found, request["source"], blocks, Scope(full=request.get("outputScope") == "FULL"))
+        full = request.get("outputScope") == "FULL"
+        judged = self._judge(found, request["source"], blocks, Scope(full=full))
+        # AWS's answer says only whether a topic was found: the scores are in a header, which is ours.
+        scores = {TOPIC_SCORES: json.dumps(judged.topic_scores)} if full and judged.topic_scores else {}
         return {
+            "ResponseMetadata": {"HTTPHeaders": scores},
             "usage": judged.usage,
             "action": "GUARDRAIL_INTERVENED" if judged.intervened else "NONE",
             "actionReason": judged.reason,

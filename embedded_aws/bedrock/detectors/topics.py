@@ -67,10 +67,11 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TopicScore:
-    """`score` 0 to 1; detected from THRESHOLD on."""
+    """`score` 0 to 1; detected from `threshold` on."""
 
     score: float
     detected: bool
+    threshold: float = THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)

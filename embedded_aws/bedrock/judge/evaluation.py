@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -51,7 +51,7 @@ class Evaluation:
 
     `outputs` is empty when nothing intervened, the one canned message when blocked, else one masked text per guarded
     text block; `guarded` are those blocks' positions in the request. `earlier` says that all the masked texts are of
-    earlier turns.
+    earlier turns. `topic_scores` are what AWS's answer has no member for, by the topics' names.
     """
 
     blocked: bool
@@ -62,6 +62,7 @@ class Evaluation:
     usage: dict[str, int]
     coverage: dict[str, Any]
     earlier: bool = False
+    topic_scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def intervened(self) -> bool:
@@ -181,6 +182,7 @@ def evaluate(
         assessment=_assessment(guardrail, sections, usage, coverage, started, full=scope.full),
         usage=usage,
         coverage=coverage,
+        topic_scores={name: score for section in sections for name, score in section.scores.items()},
     )
 
 

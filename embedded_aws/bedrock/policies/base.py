@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Direction = Literal["INPUT", "OUTPUT"]
@@ -29,13 +29,15 @@ class Section:
     """One policy's part of an assessment.
 
     `name` is its key (`wordPolicy`), `lists` its wire entries including those with `detected: false`, `units` the
-    counters of GuardrailUsage that it adds to.
+    counters of GuardrailUsage that it adds to. `scores` are those of entries for which AWS's answer has no member, each
+    with the score from which it is detected.
     """
 
     name: str
     lists: Mapping[str, Sequence[Entry]]
     units: Mapping[str, int]
     masks: Sequence[Mask] = ()
+    scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def blocks(self) -> bool:

@@ -19,7 +19,11 @@ def assess(
     topics = [entry for entry in policy.get("topicsConfig") or [] if enabled(entry, direction)]
     if not topics:
         return None
-    detected = {name for text in texts for name in detection.topics(text, topics)}
+    grades = [detection.topics(text, topics) for text in texts]
+    detected = {name for found in grades for name, grade in found.items() if grade.detected}
+    scores: dict[str, tuple[float, float]] = {}
+    for name, grade in (pair for found in grades for pair in found.items()):
+        scores[name] = max((round(grade.score, 4), grade.threshold), scores.get(name, (0.0, 0.0)))
     entries = [
         {
             "name": topic["name"],
@@ -33,4 +37,5 @@ def assess(
         name="topicPolicy",
         lists={"topics": entries},
         units={"topicPolicyUnits": text_units(sum(map(len, texts)))},
+        scores=scores,
     )

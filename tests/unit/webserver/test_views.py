@@ -10,6 +10,9 @@ import pytest
 from embedded_aws.wire import HttpRequest
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import AccessDenied
+from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.verdict import Layer
+from stepguard.webserver import views
 from stepguard.webserver.site import Site
 from stepguard.webserver.views import TEXT_CHARACTERS, Views
 
@@ -66,3 +69,39 @@ def test_views_are_posted() -> None:
     for name in ("guardrails", "judge", "documents", "search"):
         assert SITE.handle(HttpRequest("GET", f"/ui/{name}", body=b"")).status == 405
         assert Site().handle(HttpRequest("POST", f"/ui/{name}", body=b"{}")).status == 404
+
+
+class _Bedrock:
+    """ApplyGuardrail of a guardrail with two topics; `scores` is the header of the embedded one."""
+
+    def __init__(self, scores: str | None) -> None:
+        self._headers = {} if scores is None else {"x-embedded-topic-scores": scores}
+
+    def apply_guardrail(self, **_: Any) -> dict[str, Any]:
+        """One topic found, the other not."""
+        topics = [
+            {"name": name, "type": "DENY", "action": action, "detected": action == "BLOCKED"}
+            for name, action in (("Stocks", "BLOCKED"), ("Taxes", "NONE"))
+        ]
+        return {
+            "action": "GUARDRAIL_INTERVENED",
+            "outputs": [{"text": "No."}],
+            "assessments": [{"topicPolicy": {"topics": topics}}],
+            "usage": {},
+            "ResponseMetadata": {"HTTPHeaders": self._headers},
+        }
+
+
+@pytest.mark.parametrize("scores", ['{"Stocks": [0.9, 0.6], "Taxes": [0.2, 0.6]}', None])
+def test_a_judged_text_has_scores_of_topics_where_there_are_some(
+    monkeypatch: pytest.MonkeyPatch, scores: str | None
+) -> None:
+    """Of those found and of the others; AWS gives none, and the reply says so."""
+    monkeypatch.setattr(views, "client", lambda _: _Bedrock(scores))
+    monkeypatch.setattr(views, "deployed_layers", lambda _: {Layer.PREPROCESS: GuardrailRef("g", "1")})
+    site = Site(views=Views(Executions, lambda: None))
+    body = json.dumps({"text": "Which stocks?", "direction": "INPUT"}).encode()
+    layer = json.loads(site.handle(HttpRequest("POST", "/ui/judge", body=body)).body)["layers"][0]
+    found = {item["name"]: (item.get("score"), item.get("threshold")) for item in layer["findings"] + layer["scores"]}
+    assert layer["topic_scores"] == (scores is not None)
+    assert found == ({"Stocks": (0.9, 0.6), "Taxes": (0.2, 0.6)} if scores else {"Stocks": (None, None)})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from embedded_aws.bedrock.api.service import Bedrock
-from embedded_aws.bedrock.detection import Grade, GroundingScores
+from embedded_aws.bedrock.detection import Grade, GroundingScores, TopicGrade
 from embedded_aws.bedrock.detectors.content.grades import Confidence
 from embedded_aws.bedrock.detectors.text.spans import Span
 from embedded_aws.bedrock.images import UnreadableImageError
@@ -27,6 +27,19 @@ class FakeGrade:
 
     confidence: Confidence
     score: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FakeTopicGrade:
+    """Sure either way."""
+
+    detected: bool
+    threshold: float = 0.5
+
+    @property
+    def score(self) -> float:
+        """Far from the threshold."""
+        return 0.75 if self.detected else 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,8 @@ class FakeDetection:
     def prompt_attack(self, text: str, tier: str, *, source: bool = False) -> Grade:
         return _grade(text, "ATTACK")
 
-    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Collection[str]:
-        return [str(topic["name"]) for topic in topics if str(topic["name"]).lower() in text.lower()]
+    def topics(self, text: str, topics: Sequence[Mapping[str, object]]) -> Mapping[str, TopicGrade]:
+        return {str(topic["name"]): FakeTopicGrade(str(topic["name"]).lower() in text.lower()) for topic in topics}
 
     def grounding(self, source: str, query: str, answer: str) -> GroundingScores:
         return FakeGroundingScores(_share(answer, source), _share(query, answer))

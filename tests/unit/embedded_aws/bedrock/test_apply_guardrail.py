@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from embedded_aws.bedrock.api.runtime import TOPIC_SCORES
 from embedded_aws.bedrock.policies.base import text_units
 from embedded_aws.bedrock.policies.content import acts
 from embedded_aws.wire import ServiceError
@@ -158,6 +160,16 @@ def test_confidence_below_the_strength_is_only_in_the_full_report(api: Api) -> N
             {"type": "HATE", "confidence": "MEDIUM", "filterStrength": "LOW", "action": "NONE", "detected": False}
         ]
     }
+
+
+def test_scores_of_topics_are_in_a_header_of_the_full_report(api: Api) -> None:
+    """Of topics that were found and of others, the highest of all blocks; AWS's answer has no member for them."""
+    stocks, taxes = _TOPIC, _TOPIC | {"name": "Taxes"}
+    made = api.guardrail(topicPolicyConfig={"topicsConfig": [stocks, taxes]})
+    answer = api.apply(made, "nothing", "stocks", outputScope="FULL")
+    header = answer["ResponseMetadata"]["HTTPHeaders"][TOPIC_SCORES]
+    assert json.loads(header) == {stocks["name"]: [0.75, 0.5], "Taxes": [0.25, 0.5]}
+    assert not api.apply(made, "stocks")["ResponseMetadata"]["HTTPHeaders"]
 
 
 def test_highest_confidence_of_all_blocks_counts(api: Api) -> None:

@@ -59,8 +59,10 @@ def test_topics_are_named_when_detected(detection: LocalDetection) -> None:
         "definition": "Advice on investing money in stocks, bonds or funds.",
         "examples": ["Which stocks should I buy?"],
     }
-    assert list(detection.topics("Which stocks should I buy?", [topic])) == ["Investment advice"]
-    assert list(detection.topics("How do I boil an egg?", [topic])) == []
+    asked = detection.topics("Which stocks should I buy?", [topic])["Investment advice"]
+    other = detection.topics("How do I boil an egg?", [topic])["Investment advice"]
+    assert (asked.detected, other.detected) == (True, False)
+    assert asked.score >= asked.threshold > other.score
 
 
 def test_grounding_separates_supported_from_invented(detection: LocalDetection) -> None:
