@@ -11,13 +11,15 @@ from training.examples import Example
 
 FOLDER = Path(__file__).with_name("authored")
 HELP = "help.txt"
+CONTRASTS = "contrasts.txt"
 TEMPLATES = (
     "templates.txt", "answers.txt", "requests.txt", "narrative.txt", "misconduct.txt", "attacks.txt", "languages.txt",
-    "safe.txt", "professional.txt", "instructions.txt", "manners.txt", HELP,
+    "safe.txt", "professional.txt", "instructions.txt", "manners.txt", HELP, CONTRASTS,
 )  # fmt: skip
 FOREIGN = ("foreign.txt",)
 FILLINGS = 30  # examples drawn from each template that has slots
-ENCODED = 12  # of these, what the networks learn; all of the help texts
+ENCODED = 12  # of these, what the networks learn; all of ENCODED_WHOLE
+ENCODED_WHOLE = frozenset({HELP, CONTRASTS})
 WEIGHT = 2.0  # relative to a public example: authored ones mark the borders between classes
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -44,7 +46,7 @@ def authored(seed: int = 7, names: Sequence[str] = TEMPLATES) -> list[Example]:
             continue
         for number in range(FILLINGS if _SLOT.search(line) else 1):
             text = fill(line)
-            encoded = number < ENCODED or name == HELP
+            encoded = number < ENCODED or name in ENCODED_WHOLE
             found.setdefault(text, Example(text, "authored", positive, unknown, WEIGHT, encoded))
     return list(found.values())
 
