@@ -17,7 +17,8 @@ export function actionsOf(name, trace, again) {
     element.addEventListener("click", () => doing(element, message, work));
     return element;
   };
-  const request = trace.input?.request;
+  const held = trace.input?.request;
+  const request = held && typeof held === "object" && !Array.isArray(held) ? held : null;
   const form = request && !trace.redacted && editForm(name, request, message);
   const runs = trace.status === "RUNNING";
   return el(
@@ -39,7 +40,7 @@ export function actionsOf(name, trace, again) {
         await stop(name);
         again();
       }, { id: "stop" }),
-      !runs && button("Record as a test", () => recorded(name, message)),
+      request && !runs && button("Record as a test", () => recorded(name, message)),
       button("Export history", () => exported(name, message)),
       button("Export page", async () => {
         const file = await getPage(name);

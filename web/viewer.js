@@ -5,6 +5,8 @@ import { announce, el } from "./dom.js";
 const OPEN_CHARACTERS = 600;
 const SHORT_CHARACTERS = 80;
 const MEMBERS = 200;
+/** What turns a line around or cannot be seen: it is shown as JSON escapes it, and copied as it is. */
+const UNSEEN = /[\u0080-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const OWN_FRAME = /^(functions|stepguard|chalicelib|app\.py)\b/;
 
 /** A value, folded; opening it creates its tree. */
@@ -14,7 +16,7 @@ export function jsonFold(title, value, open = false) {
   const fill = () => {
     if (!fold.open || body.firstChild) return;
     const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
-    const inner = value !== null && typeof value === "object" ? tree(value) : el("pre", {}, text);
+    const inner = value !== null && typeof value === "object" ? tree(value) : el("pre", {}, seen(text));
     body.append(copyButton(text), el("div", { class: "scroller json", role: "group", "aria-label": title, tabindex: "0" }, inner));
   };
   fold.addEventListener("toggle", fill);
@@ -35,6 +37,10 @@ function copyButton(text) {
   return button;
 }
 
+function seen(text) {
+  return text.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** The members of an object or list, each foldable; small ones are open, and many come in parts. */
 function tree(value) {
   const members = Array.isArray(value) ? value.map((item, place) => [place, item]) : Object.entries(value);
@@ -53,10 +59,10 @@ function tree(value) {
 }
 
 function member(name, value) {
-  const key = el("span", { class: "key" }, name);
+  const key = el("span", { class: "key" }, seen(name));
   if (value === null || typeof value !== "object") return [key, ": ", scalar(value)];
   const text = JSON.stringify(value);
-  if (text.length <= SHORT_CHARACTERS) return [key, ": ", el("code", {}, text)];
+  if (text.length <= SHORT_CHARACTERS) return [key, ": ", el("code", {}, seen(text))];
   const size = Array.isArray(value) ? `[${value.length}]` : `{${Object.keys(value).length}}`;
   const fold = el("details", {}, el("summary", {}, key, " ", el("span", { class: "quiet" }, size)));
   const fill = () => fold.open && fold.children.length === 1 && fold.append(tree(value));
@@ -66,7 +72,7 @@ function member(name, value) {
 }
 
 function scalar(value) {
-  return el("span", { class: `value ${typeof value}` }, typeof value === "string" ? JSON.stringify(value) : String(value));
+  return el("span", { class: `value ${typeof value}` }, typeof value === "string" ? seen(JSON.stringify(value)) : String(value));
 }
 
 /** The frames of a stack, as `file:line in function: code`; the application's stand out, repeated ones are counted. */
@@ -78,7 +84,7 @@ export function stackFold(lines) {
   }
   const items = frames.map(({ line, times }) => {
     const [, where, code] = line.match(/^(\S+:\d+ in [^:]+): (.*)$/s) ?? [null, line, ""];
-    return el("li", { class: OWN_FRAME.test(line) ? "own" : "quiet" }, where, times > 1 && ` × ${times}`, code && el("code", {}, code));
+    return el("li", { class: OWN_FRAME.test(line) ? "own" : "quiet" }, seen(where), times > 1 && ` × ${times}`, code && el("code", {}, code));
   });
   const title = "Stack, the application’s frames last";
   const list = el("div", { class: "scroller", role: "group", "aria-label": title, tabindex: "0" }, el("ol", { class: "stack" }, items));

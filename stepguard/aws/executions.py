@@ -202,8 +202,8 @@ class Executions:
             status=response["status"],
             started=response["startDate"],
             stopped=response.get("stopDate"),
-            input=json.loads(response.get("input") or "{}"),
-            output=None if output is None else json.loads(output),
+            input=_document(response.get("input") or "{}"),
+            output=None if output is None else _document(output),
             error=response.get("error"),
             cause=response.get("cause"),
         )
@@ -319,3 +319,9 @@ class Executions:
                 if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
                     raise
                 raise UnknownExecution("No execution of this name belongs to the chat state machine.") from None
+
+
+def _document(text: str) -> Mapping[str, Any]:
+    """An input or output; one that is no object, which another starter may give, has no members."""
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}

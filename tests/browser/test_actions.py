@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.browser.conftest import start
 from tests.browser.test_page import XSS, show, show_execution, violations
 from tests.e2e.product import Server
 
@@ -157,3 +158,16 @@ def test_axe_finds_nothing_in_the_actions(
     wide.append(page.evaluate("document.documentElement.scrollWidth"))
     context.close()
     assert (found, max(wide) <= width) == ([], True)
+
+
+def test_characters_that_turn_a_line_around_are_shown(page: Page, server: Server) -> None:
+    """In names and values of inputs, as JSON escapes them; the copy has them as they are. There is nothing to run."""
+    held = {"hello": "\u202eworld", "\u202ename": {"x": "y" * 700}}
+    start(server, "turned", {**held, "request": "none"})
+    show_execution(page, server, "turned")
+    page.locator("main > details summary", has_text="Input of the execution").click()
+    shown = page.locator("main > details .json").inner_text()
+    assert "\u202e" not in shown
+    assert '"\\u202eworld"' in shown
+    assert "\\u202ename" in shown
+    assert page.get_by_role("button", name="Record as a test").count() == 0

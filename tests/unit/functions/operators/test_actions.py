@@ -196,3 +196,13 @@ def test_the_own_execution_is_for_operators_too(action: str) -> None:
         status, body, _ = place.do(action, {"text": "x"}, ME, name)
         assert (status, body["error"]["code"]) == (403, "OperatorsOnly")
     assert place.fake.requests == []
+
+
+@pytest.mark.parametrize("held", [[1], "text", None, {"request": [1]}, {"request": None}])
+def test_an_input_without_a_request_is_refused_in_words(held: object) -> None:
+    """Whoever may start executions may give any JSON."""
+    place = Place()
+    describe = place._describe
+    place.fake._replies["describe_execution"] = lambda request: {**describe(request), "input": json.dumps(held)}
+    status, body, _ = place.do("rerun", {"text": "Why?"})
+    assert (status, "no request" in body["error"]["message"]) == (400, True)
