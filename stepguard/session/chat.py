@@ -95,11 +95,7 @@ def ask(
     InvalidRequest for an empty or too long question, ServiceUnavailable when it does not end in time, StepguardError,
     and Interrupted after Ctrl-C, which also stops the execution.
     """
-    if not text.strip():
-        raise InvalidRequest("The question is empty.")
-    check_unicode(text, "The question")
-    if len(text) > QUESTION_CHARACTERS:
-        raise InvalidRequest(f"The question has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
+    check_question(text)
     request = Request(text=text, caller=caller, passages=passages, groups=groups)
     check_size(request)
     name = f"chat-{uuid4().hex}"
@@ -108,11 +104,24 @@ def ask(
         arn = executions.start(name, {"request": request.to_document()})
         return wait(executions, arn, timeout, shown)
     except KeyboardInterrupt:
-        raise Interrupted(_stop(executions, name)) from None
+        raise Interrupted(stop(executions, executions.arn_of(name))) from None
 
 
-def _stop(executions: Executions, name: str) -> str:
-    arn = executions.arn_of(name)
+def check_question(text: str) -> None:
+    """Raise InvalidRequest for a question that is empty, too long or no text."""
+    if not text.strip():
+        raise InvalidRequest("The question is empty.")
+    check_unicode(text, "The question")
+    if len(text) > QUESTION_CHARACTERS:
+        raise InvalidRequest(f"The question has {len(text)} characters; at most {QUESTION_CHARACTERS} are allowed.")
+
+
+def stop(executions: Executions, arn: str | None) -> str:
+    """Stop the execution of an interrupted question, if it has begun; what became of it."""
+    if arn is None:
+        return (
+            "Interrupted before the answer began. If the question was taken, `stepguard history` lists its execution."
+        )
     try:
         executions.stop(arn)
     except UnknownExecution:

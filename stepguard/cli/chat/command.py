@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from stepguard.cli import render
-from stepguard.cli.chat.terminal import editing, show_step
+from stepguard.cli.chat.terminal import Provisional, editing, show_step
 from stepguard.cli.commands import Commands, add_command, add_timeout, in_session, print_notes
 from stepguard.guard.answer import AnswerOutcome
 from stepguard.guard.errors import InvalidRequest
@@ -16,6 +16,7 @@ from stepguard.guard.prompts import Passage
 from stepguard.guard.request import passages_of
 from stepguard.session.chat import Interrupted, Result
 from stepguard.session.model import Session, home_of
+from stepguard.session.stream import Heard
 from stepguard.session.talk import Talk, new_talk, open_talk
 
 HISTORY = "chat_history"
@@ -75,7 +76,8 @@ def _converse(arguments: argparse.Namespace, session: Session, talk: Talk, promp
                 return worst
             continue
         try:
-            result = talk.ask(line, arguments.timeout, show_step if prompt and sys.stderr.isatty() else None)
+            heard = Heard(show_step, Provisional().show) if prompt and sys.stderr.isatty() else None
+            result = talk.ask(line, arguments.timeout, heard)
         except InvalidRequest as error:
             print(f"stepguard: {error}", file=sys.stderr)
             worst = max(worst, 2)

@@ -5,11 +5,15 @@ Where Python has no readline, lines are read as the terminal gives them.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stepguard.cli.render import plain
 from stepguard.session.chat import STEPS
 
 try:
@@ -50,3 +54,24 @@ def show_step(state: str | None) -> None:
     words = f"{STEPS.get(state, state)} …" if state else ""
     sys.stderr.write(f"\r\x1b[K{words}")
     sys.stderr.flush()
+
+
+class Provisional:
+    """Guarded pieces of an answer on the terminal, until the answer replaces them."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+
+    def show(self, text: str) -> None:
+        """Show the newest lines of the text in place of what was shown before; "" clears it."""
+        if not text and not self._lines:
+            return
+        size = shutil.get_terminal_size()
+        wide = any(unicodedata.east_asian_width(character) in "WF" for character in text)
+        width, most = max(20, (size.columns - 2) // (2 if wide else 1)), max(3, size.lines - 4)
+        rows = [row for line in plain(text).splitlines() for row in textwrap.wrap(line, width) or [""]][-most:]
+        up = f"\x1b[{self._lines}A" if self._lines else ""
+        shown = "".join(f"\x1b[2m{row}\x1b[0m\n" for row in rows)
+        sys.stderr.write(f"\r{up}\x1b[J{shown}")
+        sys.stderr.flush()
+        self._lines = len(rows)

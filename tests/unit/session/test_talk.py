@@ -32,6 +32,7 @@ class _States(FakeStates):
             start_execution=self._start,
             describe_execution=self._describe,
             get_execution_history=lambda _: {"events": []},
+            stop_execution=lambda _: {"stopDate": BEGIN},
         )
 
 
