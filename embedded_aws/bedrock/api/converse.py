@@ -12,12 +12,12 @@ from itertools import pairwise
 from typing import Any
 
 from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
-from embedded_aws.bedrock.api.streams import alone, begun, converse_events, release, whole
+from embedded_aws.bedrock.api.streams import alone, begun, converse_events, peek, release, whole, written
 from embedded_aws.bedrock.images import check_image, check_number
 from embedded_aws.bedrock.judge.evaluation import GROUNDING_SOURCE, QUERY, Block, Evaluation
 from embedded_aws.bedrock.knowledge.answering import answer_from, numbered
 from embedded_aws.bedrock.models.base import Completion, Message, Model, Role, Sampling, write
-from embedded_aws.bedrock.models.prompts import split_thought
+from embedded_aws.bedrock.models.prompts import THINK, split_thought
 from embedded_aws.wire import ServiceError
 from embedded_aws.wire.event_stream import Event
 
@@ -94,18 +94,24 @@ def converse_stream(
 ) -> Iterator[Event]:
     """The events of a ConverseStream request, while the model writes. Raises ServiceError before the first one.
 
-    `behind` is the asynchronous mode of the guardrail. Where a thought must be split off, the answer comes whole.
+    `behind` is the asynchronous mode of the guardrail. An answer that begins with a thought comes whole.
     """
     asked = _ask(request, guard, reasoning=reasoning, traced=traced)
     if asked.refused is not None:
         refused = asked.refused
         return converse_events(alone(refused["output"]["message"]["content"][0]["text"]), lambda _: refused)
     thought = ""
-    if reasoning or _sources(asked):
+    if _sources(asked):
         completion, thought = _complete(asked, model)
         writing = whole(completion)
     else:
         writing = begun(write(model, tuple(_messages(asked.parts)), _sampling(request.get("inferenceConfig") or {})))
+        if reasoning:
+            beginning, writing = peek(writing, len(THINK))
+            if beginning.lstrip().startswith(THINK):
+                completion = written(writing)
+                thought, text = split_thought(completion.text)
+                writing = whole(replace(completion, text=text))
     grounded = guard is not None and guard.compares(asked.blocks)
     pieces = release(writing, asked.judge if guard else None, behind=behind, at_once=grounded)
     return converse_events(pieces, lambda released: asked.answer(released.said, released.judged, thought))

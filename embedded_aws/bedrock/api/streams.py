@@ -61,6 +61,17 @@ def _go_on(first: str, writing: Writing) -> Writing:
     return (yield from writing)
 
 
+def peek(writing: Writing, characters: int) -> tuple[str, Writing]:
+    """The beginning of an answer, of that many characters without leading blanks, and the whole answer in parts."""
+    text = ""
+    while len(text.lstrip()) < characters:
+        try:
+            text += next(writing)
+        except StopIteration as ended:
+            return text, whole(ended.value)
+    return text, _go_on(text, writing)
+
+
 def whole(completion: Completion) -> Writing:
     """An answer that is complete already."""
     if completion.text:

@@ -98,6 +98,20 @@ def test_synchronous_mode_releases_a_text_unit_at_a_time(bedrock: Bedrock, model
             assert left <= written - TAIL
 
 
+def test_a_reasoning_models_answer_without_a_thought_leaves_as_it_is_written(
+    bedrock: Bedrock, model: WritingModel
+) -> None:
+    """Only a thought at its beginning holds it back."""
+    request = {"modelId": "us.deepseek.r1-v1:0", "messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+    model.answer = WORDS * 20
+    seen = list(_deltas(iter(bedrock.runtime.converse_stream(request)["stream"]), model))
+    assert "".join(text for text, _ in seen) == model.answer
+    assert seen[0][1] == 10
+    model.answer = "<think>" + WORDS * 20 + "</think>Yes."
+    seen = list(_deltas(iter(bedrock.runtime.converse_stream(request)["stream"]), model))
+    assert seen == [("Yes.", len(model.answer))]
+
+
 @pytest.mark.parametrize("position", range(0, 3300, 111))
 def test_no_masked_or_blocked_character_leaves(position: int) -> None:
     """Wherever it stands, also across a cut, written one character at a time."""
