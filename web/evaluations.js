@@ -3,14 +3,16 @@
 import { getEvaluation, getItem, getReports, getResultFiles, listEvaluations } from "./api.js";
 import { announce, el, show } from "./dom.js";
 import { executionPage } from "./execution.js";
-import { itemsSection } from "./items.js";
-import { badge, facts, failure, head, scroller } from "./parts.js";
+import { itemsAddress, itemsSection } from "./items.js";
+import { badge, facts, failure, head, rowsTable, scroller, tableRow } from "./parts.js";
 import { pagedList } from "./paging.js";
+import { sweepSection } from "./sweep.js";
 import { milliseconds, moment, plural, policyWords } from "./words.js";
 
 const RUN_SECONDS = 2;
 const RUNS_SECONDS = 5;
 const REASON_CHARACTERS = 300;
+const RUN_COLUMNS = ["compare", "status", "run", "items", "failed", "scores", "started", "took"];
 
 /** The newest runs, refreshed. */
 export function evaluationsPage(main, alive) {
@@ -77,7 +79,7 @@ export function evaluationPage(main, id, query, alive) {
 /** The item's line of the results; `visit` is the stage to open. Returns a function that opens another one. */
 export function itemPage(main, run, number, visit, alive) {
   const base = `#/evaluations/${encodeURIComponent(run)}/items/${encodeURIComponent(number)}`;
-  return executionPage(main, number, visit, alive, { read: () => getItem(run, number), base });
+  return executionPage(main, number, visit, alive, { read: () => getItem(run, number), base, back: itemsAddress(run) });
 }
 
 /** Read every few seconds while `draw` returns true, and redraw when the data differs. */
@@ -129,9 +131,7 @@ function runsTable(runs, picked, compare) {
     });
     const score = el("td", { class: "small" }, "–");
     if (hasEnded(run)) scored(run.id, score);
-    return el(
-      "tr",
-      {},
+    return tableRow(RUN_COLUMNS, [
       el("td", {}, box),
       el("td", {}, runBadge(run.status)),
       el(
@@ -146,10 +146,9 @@ function runsTable(runs, picked, compare) {
       score,
       el("td", { class: "small" }, moment(run.started)),
       el("td", { class: "small" }, run.stopped ? milliseconds(new Date(run.stopped) - new Date(run.started)) : "…"),
-    );
+    ]);
   });
-  const names = ["compare", "status", "run", "items", "failed", "as expected", "started", "took"];
-  return scroller("Evaluations", el("table", { class: "list" }, head(...names), el("tbody", {}, rows)));
+  return rowsTable("Evaluations", "list", RUN_COLUMNS, rows);
 }
 
 function guardrailsOf(run) {
@@ -159,11 +158,14 @@ function guardrailsOf(run) {
 
 const scores = new Map();
 
-/** The share of items as expected: the scorecard of an ended run does not change. */
+/** The scores of a run: the scorecard of an ended run does not change. */
 async function scored(id, cell) {
-  if (!scores.has(id)) scores.set(id, getEvaluation(id).then((run) => run.scorecard?.correct ?? null, () => null));
-  const rate = await scores.get(id);
-  if (rate) cell.textContent = `${(rate.value * 100).toFixed(1)} %`;
+  if (!scores.has(id)) scores.set(id, getEvaluation(id).then((run) => run.scorecard ?? null, () => null));
+  const card = await scores.get(id);
+  if (!card?.correct) return;
+  const rates = { "as expected": card.correct, recall: card.intervention.recall, "over-refusal": card.intervention.false_positive_rate };
+  const lines = Object.entries(rates).filter(([, rate]) => rate).map(([name, rate]) => el("div", {}, `${name} ${(rate.value * 100).toFixed(1)} %`));
+  show(cell, lines);
 }
 
 /** Two runs side by side: their scores, then each item of the first with its namesake, changed ones first. */
@@ -234,6 +236,7 @@ function scorecardParts(run) {
     funnelTable(card.funnel),
     el("h2", {}, "Policies and filters"),
     policiesTable(card.policies),
+    sweepSection(card),
     card.look_first.length > 0 && [el("h2", {}, "Check these first"), lookTable(card.look_first, run.id)],
   ];
 }
@@ -246,6 +249,7 @@ function scoreFacts(card) {
     ["as expected", card.correct && rateText(card.correct)],
     ["precision of intervening", card.labelled ? rateText(card.intervention.precision) : null],
     ["recall of intervening", card.labelled ? rateText(card.intervention.recall) : null],
+    ["over-refusal", card.labelled ? rateText(card.intervention.false_positive_rate) : null],
   ];
 }
 
@@ -287,16 +291,15 @@ function policiesTable(policies) {
 }
 
 function lookTable(items, run) {
+  const names = ["item", "why", "expected", "found", "findings"];
   const rows = items.map((item) =>
-    el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, el("a", { href: `#/evaluations/${encodeURIComponent(run)}/items/${item.number}` }, item.id)),
+    tableRow(names, [
+      el("th", { scope: "row", class: "wide" }, el("a", { class: "lines", href: `#/evaluations/${encodeURIComponent(run)}/items/${item.number}` }, item.id)),
       el("td", { class: "wide" }, item.reason.slice(0, REASON_CHARACTERS)),
-      el("td", {}, item.expected ?? "–"),
+      el("td", {}, item.expected ? badge(item.expected) : "–"),
       el("td", {}, badge(item.action)),
       el("td", {}, item.findings.join(", ") || "–"),
-    ),
+    ]),
   );
-  return scroller("Check these first", el("table", {}, head("item", "why", "expected", "found", "findings"), el("tbody", {}, rows)));
+  return rowsTable("Check these first", "look", names, rows);
 }

@@ -1,24 +1,24 @@
 // The page of one execution: why, the graph, the timeline, one state in detail, the raw events.
 
 import { actionsOf } from "./actions.js";
-import { getEvents, getExecution, SAVED } from "./api.js";
-import { announce, el, put, show } from "./dom.js";
+import { getExecution, SAVED } from "./api.js";
+import { announce, el, show } from "./dom.js";
+import { eventsFold } from "./events.js";
 import { drawGraph, markSelected } from "./graph.js";
 import { zoomable } from "./zoom.js";
-import { badge, facts, failure, findingsLine } from "./parts.js";
+import { badge, facts, failure } from "./parts.js";
 import { conversationFold } from "./talk.js";
+import { timeline } from "./timeline.js";
 import { jsonFold } from "./viewer.js";
 import { visitPanel } from "./visit.js";
 import { dollars, headline, milliseconds, MODEL_STAGE, moment, nameOf, plural, visitOutcome } from "./words.js";
-
-const ROWS = 200;
 
 /**
  * Show an execution; `number` is the visit to open. Returns a function that opens another visit of it.
  * An evaluation's item has another `source`: the function that reads its trace, and its address. It has no further API.
  */
 export async function executionPage(main, name, number, alive, source = null) {
-  const { read, base } = source ?? { read: () => getExecution(name), base: `#/executions/${encodeURIComponent(name)}` };
+  const { read, base, back } = source ?? { read: () => getExecution(name), base: `#/executions/${encodeURIComponent(name)}`, back: "#/" };
   const recorded = !SAVED && source === null;
   let trace;
   try {
@@ -33,7 +33,7 @@ export async function executionPage(main, name, number, alive, source = null) {
   const draw = (next, chosen, focus) => {
     trace = next;
     const held = main.contains(document.activeElement) && document.activeElement.id;
-    open = drawn(main, name, trace, base, recorded, again);
+    open = drawn(main, name, trace, { base, back }, recorded, again);
     open(chosen ?? decisive(trace), focus);
     if (held) document.getElementById(held)?.focus();
     announce(headline(trace));
@@ -75,7 +75,7 @@ function decisive(trace) {
   return trace.visits.length ? 0 : null;
 }
 
-function drawn(main, name, trace, base, recorded, again) {
+function drawn(main, name, trace, { base, back }, recorded, again) {
   const byState = new Map();
   for (const visit of trace.visits) {
     if (!byState.has(visit.state)) byState.set(visit.state, []);
@@ -97,7 +97,7 @@ function drawn(main, name, trace, base, recorded, again) {
   const line = timeline(trace, base, look);
   show(
     main,
-    trace.item && el("p", {}, el("a", { href: base.split("/items/")[0] }, "The evaluation")),
+    trace.item && el("p", {}, el("a", { href: back }, back.includes("/compare/") ? "The comparison" : "The evaluation")),
     el("h1", {}, trace.item ? `Item ${trace.item.id} ` : "Execution ", badge(trace.outcome)),
     el("p", { class: "reason" }, headline(trace)),
     trace.item && facts([
@@ -167,111 +167,4 @@ function totals(trace) {
     ["events", trace.item ? null : sums.events.toLocaleString("en")],
     ["execution", nameOf(trace.execution)],
   ]);
-}
-
-/** Every visit in a line with its bar of time; the first ROWS at once, more on demand. */
-function timeline(trace, base, look) {
-  const whole = trace.milliseconds || Math.max(1, ...trace.visits.map((visit) => visit.at + (visit.milliseconds ?? 0)));
-  const list = el("ol", { class: "timeline" });
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const at = [...rows].find(([, link]) => link === event.target)?.[0];
-    const next = step && at !== undefined && rows.get(at + step);
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-    look(at + step);
-  });
-  const rows = new Map();
-  let chosen = null;
-  let listed = 0;
-  const more = el("button", { type: "button", on: { click: () => fill(listed + ROWS) } });
-  const fill = (most) => {
-    for (; listed < Math.min(most, trace.visits.length); listed += 1) {
-      const visit = trace.visits[listed];
-      const link = row(visit, whole, base);
-      rows.set(listed, link);
-      list.append(el("li", {}, link));
-    }
-    more.hidden = listed >= trace.visits.length;
-    more.textContent = `Show ${Math.min(ROWS, trace.visits.length - listed)} of ${trace.visits.length - listed} more`;
-  };
-  fill(ROWS);
-  return {
-    element: el("div", {}, list, more),
-    mark: (index) => {
-      rows.get(chosen)?.removeAttribute("aria-current");
-      rows.get(index)?.setAttribute("aria-current", "true");
-      chosen = index;
-    },
-  };
-}
-
-function row(visit, whole, base) {
-  const from = Math.min(100, (visit.at / whole) * 100);
-  const length = Math.max(0.5, Math.min(100 - from, ((visit.milliseconds ?? 0) / whole) * 100));
-  const outcome = visitOutcome(visit);
-  const depth = visit.parent === undefined ? "" : " inside";
-  const bar = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  bar.setAttribute("class", "bar");
-  bar.setAttribute("viewBox", "0 0 100 8");
-  bar.setAttribute("preserveAspectRatio", "none");
-  bar.setAttribute("aria-hidden", "true");
-  const piece = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [key, value] of Object.entries({ x: from, y: 0, width: length, height: 8 })) piece.setAttribute(key, value);
-  bar.append(piece);
-  const retried = visit.attempts?.length > 1 ? `↻ ${plural(visit.attempts.length, "attempt")}. ` : "";
-  return el(
-    "a",
-    { class: `row${depth}`, href: `${base}/${visit.index}` },
-    el("span", { class: "row-name" }, visit.state),
-    el("span", { class: "row-time" }, milliseconds(visit.milliseconds)),
-    bar,
-    el(
-      "span",
-      { class: "row-what" },
-      visit.outcome || visit.status !== "succeeded" ? badge(outcome) : null,
-      " ",
-      retried,
-      findingsLine(visit.findings),
-      visit.error ? ` ${visit.error}` : "",
-    ),
-  );
-}
-
-/** The raw events, read when the user opens them. */
-function eventsFold(name) {
-  const body = el("div");
-  const fold = el("details", {}, el("summary", {}, "Raw events"), body);
-  const list = el("ul", { class: "events" });
-  const filter = el("input", { type: "search", id: "event-filter", on: { input: () => narrow() } });
-  const more = el("button", { type: "button", hidden: true, on: { click: () => read() } }, "More events");
-  let next = 0;
-  const narrow = () => {
-    const wanted = filter.value.toLowerCase();
-    for (const item of list.children) item.hidden = !item.dataset.type.includes(wanted);
-  };
-  const read = async () => {
-    more.hidden = true;
-    try {
-      const page = await getEvents(name, next);
-      for (const event of page.events) {
-        list.append(
-          el("li", { "data-type": event.type.toLowerCase() }, jsonFold(`${event.id} ${event.type}`, event)),
-        );
-      }
-      next = page.next;
-      more.hidden = next === null;
-      narrow();
-    } catch (error) {
-      put(body, failure(error));
-    }
-  };
-  fold.addEventListener("toggle", () => {
-    if (fold.open && !body.firstChild) {
-      put(body, el("label", { for: "event-filter" }, "Type contains "), filter, list, more);
-      read();
-    }
-  });
-  return fold;
 }

@@ -1,8 +1,10 @@
 // The items of a run: all of them, filtered, searched, and next to those of another run.
 
 import { getItems } from "./api.js";
-import { announce, el, put, show } from "./dom.js";
-import { badge, failure, head, scroller } from "./parts.js";
+import { announce, el, show } from "./dom.js";
+import { filterForm } from "./filters.js";
+import { stepButtons } from "./paging.js";
+import { badge, failure, rowsTable, tableRow } from "./parts.js";
 import { findingWords, plural } from "./words.js";
 
 const ACTIONS = ["passed", "masked", "blocked", "failed"];
@@ -18,125 +20,115 @@ const CHANGE_WORDS = {
 };
 const EXCERPT = 220;
 
+const ITEM_PAGE = 50;
+/** The last address of each run's items: the way back from an item. */
+const addresses = new Map();
+
+export function itemsAddress(run) {
+  return addresses.get(run) ?? `#/evaluations/${encodeURIComponent(run)}`;
+}
+
 /**
- * The section. `query` are the filters of the address; `base` is the address without them, `other` a run to compare with.
+ * The section. `query` are the filters of the address, and `start`, the place of its first item; `base` is the address
+ * without them, `other` a run to compare with.
  */
 export function itemsSection(run, query, base, alive, other = null) {
-  const wanted = { ...query };
-  const body = el("tbody");
-  const count = el("p", { class: "quiet", id: "items-count" });
-  const more = el("button", { type: "button", id: "more-items", hidden: true, on: { click: () => read(cursor) } }, "More items");
+  const names = other ? ["item", "expected", "change", "this run", "the other run"] : ["item", "expected", "found", "what acted, and scores"];
+  const body = el("div");
+  const count = el("p", { class: "quiet", id: "items-count", tabindex: "-1" });
   const note = el("div");
-  let cursor = null;
+  let wanted = { ...query };
   let turn = 0;
-  let shown = 0;
+  let matching = 0;
 
-  const read = async (from = null) => {
+  const read = async () => {
     turn += 1;
     const mine = turn;
-    more.disabled = true;
+    const { start = "0", ...filters } = wanted;
     try {
-      const page = await getItems(run, { ...wanted, compare: other, cursor: from });
-      if (!alive() || mine !== turn) return;
-      if (from === null) {
-        body.replaceChildren();
-        shown = 0;
-      }
-      put(body, page.items.map((item) => (other ? pairRow(item, run, other) : itemRow(item, run))));
-      shown += page.items.length;
-      cursor = page.cursor;
-      more.hidden = cursor === null;
-      count.textContent = `${shown.toLocaleString("en")} of ${plural(page.matching, "item")}${page.matching < page.total ? `, out of ${page.total.toLocaleString("en")}` : ""}`;
-      show(note, page.matching === 0 && el("p", {}, "No item matches. Change the filters."));
+      const page = await getItems(run, { ...filters, compare: other, cursor: start, limit: ITEM_PAGE });
+      if (!alive() || mine !== turn) return false;
+      matching = page.matching;
+      const rows = page.items.map((item) => tableRow(names, other ? pairCells(item, run, other) : itemCells(item, run), { class: isChanged(item) ? "differs" : null }));
+      show(body, rows.length > 0 && rowsTable("Items", "items", names, rows));
+      count.textContent = countWords(page, Number(start));
+      steps.update(Number(start), matching);
+      show(note, matching === 0 && el("p", {}, "No item matches. ", el("a", { href: base }, "Show all"), ", or change the filters."));
       announce(count.textContent);
+      return true;
     } catch (error) {
       if (alive() && mine === turn) show(note, failure(error));
+      return false;
     }
-    more.disabled = false;
   };
-
-  /** The filters are in the address: a link to them shows the same. */
-  const go = (name, value) => {
-    wanted[name] = value;
-    const held = new URLSearchParams(Object.entries(wanted).filter(([, text]) => text));
-    history.replaceState(null, "", held.size ? `${base}?${held}` : base);
-    read();
+  /** Filters and place are in the address: a link to them shows the same. */
+  const go = (values) => {
+    wanted = values;
+    const held = new URLSearchParams(Object.entries(values).filter(([, text]) => text));
+    const address = held.size ? `${base}?${held}` : base;
+    history.replaceState(null, "", address);
+    addresses.set(run, address);
+    return read();
   };
-  const choice = (name, words, values) =>
-    el(
-      "label",
-      {},
-      `${words} `,
-      el(
-        "select",
-        { id: `item-${name}`, on: { change: (event) => go(name, event.target.value) } },
-        el("option", { value: "" }, "any"),
-        values.map(([value, said]) => el("option", { value, selected: wanted[name] === value }, said)),
-      ),
-    );
+  const steps = stepButtons(ITEM_PAGE, async (start) => {
+    if (await go({ ...wanted, start: start ? String(start) : "" })) count.focus();
+  });
   const same = (values) => values.map((value) => [value, value]);
-  const text = el("input", { type: "search", id: "item-text", value: wanted.text ?? "" });
-  const policy = el("input", { type: "search", id: "item-policy", value: wanted.policy ?? "", placeholder: "content/HATE", on: { change: () => go("policy", policy.value.trim()) } });
-  const form = el(
-    "form",
-    {
-      class: "filters",
-      role: "search",
-      on: {
-        submit: (event) => {
-          event.preventDefault();
-          wanted.policy = policy.value.trim();
-          go("text", text.value);
-        },
-      },
-    },
-    other && choice("change", "Change", Object.entries(CHANGE_WORDS)),
-    choice("action", "Found", same(ACTIONS)),
-    choice("expected", "Expected", same(ACTIONS.slice(0, 3))),
-    choice("correct", "As expected", same(["yes", "no", "unlabelled"])),
-    el("label", {}, "Policy ", policy),
-    el("label", {}, "Id or text ", text),
-    el("button", { type: "submit" }, "Search"),
+  const { start, ...filters } = wanted;
+  const form = filterForm(
+    "item",
+    [
+      other && { name: "change", label: "Change", options: Object.entries(CHANGE_WORDS) },
+      { name: "action", label: "Found", options: same(ACTIONS) },
+      { name: "expected", label: "Expected", options: same(ACTIONS.slice(0, 3)) },
+      { name: "correct", label: "As expected", options: same(["yes", "no", "unlabelled"]) },
+      { name: "policy", label: "Policy", placeholder: "content/HATE" },
+      { name: "text", label: "Id or text" },
+    ],
+    filters,
+    go,
   );
-  const names = other ? ["item", "expected", "change", "this run", "the other run"] : ["item", "expected", "found", "what acted, and scores"];
+  addresses.set(run, location.hash.startsWith(base) ? location.hash : base);
   read();
-  return el("div", {}, form, count, scroller("Items", el("table", { class: "items" }, head(...names), body)), note, el("p", {}, more));
+  return el("div", {}, form, count, body, note, steps.element);
+}
+
+function countWords(page, start) {
+  const shown = page.items.length;
+  const items = plural(page.matching, "item");
+  const place = shown === page.matching ? `${shown.toLocaleString("en")} of ${items}` : `Items ${(start + 1).toLocaleString("en")} to ${(start + shown).toLocaleString("en")} of ${page.matching.toLocaleString("en")}`;
+  return page.matching < page.total ? `${place}, out of ${page.total.toLocaleString("en")}` : place;
+}
+
+function isChanged(item) {
+  return item.change !== undefined && !["same", "only here"].includes(item.change);
 }
 
 function itemLink(item, run) {
   return [
-    el("a", { href: `#/evaluations/${encodeURIComponent(run)}/items/${item.number}` }, item.id ?? item.number),
+    el("a", { class: "lines", href: `#/evaluations/${encodeURIComponent(run)}/items/${item.number}` }, item.id ?? item.number),
     item.excerpt && el("div", { class: "quiet excerpt" }, item.excerpt.length > EXCERPT ? `${item.excerpt.slice(0, EXCERPT)}…` : item.excerpt),
   ];
 }
 
-function itemRow(item, run) {
-  return el(
-    "tr",
-    {},
+function itemCells(item, run) {
+  return [
     el("th", { scope: "row", class: "wide" }, itemLink(item, run)),
     el("td", {}, item.expected ? badge(item.expected) : "–"),
     el("td", {}, verdictOf(item)),
     el("td", {}, actedOn(item)),
-  );
+  ];
 }
 
-function pairRow(item, run, other) {
-  return el(
-    "tr",
-    { class: ["same", "only here"].includes(item.change) ? null : "differs" },
+function pairCells(item, run, other) {
+  const open = item.other && el("a", { href: `#/evaluations/${encodeURIComponent(other)}/items/${item.other.number}` }, "Open");
+  return [
     el("th", { scope: "row", class: "wide" }, itemLink(item, run)),
     el("td", {}, item.expected ? badge(item.expected) : "–"),
     el("td", {}, CHANGE_WORDS[item.change] ?? item.change),
     el("td", {}, verdictOf(item), actedOn(item)),
-    el(
-      "td",
-      {},
-      item.other
-        ? [verdictOf(item.other), actedOn(item.other), el("a", { href: `#/evaluations/${encodeURIComponent(other)}/items/${item.other.number}` }, "Open")]
-        : "–",
-    ),
-  );
+    el("td", {}, item.other ? [verdictOf(item.other), actedOn(item.other), open] : "–"),
+  ];
 }
 
 function verdictOf(item) {

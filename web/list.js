@@ -2,7 +2,8 @@
 
 import { listExecutions, SAVED } from "./api.js";
 import { announce, el, show } from "./dom.js";
-import { badge, failure, findingsLine, head, scroller } from "./parts.js";
+import { filterForm } from "./filters.js";
+import { badge, failure, findingsList, rowsTable, tableRow } from "./parts.js";
 import { pagedList } from "./paging.js";
 import { milliseconds, moment, OUTCOMES, outcomeWords, plural, policyWords, STAGES } from "./words.js";
 
@@ -42,6 +43,7 @@ export function listPage(main, query, alive) {
     chosen.textContent = picked.size ? ` ${picked.size} chosen, also on other pages. ` : " Choose two, also with other filters. ";
   };
   marked();
+  const table = executionsTable(marked);
   const list = pagedList(
     async (cursor) => {
       const { executions, ...page } = await listExecutions({ ...query, cursor });
@@ -53,7 +55,8 @@ export function listPage(main, query, alive) {
       count.textContent =
         `${plural(items.length, "execution")} of the ${page.searched} newest searched` +
         (page.more ? "; there are older ones." : ".");
-      show(body, table(items, marked));
+      const shown = items.length ? table(items) : nothingFound(query);
+      if (body.firstChild !== shown) show(body, shown);
       announce(count.textContent);
     },
     (error) => alive() && show(body, failure(error)),
@@ -63,7 +66,7 @@ export function listPage(main, query, alive) {
   show(
     main,
     el("h1", {}, "Executions"),
-    !SAVED && filterForm(query),
+    !SAVED && executionFilters(query),
     el("p", { class: "actions" }, !SAVED && [live, el("label", { for: "live" }, " Live"), " "], !SAVED && [compare, chosen, clear]),
     count,
     body,
@@ -95,64 +98,16 @@ export function listPage(main, query, alive) {
   if (!SAVED) setTimeout(tick, SECONDS * 1000);
 }
 
-function filterForm(query) {
-  const go = (name, value) => {
-    // Words that were typed but not sent yet are part of the search, too.
-    const held = Object.entries({ ...query, text: search.value, [name]: value }).filter(([, text]) => text);
-    location.hash = `#/?${new URLSearchParams(held)}`;
-  };
-  const selects = Object.entries(FILTERS).map(([name, values]) =>
-    el(
-      "label",
-      {},
-      `${name[0].toUpperCase()}${name.slice(1)} `,
-      el(
-        "select",
-        { id: `filter-${name}`, on: { change: (event) => go(name, event.target.value) } },
-        el("option", { value: "" }, "any"),
-        values.map((value) => el("option", { value, selected: query[name] === value }, words(name, value))),
-      ),
-    ),
-  );
-  const times = Object.entries({ since: "From", until: "To" }).map(([name, label]) =>
-    el(
-      "label",
-      {},
-      `${label} `,
-      el("input", {
-        type: "datetime-local",
-        id: `filter-${name}`,
-        value: localTime(query[name]),
-        on: { change: ({ target }) => go(name, target.value && new Date(target.value).toISOString()) },
-      }),
-    ),
-  );
-  const search = el("input", { type: "search", id: "filter-text", value: query.text ?? "" });
-  return el(
-    "form",
-    {
-      class: "filters",
-      role: "search",
-      on: {
-        submit: (event) => {
-          event.preventDefault();
-          go("text", search.value);
-        },
-      },
-    },
-    selects,
-    times,
-    el("label", {}, "Text ", search),
-    el("button", { type: "submit", id: "search" }, "Search"),
-    Object.values(query).some(Boolean) && el("a", { href: "#/" }, "All"),
-  );
-}
-
-/** A time as the input of a form takes it; empty for a relative one. */
-function localTime(text) {
-  const time = new Date(text ?? "");
-  if (Number.isNaN(time.getTime())) return "";
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+function executionFilters(query) {
+  const choices = Object.entries(FILTERS).map(([name, values]) => ({
+    name,
+    label: `${name[0].toUpperCase()}${name.slice(1)}`,
+    options: values.map((value) => [value, words(name, value)]),
+  }));
+  const times = [["since", "From"], ["until", "To"]].map(([name, label]) => ({ name, label, type: "datetime-local" }));
+  const go = (held) => (location.hash = `#/?${new URLSearchParams(held)}`);
+  const all = Object.values(query).some(Boolean) && el("a", { href: "#/" }, "All");
+  return filterForm("filter", [...choices, ...times, { name: "text", label: "Text" }], query, go, all);
 }
 
 function words(name, value) {
@@ -160,33 +115,60 @@ function words(name, value) {
   return OUTCOMES[value] ? outcomeWords(value)[2] : value;
 }
 
-function table(executions, marked) {
-  if (!executions.length) return el("p", {}, "No execution matches. Ask something in the chat, or change the filters.");
-  const rows = executions.map((item) => {
-    const name = item.name;
-    const box = el("input", {
-      type: "checkbox",
-      "aria-label": `Choose ${item.question ?? name} to compare`,
-      checked: picked.has(name),
-      on: {
-        change: () => {
-          if (box.checked) picked.add(name);
-          else picked.delete(name);
-          marked();
-        },
-      },
+function nothingFound(query) {
+  const filtered = Object.values(query).some(Boolean);
+  return filtered
+    ? el("p", {}, "No execution matches. ", el("a", { href: "#/" }, "Show all"), ", or change the filters.")
+    : el("p", {}, "No execution yet. Ask something in the ", el("a", { href: "#/chat" }, "chat"), ".");
+}
+
+const EXECUTION_COLUMNS = ["outcome", "question", "what acted", "started", "took"];
+
+/** The table, drawn again with `update`: the row of an execution that has not changed stays, and what is focused in it. */
+function executionsTable(marked) {
+  const drawn = new Map();
+  const element = rowsTable("Executions", "list", columns(), []);
+  const body = element.querySelector("tbody");
+  const update = (executions) => {
+    executions.forEach((item, place) => {
+      const text = JSON.stringify(item);
+      const known = drawn.get(item.name);
+      const row = known?.text === text ? known.row : executionRow(item, marked);
+      if (known && known.row !== row) known.row.replaceWith(row);
+      drawn.set(item.name, { text, row });
+      if (body.children[place] !== row) body.insertBefore(row, body.children[place] ?? null);
     });
-    return el(
-      "tr",
-      {},
-      !SAVED && el("td", {}, box),
-      el("td", {}, badge(item.outcome)),
-      el("td", { class: "wide" }, el("a", { href: `#/executions/${encodeURIComponent(name)}` }, item.question || name)),
-      el("td", {}, findingsLine(item.findings) || item.error || (item.unguarded ? "unguarded" : "–")),
-      el("td", { class: "small" }, moment(item.started)),
-      el("td", { class: "small" }, milliseconds(item.milliseconds)),
-    );
+    while (body.children.length > executions.length) body.lastChild.remove();
+    return element;
+  };
+  return update;
+}
+
+function columns() {
+  return SAVED ? EXECUTION_COLUMNS : ["compare", ...EXECUTION_COLUMNS];
+}
+
+function executionRow(item, marked) {
+  const name = item.name;
+  const box = el("input", {
+    type: "checkbox",
+    "aria-label": `Choose ${item.question ?? name} to compare`,
+    checked: picked.has(name),
+    on: {
+      change: () => {
+        if (box.checked) picked.add(name);
+        else picked.delete(name);
+        marked();
+      },
+    },
   });
-  const names = ["outcome", "question", "what acted", "started", "took"];
-  return scroller("Executions", el("table", { class: "list" }, head(...(SAVED ? names : ["compare", ...names])), el("tbody", {}, rows)));
+  const question = el("a", { class: "lines", href: `#/executions/${encodeURIComponent(name)}` }, item.question || name);
+  return tableRow(columns(), [
+    ...(SAVED ? [] : [el("td", {}, box)]),
+    el("td", {}, badge(item.outcome)),
+    el("td", { class: "wide" }, question),
+    el("td", { class: "acted" }, findingsList(item.findings) || item.error || (item.unguarded ? "unguarded" : "–")),
+    el("td", { class: "small" }, moment(item.started)),
+    el("td", { class: "small" }, milliseconds(item.milliseconds)),
+  ]);
 }

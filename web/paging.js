@@ -1,4 +1,4 @@
-// A list that is refreshed from its newest page, and continued with older ones.
+// Long lists: one that is refreshed from its newest page and continued with older ones, and one that is read in pages.
 
 import { el } from "./dom.js";
 
@@ -42,4 +42,23 @@ export function pagedList(read, key, draw, failed) {
   }
 
   return { button, read: () => read(null), put: (page) => put(page, true) };
+}
+
+/** Buttons that step through a list whose length is known; `go(start)` shows the page from a place on. */
+export function stepButtons(size, go) {
+  const button = (words) => el("button", { type: "button" }, words);
+  const [first, before, next, last] = ["First", "Previous", "Next", "Last"].map(button);
+  const element = el("p", { class: "actions", role: "group", "aria-label": "Pages of the list", hidden: true }, first, before, next, last);
+  const to = (target, start) => (target.onclick = () => go(start));
+  const update = (start, length) => {
+    const end = Math.max(0, Math.ceil(length / size) - 1) * size;
+    element.hidden = length <= size;
+    to(first, 0);
+    to(before, Math.max(0, start - size));
+    to(next, start + size);
+    to(last, end);
+    first.disabled = before.disabled = start <= 0;
+    last.disabled = next.disabled = start >= end;
+  };
+  return { element, update };
 }

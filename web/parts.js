@@ -40,6 +40,25 @@ export function head(...names) {
   return el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name))));
 }
 
+/**
+ * A table of many rows; on a phone each row is a block of its cells under their names. Styles take away what tables are
+ * for screen readers, so the roles are written.
+ */
+export function rowsTable(label, className, names, rows) {
+  const body = el("tbody", { role: "rowgroup" }, rows);
+  const header = el("tr", { role: "row" }, names.map((name) => el("th", { scope: "col", role: "columnheader" }, name)));
+  return scroller(label, el("table", { class: `rows ${className}`, role: "table" }, el("thead", { role: "rowgroup" }, header), body));
+}
+
+/** A row of such a table. */
+export function tableRow(names, cells, properties = {}) {
+  cells.forEach((cell, place) => {
+    cell.dataset.label = names[place];
+    cell.setAttribute("role", cell.localName === "th" ? "rowheader" : "cell");
+  });
+  return el("tr", { role: "row", ...properties }, cells);
+}
+
 /** A region for wide content that scrolls separately, also with the keyboard. */
 export function scroller(label, ...children) {
   return el("div", { class: "scroller", role: "group", "aria-label": label, tabindex: "0" }, children);
@@ -86,6 +105,16 @@ export function segmentsText(segments) {
 
 export function findingsLine(findings) {
   return [...new Set((findings ?? []).filter(isListed).map(findingWords))].join("; ");
+}
+
+const LISTED_FINDINGS = 3;
+
+/** The same as a list of a few lines; null if nothing acted. */
+export function findingsList(findings) {
+  const lines = [...new Set((findings ?? []).filter(isListed).map(findingWords))];
+  const left = lines.length - LISTED_FINDINGS;
+  const shown = left > 1 ? [...lines.slice(0, LISTED_FINDINGS), `and ${left} more`] : lines;
+  return lines.length ? el("ul", { class: "plain-list" }, shown.map((line) => el("li", {}, line))) : null;
 }
 
 export function facts(pairs) {

@@ -21,6 +21,7 @@ export function jsonFold(title, value, open = false) {
   };
   fold.addEventListener("toggle", fill);
   fold.open = open;
+  fill();
   return fold;
 }
 
@@ -68,6 +69,7 @@ function member(name, value) {
   const fill = () => fold.open && fold.children.length === 1 && fold.append(tree(value));
   fold.addEventListener("toggle", fill);
   fold.open = text.length <= OPEN_CHARACTERS;
+  fill();
   return fold;
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.test_page import XSS, show, violations
+from tests.browser.test_page import XSS, show
 from tests.e2e.product import Server, run, serve
 
 if TYPE_CHECKING:
@@ -160,27 +160,6 @@ def test_an_item_leads_to_its_stages(page: Page, evaluated: Server, run_id: str)
     page.wait_for_selector("table.policies")
     page.goto(address)
     page.get_by_role("heading", name="GuardAnswer").wait_for()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing(browser: Browser, evaluated: Server, run_id: str, theme: Any, width: int) -> None:
-    """On the list and on a run, in both themes, also on a phone, which nothing overflows."""
-    context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 844}, bypass_csp=True)
-    page = context.new_page()
-    found: list[str] = []
-    for address, there in (
-        ("evaluations", "table.list"),
-        (f"evaluations/{run_id}", "table.items td"),
-        (f"evaluations/{run_id}/compare/{run_id}", "table.items td"),
-        (f"evaluations/{run_id}/items/1", "svg.graph"),
-    ):
-        show(page, evaluated, address)
-        page.wait_for_selector(there)
-        found += [f"{address}: {line}" for line in violations(page)]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    context.close()
-    assert found == []
 
 
 def test_a_running_run_is_followed_to_its_end(page: Page, evaluated: Server, run_id: str) -> None:

@@ -258,6 +258,28 @@ def test_other_strengths_are_computed_without_a_second_run() -> None:
     assert rows["HIGH"]["fp"] == 1
 
 
+def test_all_content_filters_at_another_strength_are_counted_against_the_expected_verdicts() -> None:
+    """Also without `policies`; what another policy stopped is stopped at every strength."""
+    expectations = ("passed", "blocked", "blocked", "masked", "passed")
+    grades = ("LOW", "HIGH", "MEDIUM", "NONE", "NONE")
+    mail = finding("sensitive_information", "EMAIL", "ANONYMIZED")
+    results = [
+        result(
+            number,
+            labels={"expected": expected},
+            findings=[mail] if expected == "masked" else [],
+            scores=[finding("content", name, "NONE", confidence=confidence) for name in ("HATE", "INSULTS")],
+        )
+        for number, (expected, confidence) in enumerate(zip(expectations, grades, strict=True))
+    ]
+    rows = scorecard_of(results).to_dict()["sweep"]["interventions"]
+    read = {row["strength"]: (row["acts_on"], row["recall"]["value"], row["fp"]) for row in rows}
+    assert read == {"NONE": (1, 0.333333, 0), "LOW": (2, 0.666667, 0), "MEDIUM": (3, 1.0, 0), "HIGH": (4, 1.0, 1)}
+    unlabelled = scorecard_of([result(0, scores=[finding("content", "HATE", "NONE", confidence="HIGH")])]).to_dict()
+    assert unlabelled["sweep"]["interventions"][1] == {"strength": "LOW", "acts_on": 1}
+    assert scorecard_of([result(0)]).to_dict()["sweep"]["interventions"] == []
+
+
 def test_other_thresholds_are_reported_without_a_second_run() -> None:
     """Grounding acts below its threshold."""
     scores = [0.1, 0.5, 0.8]
