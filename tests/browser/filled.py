@@ -21,6 +21,7 @@ from tests.e2e.product import Server, run, serve
 
 EXECUTIONS = 500
 EVENTS = 25_000
+VISITS = 5_000
 ITEMS = 20_000
 LONG = "long-history"
 RUNS = ("20260102-000000-many", "20260101-000000-many")
@@ -67,9 +68,11 @@ def filled(folder: Path) -> Iterator[Filled]:
             status, body = server.chat(question)
             assert status == 200, body
             names[outcome] = body["execution"].rpartition(":")[2]
-        conversation = body["conversation"]
-        for question in list(_QUESTIONS.values())[1:3]:
-            assert server.chat(question, conversation=conversation)[0] == 200
+        conversation = "new"
+        for question in (_QUESTIONS["hostile"], _QUESTIONS["masked"], _QUESTIONS["blocked"]):
+            status, body = server.chat(question, conversation=conversation)
+            assert status == 200, body
+            conversation = body["conversation"]
         ran = run("stepguard", "evaluate", str(corpus), "--home", str(server.home), env=server.env)
         assert ran.code == 0, ran.err
         home = server.home
@@ -121,25 +124,25 @@ def _copy(row: dict[str, Any], number: int, name: str, started: float) -> dict[s
 
 
 def _long(execution: int, row: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """One guard that was passed again and again, as a workflow with a loop has it."""
-    names = ("GuardInput", "InvokeModel", "GuardAnswer")
+    """Three guards that were passed again and again, as a workflow with a loop has it."""
     document = row["input"]
-    yield execution, 1, 0, row["started"], "ExecutionStarted", json.dumps({"input": document, "roleArn": "arn:aws:iam"})
-    kinds = ("TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited")
     resource = {"resourceType": "lambda", "resource": "invoke"}
-    for number in range(2, EVENTS):
-        kind = kinds[(number - 2) % len(kinds)]
-        name = names[(number - 2) // len(kinds) % len(names)]
-        details: dict[str, Any] = {
-            "TaskStateEntered": {"name": name, "input": document},
-            "TaskScheduled": {**resource, "region": "us-east-1", "parameters": "{}"},
-            "TaskStarted": resource,
-            "TaskSucceeded": {**resource, "output": document},
-            "TaskStateExited": {"name": name, "output": document},
-        }[kind]
+    details: list[tuple[str, dict[str, Any]]] = [("ExecutionStarted", {"input": document, "roleArn": "arn:aws:iam"})]
+    for number in range(VISITS):
+        name = ("GuardInput", "InvokeModel", "GuardAnswer")[number % 3]
+        details += [
+            ("TaskStateEntered", {"name": name, "input": document}),
+            ("TaskScheduled", {**resource, "region": "us-east-1", "parameters": "{}"}),
+            # The last two have one event less, so that the number of all comes out.
+            *([("TaskStarted", resource)] if number < VISITS - 2 else []),
+            ("TaskSucceeded", {**resource, "output": document}),
+            ("TaskStateExited", {"name": name, "output": document}),
+        ]
+    details.append(("ExecutionSucceeded", {"output": row["output"]}))
+    assert len(details) == EVENTS
+    for number, (kind, held) in enumerate(details, 1):
         moment = row["started"] + number * (row["stopped"] - row["started"]) / EVENTS
-        yield execution, number, number - 1, moment, kind, json.dumps(details)
-    yield execution, EVENTS, EVENTS - 1, row["stopped"], "ExecutionSucceeded", json.dumps({"output": row["output"]})
+        yield execution, number, number - 1, moment, kind, json.dumps(held)
 
 
 def _fill_runs(home: Path, ran: str) -> None:
