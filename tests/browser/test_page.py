@@ -100,13 +100,14 @@ def test_the_list_is_filtered_and_searched(page: Page, server: Server, asked: di
     show(page, server)
     page.wait_for_selector("table.list")
     page.locator("#filter-outcome").select_option("blocked")
-    page.wait_for_function("() => document.querySelectorAll('table.list tbody tr').length === 1")
+    shown = "() => [...document.querySelectorAll('table.list tbody tr')]"
+    page.wait_for_function(f"{shown}.every((row) => row.querySelector('.badge').innerText.includes('blocked'))")
     assert "outcome=blocked" in page.url
-    assert page.locator("table.list tbody tr").count() == 1
+    assert page.locator(f"table.list a[href$='/{asked['blocked']}']").count() == 1
 
     show(page, server, "?text=insulin")
-    page.wait_for_function("() => document.querySelectorAll('table.list tbody tr').length === 1")
-    assert "insulin" in page.inner_text("table.list")
+    page.wait_for_function(f"{shown}.every((row) => row.innerText.includes('insulin'))")
+    assert page.locator(f"table.list a[href$='/{asked['masked']}']").count() == 1
 
 
 def test_the_list_continues_with_older_executions(page: Page, server: Server, asked: dict[str, str]) -> None:
