@@ -37,6 +37,9 @@ EVENTS = 1_000
 
 EVENT_BYTES = 4_000_000
 
+DEFINITION_BYTES = 500_000
+"""A longer definition is left out: the reply has texts, too."""
+
 
 class ExecutionsApi:
     """The routes, on the executions of one state machine."""
@@ -74,6 +77,7 @@ class ExecutionsApi:
 
     def get(self, name: str, query: Query, caller: Caller) -> Reply:
         """The trace, with the graph of the definition it ran; `compare=OTHER` adds the comparison with another one.
+        Operators get the definition, too.
 
         `redact=true` leaves out every text of people and models. Only operators get them: a trace contains what a
         layer blocked, masked or replaced.
@@ -84,7 +88,10 @@ class ExecutionsApi:
             execution = self.find(name, caller)
             document = document_of(self.executions, execution.arn)
             hidden = hidden or not self.may_read_sources(execution, caller)
-            document["graph"] = graph(self.executions.definition(execution.arn))
+            definition = self.executions.definition(execution.arn)
+            document["graph"] = graph(definition)
+            if not hidden and len(json.dumps(definition)) <= DEFINITION_BYTES:
+                document["definition"] = definition
             if query.get("compare"):
                 compared = self.find(query["compare"], caller)
                 other = document_of(self.executions, compared.arn)

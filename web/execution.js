@@ -121,6 +121,7 @@ function drawn(main, name, trace, { base, back }, recorded, again) {
     recorded && trace.input?.request?.conversation && conversationFold(nameOf(trace.execution)),
     recorded && eventsFold(name),
     trace.input && jsonFold("Input of the execution", trace.input),
+    trace.definition && jsonFold("Definition that it ran", trace.definition),
   );
   frame?.fit();
   return open;

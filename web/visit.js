@@ -44,7 +44,21 @@ export function visitPanel(trace, visit, others, open) {
     visit.input !== undefined && jsonFold("Input", visit.input),
     !trace.item && visit.output !== undefined && jsonFold("Output", visit.output),
     visit.variables && jsonFold("Variables", visit.variables),
+    trace.definition && stateOf(trace.definition, visit.state) && jsonFold("Definition of the state", stateOf(trace.definition, visit.state)),
   ];
+}
+
+/** A state of a definition by its name, also inside of a Map or a Parallel; null if there is none. */
+function stateOf(machine, name) {
+  const states = machine?.States ?? {};
+  if (Object.hasOwn(states, name)) return states[name];
+  for (const state of Object.values(states)) {
+    for (const inner of [...(state?.Branches ?? []), state?.ItemProcessor, state?.Iterator]) {
+      const found = inner && stateOf(inner, name);
+      if (found) return found;
+    }
+  }
+  return null;
 }
 
 /** What the model layer returned instead of an answer, the place marked where the pattern matches. */

@@ -123,7 +123,8 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         return _events(arguments, list(executions.history(arn)))
     document = document_of(executions, arn)
     if arguments.html is not None:
-        document["graph"] = graph(executions.definition(arn))
+        document["definition"] = executions.definition(arn)
+        document["graph"] = graph(document["definition"])
     return _show(arguments, document)
 
 

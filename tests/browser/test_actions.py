@@ -113,6 +113,9 @@ def test_an_execution_leads_through_its_conversation(page: Page, server: Server,
     assert page.locator("ol.turns img, ol.turns script").count() == 0
     turns.nth(0).locator("a").click()
     page.wait_for_url(f"**/executions/{talk[1]}")
+    page.locator(".row", has_text="FindAnswer").click()  # inside of the box
+    page.locator(".panel summary", has_text="Definition of the state").click()
+    assert "lambda:invoke" in page.locator(".panel .json").last.inner_text()
 
 
 def test_a_conversation_is_renamed(page: Page, server: Server, talk: list[str]) -> None:

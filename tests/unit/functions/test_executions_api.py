@@ -298,6 +298,8 @@ def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
     assert (status, body["outcome"], body["path"]) == (200, "blocked", ["GuardInput"])
     assert body["reason"] == "Blocked before the model by denied topic Stocks."
     assert "GuardInput" in [node["id"] for node in body["graph"]["nodes"]]
+    assert "definition" not in body
+    assert place.api.get("theirs", {}, BOSS)[1]["definition"] == DEFINITION
     assert json.dumps(body)
 
 
