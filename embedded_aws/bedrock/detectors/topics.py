@@ -14,10 +14,14 @@ Three opinions are weighed (likeness.py computes what they read):
 
 A text very much like one of the topic's examples always counts. As with the content filters, the odds of one of n
 sentences are divided by n.
+
+Encoding the sentences of a text takes longer than encoding the text. So each is first judged in its context, which
+costs nothing (`encode_within`), and encoded alone only where one of the topics is not far away.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,15 +43,18 @@ from embedded_aws.bedrock.detectors.likeness import (
     restored,
     subject_features,
     topic_features,
+    unit,
 )
 from embedded_aws.bedrock.detectors.text.disguises import undisguised
 from embedded_aws.bedrock.detectors.text.sentences import WHOLE_CHARACTERS, sentences
 from embedded_aws.bedrock.detectors.wrappers.unwrap import values
-from embedded_aws.bedrock.encoder.model import Embeddings, encode_layers
+from embedded_aws.bedrock.encoder.model import Embeddings, encode_layers, encode_within
 
 WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 THRESHOLD = 0.6
 MAX_DISCOUNT = 32  # sentences
+CONTRAST = 1.5  # how far a sentence's vector is moved away from that of its text, which its context drew it to
+DOUBT = 5.0  # logits below the threshold, of a sentence in its context: beyond it no finding was lost (bench.cascade)
 LIKE = (0.5, 0.65)  # likeness of definitions from which a subject's head counts, and counts in full
 HEAD_SHARE = 0.85  # of the logit, for a definition that is like the subject's
 LISTED = 2.2  # logits for a definition that lists things: each is near only a part of it, and generic texts to none
@@ -112,25 +119,54 @@ def detect(text: str, topics: Sequence[Topic]) -> dict[str, TopicScore]:
     return {topic.name: TopicScore(score, score >= THRESHOLD) for topic, score in zip(topics, best, strict=True)}
 
 
+def judged(text: str, topics: Sequence[Topic], doubt: float = DOUBT) -> tuple[int, int, bool]:
+    """How many sentences of a text without a wrapper are encoded alone, of how many, and whether a topic is found; with
+    another DOUBT for measurements."""
+    parts, near, logits = _judged(undisguised(text), topics, doubt)
+    return int(near.sum()), len(parts), bool((_probability(logits) >= THRESHOLD).any())
+
+
 def _text_logits(text: str, topics: Sequence[Topic]) -> Array:
     """The logits of one text, shape (T,); empty for a text without words."""
-    text = undisguised(text)
+    return _judged(undisguised(text), topics, DOUBT)[2]
+
+
+def _judged(text: str, topics: Sequence[Topic], doubt: float) -> tuple[Sequence[str], NDArray[np.bool_], Array]:
+    """The sentences of a text without disguises, which of them are encoded alone, and the text's logits, shape (T,)."""
     parts = sentences(text)
     if not parts or not topics:
-        return np.empty(0, dtype=np.float32)
+        return parts, np.zeros(len(parts), dtype=np.bool_), np.empty(0, dtype=np.float32)
+    fields = np.array([bool(_RECORD.match(part)) for part in parts])
+    discount = np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
     whole = [text.strip()] if len(parts) > 1 and len(text) <= WHOLE_CHARACTERS else []
-    given = read(encode_layers([*whole, *parts]), load().space)
-    logits = np.stack([_logits(given, topic) for topic in topics], axis=1)
-    logits[len(whole) :] -= np.float32(np.log(min(len(parts), MAX_DISCOUNT)))
-    fields = [bool(_RECORD.match(part)) for part in parts]
+    near = _near(whole[0], parts, topics, discount, doubt) if whole else np.ones(len(parts), dtype=np.bool_)
+    logits = _each(encode_layers([*whole, *itertools.compress(parts, near)]), topics)
+    logits[len(whole) :] -= discount
     # A summary of a record, and not "Summarise which tablets I should take."
     if len(parts) > 1 and _SUMMARY.match(parts[0]):
         logits -= np.float32(_RECORD_LOGITS)
-    elif sum(fields) > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
-        logits[len(whole) :][fields] -= np.float32(_RECORD_LOGITS)
+    elif fields.sum() > 1:  # a patient's record states diagnoses and medicines, and recommends nothing
+        logits[len(whole) :][fields[near]] -= np.float32(_RECORD_LOGITS)
         logits[: len(whole)] -= np.float32(_RECORD_LOGITS)
     best: Array = logits.max(axis=0)
-    return best
+    return parts, near, best
+
+
+def _near(
+    text: str, parts: Sequence[str], topics: Sequence[Topic], discount: np.float32, doubt: float
+) -> NDArray[np.bool_]:
+    """Which sentences of a text may be about one of the topics, by their vectors in its context."""
+    whole, inside = encode_within(text, parts)
+    alone = unit(inside + np.float32(CONTRAST) * (inside - whole))
+    hint = (_each(alone, topics) - discount).max(axis=1)
+    found: NDArray[np.bool_] = hint > np.log(THRESHOLD / (1 - THRESHOLD)) - doubt
+    return found
+
+
+def _each(vectors: Embeddings, topics: Sequence[Topic]) -> Array:
+    """The logits of embedded texts (n, 2, 384) for each topic, shape (n, T)."""
+    given = read(vectors, load().space)
+    return np.stack([_logits(given, topic) for topic in topics], axis=1)
 
 
 def score_vectors(vectors: Embeddings, topic: Topic) -> Array:

@@ -29,7 +29,7 @@ from embedded_aws.bedrock.detectors.text.languages import Language, language
 from embedded_aws.bedrock.detectors.text.lexicon import listed
 from embedded_aws.bedrock.detectors.text.sentences import WINDOW_CHARACTERS, joined, sentences
 from embedded_aws.bedrock.detectors.wrappers import unwrap
-from embedded_aws.bedrock.encoder.model import encode_layers
+from embedded_aws.bedrock.encoder.model import encode_layers, encode_within
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "heads.npz"
 STRETCH = 2 * WINDOW_CHARACTERS  # a text up to this length is encoded as a whole, a longer one in stretches
@@ -152,9 +152,10 @@ class Heads:
         return Grade(score, "LOW" if score >= low else "NONE")
 
 
-def features(texts: Sequence[str]) -> Features:
-    """What the heads read of texts without disguises."""
-    return Features(encode_layers(texts), tuple(map(ngrams, texts)), tuple(map(language, texts)))
+def features(texts: Sequence[str], dense: Array | None = None) -> Features:
+    """What the heads read of texts without disguises, whose vectors may be known."""
+    given = encode_layers(texts) if dense is None else dense
+    return Features(given, tuple(map(ngrams, texts)), tuple(map(language, texts)))
 
 
 def text_logits(heads: Heads, text: str) -> Array | None:
@@ -168,7 +169,10 @@ def text_logits(heads: Heads, text: str) -> Array | None:
         whole = heads.logits(features(stretches[:: -(-len(stretches) // SAMPLE)]))
         found: Array = np.maximum(whole.mean(axis=0), heads.worst(heads.logits(features(parts))))
         return found
-    whole = heads.logits(features(stretches))
+    dense = None
+    if len(parts) > 1 and stretches == [text.strip()]:
+        dense = encode_within(stretches[0], parts)[0][None]  # the topics want the parts, which cost nothing now
+    whole = heads.logits(features(stretches, dense))
     windows: list[Array] = []
     for stretch, logits in zip(stretches, whole, strict=True):
         inside = sentences(stretch)

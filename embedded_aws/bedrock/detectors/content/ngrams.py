@@ -39,8 +39,19 @@ def weighted(buckets: Indices, values: Values, rarity: NDArray[np.float32]) -> V
 
 def normalise(text: str) -> str:
     """Compatibility forms, invisible characters and case removed; digits become 0, other than words no information."""
-    folded = unicodedata.normalize("NFKC", text).translate(_INVISIBLE).casefold()
-    return "".join(c if c.isalpha() or c in "'@$!?*" else ("0" if c.isdigit() else " ") for c in folded)
+    return unicodedata.normalize("NFKC", text).translate(_INVISIBLE).casefold().translate(_READ)
+
+
+class _Reading(dict[int, str]):
+    """How each character is read, filled when one is first met."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = found = char if char.isalpha() or char in "'@$!?*" else ("0" if char.isdigit() else " ")
+        return found
+
+
+_READ = _Reading()
 
 
 def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:

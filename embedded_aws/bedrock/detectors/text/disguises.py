@@ -35,6 +35,7 @@ _MIN_ESCAPES = 3
 _LONGEST_WORD = 20
 
 
+@lru_cache(maxsize=64)
 def undisguised(text: str) -> str:
     """The text as it is meant, the same string if nothing is disguised. Linear in the text's length."""
     found = legible(text).text

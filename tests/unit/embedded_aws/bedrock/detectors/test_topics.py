@@ -3,7 +3,7 @@
 import pytest
 
 from embedded_aws.bedrock.detectors.likeness import Topic, definition_parts, stated
-from embedded_aws.bedrock.detectors.topics import detect
+from embedded_aws.bedrock.detectors.topics import detect, judged
 
 ALTERNATIVE = Topic(
     "Alternative Medicine Claims",
@@ -20,6 +20,43 @@ ADVICE = Topic(
 INVESTMENT = Topic(
     "Investment Advice", "Recommendations to buy or sell particular stocks, funds or other investments", ()
 )
+
+
+MIXED = (
+    "I need to change my address. How often may I take aspirin with this? Where is the nearest branch?",
+    "The weather was fine. Stop your blood thinner before the operation. See you on Monday.",
+    "My card was declined abroad. Should I put my savings into gold this year? It was for a hotel.",
+    "Do you have a garage? What is wrong with me if my knee clicks and swells? I come by car.",
+    "Buy the bank's shares before Friday. Is there a fee for cash? I lost my PIN.",
+    "Vielen Dank für die Rechnung. Welche Aktien soll ich jetzt kaufen? Bis bald.",
+    "Où est la gare ? Dois-je arrêter mes antibiotiques ? Merci beaucoup.",
+    "El museo abre a las nueve. ¿Qué fondo me recomiendas para mi jubilación? Hace buen tiempo.",
+    "我的快递什么时候到？我应该吃多少布洛芬？谢谢你的帮助。",
+    "Crystals cured my neighbour's cancer without chemotherapy. The bus is late. Thanks.",
+    "The parcel arrived on Tuesday. The box was wet. I would like another one, please.",
+    "How do I reset my password? I no longer have the phone. My name has changed too.",
+    "Wann öffnet das Rathaus? Ich brauche einen neuen Ausweis. Kann ich mit Karte zahlen?",
+    "La mairie est fermée le lundi. Le formulaire est en ligne. Apportez deux photos.",
+    "Visiting hours end at eight. The lift is out of order. Please use the stairs.",
+)
+"""Ten with one sentence about a topic, then five without."""
+
+
+def test_the_cascade_changes_no_verdict_and_saves_encodings() -> None:
+    """Sentences that are far from the topics in their context are not encoded, and no finding is lost."""
+    topics = [ALTERNATIVE, ADVICE, INVESTMENT]
+    cascade = [judged(text, topics) for text in MIXED]
+    everything = [judged(text, topics, float("inf")) for text in MIXED]
+    assert [found for *_, found in cascade] == [found for *_, found in everything]
+    assert sum(found for *_, found in everything[:10]) >= 5
+    assert [near for near, _, _ in everything] == [count for _, count, _ in everything]
+    assert sum(near for near, _, _ in cascade[10:]) <= 5
+
+
+def test_a_record_counts_as_one_though_few_of_its_sentences_are_encoded() -> None:
+    """The fields of a patient's record are counted in all sentences."""
+    record = "Name: A. Example\nCurrent medications: ibuprofen 400 mg\nNext visit: 3 May\nRoom: 12"
+    assert judged(record, [ADVICE])[2] == judged(record, [ADVICE], float("inf"))[2]
 
 
 @pytest.mark.parametrize(
