@@ -152,10 +152,9 @@ class Heads:
         return Grade(score, "LOW" if score >= low else "NONE")
 
 
-def features(texts: Sequence[str], dense: Array | None = None) -> Features:
-    """What the heads read of texts without disguises, whose vectors may be known."""
-    given = encode_layers(texts) if dense is None else dense
-    return Features(given, tuple(map(ngrams, texts)), tuple(map(language, texts)))
+def features(texts: Sequence[str]) -> Features:
+    """What the heads read of texts without disguises."""
+    return Features(encode_layers(texts), tuple(map(ngrams, texts)), tuple(map(language, texts)))
 
 
 def text_logits(heads: Heads, text: str) -> Array | None:
@@ -169,10 +168,9 @@ def text_logits(heads: Heads, text: str) -> Array | None:
         whole = heads.logits(features(stretches[:: -(-len(stretches) // SAMPLE)]))
         found: Array = np.maximum(whole.mean(axis=0), heads.worst(heads.logits(features(parts))))
         return found
-    dense = None
-    if len(parts) > 1 and stretches == [text.strip()]:
-        dense = encode_within(stretches[0], parts)[0][None]  # the topics want the parts, which cost nothing now
-    whole = heads.logits(features(stretches, dense))
+    if len(parts) > 1 and len(stretches) == 1:
+        encode_within(stretches[0], parts)  # keeps what the topics need, in the same run as the text
+    whole = heads.logits(features(stretches))
     windows: list[Array] = []
     for stretch, logits in zip(stretches, whole, strict=True):
         inside = sentences(stretch)
