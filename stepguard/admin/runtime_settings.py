@@ -102,6 +102,10 @@ class SettingsAdmin:
         )  # fmt: skip
         return Version(int(made["VersionNumber"]), label, values)
 
+    def remove(self, version: int) -> None:
+        """Delete a version that is not in use: AppConfig keeps a profile with versions that its stack did not make."""
+        self._call("delete_hosted_configuration_version", **self._application, **self._profile, VersionNumber=version)
+
     def deploy(self, version: int, *, at_once: bool = False) -> Deployment:
         """Begin to deploy a version: step by step, or at once. Raises InvalidRequest while another one runs."""
         running = next((item for item in self.deployments() if item.running), None)

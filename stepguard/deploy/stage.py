@@ -216,8 +216,20 @@ def destroy(stack: Stack, aws: Aws, confirm: Confirm, say: Say, *, empty: bool =
         for _, kind, physical in resources:
             if kind == "AWS::S3::Bucket":
                 _empty(aws("s3"), physical)
+    for name, _, physical in resources:
+        if name == "ReviewStateMachine":
+            _stop_reviews(aws("stepfunctions"), physical)
     stack.delete()
     say(f"{stack.name} is gone.")
+
+
+def _stop_reviews(states: Any, machine: str) -> None:
+    """Stop the reviews that wait for a person: Step Functions deletes a state machine after its last execution."""
+    with aws_call():
+        pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        for page in pages:
+            for execution in page["executions"]:
+                states.stop_execution(executionArn=execution["executionArn"], cause="The stage is removed.")
 
 
 def _empty(s3: Any, bucket: str) -> None:

@@ -9,6 +9,7 @@ from stepguard.deploy import stage
 from stepguard.deploy.stack import StackError
 from stepguard.guard.settings import read_guardrails
 from stepguard.guard.stages import GUARD_INPUT
+from stepguard.verification.beside import PARAMETERS
 from stepguard.verification.place import NotPossible, Place, expect
 
 RETAINED_BUCKET = "stepguard-packages-"
@@ -17,9 +18,9 @@ RETAINED_BUCKET = "stepguard-packages-"
 
 def deploy(place: Place) -> str:
     """The package deploys through CloudFormation, and a second time changes nothing."""
-    place.deploy(place.parameters)
+    place.deploy({**PARAMETERS, **place.parameters})
     said: list[str] = []
-    place.deploy(place.parameters, said.append)
+    place.deploy({**PARAMETERS, **place.parameters}, said.append)
     expect(said[-1].endswith("is up to date."), f"The second deployment changed something: {'; '.join(said[-5:])}")
     return f"{len(place.stack.resources())} resources."
 
