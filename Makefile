@@ -73,11 +73,13 @@ audit: $(STAMP) ## checkov over the packaged template; accepted findings and the
 	@$(BIN)/stepguard package build/package
 	@BC_SKIP_MAPPING=TRUE build/audit/bin/checkov --config-file .checkov.yaml -f build/package/sam.yaml
 
-test-clients: $(TEST) ## LiteLLM, langchain-aws and AWS's SDK for JavaScript against the embedded AWS (installs about 800 MB)
+test-clients: $(TEST) ## LiteLLM, langchain-aws, Strands, Pydantic AI, Anthropic's and AWS's JavaScript clients against the embedded AWS (installs about 1 GB)
 	@test -x build/clients/bin/python || $(BIN)/python -m venv build/clients
 	@build/clients/bin/pip install --quiet -r requirements-clients.txt
+	@test -x build/agents/bin/python || $(BIN)/python -m venv build/agents
+	@build/agents/bin/pip install --quiet -r requirements-agents.txt
 	@if command -v npm > /dev/null; then cp tests/clients/javascript/package.json build/clients && npm install --prefix build/clients --silent --no-audit --no-fund --ignore-scripts; fi
-	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
+	@STEPGUARD_CLIENTS=build/clients/bin/python STEPGUARD_AGENTS=build/agents/bin/python STEPGUARD_CLIENTS_JS=build/clients $(BIN)/python -m pytest -q tests/clients
 
 conformance: $(TEST) ## replay all executions recorded on AWS, from the folder next to the repository (CONFORMANCE=folder)
 	@test -f $(CONFORMANCE)/score.py || { echo "no recorded executions in $(CONFORMANCE): make conformance CONFORMANCE=FOLDER"; exit 1; }

@@ -1,7 +1,8 @@
-"""Other people's Bedrock clients, unmodified, against `stepguard serve`: LiteLLM's proxy and langchain-aws.
+"""Other people's Bedrock clients, unmodified, against `stepguard serve`.
 
-`make test-clients` installs them (requirements-clients.txt) into an environment of their own and names its Python in
-STEPGUARD_CLIENTS. Without the variable the tier runs if both packages are in this environment, and is skipped if not.
+`make test-clients` installs LiteLLM's proxy and langchain-aws (requirements-clients.txt) into one environment and names
+its Python in STEPGUARD_CLIENTS, the agents (requirements-agents.txt) into another one, STEPGUARD_AGENTS. Without the
+first variable the tier runs if both packages are in this environment, and is skipped if not.
 """
 
 from __future__ import annotations
