@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings
 from stepguard.guard.stages import question_of
 from stepguard.guard.stream.frames import last_frame
+from stepguard.guard.stream.pieces import Pieces
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.turns import read_turn
 from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, merge
@@ -114,6 +116,7 @@ class Chat:
         self.chance = random.Random(seed)
         self.items: list[dict[str, Any]] = []
         self.outcomes: list[str] = []
+        self.sent = 0
 
     def turn(self, number: int) -> None:
         """Ask a question, and check what is left of it."""
@@ -160,8 +163,22 @@ class Chat:
         document["model"] = ran("InvokeModel", invoke_model({"document": document}, SETTINGS, world, world))
         if not document["model"]["has_answer"]:
             return dict(document["model"]["answer"])
+        self._stream(document["model"]["text"], world)
         document["answer_guard"] = ran("GuardAnswer", guard_answer({"document": document}, SETTINGS, world))
         return dict(document["answer_guard"]["answer"])
+
+    def _stream(self, text: str, world: Any) -> None:
+        """The same answer in guarded pieces, in parts of any size and in the middle of a longer text."""
+        layer, sent = SETTINGS.guardrail(Layer.POSTPROCESS), list[str]()
+        passes = partial(world.check, layer, layer=Layer.POSTPROCESS, direction=Direction.OUTPUT)
+        pieces = Pieces(lambda piece: passes(text=piece).outcome is Outcome.PASSED, sent.append, lambda: 0.0)
+        whole = " ".join(("plain words",) * 60 + (text,) + ("plain words",) * 60)
+        while whole:
+            size = self.chance.randint(1, 200)
+            pieces.add(whole[:size])
+            whole = whole[size:]
+        assert not _held("".join(sent), {word for word in world.acted if "post" in word}), "a piece"
+        self.sent += len(sent)
 
     def _check(
         self, document: dict[str, Any], answer: dict[str, Any], world: World, lines: list[Mapping[str, Any]]
@@ -197,8 +214,9 @@ def _held(text: str, words: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("part", range(4))
 def test_what_a_layer_masks_or_blocks_is_in_nothing_that_a_turn_leaves(part: int) -> None:
-    """No stored turn, rewritten prompt, reply or frame, log or notification; each outcome occurs."""
+    """No stored turn, rewritten prompt, reply, frame or piece, log or notification; each outcome occurs."""
     seen: Counter[str] = Counter()
+    pieces = 0
     for seed in range(part, CONVERSATIONS, 4):
         chat = Chat(seed)
         for number in range(chat.chance.randint(2, 6)):
@@ -207,4 +225,6 @@ def test_what_a_layer_masks_or_blocks_is_in_nothing_that_a_turn_leaves(part: int
             except AssertionError as error:
                 raise AssertionError(f"conversation {seed}, turn {number}: {error}") from None
         seen.update(chat.outcomes)
+        pieces += chat.sent
     assert all(seen[outcome] > 20 for outcome in ANSWERED), seen
+    assert pieces > 1_000
