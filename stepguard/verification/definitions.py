@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stepguard.guard.stages import GUARD_INPUT
 from stepguard.project.folder import Project
 from stepguard.verification.place import Place, expect, text_of
 
-MACHINES = ("chat", "evaluate")
+MACHINES = ("chat", "evaluate", "after", "review")
 LAMBDA = "arn:aws:states:::lambda:invoke"
 _ERROR = {"error": "Lambda.Unknown", "cause": "Planted by stepguard verify-aws."}
 
@@ -71,7 +71,13 @@ def run_each_state(place: Place) -> str:
 def definition(project: Project, name: str) -> str:
     """A definition with ARNs of Lambdas that need not exist."""
     arns = {item.name: f"arn:aws:lambda:us-east-1:111111111111:function:{item.name}" for item in project.lambdas()}
-    return (project.chat_definition if name == "chat" else project.evaluation_definition)(arns)
+    made: dict[str, Callable[[], str]] = {
+        "chat": lambda: project.chat_definition(arns),
+        "evaluate": lambda: project.evaluation_definition(arns),
+        "after": lambda: project.after_definition(arns, "arn:aws:states:us-east-1:111111111111:stateMachine:review"),
+        "review": project.review_definition,
+    }
+    return made[name]()
 
 
 def sample_document(machine: Mapping[str, Any]) -> dict[str, Any]:
