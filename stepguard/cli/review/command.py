@@ -179,6 +179,9 @@ def export(arguments: argparse.Namespace, session: Session, rows: Rows) -> int:
             continue
         new.append(found.row)
     written = add_rows(kept, new)
+    if not written.rows:
+        why = f": {'; '.join(left_out)}" if left_out else ""
+        raise InvalidRequest(f"There is no decision since {arguments.since} to export{why}.")
     write_rows(arguments.file, written.rows)
     about = {
         "file": str(arguments.file),
