@@ -63,7 +63,8 @@ def test_another_package_or_code_has_another_file(cache: Path, monkeypatch: pyte
     monkeypatch.setattr(prepared, "packaged_file", lambda *_: other)
     assert bytes(prepared.prepared("graph", lambda: b"new")) == b"new"
     assert len(list(cache.iterdir())) == 2
-    monkeypatch.setattr("time.time", lambda: old.stat().st_mtime + 31 * 86400)
+    later = old.stat().st_mtime + 31 * 86400
+    monkeypatch.setattr("time.time", lambda: later)
     other.write_bytes(b"xy")
     prepared.prepared("graph", lambda: b"newer")
     assert [file.read_bytes()[8:] for file in cache.iterdir()] == [b"newer"]
