@@ -165,10 +165,10 @@ class EmbeddedCloud:
                 "bedrock": [
                     JsonService("bedrock", self.bedrock.control, self._quotas),
                     JsonService("bedrock-runtime", self.bedrock.runtime, self._quotas),
-                    JsonService("bedrock-agent", self.bedrock.agent_control, self._quotas),
-                    JsonService("bedrock-agent-runtime", self.bedrock.agent_runtime, self._quotas),
+                    LateService("bedrock-agent", self.bedrock.agent_control, self._quotas),
+                    LateService("bedrock-agent-runtime", self.bedrock.agent_runtime, self._quotas),
                 ],
-                "sagemaker": [JsonService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
+                "sagemaker": [LateService("sagemaker-runtime", self.bedrock.sagemaker_runtime)],
                 "lambda": [JsonService("lambda", LambdaBackend(self.functions), self._quotas)],
                 "s3": [BucketService(self.buckets)],
                 "dynamodb": [TableService(tables, self.account, self._quotas)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -131,6 +131,32 @@ class LocalDetection:
         from embedded_aws.bedrock.detectors.images import TYPE, grade
 
         return {TYPE: grade(data)}
+
+
+def first_steps() -> Iterator[Callable[[], object]]:
+    """What the first verdict would load, in steps of at most some 0.2 s, for a process that waits for its first text.
+
+    A step may raise PackageMissingError.
+    """
+    from embedded_aws.bedrock.encoder import model, tokens
+
+    yield tokens.tokenizer
+    yield lambda: model.encode(["."])
+    from embedded_aws.bedrock.detectors.content import heads
+
+    yield heads.load
+    from embedded_aws.bedrock.detectors import topics
+
+    yield topics.load
+    from embedded_aws.bedrock.detectors.text.languages import language
+
+    yield lambda: language("A sentence in some language.")
+    from embedded_aws.bedrock.detectors.pii import find
+
+    yield lambda: find("Jane Roe, 12 Main Street", ("NAME", "ADDRESS"))
+    from embedded_aws.bedrock.detectors.words.words import managed_profanity
+
+    yield managed_profanity
 
 
 def _strings(value: object) -> list[str]:

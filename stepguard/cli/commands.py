@@ -91,21 +91,22 @@ def add_redact(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redact", action="store_true", help="hide every text of people and models")
 
 
-def in_session(run: SessionRun, *, recover: bool = False, other_machines: bool = False) -> Run:
+def in_session(run: SessionRun, *, recover: bool = False, other_machines: bool = False, judges: bool = False) -> Run:
     """A command that gets an open session; `other_machines` if it takes --state-machine on the embedded AWS, too.
 
-    With `recover`, executions that a killed process left unfinished continue: for commands that run executions.
+    With `recover`, executions that a killed process left unfinished continue: for commands that run executions. A
+    command that `judges` texts, as these do, starts the guardrails' worker at once.
     """
 
     def run_in_session(arguments: argparse.Namespace) -> int:
-        with _open_session(arguments, recover, other_machines) as session:
+        with _open_session(arguments, recover, other_machines, judges=judges or recover) as session:
             return run(arguments, session)
 
     return run_in_session
 
 
 def _open_session(
-    arguments: argparse.Namespace, recover: bool, other_machines: bool
+    arguments: argparse.Namespace, recover: bool, other_machines: bool, *, judges: bool
 ) -> AbstractContextManager[Session]:
     if arguments.aws or arguments.endpoint_url:
         from stepguard.session.account import on_aws
@@ -116,7 +117,7 @@ def _open_session(
 
     if not other_machines:
         check_one_chat(arguments)
-    return embedded(home_of(arguments.home), recover=recover)
+    return embedded(home_of(arguments.home), recover=recover, judges=judges)
 
 
 def check_one_chat(arguments: argparse.Namespace) -> None:

@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> int:
         os.environ[MOCKS] = str(arguments.mock.resolve())
     home, moto_api = home_of(arguments.home), arguments.moto_api
     with embedded(
-        home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api, rates=rates
+        home, host=arguments.host, port=arguments.port, serve=True, moto_api=moto_api, rates=rates, judges=True
     ) as session:
         return run(arguments, session)
 

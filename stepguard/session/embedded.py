@@ -121,13 +121,14 @@ def embedded(
     recover: bool = True,
     moto_api: bool = False,
     rates: Mapping[str, Rate] | None = None,
+    judges: bool = False,
 ) -> Iterator[Session]:
     """A session on the embedded AWS of a state folder.
 
     If another process serves the folder, the session uses that one; otherwise it starts one and deploys everything into
     it. Without `recover`, executions that a killed process left unfinished stay unfinished. With `moto_api`, moto's
-    control interface is served. `rates` are request quotas (stepguard/session/quotas.py). Raises FolderInUseError,
-    StateFolderError, StepguardError.
+    control interface is served. `rates` are request quotas (stepguard/session/quotas.py). A session that `judges` texts
+    starts the guardrails' worker before it deploys. Raises FolderInUseError, StateFolderError, StepguardError.
     """
     if missing := missing_packages():
         raise ConfigurationError(
@@ -145,6 +146,8 @@ def embedded(
                 if serve or not error.endpoint:
                     raise
                 url = error.endpoint
+        if cloud and judges and not unguarded:
+            cloud.bedrock.warm_up()  # it loads the detectors while this process deploys
         _point_at(cloud.url if cloud else str(url))
         if unguarded:
             sys.stderr.write(_UNGUARDED if cloud else _UNGUARDED_ELSEWHERE.format(url=url))

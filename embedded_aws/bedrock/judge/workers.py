@@ -10,15 +10,19 @@ import logging
 import math
 import os
 import pickle
+import select
+import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from embedded_aws.bedrock.detection import LocalDetection
+from embedded_aws.bedrock.detection import LocalDetection, first_steps
 from embedded_aws.bedrock.encoder.vectors import share, shareable
 from embedded_aws.bedrock.guardrail import Guardrail
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation, Scope
 from embedded_aws.bedrock.judge.judge import Judge, LocalJudge
+from embedded_aws.bedrock.packages import PackageMissingError
 from embedded_aws.bedrock.policies.base import Direction
 from embedded_aws.bedrock.refusal import Refusal
 from embedded_aws.wire import ServiceError, place_of
@@ -30,6 +34,8 @@ GROW_AFTER = 0.003
 """Seconds that a request waits for a worker before another one starts: less than it takes to judge a text."""
 KEPT = 64
 """Guardrails that a worker knows by number, so that requests need not repeat one with 10,000 words."""
+IDLE = 0.02
+"""Seconds without a request after which a new worker loads what it will need."""
 PATIENCE = 60.0
 """Seconds that a worker has for an answer; after as many, clients of AWS have given up (botocore's read_timeout)."""
 MAXIMUM = 8
@@ -154,7 +160,19 @@ def main(channel: str, vectors: str | None = None) -> None:
 
     requests = open_channel(channel)
     requests.sendall(frame({}))  # ready
+    _load_while_idle(requests)
     serve(requests, answer)
+
+
+def _load_while_idle(requests: socket.socket) -> None:
+    """Load the detectors step by step until the first request comes: it may need few of them, and does not wait."""
+    poll = select.poll()
+    poll.register(requests, select.POLLIN)
+    with suppress(PackageMissingError):  # the request that needs the package gets the error
+        for step in first_steps():
+            if poll.poll(IDLE * 1000):
+                return
+            step()
 
 
 def _answer(judge: Judge, guardrail: Guardrail, direction: Direction, blocks: Sequence[Block], scope: Scope) -> Answer:

@@ -61,7 +61,8 @@ class Registry:
         self._folder = folder
         self._lock = threading.RLock()
         self._connection = open_tables(folder.with_suffix(".sqlite3"), _SCHEMA, SCHEMA_VERSION)
-        self._open: dict[str, tuple[IndexFile, Searcher]] = {}
+        self._open: dict[str, IndexFile] = {}
+        self._searchers: dict[str, Searcher] = {}
         self._ingestion = Ingestion(s3, encoder)
         self.encoder = encoder
 
@@ -69,9 +70,10 @@ class Registry:
         """Stop ingesting and close the files."""
         self._ingestion.close()
         with self._lock:
-            for index, _ in self._open.values():
+            for index in self._open.values():
                 index.close()
             self._open.clear()
+            self._searchers.clear()
             self._connection.close()
 
     def resume(self) -> None:
@@ -93,20 +95,19 @@ class Registry:
 
     def index(self, base: str) -> IndexFile:
         """The index of a knowledge base."""
-        return self._opened(base)[0]
+        with self._lock:
+            if base not in self._open:
+                self._open[base] = IndexFile(self._folder / f"{base}.sqlite3")
+            return self._open[base]
 
     def searcher(self, base: str) -> Searcher:
         """The searcher of a knowledge base."""
-        return self._opened(base)[1]
-
-    def _opened(self, base: str) -> tuple[IndexFile, Searcher]:
         from embedded_aws.bedrock.knowledge.search import Searcher  # it loads numpy
 
         with self._lock:
-            if base not in self._open:
-                index = IndexFile(self._folder / f"{base}.sqlite3")
-                self._open[base] = index, Searcher(index)
-            return self._open[base]
+            if base not in self._searchers:
+                self._searchers[base] = Searcher(self.index(base))
+            return self._searchers[base]
 
     def create(self, parent: str, name: str, token: str | None, settings: Mapping[str, Any]) -> Resource:
         """Add a resource, or return the one that the same token made. Raises NameTaken."""
@@ -151,5 +152,6 @@ class Registry:
             if not resource.parent:
                 self.index(resource.id).delete()
                 del self._open[resource.id]
+                self._searchers.pop(resource.id, None)
             elif resource.settings.get("dataDeletionPolicy") != "RETAIN":
                 self.index(resource.parent).remove_source(resource.id)

@@ -41,7 +41,9 @@ def add_parser(commands: Commands) -> None:
     parser = add_action(actions, "show", "show one guardrail", in_session(show))
     parser.add_argument("id", help="name, identifier or ARN")
     parser.add_argument("--version", default="DRAFT")
-    parser = add_action(actions, "test", "print what the layers decide on a text, without a model", in_session(test))
+    parser = add_action(
+        actions, "test", "print what the layers decide on a text, without a model", in_session(test, judges=True)
+    )
     parser.add_argument("text", metavar="TEXT|FILE", help="the text, or a UTF-8 file; - reads the standard input")
     parser.add_argument("--id", help="one guardrail, by name, identifier or ARN, instead of the three layers")
     parser.add_argument("--version", default="DRAFT", help="with --id; default DRAFT")
