@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("STEPGUARD_DATA", ROOT.parent / "shared" / "data"))
 LENGTH = 200
 _ROUNDS = 3

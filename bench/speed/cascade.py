@@ -1,4 +1,4 @@
-"""What the cascade of the denied topics saves and loses: `python -m bench.cascade [--json]`.
+"""What the cascade of the denied topics saves and loses: `python -m bench.speed.cascade [--json]`.
 
 A text's sentences are encoded alone only where their vectors in the text's context leave doubt (detectors/topics.py).
 Each of the project's own texts about a denied topic is put among two harmless sentences of its language, and each of
@@ -21,7 +21,7 @@ from bench.texts import OWN
 from embedded_aws.bedrock.detectors import topics
 from embedded_aws.bedrock.detectors.likeness import Topic
 
-_DATA = Path(__file__).with_name("data")
+_DATA = Path(__file__).parents[1] / "data"
 _TIMES = 2
 """Texts that are made of each sentence, with other neighbours."""
 

@@ -1,0 +1,1 @@
+"""The benches of speed: `python -m bench.speed`, `python -m bench.speed.cascade`."""
