@@ -25,10 +25,11 @@ export function jsonFold(title, value, open = false) {
   return fold;
 }
 
-function copyButton(text) {
+/** A button that copies a text; nothing where the browser has no clipboard. */
+export function copyButton(text, place = "copy") {
   // Browsers give pages that were opened as files no clipboard.
   if (!navigator.clipboard) return "";
-  const button = el("button", { type: "button", class: "plain-button copy" }, "Copy");
+  const button = el("button", { type: "button", class: `plain-button ${place}` }, "Copy");
   button.addEventListener("click", async () => {
     const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
     button.textContent = done ? "Copied" : "The browser does not permit it";

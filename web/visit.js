@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { badge, changesList, facts, findingsTable, segmentsText } from "./parts.js";
-import { jsonFold, stackFold } from "./viewer.js";
+import { copyButton, jsonFold, stackFold } from "./viewer.js";
 import { failureText, guardrailName, milliseconds, STAGES, visitOutcome } from "./words.js";
 
 /** The panel. `others` are the indexes of all visits of the same state; `open` opens another one. */
@@ -38,7 +38,10 @@ export function visitPanel(trace, visit, others, open) {
     visit.masked?.length && [el("h3", {}, "Masked text"), segmentsText(visit.masked)],
     !trace.item && visit.attempts?.length && [el("h3", {}, "Attempts"), attemptsList(visit.attempts)],
     trace.item && el("p", { class: "note" }, "An item’s execution has no history: these values are from its line of the results."),
-    !trace.item && visit.output !== undefined && [el("h3", {}, "Changes"), changesList(visit.changes)],
+    !trace.item && visit.output !== undefined && [
+      el("h3", {}, "Changes ", visit.changes?.length ? copyButton(JSON.stringify(visit.changes, null, 2), "beside") : ""),
+      changesList(visit.changes),
+    ],
     !trace.item && visit.input === undefined && visit.output === undefined && visit.status !== "running" &&
       el("p", { class: "note" }, "This page leaves out input and output: the raw events contain them."),
     visit.input !== undefined && jsonFold("Input", visit.input),

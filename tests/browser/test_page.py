@@ -172,6 +172,8 @@ def test_differences_and_documents_are_shown(page: Page, server: Server, asked: 
     page.locator(".panel .copy").first.click()
     page.get_by_role("button", name="Copied").wait_for()
     assert json.loads(page.evaluate("navigator.clipboard.readText()"))["request"]["kind"] == "prompt"
+    page.get_by_role("heading", name="Changes").get_by_role("button").click()
+    page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.includes('/input_guard'))")
 
 
 def test_an_address_leads_to_a_state_and_back(page: Page, server: Server, asked: dict[str, str]) -> None:
