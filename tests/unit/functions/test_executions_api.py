@@ -205,7 +205,6 @@ def test_a_list_is_filtered(place: Place, query: dict[str, str], expected: list[
 def test_a_wrong_filter_is_a_400(place: Place, query: dict[str, str]) -> None:
     """The message names the filter."""
     status, body, _ = place.api.search(query, BOSS)
-
     assert (status, body["error"]["code"]) == (400, "InvalidRequest")
 
 
@@ -298,9 +297,8 @@ def test_an_execution_is_reported_with_its_graph(place: Place) -> None:
     assert (status, body["outcome"], body["path"]) == (200, "blocked", ["GuardInput"])
     assert body["reason"] == "Blocked before the model by denied topic Stocks."
     assert "GuardInput" in [node["id"] for node in body["graph"]["nodes"]]
-    assert "definition" not in body
+    assert '"definition"' not in json.dumps(body)
     assert place.api.get("theirs", {}, BOSS)[1]["definition"] == DEFINITION
-    assert json.dumps(body)
 
 
 def test_a_trace_and_its_events_describe_an_execution_once(place: Place) -> None:
