@@ -69,6 +69,7 @@ def test_the_customers_key_encrypts_every_store(template: dict[str, Any]) -> Non
 def test_without_the_parameter_the_stack_has_none_of_it(template: dict[str, Any]) -> None:
     """Each resource has the condition, and the default is no."""
     made = {name: resource for name, resource in template["Resources"].items() if name.startswith("Knowledge")}
-    assert len(made) == 8
-    assert {resource["Condition"] for resource in made.values()} == {"CreatesKnowledge"}
+    assert len(made) == 9
+    # The endpoint is also for a knowledge base that exists already.
+    assert {resource["Condition"] for resource in made.values()} == {"CreatesKnowledge", "KnowledgeEndpointOn"}
     assert template["Parameters"]["Knowledge"]["Default"] == "no"

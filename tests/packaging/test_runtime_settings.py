@@ -50,5 +50,6 @@ def test_all_of_it_is_off_by_default(built: Built) -> None:
     """Every resource has the condition."""
     assert built.template["Parameters"]["RuntimeSettings"]["Default"] == "no"
     resources = {name: item for name, item in built.template["Resources"].items() if name.startswith("Settings")}
-    assert len(resources) == 9
-    assert {item["Condition"] for item in resources.values()} == {"RuntimeSettingsOn", "RuntimeSettingsWatched"}
+    assert len(resources) == 10
+    conditions = {"RuntimeSettingsOn", "RuntimeSettingsWatched", "SettingsEndpointOn"}
+    assert {item["Condition"] for item in resources.values()} == conditions
