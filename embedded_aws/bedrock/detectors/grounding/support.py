@@ -35,6 +35,7 @@ MAX_EMBEDDED = 48  # sentences of a source: more are chosen by shared words
 _SHARED = 0.1  # weight of shared words beside the cosine, when the nearest sentence is chosen
 _PARTLY = 0.4  # of a negation that differs though both sentences deny or restrict something
 _BESIDE = 2  # content words: where a substituted name or number is looked for
+_UNSAID = 0.8  # of a number that the whole source does not have, whatever else agrees
 _AGREES = (0.5, 0.7)  # share of the aligned sentence's words from which a conflict counts, and counts in full
 
 Array = NDArray[np.float32]
@@ -98,21 +99,21 @@ def _conflicts(source: Source, words: Sequence[Token], best: int) -> list[float]
     agrees = min(1.0, max(0.0, (_share(words, known) - low) / (high - low)))
     own = [token for token in words if token.kind != "stop"]
     stranger = 0.5 * _stranger(own, source.everything)
-    if not agrees:
-        return [stranger, 0.0, 0.0, 0.0, 0.0, 0.0]
-    shared = known & {token.stem for token in own}
     absent = [token.kind for token in own if token.stem not in source.everything]
+    unsaid = max(agrees, _UNSAID) * min(absent.count("number"), 2) / 2
+    if not agrees:
+        return [stranger, unsaid, 0.0, 0.0, 0.0, 0.0]
+    shared = known & {token.stem for token in own}
     spoken = {token.word for token in theirs}
     opposed = any(opposites().get(token.word, frozenset()) & spoken for token in words if token.word not in spoken)
     found = [
         min(absent.count("name"), 2) / 2,
-        min(absent.count("number"), 2) / 2,
         min(_substituted(own, [token for token in theirs if token.kind != "stop"], known), 2) / 2,
         _negation_differs(words, theirs, shared),
         float(opposed),
         _disorder(own, theirs),
     ]
-    return [max(stranger, agrees * found[0]), *(agrees * value for value in found[1:])]
+    return [max(stranger, agrees * found[0]), unsaid, *(agrees * value for value in found[1:])]
 
 
 def _negation_differs(words: Sequence[Token], theirs: Sequence[Token], shared: frozenset[str]) -> float:

@@ -73,6 +73,7 @@ _WAYS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"\b(?:at (?:the very )?least|(?:not|no) (?:less|fewer|earlier|lower) than|a minimum of)\b", " atleast "),
         (r"\b(?:more than|over|exceeding|in excess of)(?=\s+(?:\d|[a-z]+ (?:hundred|thousand|percent)))", " exceeds "),
+        (r"(?:\bnot|n['’]t) free(?: of charge)?(?! (?:of|from)\b)\b", " with cost "),
         (
             r"\b(?:free of charge|for free|at no (?:extra )?(?:cost|charge)|costs? nothing|costless|"
             r"(?:is|are|be|it's|completely|entirely) free(?! (?:of|from)\b))(?=\W|$)",

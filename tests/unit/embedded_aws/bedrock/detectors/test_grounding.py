@@ -71,6 +71,20 @@ def test_a_contradiction_in_the_sources_own_words_is_ungrounded(source: str, tru
     assert scores(source, "", false).grounding < 0.5
 
 
+def test_what_is_not_free_is_not_free() -> None:
+    """ "Not free" is the contrary of "free", which is "without cost"."""
+    assert scores("Parking is not free.", "", "Yes, parking is free.").grounding < 0.3
+    assert scores("Parking is not free.", "", "No, parking is not free.").grounding > 0.7
+
+
+def test_a_number_that_the_source_does_not_have_counts_in_other_words_too() -> None:
+    """Few words agree, but a deadline that the whole source does not have is made up."""
+    source = read_source("Report a claim within seven days; report burglaries to the police as well.")
+    made_up, said = features(source, ["Claims must be reported within 24 hours.", "You have seven days to tell us."])
+    assert made_up[FEATURES.index("numbers absent")] > 0
+    assert said[FEATURES.index("numbers absent")] == 0
+
+
 def test_features_tell_numbers_names_and_negation() -> None:
     """A changed number, another name, a lost negation, an opposite and another order each show in their feature."""
     statements = {
