@@ -110,7 +110,8 @@ class AppConfig:
         label = request.get("VersionLabel")
         with self._store.writing():
             past = self._store.rows("version", profile["Id"])
-            newest = max((int(version["VersionNumber"]) for version in past), default=0)
+            gone = self._store.get("deleted", profile["Id"], "version") or {"VersionNumber": 0}
+            newest = max(int(version["VersionNumber"]) for version in (*past, gone))
             if request.get("LatestVersionNumber", newest) != newest:
                 raise ServiceError("ConflictException", f"The latest version is {newest}.", 409)
             if label is not None and any(version.get("VersionLabel") == label for version in past):
@@ -131,6 +132,17 @@ class AppConfig:
         """`GetHostedConfigurationVersion`."""
         version = self._version(self._profile(request), str(request["VersionNumber"]))
         return version | {"Content": base64.b64decode(version["Content"])}
+
+    def delete_hosted_configuration_version(self, request: dict[str, Any]) -> Body:
+        """`DeleteHostedConfigurationVersion`; its number is never used again."""
+        profile, number = self._profile(request), int(request["VersionNumber"])
+        with self._store.writing():
+            self._version(profile, str(number))
+            gone = self._store.get("deleted", profile["Id"], "version") or {"VersionNumber": 0}
+            last = max(number, int(gone["VersionNumber"]))
+            self._store.put("deleted", profile["Id"], "version", {"VersionNumber": last})
+            self._store.delete("version", profile["Id"], str(number))
+        return {}
 
     def list_hosted_configuration_versions(self, request: dict[str, Any]) -> Body:
         """`ListHostedConfigurationVersions`, the newest first."""

@@ -45,7 +45,7 @@ class Api:
     def of_stack(cls, outputs: Mapping[str, str], endpoint: str | None = None) -> Api:
         """The API of a stack, with the credentials of the environment or profile. Raises ApiError.
 
-        An emulator serves it under its own endpoint, by the API's id.
+        An emulator serves it under its own endpoint, by the API's id; the embedded AWS has one API, without an id.
         """
         try:
             session = Session()
@@ -55,7 +55,7 @@ class Api:
         if credentials is None or not region:
             raise ApiError("Requests must be signed: set AWS credentials and a region.")
         url = outputs["EndpointURL"]
-        if endpoint:
+        if endpoint and "RestAPIId" in outputs:
             stage = url.rstrip("/").rpartition("/")[2]
             url = f"{endpoint.rstrip('/')}/restapis/{outputs['RestAPIId']}/{stage}/_user_request_"
         return cls(url, credentials, region)
@@ -68,14 +68,20 @@ class Api:
         """The same API, for an anonymous caller."""
         return Api(self._url, None, self._region)
 
-    def post(self, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """POST /chat. Raises ApiError."""
+    def post(
+        self, body: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None, path: str = "/chat"
+    ) -> Reply:
+        """POST to a path of the API. Raises ApiError."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._send("POST", "/chat", data, {"Content-Type": "application/json", **(headers or {})})
+        return self._send("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
 
     def get(self, path: str) -> Reply:
         """GET a path of the API. Raises ApiError."""
         return self._send("GET", path, None, {})
+
+    def delete(self, path: str) -> Reply:
+        """DELETE a path of the API. Raises ApiError."""
+        return self._send("DELETE", path, None, {})
 
     def _send(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]) -> Reply:
         signed = AWSRequest(method, self._url + quote(path), dict(headers), data)

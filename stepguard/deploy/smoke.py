@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from stepguard.aws.executions import Executions
 from stepguard.deploy.api import Api, ApiError, Reply
@@ -31,9 +32,18 @@ class Answered:
     story: Mapping[str, Any]
 
 
-def ask(api: Api, question: Mapping[str, Any]) -> Reply:
-    """POST /chat, and GET /chat/{execution} while the answer is 202. Raises ApiError."""
-    reply = api.post({"question": question["text"], "wait_seconds": 20})
+def ask(api: Api, question: Mapping[str, Any], repeats: int = 0) -> Reply:
+    """POST /chat, and GET /chat/{execution} while the answer is 202. Raises ApiError.
+
+    `repeats` is how often a POST that a gateway answers with 502 or 504 is sent again, under the same client_token.
+    """
+    token = {"client_token": uuid4().hex} if repeats else {}  # with one, even a stage with Express starts a STANDARD
+    body = {"question": question["text"], "wait_seconds": 20, **token}
+    reply = api.post(body)
+    while reply.status in (502, 504) and repeats:
+        repeats -= 1
+        time.sleep(1.0)
+        reply = api.post(body)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while reply.status == 202 and time.monotonic() < deadline:
         time.sleep(1.0)
@@ -41,6 +51,18 @@ def ask(api: Api, question: Mapping[str, Any]) -> Reply:
     if reply.status not in (200, 503):
         raise ApiError(f"{question['name']}: HTTP {reply.status}: {json.dumps(reply.body)[:300]}")
     return reply
+
+
+def await_end(executions: Executions, execution: str) -> None:
+    """Wait until an execution has ended: its answer is in the table before its last states are in the history.
+
+    Raises ApiError when it does not end, StepguardError.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not executions.describe(execution).finished:
+        if time.monotonic() > deadline:
+            raise ApiError(f"{execution} has not ended {PATIENCE_SECONDS:g} s after its answer.")
+        time.sleep(0.1)
 
 
 def unexpected(question: Mapping[str, Any], item: Answered) -> list[str]:
@@ -69,6 +91,7 @@ def run(api: Api, executions: Executions) -> tuple[list[Answered], list[str]]:
     for question in json.loads(QUESTIONS.read_text(encoding="utf-8"))["questions"]:
         reply = ask(api, question)
         execution = str(reply.body["execution"])
+        await_end(executions, execution)
         story = to_document(read_history(executions.history(execution)), execution)
         item = Answered(question["name"], execution, reply.body["answer"], story)
         answers.append(item)

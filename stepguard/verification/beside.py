@@ -22,8 +22,12 @@ from stepguard.guard.verdict import Layer
 from stepguard.session import chat
 from stepguard.verification.place import NotPossible, Place, StepFailed, expect
 
-PARAMETERS = {"RuntimeSettings": "yes", "Shadow": "yes", "ReviewRule": '{"policies": ["topic"]}'}
-"""What a stage needs for these steps; its own parameters override it."""
+PARAMETERS = {
+    "Assistant": "yes", "RuntimeSettings": "yes", "Shadow": "yes", "Streaming": "yes", "AfterConcurrency": "0",
+    "ReviewRule": '{"policies": ["topic"]}',
+}  # fmt: skip
+"""What a stage needs for the steps of optional parts; its own parameters override it. Without a reserved concurrency,
+which an account with a quota of ten concurrent Lambdas does not permit."""
 
 BLOCKED = "You stupid idiot."
 """The input layer blocks it: an answer without a call of the model."""

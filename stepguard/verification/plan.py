@@ -8,7 +8,7 @@ from functools import cache
 
 from stepguard.project.deployment_costs import chat_dollars, document_dollars
 from stepguard.project.folder import find_project
-from stepguard.verification import beside, changes, definitions, deployment, usage
+from stepguard.verification import beside, changes, definitions, deployment, features, usage
 from stepguard.verification.place import Run
 
 
@@ -54,12 +54,15 @@ STEPS = (
     Step("evaluation", usage.evaluation, 3, documents=usage.ROWS),
     Step("histories", usage.histories, 1),
     Step("replay", usage.replay, 0.2, chats=2),
+    Step("conversations", features.conversations, 0.5, chats=2 * len(features.TURNS)),
+    Step("streaming", features.streaming, 0.2, chats=1),
     Step("settings", beside.settings, 4, chats=26),
     Step("shadow", beside.shadow, 1, chats=2 * beside.CHATS),
     Step("review", beside.review, 0.5, chats=1),
     Step("upgrade", changes.upgrade, 8, chats=240, changes=True),
     Step("canary", changes.canary, 1, chats=2 * changes.CANARY_CHATS, changes=True),
     Step("alarms", changes.alarms, 10, chats=1, changes=True),
+    Step("settings-alarm", features.settings_alarm, 8, chats=features.MOST_QUESTIONS, changes=True),
     Step("destroy", deployment.destroy, 5, changes=True),
     Step("nothing-left", deployment.nothing_left, 0.2),
 )

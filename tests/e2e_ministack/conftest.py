@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from botocore.credentials import Credentials
 from deploy import staging
 from stepguard.deploy.api import Api, Reply
 from stepguard.deploy.aws import Aws
+from stepguard.deploy.smoke import PATIENCE_SECONDS
 from stepguard.deploy.stack import Stack
 from stepguard.deploy.stage import deploy
 from stepguard.project.folder import find_project
@@ -58,8 +60,14 @@ class Deployed:
         return whole if credentials is None else whole.as_caller(credentials)
 
     def ask(self, question: str, api: Api | None = None, **members: Any) -> Reply:
-        """POST /chat."""
-        return (api or self.api()).post({"question": question, **members})
+        """POST /chat; without `wait_seconds` the answer is waited for, however slow the machine is."""
+        caller = api or self.api()
+        reply = caller.post({"question": question, **members})
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while reply.status == 202 and "wait_seconds" not in members and time.monotonic() < deadline:
+            time.sleep(0.5)
+            reply = caller.get(f"/chat/{reply.body['execution'].rpartition(':')[2]}")
+        return reply
 
 
 @pytest.fixture(scope="session")

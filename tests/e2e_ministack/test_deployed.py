@@ -156,6 +156,23 @@ def test_an_update_adds_the_express_twin(deployed: Deployed) -> None:
     deployed.deploy(Express="no")
 
 
+def test_an_update_adds_conversations(deployed: Deployed) -> None:
+    """Two turns, read back by their caller, gone when deleted; each is judged, and the second has its first turn."""
+    deployed.deploy(Assistant="yes")
+    bucket = deployed.outputs["AnswerBankAddress"].split("/")[2]
+    deployed.aws("s3").delete_bucket_policy(Bucket=bucket)  # it permits TLS only, which MiniStack does not serve
+    first = deployed.ask(HARMLESS, conversation="new")
+    conversation = first.body["conversation"]
+    second = deployed.ask("You stupid idiot, is that healthy?", conversation=conversation)
+    read = deployed.api().get(f"/conversations/{conversation}")
+
+    assert (first.status, second.body["answer"]["outcome"]) == (200, "blocked")
+    assert [turn["question"] for turn in read.body["turns"]] == [HARMLESS, None]  # a blocked question is not kept
+    assert deployed.api().delete(f"/conversations/{conversation}").status == 200
+    assert deployed.api().get(f"/conversations/{conversation}").status == 404
+    deployed.deploy(Assistant="no")
+
+
 def test_a_caller_has_a_quota(deployed: Deployed) -> None:
     """One question a minute: of three in a row at least one is refused, and nothing is started for it."""
     deployed.deploy(CallerQuestionsPerMinute="1")

@@ -24,6 +24,8 @@ POLL_SECONDS = 60
 PATIENCE_SECONDS = 2.0
 """How long an answer waits for AppConfig; an emulator of AWS on a busy machine gets its time."""
 EMULATOR_SECONDS = 30.0
+EMULATOR_POLL_SECONDS = 15
+"""AppConfig's shortest interval: on one machine people wait for a change."""
 
 REFUSED = "refused"
 """The problem of settings that this release refuses; any other problem is the error of the call."""
@@ -70,6 +72,7 @@ class RuntimeSettings:
         clock: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE_SECONDS,
         begin: Callable[[Callable[[], None]], Reading] = begin,
+        poll: int = POLL_SECONDS,
     ) -> None:
         parts = [part.strip() for part in place.split("/")]
         if len(parts) != 3 or not all(parts):
@@ -80,6 +83,7 @@ class RuntimeSettings:
         self._clock = clock
         self._patience = patience
         self._begin = begin
+        self._poll = poll
         self._token = ""
         self._due = float("-inf")
         self._held = Held(None, {})
@@ -93,7 +97,7 @@ class RuntimeSettings:
         after it use what AppConfig answers.
         """
         if self._reading is None and self._clock() >= self._due:
-            self._due = self._clock() + POLL_SECONDS
+            self._due = self._clock() + self._poll
             data = self._data = self._data or client("appconfigdata")  # making one takes long, whatever AppConfig does
             self._reading = self._begin(lambda: self._read(data))
             if self._answers:
@@ -118,13 +122,13 @@ class RuntimeSettings:
         with aws_errors("AppConfig"):
             if not self._token:
                 started = data.start_configuration_session(
-                    **self._place, RequiredMinimumPollIntervalInSeconds=POLL_SECONDS
+                    **self._place, RequiredMinimumPollIntervalInSeconds=self._poll
                 )
                 self._token = str(started["InitialConfigurationToken"])
             response = data.get_latest_configuration(ConfigurationToken=self._token)
             self._token = str(response["NextPollConfigurationToken"])
             content: bytes = response["Configuration"].read()
-        self._due = self._clock() + max(POLL_SECONDS, int(response.get("NextPollIntervalInSeconds", 0)))
+        self._due = self._clock() + max(self._poll, int(response.get("NextPollIntervalInSeconds", 0)))
         if not content:  # unchanged
             return self._held if self._held.problem == REFUSED else replace(self._held, problem="")
         try:
@@ -142,5 +146,6 @@ def current_settings() -> Held | None:
 
 @cache
 def _at(place: str) -> RuntimeSettings:
-    emulated = bool(os.environ.get("AWS_ENDPOINT_URL"))
-    return RuntimeSettings(place, patience=EMULATOR_SECONDS if emulated else PATIENCE_SECONDS)
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        return RuntimeSettings(place, patience=EMULATOR_SECONDS, poll=EMULATOR_POLL_SECONDS)
+    return RuntimeSettings(place)

@@ -161,6 +161,18 @@ def test_an_alarm_after_the_bake_changes_nothing(configured: Configured) -> None
     assert configured.state(1) == "COMPLETE"
 
 
+def test_a_deleted_version_is_gone_and_its_number_is_not_used_again(configured: Configured) -> None:
+    """Deployments name versions by their number."""
+    numbers = [configured.store({"n": number}) for number in range(2)]
+    assert numbers == ["1", "2"]
+    configured.control.delete_hosted_configuration_version(**configured.of_profile, VersionNumber=2)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        configured.control.delete_hosted_configuration_version(**configured.of_profile, VersionNumber=2)
+    assert configured.store({"n": 3}) == "3"
+    listed = configured.control.list_hosted_configuration_versions(**configured.of_profile)["Items"]
+    assert [item["VersionNumber"] for item in listed] == [3, 1]
+
+
 def test_versions_are_locked_and_labelled(configured: Configured) -> None:
     """An old number is a conflict; a label is new and not a number, and names its version."""
     configured.store({"a": 1}, "first")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,8 +14,9 @@ import pytest
 
 from functions.after import export_trace as module
 from functions.after.export_trace import export_trace
-from stepguard.aws.spans import ENDPOINT
+from stepguard.aws.spans import ENDPOINT, send
 from stepguard.guard.errors import ConfigurationError, ServiceUnavailable, StepguardError
+from stepguard.project.folder import builtin_project
 
 CANARY = "canary-1c9e"
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:stepguard-prod-chat:chat-1"
@@ -71,7 +73,8 @@ def test_a_collector_gets_the_spans_of_a_chat_without_its_texts(collector: Any) 
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(503, ServiceUnavailable), (429, ServiceUnavailable), (400, StepguardError)]
+    ("status", "error"),
+    [(503, ServiceUnavailable), (429, ServiceUnavailable), (400, StepguardError), (500, StepguardError)],
 )
 def test_what_a_later_attempt_can_cure_is_tried_again(collector: Any, status: int, error: type[Exception]) -> None:
     """By the state machine, which knows the name."""
@@ -79,6 +82,32 @@ def test_what_a_later_attempt_can_cure_is_tried_again(collector: Any, status: in
     with pytest.raises(error) as raised:
         _export()
     assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"SSH-2.0\r\n\r\n"])
+def test_a_collector_that_hangs_or_talks_otherwise_is_given_up(said: bytes) -> None:
+    """It takes the request, and its answer never comes, stops in the middle, or is none of HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept: list[socket.socket] = []
+
+        def take() -> None:
+            kept.append(server.accept()[0])
+            kept[0].sendall(said)
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ServiceUnavailable, match="could not be sent"):
+            send({}, url, 0.05 if b"SSH" not in said else 10.0)
+        thread.join()
+        for connection in kept:
+            connection.close()
+
+
+def test_the_lambda_gives_a_collector_less_time_than_it_has() -> None:
+    """So that it ends with the name of what went wrong."""
+    (entry,) = (entry for entry in builtin_project().lambdas() if entry.name == "export_trace")
+    assert entry.timeout > 2 * module.SECONDS
 
 
 @pytest.mark.parametrize("endpoint", ["", "collector:4318", "file:///etc/passwd"])
