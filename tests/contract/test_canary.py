@@ -120,7 +120,7 @@ def test_no_route_logs_a_text_or_a_caller(
     """Answered, failed, refused, conflicting, unknown."""
     clock, states = Clock(), FakeStates(status=status)
     monkeypatch.setattr(app, "chat", ChatApi(states.executions, lambda: read_settings({}), clock, clock.sleep))
-    monkeypatch.setattr(app, "read_caller", lambda context: Caller(CANARY))
+    monkeypatch.setattr("functions.routes.read_caller", lambda context: Caller(CANARY))
     headers = {"Content-Type": "application/json", "X-Canary": CANARY}
     bodies: list[object] = [
         {"question": CANARY},
