@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stepguard.guard.telemetry import failure, feedback_lines, route_line, stage_lines
@@ -28,9 +29,11 @@ def observed_stage(name: str, stage: Stage, event: Mapping[str, Any]) -> dict[st
     try:
         result = stage(event)
     except Exception as error:
-        _write(stage_lines(name, execution, None, error, _since(started), _stack(), _now()))
+        failed, took = error, _since(started)
+        _write(lambda: stage_lines(name, execution, None, failed, took, _stack(), _now()))
         raise
-    _write(stage_lines(name, execution, result, None, _since(started), _stack(), _now()))
+    took = _since(started)
+    _write(lambda: stage_lines(name, execution, result, None, took, _stack(), _now()))
     return result
 
 
@@ -38,23 +41,32 @@ def observed_route(route: str, caller: str, answer: Callable[[], Reply]) -> Repl
     """Answer a request and log it."""
     started = time.perf_counter()
     reply = answer()
-    _write([route_line(route, caller, reply, _since(started), _stack(), _now())])
+    took = _since(started)
+    _write(lambda: [route_line(route, caller, reply, took, _stack(), _now())])
     return reply
 
 
 def count_feedback(feedback: Feedback) -> None:
     """Count feedback that is new."""
-    _write(feedback_lines(feedback, _stack(), _now()))
+    _write(lambda: feedback_lines(feedback, _stack(), _now()))
 
 
 def log_problem(what: str, execution: str, error: Exception) -> None:
     """Log an error that a caller does not notice, of work that its request asked for besides its answer."""
-    _write([{"level": "WARNING", "message": what, "execution": execution, **failure(error)}])
+    _write(lambda: [{"level": "WARNING", "message": what, "execution": execution, **failure(error)}])
 
 
-def _write(lines: Iterable[Mapping[str, Any]]) -> None:
-    # One write, so that lines of other threads cannot interleave.
-    sys.stdout.write("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+def _write(lines: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+    """Log what `lines` makes. An answer does not fail for it: what goes wrong is one line without metrics."""
+    try:
+        _print("".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines()))
+    except Exception as error:  # noqa: BLE001 - neither an odd result nor a closed stream may change an answer
+        with suppress(OSError, ValueError):
+            _print(json.dumps({"level": "ERROR", "message": "telemetry", "error": type(error).__name__}) + "\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)  # one write, so that lines of other threads cannot interleave
     sys.stdout.flush()
 
 
