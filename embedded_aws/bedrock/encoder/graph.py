@@ -20,6 +20,7 @@ from embedded_aws.bedrock.encoder.weights import Floats, Weights
 
 _STEPS = 63
 _MICROSOFT = "com.microsoft"
+_ONES, _ZEROS = "ones", "zeros"  # one for each token
 
 
 class _Graph:
@@ -55,6 +56,9 @@ class _Graph:
 def build(weights: Weights) -> bytes:
     """The graph, serialised: input (texts, tokens, width); outputs MEANS (texts, layers returned, width) and STATES."""
     graph, shape = _Graph(), weights.shape
+    length = graph.add("Shape", [INPUT], "tokens", start=1, end=2)
+    for name, value in (_ONES, 1.0), (_ZEROS, 0.0):
+        graph.add("Expand", [graph.constant(f"{name}/value", np.array([value], dtype=np.float32)), length], name)
     state, means = INPUT, []
     for number in range(shape.layers):
         state = _layer(graph, weights, f"l{number}", state)
@@ -100,7 +104,11 @@ def _layer(graph: _Graph, weights: Weights, name: str, state: str) -> str:
 
 
 def _normalized(graph: _Graph, weights: Weights, name: str, given: str, before: str) -> str:
-    """LayerNorm(given + before)."""
-    factors = [graph.constant(f"{name}.{part}", weights.floats(f"{name}.{part}")) for part in "wb"]
-    inputs = [given, before, *factors]
-    return graph.add("SkipLayerNormalization", inputs, f"{name}/out", _MICROSOFT, epsilon=weights.shape.epsilon)
+    """LayerNorm(given + before). ONNX Runtime's LayerNormalization adds up one number at a time; its
+    InstanceNormalization, of each token as a channel, is ten times as fast.
+    """
+    scale, shift = [graph.constant(f"{name}.{part}", weights.floats(f"{name}.{part}")) for part in "wb"]
+    total = graph.add("Add", [given, before], f"{name}/sum")
+    epsilon = weights.shape.epsilon
+    unit = graph.add("InstanceNormalization", [total, _ONES, _ZEROS], f"{name}/unit", epsilon=epsilon)
+    return graph.add("Add", [graph.add("Mul", [unit, scale], f"{name}/scaled"), shift], f"{name}/out")
