@@ -26,7 +26,17 @@ from stepguard.guard.bedrock_names import STRENGTHS
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.rates import Floats, Rate, Result, measure, print_result, rate
-from bench.texts import HARMLESS, OWN, OWN_TEXTS, answers, expert_claims, news_sentences, questions, unseen
+from bench.texts import (
+    HARMLESS,
+    OWN,
+    OWN_TEXTS,
+    answers,
+    expert_claims,
+    leaflet_sentences,
+    news_sentences,
+    questions,
+    unseen,
+)
 from embedded_aws.bedrock.detectors import likeness, topics
 from embedded_aws.bedrock.detectors.content import filters, heads, prompt_attack
 from embedded_aws.bedrock.detectors.grounding import scores
@@ -141,6 +151,9 @@ def grounded(data: Path) -> list[Result]:
     supported, unsupported = expert_claims(data)
     sets = {
         "own news sentences": news_sentences(),
+        "own leaflets and terms, English, first": leaflet_sentences("en", 1),
+        "own leaflets and terms, English, second": leaflet_sentences("en", 2),
+        "own leaflets and terms, other languages": leaflet_sentences("de fr es", 1),
         "halueval multi-turn (length confounds)": (
             [(item["knowledge"], item["right_answer"]) for item in answered],
             [(item["knowledge"], item["hallucinated_answer"]) for item in answered],

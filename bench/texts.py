@@ -11,6 +11,7 @@ from training.examples import HEADS
 OWN = Path(__file__).resolve().parents[1] / "training"
 ANSWERS = OWN / "validation_answers.json"
 OWN_TEXTS = OWN / "validation_texts.json"
+LEAFLETS = OWN / "validation_leaflets.json"
 NEWS = OWN / "validation_news.json"
 HARMLESS = ("SAFE", "SECURITY_WORK", "HARMLESS_STORIES_AND_NEWS", "OTHER_LANGUAGES")
 
@@ -53,6 +54,21 @@ def news_sentences() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         [(report["source"], text) for report in reports for texts in report[key].values() for text in texts]
         for key in ("supported", "unsupported")
     )
+    return supported, unsupported
+
+
+def leaflet_sentences(languages: str, turn: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(leaflet, sentence) pairs of our own in some languages, supported and not; the second turn was written after the
+    first rules were made."""
+    chosen = [
+        leaflet
+        for leaflet in json.loads(LEAFLETS.read_text(encoding="utf-8"))["leaflets"]
+        if leaflet["language"] in languages.split() and leaflet.get("round", 1) == turn
+    ]
+    supported = [(leaflet["source"], text) for leaflet in chosen for text in leaflet["supported"]]
+    unsupported = [
+        (leaflet["source"], text) for leaflet in chosen for text in leaflet["contradicted"] + leaflet["invented"]
+    ]
     return supported, unsupported
 
 

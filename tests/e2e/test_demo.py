@@ -29,7 +29,7 @@ def test_demo_comes_out_as_its_source_says(tmp_path: Path) -> None:
     hospital = printed["hospital"]
     assert {row["name"]: row["unexpected"] for row in hospital["questions"] if row["unexpected"]} == {}
     assert (len(hospital["questions"]), hospital["unexpected"]) == (7, 0)
-    assert "lost-property.md" in hospital["documents"]["left_out"]
+    assert hospital["documents"]["left_out"] == ["lost-property.md"]
     status = run("stepguard", "knowledge", "status", "--json", "--home", str(tmp_path / "state"), env=env).document
     assert status["documents"] == []  # the user's own knowledge base is as it was
     for row in printed["demo"]:

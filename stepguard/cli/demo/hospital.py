@@ -47,7 +47,7 @@ def show(arguments: argparse.Namespace, questions: Sequence[Mapping[str, Any]]) 
         said.line(f"Now a hospital's documents and curated answers, in the state folder {home}.")
         documents = _add_documents(session, said)
         _publish(session, said)
-        rows, surprises = [], 0 if PLANTED in documents["left_out"] else 1
+        rows, surprises = [], 0 if documents["left_out"] == [PLANTED] else 1
         for number, question in enumerate(questions, 1):
             result = _ask(session, question, arguments.timeout)
             wrong = unexpected(question, result)
