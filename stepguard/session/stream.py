@@ -19,13 +19,12 @@ from stepguard.aws.rows import Rows
 from stepguard.aws.stream.connections import ENDPOINT, Connections
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest, StepguardError, Throttled
-from stepguard.guard.stages import GUARD_ANSWER
 from stepguard.guard.stream.frames import SEQ_OF, STARTED
 from stepguard.guard.stream.listeners import Mode
 
 OPEN_SECONDS = 10.0
-END_SECONDS = 10.0
-"""How long the last frame may take after the last stage has begun: then the execution is looked at."""
+SILENT_SECONDS = 10.0
+"""After as long a silence the execution is looked at."""
 
 STAGE = "live"
 
@@ -90,29 +89,29 @@ class Stream:
         timeout: float,
         heard: Heard,
         begun: Callable[[str, str], None],
+        ended: Callable[[], bool],
     ) -> None:
         """Ask a question and return at its end; `begun` gets the execution and its conversation, or "".
 
-        The same `token` is the same question. Raises StreamLost, Throttled, InvalidRequest for a question that was
-        refused.
+        The last frame may never come: after a silence `ended` says whether the execution has ended. The same `token`
+        is the same question. Raises StreamLost, Throttled, InvalidRequest for a question that was refused.
         """
         message = {"action": "chat", "question": question, "client_token": token}
         if conversation is not None:
             message["conversation"] = conversation
         pieces, turn, sent, fresh = _Pieces(), "", False, self.line is None
         shown = (1, SEQ_OF[STARTED])
-        wait, until = OPEN_SECONDS + END_SECONDS, time.monotonic() + timeout
+        until = time.monotonic() + timeout
         try:
             line = self._open()
             line.send(json.dumps(message))
             sent = True
-            while True:
-                frame = json.loads(line.recv(timeout=max(0.0, min(wait, until - time.monotonic()))))
+            while (frame := _next(line, until, ended if turn else None)) is not None:
                 kind, ours = frame["type"], frame.get("client_token") == token
                 if frame["turn"] is None and frame.get("client_token", token) == token:
                     raise _refusal(frame["error"])
                 if kind == "status" and frame["stage"] == STARTED and ours:
-                    turn, wait = str(frame["turn"]), timeout
+                    turn = str(frame["turn"])
                     begun(str(frame["execution"]), str(frame.get("conversation", "")))
                 elif kind in ("final", "error") and fresh and not turn:  # it had ended before this connection
                     begun(str(frame["execution"]), str(frame.get("conversation", "")))
@@ -121,7 +120,6 @@ class Stream:
                     continue  # of a question that was interrupted
                 if kind == "status":
                     place, stage = (frame["attempt"], frame["seq"]), str(frame["stage"])
-                    wait = END_SECONDS if stage == GUARD_ANSWER.state else wait
                     if place > shown:  # frames can come in another order
                         shown = place
                         heard.stage(stage)
@@ -146,6 +144,21 @@ class Stream:
         if self.line is not None:
             self.line.close()
             self.line = None
+
+
+def _next(line: Connection, until: float, ended: Callable[[], bool] | None) -> dict[str, Any] | None:
+    """The next frame; None after a silence in which the execution has ended. Raises TimeoutError."""
+    while True:
+        left = max(0.0, until - time.monotonic())
+        try:
+            frame: dict[str, Any] = json.loads(line.recv(timeout=min(SILENT_SECONDS, left)))
+        except TimeoutError:
+            if ended is None or left <= SILENT_SECONDS:
+                raise
+            if ended():
+                return None
+        else:
+            return frame
 
 
 def _refusal(error: Mapping[str, Any]) -> StepguardError:

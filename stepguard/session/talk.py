@@ -69,12 +69,15 @@ class Talk:
             if self.turns is not None and conversation:
                 self.id = conversation
 
+        def ended() -> bool:
+            return self.executions.describe(began[0]).finished
+
         token, until = uuid4().hex, time.monotonic() + timeout
         conversation = self.id if self.turns is not None else None
         try:
             for again in (True, False):
                 try:
-                    stream.ask(text, conversation, token, timeout, heard, begun)
+                    stream.ask(text, conversation, token, timeout, heard, begun, ended)
                 except StreamLost as lost:
                     if not lost.sent and again:
                         raise
