@@ -14,7 +14,7 @@ from typing import Any
 from functions.paging import SEARCHED, read_page
 from functions.routes import Query, Reply, Work, check_token, guarded, read_body, read_number, sees_all
 from stepguard.aws.environment import operators
-from stepguard.aws.evaluations import Evaluations, Watch, run_id
+from stepguard.aws.evaluations import Evaluations, Watch, run_id, source_of
 from stepguard.aws.executions import Execution
 from stepguard.aws.objects import Address
 from stepguard.evaluation import browsing
@@ -94,7 +94,7 @@ class EvaluationsApi:
         def reply() -> Reply:
             execution = self._owned(run, caller)
             body: dict[str, Any] = {"id": run, **Watch(self._evaluations, run).progress(execution).to_dict()}
-            body["started"] = execution.started.isoformat()
+            body |= {"started": execution.started.isoformat(), **source_of(execution)}
             if execution.status == "SUCCEEDED" and execution.output is not None:
                 body["summary"] = {name: execution.output["summary"][name] for name in ("items", "failed", "lost")}
             elif execution.finished:

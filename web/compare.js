@@ -2,8 +2,11 @@
 
 import { getExecution } from "./api.js";
 import { announce, el, show } from "./dom.js";
-import { badge, changesList, facts, failure, findingsLine, head, scroller, segmentsText } from "./parts.js";
+import { badge, changesList, facts, failure, findingsList, rowsTable, segmentsText, tableRow } from "./parts.js";
 import { dollars, guardrailName, milliseconds, nameOf } from "./words.js";
+
+const PATH_COLUMNS = ["state", "first", "second", "only the first found", "only the second found"];
+const USED_COLUMNS = ["layer", "first", "second"];
 
 export async function comparePage(main, first, second, alive) {
   let trace;
@@ -60,15 +63,7 @@ function comparedParts(both) {
 }
 
 function pathTable(label, rows, both) {
-  return scroller(
-    label,
-    el(
-      "table",
-      { class: "paths" },
-      head("state", "first", "second", "only the first found", "only the second found"),
-      el("tbody", {}, rows.map((row) => pathRow(row, both))),
-    ),
-  );
+  return rowsTable(label, "paths", PATH_COLUMNS, rows.map((row) => pathRow(row, both)));
 }
 
 /** The guardrails that each used: a replay proves nothing about a guardrail that it did not use. */
@@ -78,23 +73,18 @@ function guardrails(rows) {
     "div",
     {},
     rows.every((row) => row.same && row.used[0] && row.used[1]) ? el("p", {}, "Both used the same versions.") : null,
-    scroller(
+    rowsTable(
       "Guardrails",
-      el(
-        "table",
-        {},
-        head("layer", "first", "second"),
-        el(
-          "tbody",
-          {},
-          rows.map((row) =>
-            el(
-              "tr",
-              { class: row.same ? null : "differs" },
-              el("th", { scope: "row" }, row.same ? "" : "≠ ", row.layer),
-              row.used.map((ref) => el("td", { class: ref ? null : "quiet" }, ref ? guardrailName(ref) : "–")),
-            ),
-          ),
+      "used",
+      USED_COLUMNS,
+      rows.map((row) =>
+        tableRow(
+          USED_COLUMNS,
+          [
+            el("th", { scope: "row" }, row.same ? "" : "≠ ", row.layer),
+            ...row.used.map((ref) => el("td", { class: ref ? null : "quiet" }, ref ? guardrailName(ref) : "–")),
+          ],
+          { class: row.same ? null : "differs" },
         ),
       ),
     ),
@@ -119,13 +109,12 @@ function pathRow(row, both) {
       row.attempts?.[side] > 1 ? ` ↻ ${row.attempts[side]}` : "",
     );
   };
-  return el(
-    "tr",
-    { class: row.differs ? "differs" : null },
+  const cells = [
     el("th", { scope: "row" }, row.differs ? "≠ " : "", row.state),
     cell(0, row.first),
     cell(1, row.second),
-    el("td", {}, findingsLine(row.findings?.only_first) || "–"),
-    el("td", {}, findingsLine(row.findings?.only_second) || "–"),
-  );
+    el("td", {}, findingsList(row.findings?.only_first) || "–"),
+    el("td", {}, findingsList(row.findings?.only_second) || "–"),
+  ];
+  return tableRow(PATH_COLUMNS, cells, { class: row.differs ? "differs" : null });
 }

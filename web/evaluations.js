@@ -7,7 +7,7 @@ import { itemsAddress, itemsSection } from "./items.js";
 import { badge, facts, failure, head, rowsTable, scroller, tableRow } from "./parts.js";
 import { pagedList } from "./paging.js";
 import { sweepSection } from "./sweep.js";
-import { milliseconds, moment, plural, policyWords } from "./words.js";
+import { LAYERS, milliseconds, moment, plural, policyWords } from "./words.js";
 
 const RUN_SECONDS = 2;
 const RUNS_SECONDS = 5;
@@ -138,7 +138,7 @@ function runsTable(runs, picked, compare) {
         "td",
         { class: "wide" },
         el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id),
-        el("div", { class: "quiet" }, run.corpus.split("/").filter(Boolean).pop()),
+        el("div", { class: "quiet" }, corpusOf(run)),
         el("div", { class: "quiet" }, guardrailsOf(run)),
       ),
       el("td", {}, run.items === null ? "–" : run.items.toLocaleString("en")),
@@ -152,8 +152,13 @@ function runsTable(runs, picked, compare) {
 }
 
 function guardrailsOf(run) {
-  const given = Object.entries(run.guardrails ?? {});
-  return given.length ? given.map(([layer, ref]) => `${layer} ${ref.id} version ${ref.version}`).join(", ") : "deployed guardrails";
+  const given = run.guardrails ?? {};
+  const words = Object.keys(LAYERS).filter((layer) => given[layer]).map((layer) => `${LAYERS[layer]} ${given[layer].id} version ${given[layer].version}`);
+  return words.length ? words.join(", ") : "the deployed guardrails";
+}
+
+function corpusOf(run) {
+  return run.corpus?.split("/").filter(Boolean).pop();
 }
 
 const scores = new Map();
@@ -186,6 +191,7 @@ export async function comparisonPage(main, id, other, query, alive) {
             "section",
             { "aria-label": place ? "The other run" : "This run" },
             el("h2", {}, place ? "The other run: " : "This run: ", el("a", { href: `#/evaluations/${encodeURIComponent(run.id)}` }, run.id)),
+            facts(sourceFacts(run)),
             run.scorecard ? facts(scoreFacts(run.scorecard)) : el("p", { class: "quiet" }, "It has no scorecard."),
           ),
         ),
@@ -196,6 +202,10 @@ export async function comparisonPage(main, id, other, query, alive) {
   } catch (error) {
     if (alive()) show(main, el("h1", {}, "Compare two evaluations"), failure(error));
   }
+}
+
+function sourceFacts(run) {
+  return [["corpus", corpusOf(run)], ["guardrails", guardrailsOf(run)]];
 }
 
 function runProgress(run) {
@@ -209,6 +219,7 @@ function runProgress(run) {
       ["started", moment(run.started)],
       ["took", run.stopped ? milliseconds(new Date(run.stopped) - new Date(run.started)) : null],
       ["lost", run.summary?.lost || null],
+      ...sourceFacts(run),
     ]),
     run.error && el("p", { class: "failure" }, run.error),
   ];

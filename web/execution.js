@@ -147,9 +147,9 @@ function answer(trace) {
   return el(
     "div",
     { class: "exchange" },
-    typeof question === "string" && el("blockquote", { class: "question" }, el("span", { class: "who" }, trace.item ? "Beginning of the text" : "Question"), question),
+    typeof question === "string" && el("blockquote", { class: "question", tabindex: "0" }, el("span", { class: "who" }, trace.item ? "Beginning of the text" : "Question"), question),
     trace.answer?.text &&
-      el("blockquote", { class: "answer" }, el("span", { class: "who" }, `Answer · ${trace.answer.source ?? "no source"}`), trace.answer.text),
+      el("blockquote", { class: "answer", tabindex: "0" }, el("span", { class: "who" }, `Answer · ${trace.answer.source ?? "no source"}`), trace.answer.text),
   );
 }
 

@@ -2,9 +2,10 @@
 
 import { getView } from "./api.js";
 import { announce, el, show } from "./dom.js";
-import { badge, facts, failure, head, scroller } from "./parts.js";
+import { badge, facts, failure, rowsTable, tableRow } from "./parts.js";
 import { plural } from "./words.js";
 
+const DOCUMENT_COLUMNS = ["document", "screening", "ingestion", "who may read it"];
 const INGESTED = { INDEXED: "passed", FAILED: "failed", PENDING: "running" };
 
 export function knowledgePage(main, alive) {
@@ -24,7 +25,7 @@ function documentsPart(found) {
   }
   const filter = el("input", { type: "search", id: "document-filter" });
   const row = (name, screening, state, groups) =>
-    el("tr", { "data-name": name.toLowerCase() }, el("th", { scope: "row", class: "wide" }, name), el("td", {}, screening), el("td", {}, state), el("td", {}, groups));
+    tableRow(DOCUMENT_COLUMNS, [el("th", { scope: "row", class: "wide" }, name), el("td", {}, screening), el("td", {}, state), el("td", {}, groups)], { "data-name": name.toLowerCase() });
   const rows = [
     ...flagged.map((name) => row(name, badge("blocked"), "left out: the guards refused it", "–")),
     ...documents.map((one) => row(one.name, one.screening ? badge(one.screening) : "not screened", [badge(INGESTED[one.status] ?? "skipped"), ` ${one.status.toLowerCase()}`], one.groups.join(", ") || "–")),
@@ -45,13 +46,23 @@ function documentsPart(found) {
     ingestion?.failures.length > 0 && el("ul", { class: "failure" }, ingestion.failures.map((reason) => el("li", {}, reason))),
     flagged.length > 0 && el("p", { class: "quiet" }, "A document that was left out by mistake: ", el("code", {}, "stepguard knowledge release NAME")),
     el("p", { class: "filters" }, el("label", { for: "document-filter" }, "Name contains "), filter),
-    scroller("Documents", el("table", { class: "documents" }, head("document", "screening", "ingestion", "who may read it"), el("tbody", {}, rows))),
+    rowsTable("Documents", "documents", DOCUMENT_COLUMNS, rows),
   ];
+}
+
+const PASSAGE_CHARACTERS = 400;
+
+/** A passage; a long one is folded behind its beginning. */
+function passage(one) {
+  const name = [el("strong", {}, one.uri.split("/").pop()), el("span", { class: "quiet" }, ` score ${one.score.toFixed(3)}`)];
+  if (one.text.length <= PASSAGE_CHARACTERS) return el("li", {}, name, el("div", { class: "text" }, one.text));
+  const whole = el("details", {}, el("summary", {}, "The whole passage"), el("div", { class: "text" }, one.text));
+  return el("li", {}, name, el("div", {}, `${one.text.slice(0, PASSAGE_CHARACTERS).replace(/\s+/g, " ")}…`), whole);
 }
 
 function searchForm(alive) {
   const text = el("input", { type: "search", id: "search-text", required: true, maxlength: "1000" });
-  const groups = el("input", { type: "text", id: "search-groups", placeholder: "all documents" });
+  const groups = el("input", { type: "text", id: "search-groups", placeholder: "group, group" });
   const result = el("div");
   const search = async (event) => {
     event.preventDefault();
@@ -62,7 +73,7 @@ function searchForm(alive) {
       show(
         result,
         results.length
-          ? el("ol", { class: "found" }, results.map((one) => el("li", {}, el("strong", {}, one.uri.split("/").pop()), el("span", { class: "quiet" }, ` score ${one.score.toFixed(3)}`), el("div", { class: "text" }, one.text))))
+          ? el("ol", { class: "found" }, results.map(passage))
           : el("p", {}, "Nothing was found."),
       );
       announce(plural(results.length, "passage"));
@@ -72,10 +83,14 @@ function searchForm(alive) {
   };
   return el(
     "form",
-    { class: "filters", role: "search", on: { submit: search } },
-    el("label", {}, "Search the documents ", text),
-    el("label", {}, "as members of the groups ", groups),
-    el("button", { type: "submit" }, "Search"),
+    { role: "search", on: { submit: search } },
+    el(
+      "div",
+      { class: "filters fields" },
+      el("label", { class: "search" }, el("span", {}, "Search the documents"), text),
+      el("label", {}, el("span", {}, "As members of"), groups),
+      el("button", { type: "submit" }, "Search"),
+    ),
     result,
   );
 }

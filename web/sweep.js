@@ -46,7 +46,7 @@ function curveParts(curve, card) {
       el("td", { class: "small" }, percents(one.false_positive_rate)),
       ...[one.tp, one.fn, one.fp].map((count) => el("td", {}, count === undefined ? "–" : count.toLocaleString("en"))),
     ], properties);
-  const rows = curve.rows.map((one) => row(valueOf(one), one));
+  const rows = namedRows(curve).map(([label, one]) => row(label, one));
   if (own) rows.push(row("this run", { ...own, acts_on: own.tp + own.fp }));
   return el(
     "div",
@@ -56,6 +56,17 @@ function curveParts(curve, card) {
       : el("p", { class: "note" }, "No recall without labels: the corpus needs ", el("code", {}, "expected"), " for all filters together, and ", el("code", {}, "policies"), " for one filter."),
     rowsTable("What each would have done", "sweep", names, rows),
   );
+}
+
+/** The rows with their names: thresholds next to each other that do the same are one row. */
+function namedRows(curve) {
+  const runs = [];
+  for (const one of curve.rows) {
+    const same = curve.key === "threshold" && runs.at(-1)?.at(-1);
+    if (same && ["acts_on", "tp", "fp"].every((name) => same[name] === one[name])) runs.at(-1).push(one);
+    else runs.push([one]);
+  }
+  return runs.map((run) => [run.length > 1 ? `${valueOf(run[0])} to ${valueOf(run.at(-1))}` : valueOf(run[0]), run[0]]);
 }
 
 function captionOf(curve) {

@@ -253,17 +253,22 @@ class Watch:
         return Progress(execution.status, self._lines, counts["succeeded"], failed, counts["running"])
 
 
-def _summary(execution: Execution) -> dict[str, Any]:
+def source_of(execution: Execution) -> dict[str, Any]:
+    """What a run evaluates: `{corpus, guardrails}`; guardrails are None if they are those of the deployment."""
     given = mapping(execution.input.get("run"))
-    corpus, counts = mapping(given.get("corpus")), mapping(mapping(execution.output).get("summary"))
+    corpus = mapping(given.get("corpus"))
+    return {"corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}", "guardrails": given.get("guardrails")}
+
+
+def _summary(execution: Execution) -> dict[str, Any]:
+    given, counts = mapping(execution.input.get("run")), mapping(mapping(execution.output).get("summary"))
     return {
         "id": execution.name,
         "status": execution.status,
         "started": execution.started.isoformat(),
         "stopped": None if execution.stopped is None else execution.stopped.isoformat(),
         "retry_of": given.get("retry_of"),
-        "corpus": f"s3://{corpus.get('bucket')}/{corpus.get('key')}",
-        "guardrails": given.get("guardrails"),
+        **source_of(execution),
         "caller": given.get("caller"),
         "items": counts.get("items"),
         "failed": counts.get("failed"),

@@ -214,6 +214,9 @@ def test_a_run_that_has_ended_is_reported_with_its_scorecard() -> None:
     scored = api(states, S3(**{f"runs/{ANN.owner}/{identifier}/scorecard.json": b'{"items": 3}'}))
     body = scored.get(identifier, ANN)[1]
     assert (body["scorecard"], body["started"]) == ({"items": 3}, BEGIN.isoformat())
+    (listed,) = scored.list({}, ANN)[1]["evaluations"]
+    assert (body["corpus"], body["guardrails"]) == (listed["corpus"], listed["guardrails"])
+    assert body["corpus"].startswith("s3://")
 
 
 def test_an_item_is_reported_from_its_line_of_the_results() -> None:
