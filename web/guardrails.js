@@ -147,8 +147,8 @@ function judgedCard(layer) {
     "section",
     { class: "card", "aria-label": `${name}: verdict` },
     el("h3", {}, name, " ", badge(layer.outcome)),
-    layer.outcome === "blocked" && layer.message && el("blockquote", {}, layer.message),
-    layer.outcome === "masked" && el("blockquote", {}, layer.text),
+    layer.outcome === "blocked" && layer.message && el("blockquote", { tabindex: "0" }, layer.message),
+    layer.outcome === "masked" && el("blockquote", { tabindex: "0" }, layer.text),
     layer.outcome !== "skipped" && findingsTable([...layer.findings, ...layer.scores].map((finding) => limited(finding, layer.layer))),
     layer.outcome !== "skipped" && layer.topic_scores === false && policiesInUse.get(layer.layer)?.topicPolicy?.topics?.length > 0 &&
       el("p", { class: "quiet" }, "Bedrock gives no score of a denied topic, only whether it was found."),

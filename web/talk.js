@@ -36,6 +36,6 @@ function turnRow(turn, name) {
     el("div", {}, badge(turn.outcome ?? "running"), " ", el("span", { class: "quiet" }, moment(turn.at))),
     el("a", { href: `#/executions/${encodeURIComponent(turn.execution)}` }, question),
     here && el("span", { class: "quiet" }, " (this execution)"),
-    answer && el("blockquote", {}, answer),
+    answer && el("blockquote", { tabindex: "0" }, answer),
   );
 }

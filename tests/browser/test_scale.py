@@ -187,3 +187,29 @@ def test_all_executions_are_listed(page: Page, full: Filled) -> None:
     rows = page.locator("table.list tbody tr")
     assert rows.count() > EXECUTIONS
     assert rows.last.locator("a").get_attribute("href") == "#/executions/copy-0"
+
+
+def test_recall_is_drawn_against_over_refusal(page: Page, full: Filled) -> None:
+    """The chart says in words what it shows; the table has the numbers of the scorecard; filters have their own."""
+    show(page, full.server, f"evaluations/{NEWER}")
+    page.locator("figure.chart svg[role=img]").wait_for()
+    card = full.server.request(f"/evaluations/{NEWER}")[1]["scorecard"]
+    low = next(row for row in card["sweep"]["interventions"] if row["strength"] == "LOW")
+    recall, refusal = (f"{low[name]['value'] * 100:.1f} %" for name in ("recall", "false_positive_rate"))
+    name = page.locator("figure.chart svg").get_attribute("aria-label")
+    assert f"LOW: recall {recall}, over-refusal {refusal}" in str(name)
+    rows = [row.split("\t")[:4] for row in page.locator("table.sweep tbody tr").all_inner_texts()]
+    assert rows[1] == ["LOW", f"{low['acts_on']:,}", recall, refusal]
+    assert rows[-1][0] == "this run"
+    page.locator("#sweep-filter").select_option("INSULTS")
+    page.locator("figure.chart svg[aria-label^=INSULTS]").wait_for()
+
+
+def test_an_item_leads_back_to_its_place_in_the_list(page: Page, full: Filled) -> None:
+    """The filters and the part of the list are in the address of the way back; both verdicts stand side by side."""
+    show(page, full.server, f"evaluations/{NEWER}?action=passed&start=50")
+    page.locator("#items-count", has_text="Items 51 to 100 of 6,800, out of 20,000").wait_for()
+    page.locator("table.items tbody a").first.click()
+    page.get_by_role("link", name="The evaluation").click()
+    page.locator("#items-count", has_text="Items 51 to 100 of 6,800, out of 20,000").wait_for()
+    assert page.locator("#item-action").input_value() == "passed"
