@@ -24,8 +24,10 @@ FALSE_POSITIVES = (0.02, 0.01, 0.003)  # for LOW, MEDIUM, HIGH: at most, on held
 OTHER_FALSE_POSITIVES = dict.fromkeys(LEARNED, 0.003) | {"INSULTS": 0.006, "PROMPT_ATTACK": 0.02}
 # Minimum probabilities: a well separated head may have fewer false positives than allowed.
 FLOORS = dict.fromkeys(HEADS, (0.50, 0.70, 0.90)) | {
-    "HATE": (0.55, 0.72, 0.90),  # harmless documents that name nationalities are near 0.5
-    "MISCONDUCT": (0.55, 0.66, 0.89),
+    "SEXUAL": (0.40, 0.55, 0.80),
+    "VIOLENCE": (0.50, 0.60, 0.80),
+    "HATE": (0.55, 0.65, 0.80),  # harmless documents that name nationalities are near 0.5
+    "MISCONDUCT": (0.50, 0.62, 0.80),
     "PROMPT_ATTACK": (0.50, 0.65, 0.88),
 }
 OUT_OF_REACH = (1 - 3e-7, 1 - 2e-7, 1 - 1e-7)
