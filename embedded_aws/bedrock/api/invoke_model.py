@@ -15,7 +15,7 @@ from embedded_aws.bedrock.api import bodies, families, tags
 from embedded_aws.bedrock.api.bodies import GUARDRAIL_ACTION, GUARDRAIL_CONFIG, Body, Format, Slot
 from embedded_aws.bedrock.api.chunks import FORMATS, Chunks
 from embedded_aws.bedrock.api.inline import Guard, newest_turn, strongest
-from embedded_aws.bedrock.api.streams import Released, Releasing, alone, begun, release, whole, written
+from embedded_aws.bedrock.api.streams import Leaving, Releasing, alone, begun, release, whole, written
 from embedded_aws.bedrock.judge.evaluation import Block, Evaluation
 from embedded_aws.bedrock.models.base import Completion, Message, Model, Sampling, write
 from embedded_aws.wire import ServiceError
@@ -116,16 +116,13 @@ def _stream(
     heard: float | None = None
     waiting = list(chunks.begin(counted))  # until it is known whether the guardrail has acted
     acted = False
-    while True:
-        try:
-            piece = next(pieces)
-        except StopIteration as ended:
-            released: Released = ended.value
-            break
+    leaving = Leaving(pieces)
+    for piece in leaving:
         heard, acted = heard or time.perf_counter(), piece.acted
         for chunk in [*waiting, chunks.part(piece.text)]:
             yield _dump(chunk | asked.acted(judged=acted))
         waiting = []
+    released = leaving.released
     intervened = released.judged is not None and released.judged.intervened
     blocked = released.blocked or asked.refused is not None
     rest = [*waiting, *chunks.end(released.said, blocked=blocked)]

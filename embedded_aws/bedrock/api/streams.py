@@ -47,6 +47,18 @@ Releasing = Generator[Piece, None, Released]
 Judging = Callable[[str], Evaluation]
 
 
+class Leaving:
+    """The pieces of an answer, to go through once; `released` is there when they are at their end."""
+
+    released: Released
+
+    def __init__(self, pieces: Releasing) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[Piece]:
+        self.released = yield from self._pieces
+
+
 def begun(writing: Writing) -> Writing:
     """The same answer, after its first part has come: what the model refuses is an error of the call, not an event."""
     try:
@@ -156,18 +168,14 @@ def converse_events(pieces: Releasing, finish: Callable[[Released], Mapping[str,
     """The events of a Converse answer. `finish` makes the whole answer, whose text the pieces were."""
     yield {"messageStart": {"role": "assistant"}}
     sent = False
-    while True:
-        try:
-            piece = next(pieces)
-        except StopIteration as ended:
-            released: Released = ended.value
-            break
+    leaving = Leaving(pieces)
+    for piece in leaving:
         sent = True
         yield _delta(0, {"text": piece.text})
     if not sent:
         yield _delta(0, {"text": ""})
     yield {"contentBlockStop": {"contentBlockIndex": 0}}
-    answer = finish(released)
+    answer = finish(leaving.released)
     for index, block in enumerate(answer["output"]["message"]["content"]):
         if "reasoningContent" in block:
             for thought in _cut(block["reasoningContent"]["reasoningText"]["text"], FREE):
@@ -183,14 +191,10 @@ def _delta(index: int, delta: Mapping[str, Any]) -> Event:
 
 def generated_events(pieces: Releasing, finish: Callable[[Released], Mapping[str, Any]]) -> Iterator[Event]:
     """The events of a RetrieveAndGenerate answer. The stream has no event that ends it, as on AWS."""
-    while True:
-        try:
-            piece = next(pieces)
-        except StopIteration as ended:
-            released: Released = ended.value
-            break
+    leaving = Leaving(pieces)
+    for piece in leaving:
         yield {"output": {"text": piece.text}}
-    answer = finish(released)
+    answer = finish(leaving.released)
     for citation in answer["citations"]:
         yield {"citation": {**citation, "citation": citation}}
     if (action := answer.get("guardrailAction")) is not None:
