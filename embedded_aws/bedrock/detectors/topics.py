@@ -54,9 +54,7 @@ WEIGHTS = Path(__file__).with_name("weights") / "topics.npz"
 THRESHOLD = 0.6
 MAX_DISCOUNT = 32  # sentences
 CONTRAST = 1.0  # how far a sentence's vector is moved away from that of its text, which its context drew it to
-DOUBT = (
-    6.0  # logits below the threshold, of a sentence in its context: it loses 1 of 375 findings (bench.speed.cascade)
-)
+DOUBT = 6.0  # logits below the threshold, of a sentence in its context: loses 2 of 352 findings (bench.speed.cascade)
 LIKE = (0.5, 0.65)  # likeness of definitions from which a subject's head counts, and counts in full
 HEAD_SHARE = 0.85  # of the logit, for a definition that is like the subject's
 LISTED = 2.2  # logits for a definition that lists things: each is near only a part of it, and generic texts to none
