@@ -1,7 +1,7 @@
 """How fast the page is with much in it: the first picture of each view, and from an input to the next picture.
 
-Run as `python -m bench.page`; it needs Chromium and the packages of `make test-browser`. The browser measures: paint and
-event timing. A choice in a select is made by the test's script, which event timing leaves out.
+Run as `python -m bench.page`; it needs Chromium and the packages of `make test-browser`. The browser measures paint and
+events. A choice in a select is made by the script of a test, which event timing leaves out.
 """
 
 from __future__ import annotations
