@@ -22,7 +22,7 @@ from embedded_aws.bedrock.encoder.model import encode_layers
 WEIGHTS = Path(__file__).parents[1] / "weights" / "sources.npz"
 NEAR = 7
 """Sentences on either side that count as neighbours."""
-LOW, MEDIUM, HIGH = 2.5, 3.0, 4.5
+LOW, MEDIUM, HIGH = 3.1, 3.4, 4.5
 """Logits from which a finding has this confidence in a text of at most 2 * NEAR sentences; a longer one has more
 chances of a false alarm."""
 
