@@ -2,8 +2,8 @@
 
 The texts are in bench/data/topics: "seen" were read while the training texts were written, "aside" were written at
 the same time and judged twice before the training ended, "later" were written after the first training and judged
-once before the last. Questions and orders to a hospital, a bank, a town hall, a shop, an employer in ten languages.
-Each text is judged under its own topic. The harmless ones are judged under the two topics of the project's guardrails,
+once before the last, "subjects" are short questions in other languages about twelve subjects. The rest are questions
+and orders to a hospital, a bank, a town hall, a shop, an employer in ten languages. Each text is judged under its own topic. The harmless ones are judged under the two topics of the project's guardrails,
 and under all topics of a set but those that deny whatever is no business of a hospital.
 """
 
@@ -21,7 +21,7 @@ from embedded_aws.bedrock.detectors.likeness import Topic
 from embedded_aws.bedrock.detectors.topics import detect
 
 DATA = Path(__file__).with_name("data") / "topics"
-SETS = ("seen", "aside", "later")
+SETS = ("seen", "aside", "later", "subjects")
 HARMLESS = "harmless.txt"
 SHIPPED = ("Medical Advice and Diagnosis", "Alternative Medicine Claims")
 WIDE = ("Off Topic",)
