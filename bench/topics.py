@@ -2,9 +2,10 @@
 
 The texts are in bench/data/topics: "seen" were read while the training texts were written, "aside" were written at
 the same time and judged twice before the training ended, "later" were written after the first training and judged
-once before the last, "subjects" are short questions in other languages about twelve subjects. The rest are questions
-and orders to a hospital, a bank, a town hall, a shop, an employer in ten languages. Each text is judged under its own topic. The harmless ones are judged under the two topics of the project's guardrails,
-and under all topics of a set but those that deny whatever is no business of a hospital.
+once before the last, "subjects" are short questions in other languages about twelve subjects. The other sets are
+questions and orders to a hospital, a bank, a town hall, a shop, an employer in ten languages. Each text is judged under
+its own topic. The harmless ones are judged under the two topics of the project's guardrails, and under all topics of a
+set but those that deny whatever is no business of a hospital.
 """
 
 from __future__ import annotations
