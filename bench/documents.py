@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.bedrock_names import BLOCKED
+from stepguard.guard.stages import Direction, Layer, Outcome
 from stepguard.guard.texts.chunking import cut
-from stepguard.guard.verdict import Direction, Layer, Outcome
 from stepguard.session.embedded import embedded
 from stepguard.session.model import Session
 

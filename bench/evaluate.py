@@ -33,7 +33,7 @@ from bench import promptfoo
 from stepguard.aws.evaluations import Watch
 from stepguard.aws.guardrails import Guardrails
 from stepguard.evaluation.runs import Run
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import Direction, Layer
 from stepguard.session.embedded import embedded
 from stepguard.session.model import Session
 

@@ -32,7 +32,7 @@ from stepguard.guard.errors import InvalidRequest, StepguardError, UnknownExecut
 from stepguard.guard.knowledge import may_read
 from stepguard.guard.request import QUESTION_CHARACTERS, Request, check_size, passages_of
 from stepguard.guard.settings import GuardrailRef, Settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 if TYPE_CHECKING:
     from functions.conversations_api import ConversationsApi

@@ -20,8 +20,8 @@ from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Request
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import Direction, Layer
 from stepguard.guard.turns import Turn
-from stepguard.guard.verdict import Direction, Layer
 
 LISTED = 50
 MOST_LISTED = 200

@@ -24,8 +24,8 @@ from stepguard.guard.errors import Conflict, InvalidRequest, StepguardError
 from stepguard.guard.review.item import review_input
 from stepguard.guard.review.rule import read_rule
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import Direction, Layer
 from stepguard.guard.talk.feedback import Thumb, feedback_on, read_thumb
-from stepguard.guard.verdict import Direction, Layer
 
 _MEMBERS = frozenset({"thumb", "reason"})
 

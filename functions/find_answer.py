@@ -9,8 +9,8 @@ from typing import Any
 
 from stepguard.aws.bank.versions import ANSWER_BANK, AnswerBank, bank_at
 from stepguard.guard.request import from_document
-from stepguard.guard.stages import question_of
-from stepguard.guard.verdict import Outcome, Verdict, skipped
+from stepguard.guard.stages import Outcome, question_of
+from stepguard.guard.verdict import Verdict, skipped
 
 
 def find_answer(event: Mapping[str, Any], bank: AnswerBank | None = None) -> dict[str, Any]:

@@ -16,9 +16,18 @@ from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import CURATED, GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, context_of, judged_answer
+from stepguard.guard.stages import (
+    CURATED,
+    GUARD_INPUT,
+    GUARD_REWRITE,
+    INVOKE_MODEL,
+    Direction,
+    Layer,
+    Outcome,
+    context_of,
+    judged_answer,
+)
 from stepguard.guard.turns import NOTHING_KEPT, turn_of
-from stepguard.guard.verdict import Direction, Layer, Outcome
 
 
 def guard_answer(

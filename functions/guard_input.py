@@ -16,8 +16,8 @@ from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import Held, apply_settings
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import Direction, Layer
 from stepguard.guard.texts.language import language_of
-from stepguard.guard.verdict import Direction, Layer
 
 
 def guard_input(

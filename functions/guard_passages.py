@@ -20,8 +20,8 @@ from stepguard.guard.request import from_document
 from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import GuardrailRef, ModelApi, Settings
-from stepguard.guard.stages import FIND_ANSWER
-from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict, merge, skipped
+from stepguard.guard.stages import FIND_ANSWER, Direction, Layer, Outcome
+from stepguard.guard.verdict import Verdict, merge, skipped
 
 CACHED = 10_000
 """The verdicts that a worker keeps; the oldest makes room."""

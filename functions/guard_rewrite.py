@@ -15,8 +15,9 @@ from stepguard.guard.runtime.language import for_question
 from stepguard.guard.runtime.refusal import refusal_of
 from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import Settings
+from stepguard.guard.stages import Direction, Layer, Outcome
 from stepguard.guard.turns import joined
-from stepguard.guard.verdict import Direction, Layer, Outcome, skipped
+from stepguard.guard.verdict import skipped
 
 REWRITTEN = "rewritten"
 """The outcome of RewriteQuestion with a new text; any other text has been judged by GuardInput."""

@@ -21,11 +21,10 @@ from stepguard.guard.request import ANSWER_BYTES, Kind, Request, from_document, 
 from stepguard.guard.runtime.language import answering, for_question
 from stepguard.guard.runtime.settings import apply_settings, settings_of
 from stepguard.guard.settings import Settings
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, question_of
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, INVOKE_MODEL, Layer, question_of
 from stepguard.guard.stream.listeners import Mode
 from stepguard.guard.texts.citations import Cited, check_citations
 from stepguard.guard.turns import NOTHING_KEPT, turn_of, turns_in
-from stepguard.guard.verdict import Layer
 
 
 def invoke_model(

@@ -14,8 +14,8 @@ from stepguard.guard.prompts import Question
 from stepguard.guard.request import from_document
 from stepguard.guard.runtime.settings import apply_settings
 from stepguard.guard.settings import ModelApi, Settings
+from stepguard.guard.stages import Layer, Outcome
 from stepguard.guard.turns import TEXT_CHARACTERS, remembered
-from stepguard.guard.verdict import Layer, Outcome
 
 INSTRUCTION = (
     "Rewrite the last message of the user as one question that can be understood without the messages before it. "

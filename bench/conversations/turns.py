@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from stepguard.aws.guardrails import Guardrails
+from stepguard.guard.stages import Direction, Layer
 from stepguard.guard.turns import joined
-from stepguard.guard.verdict import Direction, Layer
 from stepguard.session.embedded import embedded
 
 DATA = Path(__file__).parents[1] / "data" / "turns.json"

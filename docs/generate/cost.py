@@ -13,9 +13,8 @@ import yaml
 from docs.generate.settings import TEMPLATES, Loader
 from stepguard.evaluation.prices import AS_OF, PRICES, policies_of
 from stepguard.guard.answer import Source
-from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, REWRITE_QUESTION, STAGE_OF, STAGES
+from stepguard.guard.stages import FIND_ANSWER, GUARD_INPUT, LAYERS, REWRITE_QUESTION, STAGE_OF, STAGES, Layer
 from stepguard.guard.telemetry import route_line, stage_lines
-from stepguard.guard.verdict import LAYERS, Layer
 from stepguard.project import state_paths
 from stepguard.project.costs import (
     ANSWERED,

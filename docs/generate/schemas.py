@@ -11,8 +11,8 @@ from functions.routes import TOKEN_CHARACTERS
 from stepguard.evaluation.runs import MAX_CONCURRENCY
 from stepguard.guard.answer import AnswerOutcome, Source
 from stepguard.guard.request import PASSAGE_CHARACTERS, PASSAGE_ID_CHARACTERS, PASSAGES, QUESTION_CHARACTERS, Kind
+from stepguard.guard.stages import LAYERS
 from stepguard.guard.talk.feedback import REASON_CHARACTERS, Thumb
-from stepguard.guard.verdict import LAYERS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}

@@ -14,8 +14,7 @@ from stepguard.guard.answer import expiry
 from stepguard.guard.bedrock_names import NONE
 from stepguard.guard.errors import ServiceUnavailable
 from stepguard.guard.request import from_document
-from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, judged_answer
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, Direction, Layer, judged_answer
 
 
 def judge_shadow(

@@ -16,8 +16,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.settings import GuardrailRef, read_guardrails
-from stepguard.guard.stages import STAGES
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import STAGES, Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.stages import DIRECTIONS
-from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict
+from stepguard.guard.stages import DIRECTIONS, Direction, Layer, Outcome
+from stepguard.guard.verdict import Verdict
 
 HARMLESS = "Good morning, and thank you."
 

@@ -13,7 +13,7 @@ from stepguard.aws.clients import aws_errors, client
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
 from stepguard.guard.runtime.settings import RUNTIME_SETTINGS, read_values
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 RUNNING = ("DEPLOYING", "BAKING", "VALIDATING")
 AT_ONCE = "-at-once"

@@ -12,17 +12,9 @@ from stepguard.guard.errors import InvalidRequest, UnreadableVerdict
 from stepguard.guard.grounding import ANSWER_CHARACTERS, query_of, without_grounding
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, about_guardrail
+from stepguard.guard.stages import Direction, Layer, Outcome
 from stepguard.guard.texts.chunking import Chunk, cut, put_back
-from stepguard.guard.verdict import (
-    DEFAULT_BLOCKED_MESSAGE,
-    Direction,
-    Layer,
-    Outcome,
-    Verdict,
-    block_reasoning,
-    merge,
-    skipped,
-)
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Verdict, block_reasoning, merge, skipped
 from stepguard.guard.vocabularies import read_apply_guardrail
 
 _NO_SOURCE = "does not contain the grounding source"

@@ -9,7 +9,7 @@ from pathlib import Path
 from stepguard.admin.guardrails import apply_files
 from stepguard.guard.errors import AccessDenied, InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 from stepguard.project.guardrail_files import read_guardrail_files
 
 

@@ -16,7 +16,7 @@ from stepguard.cli.choice import layers_with
 from stepguard.cli.commands import Commands, add_command, add_redact, add_timeout, in_session, print_notes
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.session.chat import find, wait
 from stepguard.session.guardrails import compare_layers
 from stepguard.session.model import Session

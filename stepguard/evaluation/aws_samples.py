@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 INPUT = {"layers": [str(Layer.PREPROCESS)]}
 MODEL = {"layers": [str(Layer.MODEL)]}

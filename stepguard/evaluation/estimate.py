@@ -21,7 +21,7 @@ from stepguard.evaluation.prices import Policies
 from stepguard.evaluation.quotas import QUOTAS
 from stepguard.guard.grounding import GROUNDING_UNITS
 from stepguard.guard.settings import ModelSettings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 CHARACTERS_PER_TOKEN = 3
 """Fewer than in English, where a token has about four."""

@@ -34,7 +34,7 @@ from stepguard.guard.request import (
     json_bytes,
     passages_of,
 )
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 
 ID_CHARACTERS = 200
 

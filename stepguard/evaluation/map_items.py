@@ -14,8 +14,8 @@ from stepguard.evaluation.items import Item, id_of, part_characters
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind, check_size, json_bytes
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stages import LAYERS, Layer
 from stepguard.guard.texts.chunking import cut
-from stepguard.guard.verdict import LAYERS, Layer
 
 Guardrails = Mapping[str, Mapping[str, str]]
 """The run's guardrails by layer: `{"preprocess": {"id", "version"}}`; a missing layer is off."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepguard.guard.grounding import GROUNDING_UNITS
-from stepguard.guard.verdict import Direction
+from stepguard.guard.stages import Direction
 
 _BEDROCK = "https://aws.amazon.com/bedrock/pricing/"
 _STATES = "https://aws.amazon.com/step-functions/pricing/"

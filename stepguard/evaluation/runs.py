@@ -14,7 +14,7 @@ from stepguard.evaluation.map_items import Guardrails, guardrails_of
 from stepguard.evaluation.prices import Policies
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 
 MAX_CONCURRENCY = 1000
 """More children at a time than any guardrail quota permits."""

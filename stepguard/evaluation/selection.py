@@ -13,7 +13,7 @@ from stepguard.evaluation.items import Item
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.evaluation.map_items import Guardrails, is_answered, map_lines, only, repeated
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 Reader = Callable[[Meter], Iterable[Entry]]
 """Reads a corpus from its start; the meter counts its bytes."""

@@ -12,7 +12,7 @@ from stepguard.evaluation.metrics import mcnemar, rate
 from stepguard.evaluation.prices import guardrail_cost
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer, Outcome
+from stepguard.guard.stages import Layer, Outcome
 
 SHADOWED = (Layer.PREPROCESS, Layer.POSTPROCESS)
 """The layers whose texts an execution records as they were judged. Bedrock applies the model layer's guardrail inside

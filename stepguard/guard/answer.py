@@ -12,8 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from stepguard.guard.request import Kind
-from stepguard.guard.stages import STAGES
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import STAGES, Outcome
 
 
 class AnswerOutcome(StrEnum):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from stepguard.guard.bedrock_names import NONE
-from stepguard.guard.verdict import Outcome, Verdict
+from stepguard.guard.stages import Outcome
+from stepguard.guard.verdict import Verdict
 
 GROUNDING_UNITS = "contextualGroundingPolicyUnits"
 """The text units of the policy in a verdict; a verdict without them did not check the grounding."""

@@ -18,8 +18,8 @@ from stepguard.guard.conversation import Place, read_place
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stages import LAYERS
 from stepguard.guard.stream.listeners import listener_of
-from stepguard.guard.verdict import LAYERS
 
 QUESTION_CHARACTERS = 20_000
 PASSAGES = 20

@@ -25,8 +25,8 @@ from stepguard.guard.conversation import (
 )
 from stepguard.guard.errors import ConfigurationError, UnguardedRefused
 from stepguard.guard.knowledge import MOST_RESULTS, NO_KNOWLEDGE, Access, KnowledgeSettings, Search, read_filters
+from stepguard.guard.stages import Layer
 from stepguard.guard.stream.listeners import Mode, read_mode
-from stepguard.guard.verdict import Layer
 
 if TYPE_CHECKING:
     from stepguard.guard.texts.messages import Messages

@@ -1,12 +1,43 @@
-"""The stages of the workflow: which state runs which layer, and where the document holds its result."""
+"""The guard layers and the stages of the workflow: which state runs which layer, and where the document has its result.
+
+What a cold start of the API needs of them; a verdict is in stepguard.guard.verdict.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from stepguard.guard.verdict import Direction, Layer
+
+class Outcome(StrEnum):
+    """The effect of one guard layer on a text, the mildest first."""
+
+    SKIPPED = "skipped"
+    PASSED = "passed"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+
+
+class Layer(StrEnum):
+    """The guard layers, named as in the settings: the three around the model, and the guard of passages."""
+
+    PREPROCESS = "preprocess"
+    MODEL = "model"
+    POSTPROCESS = "postprocess"
+    PASSAGES = "passages"
+
+
+LAYERS = (Layer.PREPROCESS, Layer.MODEL, Layer.POSTPROCESS)
+"""The three layers around the model, in the order of the workflow."""
+
+
+class Direction(StrEnum):
+    """The kind of text checked: the ApplyGuardrail `source`."""
+
+    INPUT = "INPUT"
+    OUTPUT = "OUTPUT"
 
 
 @dataclass(frozen=True, slots=True)

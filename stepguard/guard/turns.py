@@ -15,8 +15,7 @@ from typing import Any
 
 from stepguard.guard.knowledge import EVERYONE, may_read
 from stepguard.guard.request import Request
-from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION, context_of
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import GUARD_INPUT, GUARD_REWRITE, INVOKE_MODEL, REWRITE_QUESTION, Outcome, context_of
 
 TEXT_CHARACTERS = 2_000
 TEXT_BYTES = 4_000

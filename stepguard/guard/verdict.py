@@ -12,43 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from stepguard.guard.automated_reasoning import AUTOMATED_REASONING, blocks, entries_of
 from stepguard.guard.bedrock_names import ANONYMIZED, BLOCKED, NONE
+from stepguard.guard.stages import Direction, Layer, Outcome
 
 DEFAULT_BLOCKED_MESSAGE = "Sorry, the model cannot answer this question."
 """Bedrock's own default message, for a block without a message."""
-
-
-class Outcome(StrEnum):
-    """The effect of one guard layer on a text, the mildest first."""
-
-    SKIPPED = "skipped"
-    PASSED = "passed"
-    MASKED = "masked"
-    BLOCKED = "blocked"
-
-
-class Layer(StrEnum):
-    """The guard layers, named as in the settings: the three around the model, and the guard of passages."""
-
-    PREPROCESS = "preprocess"
-    MODEL = "model"
-    POSTPROCESS = "postprocess"
-    PASSAGES = "passages"
-
-
-LAYERS = (Layer.PREPROCESS, Layer.MODEL, Layer.POSTPROCESS)
-"""The three layers around the model, in the order of the workflow."""
-
-
-class Direction(StrEnum):
-    """The kind of text checked: the ApplyGuardrail `source`."""
-
-    INPUT = "INPUT"
-    OUTPUT = "OUTPUT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,8 @@ from typing import Any
 
 from stepguard.guard.bedrock_names import NONE, RESPONSE_ACTIONS
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.verdict import (
-    DEFAULT_BLOCKED_MESSAGE,
-    Direction,
-    Finding,
-    Layer,
-    Outcome,
-    Verdict,
-    decide,
-    findings_of,
-    scores_of,
-)
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Finding, Verdict, decide, findings_of, scores_of
 
 INVOKE_ACTION = "amazon-bedrock-guardrailAction"
 INVOKE_TRACE = "amazon-bedrock-trace"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from stepguard.evaluation.quotas import QUOTAS, Quota
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.calls import CHAT_CALLS
 from stepguard.project.costs import ANSWERED, Assumed, Deployment, chat_usage, document_usage
 

@@ -16,9 +16,8 @@ from typing import Any
 
 from stepguard.evaluation import prices
 from stepguard.evaluation.prices import PRICES, Policies, count_units, policies_of
-from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGES, Stage
+from stepguard.guard.stages import GUARD_ANSWER, GUARD_INPUT, INVOKE_MODEL, STAGES, Direction, Layer, Stage
 from stepguard.guard.telemetry import route_line, stage_lines
-from stepguard.guard.verdict import Direction, Layer
 from stepguard.guard.waiting import reads
 from stepguard.project import state_paths as paths
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.costs import OUTCOMES, Assumed, Deployment, chat_usage, document_usage, total
 from stepguard.project.folder import Project
 from stepguard.project.guardrail_files import read_guardrail_files

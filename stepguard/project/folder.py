@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from stepguard.guard.errors import ConfigurationError
-from stepguard.guard.verdict import LAYERS
+from stepguard.guard.stages import LAYERS
 from stepguard.project.files import read_text
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -24,7 +24,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.callers import ANONYMOUS
 from stepguard.guard.errors import ConfigurationError, StepguardError
 from stepguard.guard.settings import UNGUARDED, VARIABLES, GuardrailRef, read_guardrails
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 from stepguard.project.folder import find_project
 from stepguard.session.embedded import HTTP_API
 from stepguard.session.model import Session

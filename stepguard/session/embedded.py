@@ -41,9 +41,9 @@ from stepguard.guard.settings import (
     read_pair,
     read_settings,
 )
+from stepguard.guard.stages import Layer
 from stepguard.guard.stream.frames import ROUTES
 from stepguard.guard.stream.listeners import Mode
-from stepguard.guard.verdict import Layer
 from stepguard.project.folder import ANSWERS, Project, find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.project.models import missing_packages

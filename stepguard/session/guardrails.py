@@ -10,7 +10,7 @@ from typing import Any
 from stepguard.admin.deployed import LayerInUse, differences, layers_in_use
 from stepguard.guard.errors import ConfigurationError, StepguardError
 from stepguard.guard.settings import VARIABLES, GuardrailRef, read_guardrails
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.model import Session

@@ -16,7 +16,7 @@ from stepguard.aws.evaluations import Evaluations
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import find_project
 
 

@@ -9,7 +9,7 @@ from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import from_document
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 EDITED = frozenset({"kind", "text", "passages", "query", "completion"})
 """The members of a request that an operator may change; caller, guardrails and conversation are the route's."""

@@ -17,8 +17,7 @@ from stepguard.evaluation.shadow import Candidate, Change
 from stepguard.guard.errors import Conflict
 from stepguard.guard.review.item import Label
 from stepguard.guard.settings import read_guardrails
-from stepguard.guard.stages import GUARD_INPUT
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import GUARD_INPUT, Layer
 from stepguard.session import chat
 from stepguard.verification.place import NotPossible, Place, StepFailed, expect
 

@@ -23,7 +23,8 @@ from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.knowledge import SCREENING, Access, KnowledgeSettings, filter_of
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import LAYERS, Direction, Finding, Layer, Verdict
+from stepguard.guard.stages import LAYERS, Direction, Layer
+from stepguard.guard.verdict import Finding, Verdict
 
 Document = Mapping[str, Any]
 

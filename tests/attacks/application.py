@@ -44,12 +44,12 @@ class Application:
 
     monkeypatch: pytest.MonkeyPatch
     exhausted: bool = False
-    status: str | None = None
     operators: frozenset[str] = frozenset()
     done: list[str] = field(default_factory=list)
     talks: FakeTable = field(default_factory=FakeTable)
 
     def __post_init__(self) -> None:
+        self._found = "SUCCEEDED"
         states = FakeClient(
             "stepfunctions",
             start_execution=lambda request: self._start("StartExecution", request),
@@ -95,7 +95,7 @@ class Application:
 
     def _describe(self, request: Request) -> Mapping[str, Any]:
         """An execution in the status that lets the route work."""
-        status = self.status or "SUCCEEDED"
+        status = self._found
         ended = {} if status == "RUNNING" else {"stopDate": BEGIN}
         output = {"output": json.dumps(FOUND)} if status == "SUCCEEDED" else {}
         return {
@@ -118,8 +118,7 @@ class Application:
         query: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status and document of a request: of a user of a pool with these claims, else of this IAM principal."""
-        if self.status is None:
-            self.status = {"stop": "RUNNING", "redrive": "FAILED"}.get(path.rpartition("/")[2])
+        self._found = {"stop": "RUNNING", "redrive": "FAILED"}.get(path.rpartition("/")[2], "SUCCEEDED")
         parameters = {name: "x" for name in ("execution", "run", "conversation") if f"{{{name}}}" in path}
         parameters |= {"number": "1"} if "{number}" in path else {}
         authorizer = {} if claims is None else {"authorizer": {"claims": dict(claims)}}

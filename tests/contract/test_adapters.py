@@ -36,7 +36,7 @@ from stepguard.guard import errors
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import ModelApi, ModelSettings
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import Direction, Layer
 from tests.fakes.aws import client_error, conforms
 from tests.fakes.bedrock import DATA, REF
 from tests.fakes.states import MACHINE

@@ -10,7 +10,7 @@ from typing import Any
 
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.settings import GuardrailRef, ModelSettings, Settings, read_settings
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 from tests.fakes.aws import FakeClient, LooseClient, Reply
 
 DATA = Path(__file__).parent.parent / "data" / "bedrock"

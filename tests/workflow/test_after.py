@@ -20,7 +20,7 @@ from stepguard.aws.rows import Rows
 from stepguard.aws.runtime.shadow import Shadow
 from stepguard.evaluation.shadow import Candidate
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import ANSWERS, builtin_project
 from stepguard.session.embedded import AFTER_INPUT, ENDINGS
 from tests.fakes.aws import client_error

@@ -24,7 +24,7 @@ from stepguard.aws.runtime.shadow import Shadow
 from stepguard.evaluation.shadow import Candidate
 from stepguard.guard.review.item import review_input
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import ANSWERS, builtin_project
 from stepguard.session.embedded import AFTER_INPUT, ENDINGS
 from tests.fakes.tables import NOW, FakeTable

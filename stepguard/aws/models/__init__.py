@@ -13,8 +13,9 @@ from stepguard.guard.grounding import QUERY_CHARACTERS, only_ungrounded
 from stepguard.guard.knowledge import NOBODY, Reader
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelApi, ModelSettings
+from stepguard.guard.stages import Layer
 from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
-from stepguard.guard.verdict import Layer, merge
+from stepguard.guard.verdict import merge
 
 if TYPE_CHECKING:
     from stepguard.aws.models.endpoint import EndpointClient

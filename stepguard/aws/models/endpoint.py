@@ -19,9 +19,10 @@ from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.grounding import only_ungrounded
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
+from stepguard.guard.stages import Direction, Layer
 from stepguard.guard.texts.control_tokens import neutralise
 from stepguard.guard.texts.reasoning import answer_of
-from stepguard.guard.verdict import Direction, Layer, merge
+from stepguard.guard.verdict import merge
 
 
 class EndpointClient(Protocol):

@@ -18,7 +18,8 @@ from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.knowledge import Reader, Search, filter_of, is_readable, read_passage
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings, about_model
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Outcome, Verdict, skipped
+from stepguard.guard.stages import Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Verdict, skipped
 from stepguard.guard.vocabularies import read_retrieve_and_generate
 
 INPUT_CHARACTERS = 1_000

@@ -16,10 +16,9 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.aws.stream.connections import Delivery, post
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.stages import INVOKE_MODEL
+from stepguard.guard.stages import INVOKE_MODEL, Direction, Layer, Outcome
 from stepguard.guard.stream.frames import attempt_of, delta_frame
 from stepguard.guard.stream.pieces import Pieces
-from stepguard.guard.verdict import Direction, Layer, Outcome
 
 
 def pieces_for(

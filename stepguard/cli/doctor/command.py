@@ -20,7 +20,7 @@ from stepguard.cli.doctor.installation import embedded_parts, installation
 from stepguard.cli.doctor.layers import layer_row
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.settings import UNGUARDED, read_settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.session.account import on_aws
 from stepguard.session.embedded import embedded
 from stepguard.session.guardrails import compare_layers, project_files, remedy, short

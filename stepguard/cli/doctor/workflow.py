@@ -22,7 +22,7 @@ from stepguard.guard.errors import AccessDenied, ConfigurationError, StepguardEr
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.request import Kind, Request
 from stepguard.guard.settings import VARIABLES, read_settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import find_project
 from stepguard.session.chat import wait
 from stepguard.session.guardrails import remedy

@@ -30,7 +30,7 @@ from stepguard.evaluation.runs import MAX_CONCURRENCY, Run
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import GuardrailRef, read_guardrails
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.report.gates import Checked, change_gates, gates_of, run_gates
 from stepguard.report.summary import lines_of
 from stepguard.session.model import Session, home_of

@@ -27,7 +27,7 @@ from stepguard.formats.encoding import check_encoding
 from stepguard.formats.mapping import Mapped, mapped_of
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 from stepguard.project.files import read_yaml
 
 CONVERTED_FILE = "corpus.jsonl"

@@ -22,7 +22,7 @@ from stepguard.evaluation.runs import MOST_REPEATS, Run
 from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError
 from stepguard.guard.settings import read_settings
-from stepguard.guard.verdict import LAYERS
+from stepguard.guard.stages import LAYERS
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.model import Session
 

@@ -20,8 +20,8 @@ from stepguard.cli.guardrail import compare, lint, scores
 from stepguard.guard.errors import InvalidRequest, StepguardError
 from stepguard.guard.request import check_unicode
 from stepguard.guard.settings import VARIABLES, GuardrailRef
+from stepguard.guard.stages import LAYERS, Direction, Layer
 from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
-from stepguard.guard.verdict import LAYERS, Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.guardrails import compare_layers, remedy

@@ -25,8 +25,8 @@ from stepguard.guard.bedrock_names import NONE
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.stages import DIRECTIONS
-from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict
+from stepguard.guard.stages import DIRECTIONS, Direction, Layer, Outcome
+from stepguard.guard.verdict import Verdict
 from stepguard.session.embedded_guardrail import NOT_JUDGED, EmbeddedGuardrails
 from stepguard.session.model import Session
 

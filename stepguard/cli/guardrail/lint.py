@@ -26,8 +26,7 @@ from embedded_aws.wire.limits import check
 from stepguard.admin.probe import acts, is_blind
 from stepguard.cli import render
 from stepguard.guard.grounding import checks_grounding
-from stepguard.guard.stages import DIRECTIONS
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import DIRECTIONS, Direction, Layer
 from stepguard.project.folder import find_project
 from stepguard.project.guardrail_files import read_guardrail_files
 

@@ -12,7 +12,7 @@ from embedded_aws.bedrock.detection import LocalDetection
 from embedded_aws.bedrock.policies.base import action, enabled
 from embedded_aws.bedrock.policies.content import acts, modalities
 from stepguard.guard.bedrock_names import PROMPT_ATTACK, STRENGTHS
-from stepguard.guard.verdict import Direction
+from stepguard.guard.stages import Direction
 
 
 @dataclass(frozen=True, slots=True)

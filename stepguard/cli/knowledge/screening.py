@@ -19,7 +19,7 @@ from stepguard.evaluation.corpus import BadRow
 from stepguard.evaluation.limits import Limits, Meter
 from stepguard.guard.errors import ConfigurationError, InvalidRequest, StepguardError
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.session.model import Session
 
 BLOCKED, FAILED = "blocked", "failed"

@@ -17,7 +17,7 @@ from stepguard.cli.commands import COMMANDS, Commands, add_action, in_session, r
 from stepguard.evaluation.shadow import MOST_SHARE, SHADOWED, Candidate, read_layers, shadow_report
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.session.model import Session
 
 LISTED = 20

@@ -13,7 +13,7 @@ from stepguard.aws.models import Completion, Models
 from stepguard.guard.errors import StepguardError
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
-from stepguard.guard.verdict import Direction, Layer, Outcome
+from stepguard.guard.stages import Direction, Layer, Outcome
 from tests.unit.embedded_aws.bedrock.boto import Clients
 from tests.unit.embedded_aws.bedrock.fakes import configuration, content, grounding, pii, words
 

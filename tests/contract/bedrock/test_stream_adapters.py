@@ -11,7 +11,7 @@ import pytest
 from stepguard.aws.models import Models
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import Outcome
 from tests.fakes.models import imported
 from tests.unit.embedded_aws.bedrock.boto import Clients
 from tests.unit.embedded_aws.bedrock.fakes import ScriptedModel, configuration, pii, words

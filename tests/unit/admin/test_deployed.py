@@ -13,8 +13,7 @@ from stepguard.admin.guardrails import PUBLISHED_FROM, GuardrailAdmin, digest_of
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import AccessDenied, ConfigurationError, InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.stages import STAGES
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import STAGES, Layer
 from tests.fakes.aws import FakeClient, Request, client_error
 from tests.fakes.states import BEGIN, MACHINE
 

@@ -9,8 +9,7 @@ import pytest
 from stepguard.admin.probe import HARMLESS, lines, probe
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.stages import DIRECTIONS
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import DIRECTIONS, Layer
 from tests.fakes.aws import FakeClient, Request
 
 REF = GuardrailRef("abc123abc123", "1")

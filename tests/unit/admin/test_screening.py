@@ -14,7 +14,7 @@ from stepguard.admin.knowledge_documents import read_folder
 from stepguard.cli.knowledge import screening
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 ATTACK = {"policy": "content", "name": "PROMPT_ATTACK", "action": "BLOCKED", "confidence": "HIGH"}
 RESULTS: dict[str, dict[str, Any]] = {

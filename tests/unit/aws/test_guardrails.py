@@ -10,7 +10,8 @@ from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.errors import ConfigurationError, InvalidRequest, Throttled, UnreadableVerdict
 from stepguard.guard.prompts import Passage, Question
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE
 from tests.fakes.aws import Reply, client_error
 from tests.fakes.bedrock import (
     BLOCKED_MESSAGE,

@@ -20,7 +20,8 @@ from stepguard.aws.models import retrieve_and_generate as generated
 from stepguard.guard.errors import ServiceUnavailable, StepguardError, Throttled, UnreadableVerdict
 from stepguard.guard.knowledge import Access, KnowledgeSettings, Reader
 from stepguard.guard.settings import ImportedBody, ModelSettings
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Outcome
+from stepguard.guard.stages import Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE
 from tests.fakes.bedrock import REF
 from tests.fakes.models import GROUNDED, QUESTION, imported
 

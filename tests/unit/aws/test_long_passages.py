@@ -12,8 +12,8 @@ from stepguard.aws.models import Models
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.prompts import SHORTEST, Passage, Question
 from stepguard.guard.settings import ModelApi, ModelSettings
+from stepguard.guard.stages import Outcome
 from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
-from stepguard.guard.verdict import Outcome
 from tests.fakes.aws import FakeClient, Request, client_error
 from tests.fakes.bedrock import REF, golden
 

@@ -18,7 +18,7 @@ from stepguard.guard.errors import (
 )
 from stepguard.guard.prompts import FROM_PASSAGES, Question, deepseek_prompt
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import Outcome
 from tests.fakes.aws import FakeClient, LooseClient, Reply, client_error
 from tests.fakes.bedrock import REF, golden, guard
 from tests.fakes.models import ANSWER, GROUNDED, IMPORTED, QUESTION, SAGEMAKER, imported

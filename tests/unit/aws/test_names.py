@@ -14,7 +14,7 @@ from stepguard.aws.traces import GuardrailNames
 from stepguard.guard.errors import AccessDenied, InvalidRequest, StepguardError, Throttled
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import Direction, Layer
 from tests.fakes.aws import FakeClient, Request, client_error
 from tests.fakes.states import BEGIN
 

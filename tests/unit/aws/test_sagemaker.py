@@ -13,7 +13,7 @@ from stepguard.guard.errors import (
 )
 from stepguard.guard.prompts import Passage, Question, deepseek_prompt
 from stepguard.guard.settings import ModelApi, ModelSettings
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import Outcome
 from tests.fakes.aws import FakeClient
 from tests.fakes.bedrock import BLOCKED_MESSAGE, REF, blocked, guard, masked, passed
 from tests.fakes.models import ANSWER, ENDPOINT, GROUNDED, QUESTION, SAGEMAKER

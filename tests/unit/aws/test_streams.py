@@ -19,7 +19,8 @@ from stepguard.aws.stream.progress import Progress
 from stepguard.guard.errors import ServiceUnavailable, StepguardError, Throttled, UnreadableVerdict
 from stepguard.guard.request import Request
 from stepguard.guard.settings import ModelSettings
-from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import Verdict
 from tests.fakes.bedrock import REF, golden
 from tests.fakes.models import GROUNDED, QUESTION
 from tests.fakes.waiting import until

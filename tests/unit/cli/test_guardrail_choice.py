@@ -13,7 +13,7 @@ from stepguard.cli import choice
 from stepguard.cli.evaluate import cost
 from stepguard.guard.errors import AccessDenied
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 
 OLD = GuardrailRef("deployed", "1")
 NEW = GuardrailRef("file", "2")

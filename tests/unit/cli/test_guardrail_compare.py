@@ -11,7 +11,7 @@ from embedded_aws.wire import JsonService
 from stepguard.aws.guardrails import Guardrails
 from stepguard.cli.guardrail.compare import Pair, Side, compare, judge, report, summary
 from stepguard.evaluation.items import item_of
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import Direction, Layer
 from stepguard.project.guardrail_files import read_guardrail_files
 from stepguard.session.embedded_guardrail import EmbeddedGuardrails, creation
 

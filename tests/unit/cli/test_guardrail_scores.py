@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stepguard.cli.guardrail.scores import line, scores
-from stepguard.guard.verdict import Direction
+from stepguard.guard.stages import Direction
 
 GUARDRAIL: dict[str, Any] = {
     "contentPolicy": {

@@ -17,7 +17,7 @@ from stepguard.cli.evaluate import command, output, progress
 from stepguard.evaluation.results import result_of
 from stepguard.evaluation.runs import Run
 from stepguard.guard.errors import InvalidRequest, ServiceUnavailable
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.session.model import Session
 from tests.fakes.aws import client_error
 from tests.fakes.s3 import S3

@@ -18,7 +18,7 @@ from stepguard.evaluation.corpus import BadRow, Entry, all_items, html_text, rea
 from stepguard.evaluation.items import KNOWN, Expected, Item, Span, UnknownLabel, item_of, policy_name
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 SAMPLES = Path(__file__).parents[2] / "data" / "aws_samples"
 

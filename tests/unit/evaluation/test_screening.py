@@ -20,7 +20,7 @@ from stepguard.evaluation.selection import Selection
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import ModelSettings
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 
 REFS = {str(layer): {"id": f"g{number}", "version": "1"} for number, layer in enumerate(LAYERS)}
 ANSWERED = {"query": "Is the ward open?", "completion": "Until eight.", "passages": ["The ward closes at eight."]}

@@ -9,7 +9,7 @@ import pytest
 from stepguard.evaluation.shadow import Change, Pair, read_layers, read_pair, shadow_report
 from stepguard.guard.errors import InvalidRequest
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 
 
 @pytest.mark.parametrize(

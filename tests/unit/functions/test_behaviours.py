@@ -23,7 +23,8 @@ from stepguard.guard.answer import Source
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import ConfigurationError, InvalidRequest, ServiceUnavailable, Throttled, UnguardedRefused
 from stepguard.guard.settings import EMPTYMESSAGE, ERRORMESSAGE, Settings, read_settings
-from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Direction, Layer, Outcome
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE
 from stepguard.guard.vocabularies import read_apply_guardrail, read_converse, read_invoke_model
 from tests.fakes.aws import client_error
 from tests.fakes.bedrock import (

@@ -15,7 +15,7 @@ from stepguard.aws.executions import Executions
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import ConfigurationError
 from stepguard.guard.settings import ERRORMESSAGE, GuardrailRef, Settings, read_settings
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import REF, with_layers
 from tests.fakes.chat import DEFAULTS, SECRET, api, post, posted

@@ -29,12 +29,12 @@ from stepguard.guard.conversation import ConversationSettings, place_of
 from stepguard.guard.errors import ServiceUnavailable, StepguardError
 from stepguard.guard.prompts import Question
 from stepguard.guard.settings import GuardrailRef, ModelSettings
-from stepguard.guard.stages import question_of
+from stepguard.guard.stages import Direction, Layer, Outcome, question_of
 from stepguard.guard.stream.frames import last_frame
 from stepguard.guard.stream.pieces import Pieces
 from stepguard.guard.telemetry import route_line, stage_lines
 from stepguard.guard.turns import read_turn
-from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, merge
+from stepguard.guard.verdict import Finding, Verdict, merge
 from tests.fakes.bedrock import ALL_LAYERS, with_layers
 
 SETTINGS = replace(

@@ -12,8 +12,9 @@ from functions.guard_rewrite import guard_rewrite
 from functions.invoke_model import invoke_model
 from stepguard.aws.models import Completion
 from stepguard.guard.callers import Caller
+from stepguard.guard.stages import Outcome
 from stepguard.guard.texts.messages import read_messages
-from stepguard.guard.verdict import Outcome, Verdict
+from stepguard.guard.verdict import Verdict
 from tests.fakes.bedrock import ALL_LAYERS, blocked, guard, passed, with_layers
 from tests.fakes.chat import api, posted
 from tests.fakes.states import FakeStates

@@ -19,8 +19,9 @@ from stepguard.guard.errors import Throttled
 from stepguard.guard.prompts import Question, deepseek_prompt
 from stepguard.guard.request import Request
 from stepguard.guard.settings import ModelSettings, read_settings
+from stepguard.guard.stages import Outcome
 from stepguard.guard.turns import BYTES, kept, read_turn, turn_of
-from stepguard.guard.verdict import Outcome, Verdict, skipped
+from stepguard.guard.verdict import Verdict, skipped
 from tests.fakes.aws import FakeClient
 from tests.fakes.bedrock import ALL_LAYERS, blocked, guard, masked, passed, pii, with_layers
 

@@ -11,7 +11,7 @@ from functions.guard_input import guard_input
 from functions.invoke_model import invoke_model
 from stepguard.aws.models import Models
 from stepguard.guard.errors import ConfigurationError, InvalidRequest
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from tests.fakes.aws import FakeClient
 from tests.fakes.bedrock import ALL_LAYERS, BLOCKED_MESSAGE, blocked, golden, guard, masked, passed, pii, with_layers
 

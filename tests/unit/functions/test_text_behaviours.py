@@ -13,7 +13,8 @@ from functions.guard_answer import guard_answer
 from functions.guard_input import guard_input
 from stepguard.guard.callers import Caller
 from stepguard.guard.errors import InvalidRequest
-from stepguard.guard.verdict import Direction, Layer, Outcome, Verdict
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import Verdict
 from tests.fakes.aws import FakeClient, client_error
 from tests.fakes.bedrock import (
     BLOCKED_MESSAGE,

@@ -17,7 +17,7 @@ from stepguard.guard.answer import (
     refused,
     unavailable,
 )
-from stepguard.guard.verdict import Outcome
+from stepguard.guard.stages import Outcome
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from stepguard.aws.models import Models
 from stepguard.evaluation.prices import guardrail_cost
 from stepguard.guard.bedrock_names import BLOCKED, NONE, REASONING_FINDINGS
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, block_reasoning, findings_of
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import Finding, Verdict, block_reasoning, findings_of
 from stepguard.guard.vocabularies import read_apply_guardrail, read_converse, read_invoke_model
 from tests.fakes.automated_reasoning import MARKER, RULE, all_kinds, found, reasoned
 from tests.fakes.aws import FakeClient

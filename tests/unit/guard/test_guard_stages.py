@@ -6,8 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from stepguard.guard.stages import ALL, INVOKE_MODEL, STAGE_OF, STAGES
-from stepguard.guard.verdict import LAYERS
+from stepguard.guard.stages import ALL, INVOKE_MODEL, LAYERS, STAGE_OF, STAGES
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,8 @@ import pytest
 from stepguard.guard.no_answer import NoAnswer, Rule, no_answer
 from stepguard.guard.request import Kind
 from stepguard.guard.settings import LLM_QA_NO_HITS_REGEX, Settings, read_settings
-from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import Finding, Verdict
 
 SETTINGS = read_settings({"EMPTYMESSAGE": "empty"})
 

@@ -23,8 +23,9 @@ from stepguard.guard.runtime.settings import (
     schema,
 )
 from stepguard.guard.settings import read_settings
+from stepguard.guard.stages import Direction, Layer, Outcome
 from stepguard.guard.stream.listeners import Mode
-from stepguard.guard.verdict import Direction, Finding, Layer, Outcome, Verdict, findings_of
+from stepguard.guard.verdict import Finding, Verdict, findings_of
 
 DEPLOYED = read_settings({"UNGUARDED": "yes", "LLM_QA_SYSTEM_PROMPT": "Deployed.", "EMPTYMESSAGE": "Deployed.",
                            "REVIEW_RULE": "{}"})  # fmt: skip

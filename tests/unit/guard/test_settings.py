@@ -18,7 +18,7 @@ from stepguard.guard.settings import (
     read_guardrails,
     read_settings,
 )
-from stepguard.guard.verdict import LAYERS, Layer
+from stepguard.guard.stages import LAYERS, Layer
 
 
 def test_nothing_set_means_the_defaults() -> None:

@@ -11,18 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepguard.guard.errors import UnreadableVerdict
-from stepguard.guard.verdict import (
-    DEFAULT_BLOCKED_MESSAGE,
-    Direction,
-    Finding,
-    Layer,
-    Outcome,
-    Verdict,
-    decide,
-    findings_of,
-    merge,
-    skipped,
-)
+from stepguard.guard.stages import Direction, Layer, Outcome
+from stepguard.guard.verdict import DEFAULT_BLOCKED_MESSAGE, Finding, Verdict, decide, findings_of, merge, skipped
 from stepguard.guard.vocabularies import read_apply_guardrail, read_converse, read_invoke_model
 from tests.fakes.bedrock import applied, blocked, golden, masked, pii, topic
 

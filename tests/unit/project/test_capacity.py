@@ -8,7 +8,7 @@ import pytest
 
 from docs.generate import capacity as page
 from stepguard.evaluation.quotas import QUOTAS
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.capacity import Limit, chat_limits, item_limits
 from stepguard.project.costs import Assumed
 from stepguard.project.deployment_costs import deployment_of

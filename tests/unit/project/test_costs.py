@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stepguard.evaluation.prices import PRICES, count_units, guardrail_cost, policies_of
-from stepguard.guard.verdict import Direction, Layer
+from stepguard.guard.stages import Direction, Layer
 from stepguard.project import state_paths as paths
 from stepguard.project.costs import (
     ANSWERED,

@@ -108,7 +108,7 @@ def test_the_commands_in_a_project(
     assert "Nothing is ejected" in capsys.readouterr().out
     assert main(["eject", "policies"]) == 0
     assert main(["diff"]) == 0
-    assert "0 of 15 files differ" in capsys.readouterr().out
+    assert "0 of 16 files differ" in capsys.readouterr().out
     Path(".chalice/policy-guard_input.json").write_text("{}\n")
     assert main(["diff"]) == 0
     printed = capsys.readouterr().out

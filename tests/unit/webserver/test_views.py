@@ -11,7 +11,7 @@ from embedded_aws.wire import HttpRequest
 from stepguard.aws.executions import Executions
 from stepguard.guard.errors import AccessDenied
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.webserver import views
 from stepguard.webserver.site import Site
 from stepguard.webserver.views import TEXT_CHARACTERS, Views

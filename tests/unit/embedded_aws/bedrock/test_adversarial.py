@@ -17,8 +17,8 @@ from embedded_aws.wire import HttpRequest, JsonService, ServiceError
 from stepguard.aws.guardrails import Guardrails
 from stepguard.guard.bedrock_names import PII_TYPES
 from stepguard.guard.settings import GuardrailRef
+from stepguard.guard.stages import Direction, Layer, Outcome
 from stepguard.guard.texts.chunking import REQUEST_CHARACTERS
-from stepguard.guard.verdict import Direction, Layer, Outcome
 from tests.unit.embedded_aws.bedrock.fakes import configuration
 
 PHRASES = ("forbidden", "project falcon")

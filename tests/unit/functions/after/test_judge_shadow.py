@@ -16,7 +16,7 @@ from stepguard.aws.runtime.shadow import Shadow
 from stepguard.evaluation.shadow import Candidate, Pair
 from stepguard.guard.errors import ConfigurationError, ServiceUnavailable
 from stepguard.guard.settings import GuardrailRef
-from stepguard.guard.verdict import Layer
+from stepguard.guard.stages import Layer
 from stepguard.project.folder import ANSWERS
 from tests.fakes.bedrock import blocked, guard, masked, passed, pii, topic
 from tests.fakes.tables import FakeTable
