@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stepguard.evaluation.items import FIXED_NAMES, POLICIES, UnknownLabel, policy_name
@@ -87,7 +87,7 @@ def read_filters(given: Mapping[str, str | None], now: datetime, naming: str = "
 
 
 def read_time(text: str | None, now: datetime, name: str) -> datetime | None:
-    """`30m`, `12h`, `7d` ago, or a time. Raises InvalidRequest."""
+    """`30m`, `12h`, `7d` ago, or a time, in UTC: its date is the day of the tables. Raises InvalidRequest."""
     if text is None:
         return None
     ago = re.fullmatch(r"(\d{1,6})([mhd])", text, re.ASCII)
@@ -95,7 +95,7 @@ def read_time(text: str | None, now: datetime, name: str) -> datetime | None:
         if ago:
             unit = {"m": "minutes", "h": "hours", "d": "days"}[ago[2]]
             return now - timedelta(**{unit: int(ago[1])})
-        return datetime.fromisoformat(text).astimezone()
+        return datetime.fromisoformat(text).astimezone(UTC)
     except OverflowError:
         return datetime.min.replace(tzinfo=now.tzinfo)
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,13 @@ def test_an_item_waits_for_a_person(review: Review) -> None:
     assert item.token
     assert "token" not in item.to_dict()
     assert review.queue.look(item)
+
+
+@pytest.mark.parametrize("hours", [-12, 14])
+def test_an_item_is_found_from_every_time_zone(review: Review, hours: int) -> None:
+    """Items are filed by the day in UTC; boto3 gives the start of an execution in the zone of the machine."""
+    item = review.opened()
+    assert review.queue.find("chat-1", STARTED.astimezone(timezone(timedelta(hours=hours)))) == item
 
 
 def test_a_decision_is_recorded_with_its_person(review: Review) -> None:

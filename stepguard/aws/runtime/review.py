@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -58,7 +58,8 @@ class ReviewQueue:
 
     def find(self, execution: str, started: datetime) -> ReviewItem | None:
         """The item of an execution that started then; None if it was never queued or has expired from the table."""
-        for day in (started.date(), started.date() - timedelta(days=1)):  # the API notes a question before its start
+        begun = started.astimezone(UTC).date()  # boto3 gives the zone of this machine
+        for day in (begun, begun - timedelta(days=1)):  # the API notes a question before its start
             row = self._rows.get(review_key(day.isoformat()), execution)
             if row is not None and (item := self._read(row)) is not None:
                 return item

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -138,6 +140,23 @@ def test_a_blocked_rewriting_is_a_stage_that_intervened() -> None:
     for query in ({"stage": "rewritten"}, {"stage": "guardrewrite", "policy": "content"}):
         assert read_filters(query, now).match(summary)
     assert not read_filters({"stage": "preprocess"}, now).match(summary)
+
+
+@pytest.fixture(name="tokyo")
+def _tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_the_day_of_a_time_is_that_in_utc() -> None:
+    """Tables file by it, whatever the zone of the words and of the machine."""
+    filters = read_filters({"since": "2026-11-22T06:00:00+09:00"}, datetime(2026, 11, 25, tzinfo=UTC))
+    assert filters.since is not None
+    assert filters.since.isoformat() == "2026-11-21T21:00:00+00:00"
 
 
 @pytest.mark.parametrize(
