@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Passage
 from stepguard.guard.verdict import Verdict
 
@@ -45,3 +47,14 @@ class RuntimeClient(Protocol):
     def invoke_model(self, **request: Any) -> Mapping[str, Any]:
         """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
         ...
+
+
+def read_object(raw: bytes, what: str) -> Mapping[str, Any]:
+    """The JSON object of a body or chunk; `what` begins the message. Raises UnreadableVerdict."""
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        raise UnreadableVerdict(f"{what} that is not JSON.") from None
+    if not isinstance(found, dict):
+        raise UnreadableVerdict(f"{what} that is not an object.")
+    return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepguard.aws.clients import aws_errors, client
-from stepguard.aws.models.completion import Completion, RuntimeClient
+from stepguard.aws.models.completion import Completion, RuntimeClient, read_object
 from stepguard.guard.errors import UnreadableVerdict
 from stepguard.guard.prompts import Question, deepseek_prompt, user_turn
 from stepguard.guard.settings import GuardrailRef, ImportedBody, ModelApi, ModelSettings, about_model
@@ -56,7 +56,7 @@ def ask(
         with aws_errors("InvokeModel", about):
             response = caller.invoke_model(body=json.dumps(body), **request)
             raw = response["body"].read()
-        reply = _object(raw)
+        reply = read_object(raw, "InvokeModel answered with a body")
     generation = _generation(reply)
     if guardrail is None:
         verdict = skipped(generation.text)
@@ -141,13 +141,3 @@ def _generation(reply: Mapping[str, Any]) -> _Generation:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _object(raw: bytes) -> Mapping[str, Any]:
-    try:
-        reply = json.loads(raw)
-    except ValueError:
-        raise UnreadableVerdict("InvokeModel answered with a body that is not JSON.") from None
-    if not isinstance(reply, dict):
-        raise UnreadableVerdict("InvokeModel answered with a body that is not an object.")
-    return reply

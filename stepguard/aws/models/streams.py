@@ -16,7 +16,7 @@ from botocore.eventstream import ParserError
 from urllib3.exceptions import HTTPError
 
 from stepguard.aws.clients import aws_errors
-from stepguard.aws.models.completion import RuntimeClient
+from stepguard.aws.models.completion import RuntimeClient, read_object
 from stepguard.guard.errors import ServiceUnavailable, UnreadableVerdict
 from stepguard.guard.vocabularies import INVOKE_ACTION, INVOKE_TRACE, read_converse, read_invoke_model
 
@@ -174,15 +174,7 @@ def _unproved(operation: str) -> UnreadableVerdict:
 
 def _chunk(event: Mapping[str, Any]) -> Mapping[str, Any]:
     raw = (event.get("chunk") or {}).get("bytes")
-    if raw is None:
-        return {}
-    try:
-        chunk = json.loads(raw)
-    except ValueError:
-        raise UnreadableVerdict("InvokeModelWithResponseStream sent a chunk that is not JSON.") from None
-    if not isinstance(chunk, dict):
-        raise UnreadableVerdict("InvokeModelWithResponseStream sent a chunk that is not an object.")
-    return chunk
+    return {} if raw is None else read_object(raw, "InvokeModelWithResponseStream sent a chunk")
 
 
 def _text(chunk: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,18 +21,6 @@ APIS = {
     "deepseek": ModelSettings(ModelApi.DEEPSEEK, "us.deepseek.r1-v1:0"),
     **{str(body): imported(body) for body in ImportedBody},
 }
-
-
-@pytest.fixture(name="model")
-def _model() -> ScriptedModel:
-    return ScriptedModel()
-
-
-@pytest.fixture(name="clients")
-def _clients(tmp_path: Path, model: ScriptedModel) -> Iterator[Clients]:
-    clients = Clients(tmp_path, model)
-    yield clients
-    clients.service.close()
 
 
 @pytest.mark.parametrize("answer", ["Yes.", LONG, f"Alice says: {LONG}", f"{LONG} Alice. {LONG}", f"{LONG} forbidden"])

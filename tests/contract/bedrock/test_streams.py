@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,18 +17,6 @@ from tests.unit.embedded_aws.bedrock.fakes import ScriptedModel, configuration, 
 
 LONG = "Alice lives here. " + "All is well. " * 60
 MODEL = "any.model"
-
-
-@pytest.fixture(name="model")
-def _model() -> ScriptedModel:
-    return ScriptedModel()
-
-
-@pytest.fixture(name="clients")
-def _clients(tmp_path: Path, model: ScriptedModel) -> Iterator[Clients]:
-    clients = Clients(tmp_path, model)
-    yield clients
-    clients.service.close()
 
 
 Guarded = Callable[..., str]
